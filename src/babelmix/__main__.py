@@ -1,0 +1,5 @@
+"""`python -m babelmix` is the `babelmix` command."""
+
+from babelmix.cli import main
+
+main()

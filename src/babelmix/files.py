@@ -1,0 +1,64 @@
+"""Write beside, then rename: a reader never meets half a file, and bad input leaves nothing behind.
+
+    with new_file(Path("metrics/headline.json")) as stream:
+        stream.write("{}")
+    with new_folder(Path("models/base")) as folder:      # replaces the old folder as a whole
+        (folder / "config.json").write_text("{}")
+"""
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from babelmix.errors import UserError
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[TextIO]:
+    """Yield a UTF-8 text stream that becomes `path` when the block ends well and vanishes when it raises."""
+    with _told(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        beside = Path(name)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
+                yield stream
+            beside.chmod(0o644)
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty folder that replaces `path` when the block ends well and vanishes when it raises."""
+    with _told(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+        beside.chmod(0o755)
+        try:
+            yield beside
+            shutil.rmtree(path, ignore_errors=True)
+            beside.replace(path)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Turn a full or read-only disk into an error that says so."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            how = "free some space and run the same command again; nothing half-written was left"
+            raise UserError("no space left on the disk", where=str(path), how=how) from error
+        if error.errno in (errno.EACCES, errno.EROFS):
+            how = "make the folder writable, or choose another output"
+            raise UserError("the output cannot be written", where=str(path), how=how) from error
+        raise

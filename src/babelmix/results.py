@@ -1,0 +1,129 @@
+"""What the pipeline has written under `metrics/`, read back for the report and for MLflow.
+
+    results = read_results(Path("."), settings)
+    results.evaluations["hybrid"]["gnome-help"]["settings"]["multilingual"]["map"]
+    results.histories["hybrid"][-1].loss
+
+Only the benchmarks and objectives that the settings name are read. A variant is "untrained" or an objective.
+"""
+
+import csv
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from babelmix.config import Settings
+from babelmix.errors import UserError
+
+UNTRAINED = "untrained"
+SETTINGS = ("multilingual", "crosslingual", "monolingual")
+MEASURES = ("map", "map_at_20", "recall_at_1", "recall_at_10")
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRow:
+    """One training step; `dev` holds the dev losses (nats), by name, on the steps that looked."""
+
+    step: int
+    kind: str
+    loss: float
+    learning_rate: float
+    dev: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Everything measured in one run of the pipeline; JSON files are kept as they were written."""
+
+    evaluations: dict[str, dict[str, dict[str, Any]]]  # variant -> benchmark -> evaluation
+    per_query: dict[str, dict[str, Path]]  # variant -> benchmark -> the average precisions, .npz
+    histories: dict[str, tuple[HistoryRow, ...]]  # by objective
+    pairs: dict[str, Any]  # language -> kept_train, kept_dev, dropped by reason
+    translations: dict[str, Any]  # language -> kept, rejected by reason, engine
+    parameters: tuple[int, int]  # of the encoder: all, and those outside the embeddings
+
+
+def read_results(root: Path, settings: Settings) -> Results:
+    """Read the metrics of the pipeline in `root`.
+
+    Raises UserError for a missing or broken file, with the stage that writes it.
+    """
+    evaluations: dict[str, dict[str, dict[str, Any]]] = {}
+    per_query: dict[str, dict[str, Path]] = {}
+    for variant in (UNTRAINED, *settings.objectives):
+        for benchmark in settings.benchmarks:
+            stage = (
+                f"evaluate-untrained@{benchmark}"
+                if variant == UNTRAINED
+                else f"evaluate@{variant}-{benchmark}"
+            )
+            file = root / "metrics" / "evaluation" / variant / f"{benchmark}.json"
+            evaluations.setdefault(variant, {})[benchmark] = _read_json(file, stage)
+            per_query.setdefault(variant, {})[benchmark] = _existing(file.with_suffix(".npz"), stage)
+    metrics = root / "metrics"
+    return Results(
+        evaluations=evaluations,
+        per_query=per_query,
+        histories={
+            name: _read_history(metrics / "history" / f"{name}.csv", name) for name in settings.objectives
+        },
+        pairs=_read_json(metrics / "pairs.json", "pairs"),
+        translations={
+            language: _read_json(metrics / "translate" / f"{language}.json", f"translate@{language}")
+            for language in settings.translate.languages
+        },
+        parameters=count_parameters(root / "models" / UNTRAINED),
+    )
+
+
+def count_parameters(model: Path) -> tuple[int, int]:
+    """Return the number of parameters of a SentenceTransformer folder, all and outside the embeddings.
+
+    The second figure is the usual measure of size where one large vocabulary outweighs the layers. Only
+    the headers of the weight files are read.
+    """
+    from safetensors import safe_open
+
+    counts = {True: 0, False: 0}
+    for file in sorted(model.rglob("*.safetensors")):
+        with safe_open(file, framework="numpy") as weights:
+            for name in weights.keys():  # noqa: SIM118 (the handle is no dictionary)
+                size = 1
+                for length in weights.get_slice(name).get_shape():
+                    size *= length
+                counts["embeddings." in name] += size
+    if not any(counts.values()):
+        raise UserError("no weights (*.safetensors) here", where=str(model), how="run `dvc repro encoder`")
+    return sum(counts.values()), counts[False]
+
+
+def _existing(file: Path, stage: str) -> Path:
+    if not file.is_file():
+        raise UserError("no such file", where=str(file), how=f"run `dvc repro {stage}`")
+    return file
+
+
+def _read_json(file: Path, stage: str) -> Any:
+    try:
+        return json.loads(_existing(file, stage).read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        how = f"delete it and run `dvc repro {stage}`"
+        raise UserError("not valid JSON", where=f"{file}, line {error.lineno}", how=how) from error
+
+
+def _read_history(file: Path, objective: str) -> tuple[HistoryRow, ...]:
+    stage = f"train@{objective}"
+    rows: list[HistoryRow] = []
+    with _existing(file, stage).open(encoding="utf-8", newline="") as stream:
+        for number, row in enumerate(csv.DictReader(stream), start=2):
+            try:
+                dev = {
+                    name[4:]: float(text) for name, text in row.items() if name.startswith("dev_") and text
+                }
+                loss, rate = float(row["loss"]), float(row["learning_rate"])
+                rows.append(HistoryRow(int(row["step"]), row["kind"], loss, rate, dev))
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                how = f"delete it and run `dvc repro {stage}`"
+                raise UserError("not a row of a history", where=f"{file}, line {number}", how=how) from error
+    return tuple(rows)

@@ -1,0 +1,206 @@
+"""Public files onto disk: Debian packages through apt, single files over https, both checked before they count.
+
+    fetch_packages(["gnome-user-docs"], Path("data/raw/gnome-help"))
+    for path, data in read_package(Path("data/raw/gnome-help/gnome-user-docs.deb"), lambda path: path.endswith(".page")):
+        ...
+    fetch_file("https://example.org/en.json", sha256="9f86...", path=Path("data/raw/en.json"))
+
+Where the environment variable BABELMIX_MIRROR names a folder, `<it>/deb/<package>*.deb` and `<it>/<host>/<path>` are
+looked at first, so that a machine without apt or without a network can do the same.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from http.client import HTTPException
+from pathlib import Path
+from typing import IO, cast
+from urllib.error import HTTPError
+from urllib.parse import unquote, urlsplit
+from urllib.request import urlopen
+
+from babelmix.errors import UserError
+from babelmix.files import new_file, new_folder
+
+MAX_MEMBER_BYTES = 64 << 20
+MAX_PACKAGE_BYTES = 2 << 30
+MAX_FILE_BYTES = 256 << 20
+TIMEOUT_SECONDS = 60
+
+
+def fetch_packages(names: Sequence[str], folder: Path) -> None:
+    """Download Debian or Ubuntu packages, without installing them and without root, replacing `folder` as a whole.
+
+    Writes `<package>.deb` and, last, `manifest.json`: {package: {"version", "sha256"}}, sorted. apt itself checks each
+    download against the checksum in the distribution's signed lists; packages taken from $BABELMIX_MIRROR/deb are
+    trusted as they are, and the manifest says which bytes they were.
+
+    UserError: no apt-get, no network, unknown package, full disk.
+    """
+    with new_folder(folder) as beside:
+        missing: list[str] = []
+        for name in sorted(names):
+            local = _mirrored_package(name)
+            if local is None:
+                missing.append(name)
+            else:
+                shutil.copyfile(local, beside / f"{name}.deb")
+        if missing:
+            _download(missing, beside)
+        manifest = {name: _describe(beside / f"{name}.deb") for name in sorted(names)}
+        (beside / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+
+
+def read_package(deb: Path, keep: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
+    """Yield (path, content) of the regular files of a package whose path `keep` accepts, in the package's order.
+
+    Paths are relative ("usr/share/..."). The archive is streamed and nothing is written to disk, so a hostile path can
+    do no harm; a file over 64 MiB or a package over 2 GiB unpacked is refused, as is a damaged one (UserError).
+    """
+    _need("dpkg-deb")
+    if not deb.is_file():
+        raise UserError("no such package", where=str(deb), how="fetch it again: delete its folder and run `dvc repro`")
+    with (
+        tempfile.TemporaryFile() as complaints,
+        subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE, stderr=complaints) as unpack,
+    ):
+        try:
+            yield from _members(cast("IO[bytes]", unpack.stdout), deb, keep)
+            damaged = unpack.wait() != 0
+        except (tarfile.TarError, EOFError):
+            damaged = True
+        finally:
+            unpack.kill()  # a reader that stops early would leave it waiting on a full pipe
+        if damaged:
+            complaints.seek(0)
+            reason = _last_line(complaints.read().decode(errors="replace"))
+            how = "delete it and fetch it again"
+            raise UserError(f"damaged package ({reason or 'cut short'})", where=str(deb), how=how)
+
+
+def fetch_file(url: str, sha256: str, path: Path, *, max_bytes: int = MAX_FILE_BYTES) -> None:
+    """Write the public file at an https address to `path`, once its sha256 (hexadecimal) is seen to be right.
+
+    Taken from `$BABELMIX_MIRROR/<host>/<path>` if that file exists. UserError: no network, an answer other than success,
+    more than `max_bytes`, another checksum; `path` is then left as it was.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "https":
+        raise UserError("not an https address", where=url, how="give an address that begins with https://")
+    local = _mirror() / parts.netloc / unquote(parts.path).lstrip("/") if _mirror() else None
+    if local is not None and local.is_file():
+        origin, data = str(local), local.read_bytes()
+    else:
+        origin, data = url, _download_file(url, max_bytes)
+    found = hashlib.sha256(data).hexdigest()
+    if found != sha256:
+        how = "the file was changed or cut short: replace it, or fetch it again"
+        raise UserError(f"wrong checksum: sha256 is {found}, expected {sha256}", where=origin, how=how)
+    with new_file(path) as stream:
+        stream.buffer.write(data)
+
+
+def _mirror() -> Path | None:
+    folder = os.environ.get("BABELMIX_MIRROR")
+    if folder and not Path(folder).is_dir():
+        raise UserError("no such folder", where=f"BABELMIX_MIRROR={folder}", how="correct it, or unset it")
+    return Path(folder) if folder else None
+
+
+def _mirrored_package(name: str) -> Path | None:
+    mirror = _mirror()
+    if mirror is None:
+        return None
+    found = [*(mirror / "deb").glob(f"{name}.deb"), *(mirror / "deb").glob(f"{name}_*.deb")]
+    return max(found, default=None)
+
+
+def _download(names: Sequence[str], folder: Path) -> None:
+    """Run `apt-get download`, again with fresh package lists if the machine's own are missing or stale."""
+    _need("apt-get")
+    with tempfile.TemporaryDirectory() as private:
+        failure = _apt(["download", *names], folder)
+        if failure:
+            # Lists in a folder of our own need no root and leave the machine's as they are.
+            lists = []
+            for key, name in (("Dir::State::lists", "lists"), ("Dir::Cache", "cache")):
+                (Path(private) / name / "partial").mkdir(parents=True)
+                lists += ["-o", f"{key}={private}/{name}"]
+            _apt([*lists, "-o", "Acquire::Languages=none", "update"], folder)
+            failure = _apt([*lists, "download", *names], folder)
+    if "No space left" in failure or "enough free space" in failure:
+        raise OSError(errno.ENOSPC, failure)
+    if "Unable to locate package" in failure:
+        how = "enable the distribution's main archive (on Ubuntu also universe), or put the .deb under $BABELMIX_MIRROR/deb"
+        raise UserError(failure, where="apt-get download", how=how)
+    if failure:
+        how = "connect to the network, or put the .deb files under $BABELMIX_MIRROR/deb"
+        raise UserError(failure, where="apt-get download", how=how)
+    for name in names:
+        next(folder.glob(f"{name}_*.deb")).rename(folder / f"{name}.deb")
+
+
+def _apt(arguments: Sequence[str], folder: Path) -> str:
+    """Return apt's last line of complaint, empty where it succeeded."""
+    # The user _apt, to which root would step down, may not write in a private folder.
+    command = ["apt-get", "-q", "-o", "APT::Sandbox::User=root", *arguments]
+    environment = {**os.environ, "LC_ALL": "C"}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return "" if done.returncode == 0 else _last_line(done.stderr) or f"apt-get ended with {done.returncode}"
+
+
+def _describe(deb: Path) -> dict[str, str]:
+    _need("dpkg-deb")
+    command = ["dpkg-deb", "--field", str(deb), "Version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        how = "delete it and fetch it again"
+        raise UserError(f"damaged package ({_last_line(done.stderr)})", where=str(deb), how=how)
+    return {"version": done.stdout.strip(), "sha256": hashlib.sha256(deb.read_bytes()).hexdigest()}
+
+
+def _members(stream: IO[bytes], deb: Path, keep: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
+    total = 0
+    how = "it is not the package this project expects: fetch it again from the distribution"
+    with tarfile.open(fileobj=stream, mode="r|") as archive:
+        for member in archive:
+            total += member.size
+            if member.size > MAX_MEMBER_BYTES:
+                raise UserError(f"{member.size} bytes in one file", where=f"{deb}, {member.name}", how=how)
+            if total > MAX_PACKAGE_BYTES:
+                raise UserError(f"more than {MAX_PACKAGE_BYTES} bytes unpacked", where=str(deb), how=how)
+            path = member.name.removeprefix("./")
+            if member.isfile() and keep(path):
+                content = archive.extractfile(member)
+                if content is not None:
+                    yield path, content.read()
+
+
+def _download_file(url: str, max_bytes: int) -> bytes:
+    how = "connect to the network, or set BABELMIX_MIRROR to a folder that holds <host>/<path>"
+    try:
+        with urlopen(url, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 -- https was checked above
+            data: bytes = answer.read(max_bytes + 1)
+    except HTTPError as error:
+        raise UserError(f"the server says {error.code} {error.reason}", where=url, how=how) from error
+    except (OSError, HTTPException) as error:
+        raise UserError(f"no answer ({error})", where=url, how=how) from error
+    if len(data) > max_bytes:
+        raise UserError(f"more than {max_bytes} bytes", where=url, how="check the address")
+    return data
+
+
+def _need(command: str) -> None:
+    if shutil.which(command) is None:
+        how = "use a Debian or Ubuntu machine or container (on a Mac, `brew install dpkg` and .deb files under $BABELMIX_MIRROR/deb)"
+        raise UserError(f"no {command} on this machine", where="PATH", how=how)
+
+
+def _last_line(text: str) -> str:
+    return text.strip().rpartition("\n")[2]

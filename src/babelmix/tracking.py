@@ -1,0 +1,292 @@
+"""DVC results as MLflow runs: one run for each trained variant, however often it is tracked.
+
+    track(Path("."), settings, store_root)       # the last stage of the pipeline
+    serve_ui(store_root, port=5000)              # the comparison of all runs, on loopback
+
+MLflow is a projection of DVC and no side effect of training: a training taken from DVC's run-cache
+computes nothing, yet must show up. A run is known by its fingerprint, the sha256 of what dvc.lock says of
+its train stage (command, dependency hashes, params); tracking the same variant again updates the run, and
+does nothing where nothing has changed.
+"""
+
+import hashlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import yaml
+from filelock import FileLock
+
+from babelmix.config import Settings
+from babelmix.errors import UserError
+from babelmix.results import MEASURES, SETTINGS, UNTRAINED, HistoryRow, Results, read_results
+
+if TYPE_CHECKING:  # mlflow takes two seconds to import
+    from mlflow.tracking import MlflowClient
+
+EXPERIMENT = "babelmix"
+FINGERPRINT = "babelmix.fingerprint"
+CONTENT = (
+    "babelmix.content"  # sha256 of all that was logged; set last, so a run cut short is completed next time
+)
+LOOPBACK = "127.0.0.1"
+BATCH = 1000  # metrics that MLflow takes in one request
+
+
+@dataclass(frozen=True, slots=True)
+class TrackResult:
+    """How many runs were made and how many changed; the ids of all, in the order of the objectives."""
+
+    created: int
+    updated: int
+    run_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What MLflow shall hold of one trained variant."""
+
+    name: str
+    fingerprint: str
+    params: dict[str, str]
+    metrics: dict[str, float]
+    history: tuple[HistoryRow, ...]
+    inputs: dict[str, str]  # path -> DVC's hash of the data and the model it started from
+
+    def content(self, reports: Path) -> str:
+        """Return the sha256 of everything that would be logged, the report's files included."""
+        files = {
+            str(file.relative_to(reports)): hashlib.sha256(file.read_bytes()).hexdigest()
+            for file in sorted(reports.rglob("*"))
+            if file.is_file()
+        }
+        history = [(row.step, row.loss, row.learning_rate, row.dev) for row in self.history]
+        return _sha256([self.name, self.params, self.metrics, self.inputs, history, files])
+
+
+def track(root: Path, settings: Settings, store_root: Path) -> TrackResult:
+    """Make or update the MLflow run of every trained objective.
+
+    Reads dvc.lock, metrics/ and reports/ of `root`; writes `store_root`/mlflow.db and
+    `store_root`/mlruns. The two differ in a queued experiment: `root` is a temporary copy, and the store
+    must outlive it. Safe to call from several processes at once. There is no short cut around MLflow when
+    nothing has changed: importing it and asking the store takes about 2.5 s, and the store stays the only
+    truth, also after a run was deleted by hand.
+
+    Raises UserError where the pipeline has not written what is to be tracked.
+    """
+    results = read_results(root, settings)
+    stages = _read_lock(root)
+    wanted = [_describe(settings, results, stages, objective) for objective in settings.objectives]
+    created = updated = 0
+    run_ids: list[str] = []
+    store_root.mkdir(parents=True, exist_ok=True)
+    # MLflow migrates a fresh database on first use, and parallel starters trip over one another there.
+    with FileLock(store_root / "mlflow.db.lock"):
+        client = _client(store_root)
+        experiment = _experiment(client, store_root)
+        for run in wanted:
+            content = run.content(root / "reports")
+            found = client.search_runs([experiment], f"tags.`{FINGERPRINT}` = '{run.fingerprint}'")
+            if not found:
+                made = client.create_run(experiment, tags=_origin(root) | {FINGERPRINT: run.fingerprint})
+                created += 1
+            elif found[0].data.tags.get(CONTENT) == content:
+                run_ids.append(found[0].info.run_id)
+                continue
+            else:
+                made = found[0]
+                updated += 1
+            run_ids.append(made.info.run_id)
+            _log(client, made, run, root / "reports", content)
+    return TrackResult(created, updated, tuple(run_ids))
+
+
+def comparison_url(store_root: Path, host: str = LOOPBACK, port: int = 5000) -> str:
+    """Return the address of MLflow's comparison of all runs; raises UserError where there is none yet."""
+    runs: list[Any] = []
+    if (store_root / "mlflow.db").is_file():
+        client = _client(store_root)
+        experiment = client.get_experiment_by_name(EXPERIMENT)
+        runs = list(client.search_runs([experiment.experiment_id])) if experiment else []
+    if not runs:
+        raise UserError("no runs yet", where=str(store_root / "mlflow.db"), how="run `make repro` first")
+    names = sorted((run.info.run_name, run.info.run_id) for run in runs)
+    chosen = quote(json.dumps([run_id for _, run_id in names], separators=(",", ":")))
+    experiments = quote(json.dumps([runs[0].info.experiment_id]))
+    return f"http://{host}:{port}/#/compare-runs?runs={chosen}&experiments={experiments}"
+
+
+def serve_ui(store_root: Path, port: int = 5000) -> None:
+    """Print the address of the comparison and serve MLflow's UI on loopback until interrupted.
+
+    Raises UserError where there are no runs, or where the port is taken.
+    """
+    address = comparison_url(store_root, port=port)
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError as error:
+            how = f"choose another one: `babelmix ui --port {port + 1}`"
+            raise UserError(f"port {port} is taken", where=LOOPBACK, how=how) from error
+    print(f"Comparison of all runs (Ctrl-C ends the server):\n{address}", flush=True)
+    command = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "server",
+        "--host",
+        LOOPBACK,
+        "--port",
+        str(port),
+        "--workers",
+        "1",
+    ]
+    command += [
+        "--backend-store-uri",
+        _database(store_root),
+        "--default-artifact-root",
+        str(store_root / "mlruns"),
+    ]
+    try:
+        subprocess.run([*command, "--no-serve-artifacts"], env=os.environ | _QUIET, check=True)
+    except KeyboardInterrupt:
+        pass
+    except subprocess.CalledProcessError as error:
+        how = "its message stands above"
+        raise UserError(f"MLflow ended with code {error.returncode}", where=address, how=how) from error
+
+
+def _describe(settings: Settings, results: Results, stages: dict[str, Any], objective: str) -> _Run:
+    train = _stage(stages, f"train@{objective}")
+    preset, recipe = settings.preset(), settings.objective(objective)
+    params: dict[str, Any] = {
+        "model.size": settings.model.size,
+        "layers": preset.layers,
+        "learning_rate": preset.learning_rate,
+        "objective": objective,
+        "alpha": recipe.alpha,
+        "languages": ",".join(recipe.languages or (*settings.pairs.languages, *settings.translate.languages)),
+        "seed": settings.seed,
+        "threads": settings.threads,
+        **{f"train.{name}": value for name, value in settings.train.model_dump().items()},
+        **{
+            f"pairs.{name}": value for name, value in settings.pairs.model_dump(exclude={"languages"}).items()
+        },
+    }
+    total, non_embedding = results.parameters
+    metrics = {"model/parameters": float(total), "model/parameters_non_embedding": float(non_embedding)}
+    inputs = _dependencies(train, ("data/", "models/"))
+    for benchmark in settings.benchmarks:
+        metrics |= _scores(results.evaluations[objective][benchmark], prefix="")
+        metrics |= _scores(results.evaluations[UNTRAINED][benchmark], prefix=f"{UNTRAINED}/")
+        evaluated = _stage(stages, f"evaluate@{objective}-{benchmark}")
+        inputs |= _dependencies(evaluated, ("data/benchmarks/",))
+    return _Run(
+        name=f"{settings.model.size}/{objective}/s{settings.seed}",
+        fingerprint=_sha256([train["cmd"], _dependencies(train, ("",)), train.get("params", {})]),
+        params={name: str(value) for name, value in params.items()},
+        metrics=metrics,
+        history=results.histories[objective],
+        inputs=inputs,
+    )
+
+
+def _scores(evaluation: dict[str, Any], *, prefix: str) -> dict[str, float]:
+    """The figures of one evaluation, named alike in every run; what a benchmark cannot give is left out."""
+    name = prefix + evaluation["benchmark"]
+    scores = {
+        f"{name}/{setting}/{measure}": (evaluation["settings"][setting] or {}).get(measure)
+        for setting in SETTINGS
+        for measure in MEASURES
+    }
+    scores[f"{name}/rank_distance"] = evaluation["bias"]["rank_distance"]
+    return {key: float(value) for key, value in scores.items() if value is not None}
+
+
+def _log(client: "MlflowClient", made: Any, run: _Run, reports: Path, content: str) -> None:
+    from mlflow.entities import Dataset, DatasetInput, Metric, Param, RunTag
+
+    run_id, started, now = made.info.run_id, made.info.start_time, int(time.time() * 1000)
+    metrics = [Metric(key, value, now, 0) for key, value in run.metrics.items()]
+    for row in run.history:  # stamped with the run's own start, so that a second logging adds no second point
+        curves = {"train/loss": row.loss, "train/learning_rate": row.learning_rate}
+        curves |= {f"dev/{name}": loss for name, loss in row.dev.items()}
+        metrics += [Metric(key, value, started, row.step) for key, value in curves.items()]
+    # MLflow refuses a param that changes; what is not part of the fingerprint stays as it was first logged.
+    params = [Param(key, value) for key, value in run.params.items() if key not in made.data.params]
+    tags = [RunTag(f"dvc.md5.{path}", md5) for path, md5 in run.inputs.items()]
+    client.log_batch(run_id, params=params, tags=tags)
+    for start in range(0, len(metrics), BATCH):
+        client.log_batch(run_id, metrics=metrics[start : start + BATCH])
+    data = [(path, md5) for path, md5 in run.inputs.items() if path.startswith("data/")]
+    client.log_inputs(run_id, [DatasetInput(Dataset(path, md5, "dvc", path)) for path, md5 in data])
+    client.log_artifacts(run_id, str(reports), "reports")
+    client.update_run(run_id, status="FINISHED", name=run.name)
+    client.set_tag(run_id, CONTENT, content)
+
+
+def _client(store_root: Path) -> "MlflowClient":
+    os.environ.update(_QUIET)
+    from mlflow.tracking import MlflowClient
+
+    return MlflowClient(_database(store_root))
+
+
+# Read by mlflow when it is imported: nothing is sent anywhere, and the log of its migrations is not shown.
+_QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MLFLOW_LOGGING_LEVEL": "WARNING"}
+
+
+def _database(store_root: Path) -> str:
+    return f"sqlite:///{store_root.resolve() / 'mlflow.db'}"
+
+
+def _experiment(client: "MlflowClient", store_root: Path) -> str:
+    """Return the id of the experiment, made with an explicit artifact location or taken back from the bin."""
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    if experiment is None:
+        return client.create_experiment(EXPERIMENT, artifact_location=str(store_root.resolve() / "mlruns"))
+    if experiment.lifecycle_stage == "deleted":
+        client.restore_experiment(experiment.experiment_id)
+    return experiment.experiment_id
+
+
+def _origin(root: Path) -> dict[str, str]:
+    """The revision and experiment that made a run; told once, when it is made."""
+    git = subprocess.run(
+        ["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
+    )
+    tags = {"dvc.rev": git.stdout.strip() if git.returncode == 0 else "unversioned"}
+    if name := os.environ.get("DVC_EXP_NAME"):
+        tags["dvc.exp"] = name
+    return tags
+
+
+def _read_lock(root: Path) -> dict[str, Any]:
+    try:
+        return yaml.safe_load((root / "dvc.lock").read_text(encoding="utf-8"))["stages"]
+    except FileNotFoundError as error:
+        raise UserError("no such file", where=str(root / "dvc.lock"), how="run `dvc repro`") from error
+
+
+def _stage(stages: dict[str, Any], name: str) -> dict[str, Any]:
+    if name not in stages:
+        raise UserError(f"no stage {name}", where="dvc.lock", how=f"run `dvc repro {name}`")
+    return stages[name]
+
+
+def _dependencies(stage: dict[str, Any], under: tuple[str, ...]) -> dict[str, str]:
+    """Return path -> hash of the dependencies of a stage that lie under the given folders."""
+    return {row["path"]: row["md5"] for row in stage.get("deps", []) if row["path"].startswith(under)}
+
+
+def _sha256(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
