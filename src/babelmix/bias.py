@@ -8,6 +8,7 @@ Every figure is the mean over the queries of a language, then over the query lan
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,50 +25,112 @@ class Bias:
     rank_distance: float | None  # largest minus smallest pool rank of a query's relevant passages, in ranks
     rank_distance_random: float | None  # what a random ranking is expected to have on the same queries
     rank_distance_by: dict[str, float]  # query language -> rank distance
-    max_rank: float  # Max@R: how far down the pool all relevant passages have been met
+    max_rank: float | None  # Max@R: how far down the pool the last relevant passage stands, 1-based
     language_share_top10: dict[str, float]  # passage language -> share of the ten best of the pool; sums to 1
     language_share_pool: dict[str, float]  # passage language -> share of the pool; sums to 1
     same_language_share_top10: float | None  # share of the ten best that are in the query's language
-    peer: float  # probability of equal expected rank, see peer()
+    peer: float | None  # probability of equal expected rank, see peer()
+
+    @property
+    def rank_distance_share(self) -> float | None:
+        """Rank distance as a share of what a random ranking has: 1 is chance."""
+        if self.rank_distance is None or self.rank_distance_random is None:
+            return None
+        return self.rank_distance / self.rank_distance_random
 
 
 def language_bias(benchmark: Benchmark, ranks: Ranks) -> Bias:
     """Measure the bias of the pooled ranking.
 
-    Rank distance leaves out queries with one relevant passage, which have no distance. A query language without
-    passages in the pool takes no part in the same-language share.
+    Rank distance leaves out queries with one relevant passage, which have no distance. A query language
+    without passages in the pool takes no part in the same-language share.
     """
     languages = benchmark.languages
     query_language = np.array([query.lang for query in benchmark.queries])
-    passage_language = np.array([languages.index(passage.lang) for passage in benchmark.passages], dtype=np.int8)
-    query, start, relevant = np.unique(ranks.query, return_index=True, return_counts=True)
-    best, worst = np.minimum.reduceat(ranks.pool, start), np.maximum.reduceat(ranks.pool, start)
-    several = relevant > 1
-    distance = group_means((worst - best)[several], query_language[query[several]])
-    random = expected_rank_distance(len(benchmark.passages), relevant[several])
+    passage_language = np.array([passage.lang for passage in benchmark.passages])
 
-    in_language = ranks.top_languages[:, :, None] == np.arange(len(languages))
-    shares = in_language.mean(axis=1)  # [Q, languages]
+    query, start, relevant = np.unique(ranks.query, return_index=True, return_counts=True)
+    lang = query_language[query]
+    worst = np.maximum.reduceat(ranks.pool, start)
+    distance = worst - np.minimum.reduceat(ranks.pool, start)
+    several = relevant > 1
+    random = expected_rank_distance(len(benchmark.passages), relevant)
+
+    shares = (ranks.top_languages[:, :, None] == np.arange(len(languages))).mean(axis=1)  # [Q, languages]
     known = np.isin(query_language, languages)
     own = shares[known, np.searchsorted(languages, query_language[known])]
-    share_of = {language: group_means(shares[:, i], query_language) for i, language in enumerate(languages)}
     return Bias(
-        rank_distance=_mean(distance),
-        rank_distance_random=_mean(group_means(random, query_language[query[several]])),
-        rank_distance_by=distance,
-        max_rank=float(np.mean(list(group_means(worst, query_language[query]).values()))),
-        language_share_top10={lang: float(np.mean(list(means.values()))) for lang, means in share_of.items()},
-        language_share_pool={
-            lang: float(np.mean(passage_language == i)) for i, lang in enumerate(languages)
+        rank_distance=mean_of_means(distance[several], lang[several]),
+        rank_distance_random=mean_of_means(random[several], lang[several]),
+        rank_distance_by=group_means(distance[several], lang[several]),
+        max_rank=mean_of_means(worst, lang),
+        language_share_top10={
+            name: mean_of_means(shares[:, i], query_language) or 0.0 for i, name in enumerate(languages)
         },
-        same_language_share_top10=_mean(group_means(own, query_language[known])),
-        peer=float(
-            np.mean(
-                list(
-                    group_means(
-                        peer(ranks.query, passage_language[ranks.passage], ranks.pool), query_language[query]
-                    ).values()
-                )
-            )
-        ),
+        language_share_pool={name: float(np.mean(passage_language == name)) for name in languages},
+        same_language_share_top10=mean_of_means(own, query_language[known]),
+        peer=mean_of_means(peer(ranks.query, passage_language[ranks.passage], ranks.pool), lang),
     )
+
+
+def expected_rank_distance(passages: int, relevant: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
+    """Return the rank distance that a random ranking of N passages is expected to have, in ranks.
+
+    With k relevant among N the smallest rank is expected at (N + 1) / (k + 1) and the largest at k times that
+    (order statistics of a draw without replacement), so the distance is (N + 1)(k - 1) / (k + 1).
+    """
+    return (passages + 1) * (relevant - 1) / (relevant + 1)
+
+
+def peer(
+    query: NDArray[np.integer[Any]], language: NDArray[np.str_], rank: NDArray[np.integer[Any]]
+) -> NDArray[np.float64]:
+    """Return PEER, the probability of equal expected rank, of every query.
+
+    The p-value of a Kruskal-Wallis test that a query's relevant passages have the same expected rank in
+    each language (Yang, Jänich, Mayfield and Lawrie, SIGIR 2024, arXiv 2405.00978), with no rank cut-off
+    and all weight on the relevant level. As in the authors' package peer_measure, H is computed on the
+    ranks in the ranking itself, H = (n - 1) * sum_g n_g (mean_g - mean)^2 / sum_i (rank_i - mean)^2, with
+    languages - 1 degrees of freedom, and a query whose relevant passages are all in one language counts as
+    fair, 1.
+
+    Where each language has exactly one relevant passage, as in XQuAD-R, H is n - 1 for every ranking: PEER
+    is then a constant (0.44 for 11 languages) and cannot tell systems apart. Rank distance can.
+
+    Args:
+        query: int [R], ascending: which query each relevant passage belongs to.
+        language: str [R], the language of the passage.
+        rank: int [R], its 1-based rank in the pool.
+
+    Returns:
+        float64, one value in [0, 1] for each distinct query, in ascending order.
+    """
+    _, of_query, n = np.unique(query, return_inverse=True, return_counts=True)
+    deviation = rank - (np.bincount(of_query, weights=rank) / n)[of_query]
+    # One number for each (query, language) that occurs, and the query it belongs to.
+    names, code = np.unique(language, return_inverse=True)
+    numbers = of_query * len(names) + code
+    group, of_group, n_group = np.unique(numbers, return_inverse=True, return_counts=True)
+    group_query = group // len(names)
+    group_sum = np.bincount(of_group, weights=deviation)
+    between = np.bincount(group_query, weights=group_sum**2 / n_group)
+    total = np.bincount(of_query, weights=deviation**2)
+    groups = np.bincount(group_query)
+    testable = groups > 1
+    value = np.ones(len(n))
+    h = (n[testable] - 1) * between[testable] / total[testable]
+    value[testable] = chdtrc(groups[testable] - 1, h)
+    return value
+
+
+def group_means(values: NDArray[Any], groups: NDArray[np.str_]) -> dict[str, float]:
+    """Return the mean of each group's values, groups in alphabetical order; `groups` names each value's."""
+    names, code = np.unique(groups, return_inverse=True)
+    means = np.bincount(code, weights=values) / np.bincount(code)
+    return dict(zip(names.tolist(), means.tolist(), strict=True))
+
+
+def mean_of_means(values: NDArray[Any], groups: NDArray[np.str_]) -> float | None:
+    """Return the mean of the group means, so that a large group weighs no more; None without values."""
+    means = group_means(values, groups)
+    return sum(means.values()) / len(means) if means else None

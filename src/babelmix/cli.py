@@ -36,9 +36,13 @@ MODELS = Path("models")
 METRICS = Path("metrics")
 
 Name = Annotated[str, typer.Argument(help="A source or benchmark, such as gnome-help.")]
-ObjectiveName = Annotated[str, typer.Option("--objective", help="A batch recipe of params.yaml, such as hybrid.")]
+ObjectiveName = Annotated[
+    str, typer.Option("--objective", help="A batch recipe of params.yaml, such as hybrid.")
+]
 ModelFolder = Annotated[Path, typer.Option("--model", help="A SentenceTransformer folder.")]
-BenchmarkName = Annotated[str, typer.Option("--benchmark", help=f"{', '.join(BENCHMARKS)}, or a benchmark folder.")]
+BenchmarkName = Annotated[
+    str, typer.Option("--benchmark", help=f"{', '.join(BENCHMARKS)}, or a benchmark folder.")
+]
 
 
 @app.callback()
@@ -108,7 +112,8 @@ def encoder() -> None:
 def train(objective: ObjectiveName) -> None:
     """Train the starting encoder with one objective."""
     from babelmix import train as training
-    from babelmix.backbone import load_encoder
+    from babelmix.backbone import load_encoder, save_encoder
+    from babelmix.files import new_folder
 
     settings = load_settings()
     recipe = settings.objective(objective)
@@ -116,7 +121,8 @@ def train(objective: ObjectiveName) -> None:
     known = read_training_pairs(settings)
     with progress(f"train {objective}", settings.train.steps) as step:
         history = training.train(model, known, recipe, settings, told=lambda _: step(1))
-    training.save_model(model, MODELS / objective, card=training.model_card(objective, settings))
+    with new_folder(MODELS / objective) as folder:
+        save_encoder(model, folder, training.model_card(objective, settings))
     training.write_history(history, METRICS / "history" / f"{objective}.csv")
     done(f"wrote models/{objective}, last loss {history[-1].loss:.3f}", "dvc repro")
 
@@ -130,13 +136,17 @@ def benchmark(name: Name) -> None:
     settings = load_settings()
     built = build_benchmark(name, DATA / "raw" / name, settings)
     write_benchmark(DATA / "benchmarks" / name, built)
-    what = f"{len(built.queries)} queries and {len(built.passages)} passages in {len(built.languages)} languages"
+    what = (
+        f"{len(built.queries)} queries and {len(built.passages)} passages in {len(built.languages)} languages"
+    )
     done(f"wrote {what} to data/benchmarks/{name}", "dvc repro")
 
 
 @app.command(epilog="Example: babelmix embed --model models/hybrid --benchmark gnome-help --output vectors")
 def embed(
-    model: ModelFolder, benchmark: BenchmarkName, output: Annotated[Path, typer.Option(help="Folder to write.")]
+    model: ModelFolder,
+    benchmark: BenchmarkName,
+    output: Annotated[Path, typer.Option(help="Folder to write.")],
 ) -> None:
     """Encode the queries and passages of a benchmark once, for every setting."""
     from babelmix.embed import write_embeddings
@@ -146,24 +156,28 @@ def embed(
     done(f"wrote {len(vectors.queries)} + {len(vectors.passages)} rows to {output}", "babelmix evaluate")
 
 
-@app.command(epilog="Example: babelmix evaluate --model models/hybrid --benchmark gnome-help --output scores.json")
+@app.command(
+    epilog="Example: babelmix evaluate --model models/hybrid --benchmark gnome-help --output scores.json"
+)
 def evaluate(
     benchmark: BenchmarkName,
     output: Annotated[Path, typer.Option(help="JSON file to write.")],
     model: Annotated[Path | None, typer.Option(help="A SentenceTransformer folder, or")] = None,
-    embeddings: Annotated[Path | None, typer.Option(help="a folder with queries.npy and passages.npy.")] = None,
+    embeddings: Annotated[
+        Path | None, typer.Option(help="a folder with queries.npy and passages.npy.")
+    ] = None,
     per_query: Annotated[Path | None, typer.Option(help="Also write average precisions, .npz.")] = None,
 ) -> None:
     """Score a model on a benchmark: monolingual, cross-lingual, multilingual, and its language bias."""
+    from babelmix import evaluate as evaluation
     from babelmix.embed import read_embeddings
-    from babelmix.evaluate import evaluate_benchmark, write_evaluation
 
     if (model is None) == (embeddings is None):
         raise UserError("one of --model and --embeddings is needed", where="evaluate", how="give exactly one")
     read = _benchmark(benchmark)
     vectors = read_embeddings(embeddings) if embeddings else _embed(model or Path(), read, load_settings())
-    result = evaluate_benchmark(read, vectors.queries, vectors.passages)
-    write_evaluation(result, model=str(model or embeddings), output=output, per_query=per_query)
+    result = evaluation.evaluate(read, vectors.queries, vectors.passages)
+    evaluation.write_evaluation(result, str(model or embeddings), output, per_query)
     done(f"wrote {output}", "babelmix report" if per_query else f"look into {output}")
 
 
@@ -206,7 +220,9 @@ def plan(
 
     settings = load_settings()
     recipe = settings.objective(objective)
-    units = index_units([pair for pair in read_training_pairs(settings) if pair.split == "train"], recipe.languages)
+    units = index_units(
+        [pair for pair in read_training_pairs(settings) if pair.split == "train"], recipe.languages
+    )
     size = settings.train.batch_size
     batches = make_plan(units, alpha=recipe.alpha, batch_size=size, seed=settings.seed)
     for number, batch in enumerate(islice(batches, steps), start=1):
@@ -247,7 +263,9 @@ def _embed(model: Path, benchmark: Any, settings: Settings) -> Any:
     encoder = load_encoder(model)
     total = len({query.text for query in benchmark.queries}) + len({p.text for p in benchmark.passages})
     with progress(f"embed {benchmark.name}", total) as step:
-        return embed_benchmark(encoder, benchmark, settings=settings.embed, threads=settings.threads, told=step)
+        return embed_benchmark(
+            encoder, benchmark, settings=settings.embed, threads=settings.threads, told=step
+        )
 
 
 def _store_root() -> Path:

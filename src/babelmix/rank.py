@@ -1,12 +1,12 @@
-"""Exact ranks of the relevant passages of every query, in the pool of all languages and in their own language.
+"""Exact ranks of the relevant passages of every query, in the pool of all languages and in their own.
 
     ranks = rank_relevant(benchmark, query_vectors, passage_vectors)
     ranks.pool      # 1-based rank of each relevant passage among all passages
     ranks.own       # its rank among the passages of its own language
 
-The order is total: score descending, then passage ascending. No ranking is ever built: the rank of a passage is one
-more than the number of passages ahead of it, so a count over one row of scores is enough. Monolingual, cross-lingual
-and multilingual retrieval are all views over these two ranks.
+The order is total: score descending, then passage ascending. No ranking is ever built: the rank of a
+passage is one more than the number of passages ahead of it, so a count over one row of scores is enough.
+Monolingual, cross-lingual and multilingual retrieval are all views over these two ranks.
 """
 
 from collections.abc import Sequence
@@ -19,19 +19,19 @@ from numpy.typing import NDArray
 from babelmix.errors import UserError
 from babelmix.records import Benchmark
 
-BLOCK = 512  # queries scored at once; bounds memory at 80 MB for XQuAD-R and has no part in the result
+BLOCK = 512  # queries scored at once; bounds memory, 80 MB for XQuAD-R, and has no part in the result
 TOP = 10  # how much of the top of the pool is kept, for the share of each language in it
 
 
 @dataclass(frozen=True, slots=True)
 class Ranks:
-    """Flat table with one row for each (query, relevant passage), in ascending order of query, then passage."""
+    """Flat table with one row for each (query, relevant passage), ascending by query, then passage."""
 
     query: NDArray[np.int32]  # [R] row in benchmark.queries
     passage: NDArray[np.int32]  # [R] row in benchmark.passages
     pool: NDArray[np.int32]  # [R] 1-based rank among all passages
     own: NDArray[np.int32]  # [R] 1-based rank among the passages of its language
-    top_languages: NDArray[np.int8]  # [Q, min(10, P)] index in benchmark.languages, best passage of the pool first
+    top_languages: NDArray[np.int8]  # [Q, min(10, P)] index in benchmark.languages, best first
 
 
 def rank_relevant(
@@ -39,9 +39,9 @@ def rank_relevant(
 ) -> Ranks:
     """Rank every relevant passage of every query under the order (-score, passage).
 
-    A score is the dot product rounded once to float32. The sum runs in float64, where the products of float16 unit
-    vectors and all their partial sums are exact (multiples of 2^-48 below 2): a score depends on its two vectors
-    alone, never on block size, threads or position, and equal vectors tie exactly.
+    A score is the dot product rounded once to float32. The sum runs in float64, where the products of
+    float16 unit vectors and all their partial sums are exact (multiples of 2^-48 below 2): a score depends
+    on its two vectors alone, never on block size, threads or position, and equal vectors tie exactly.
 
     Args:
         benchmark: Q queries and P passages in ascending order of id.
@@ -52,7 +52,7 @@ def rank_relevant(
         One row for each (query, relevant passage); a query that has none has no row.
 
     Raises:
-        UserError: rows or dimensions that do not fit, a number that is not finite, a zero vector, or no qrels.
+        UserError: rows or dimensions that do not fit, a number that is not finite, a zero vector, no qrels.
     """
     name = benchmark.name
     queries = _checked(query_vectors, [query.id for query in benchmark.queries], f"{name}, query embeddings")
@@ -77,7 +77,7 @@ def rank_relevant(
         scores = (queries[block].astype(np.float64) @ grouped).astype(np.float32)
         first, last = np.searchsorted(query, (block.start, block.stop))
         for row in range(first, last):
-            ahead = _ahead(scores[query[row] - start], column[passage[row]], order)
+            ahead = _ahead(scores[query[row] - start], int(column[passage[row]]), order)
             language = language_of[passage[row]]
             pool[row] = 1 + np.count_nonzero(ahead)
             own[row] = 1 + np.count_nonzero(ahead[bounds[language] : bounds[language + 1]])
@@ -115,7 +115,7 @@ def _relevant(benchmark: Benchmark) -> tuple[NDArray[np.int32], NDArray[np.int32
         for answer in sorted(answers.get(query.question, ()))
     ]
     if not pairs:
-        raise UserError("no query has a relevant passage", where=benchmark.name, how="make the benchmark again")
+        raise UserError("no query has an answer", where=benchmark.name, how="make the benchmark again")
     query, passage = np.array(pairs, dtype=np.int32).T
     return query, passage
 

@@ -77,6 +77,17 @@ def read_results(root: Path, settings: Settings) -> Results:
     )
 
 
+def training_languages(settings: Settings) -> frozenset[str]:
+    """Return the languages of the training pairs, human and machine-translated."""
+    return frozenset((*settings.pairs.languages, *settings.translate.languages))
+
+
+def seen(languages: str, known: frozenset[str]) -> str:
+    """Return whether a language ("de") or pair ("de-en") is among the known ones: yes, partly or no."""
+    found = [language in known for language in languages.split("-")]
+    return "yes" if all(found) else "partly" if any(found) else "no"
+
+
 def count_parameters(model: Path) -> tuple[int, int]:
     """Return the number of parameters of a SentenceTransformer folder, all and outside the embeddings.
 

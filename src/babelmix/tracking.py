@@ -34,10 +34,13 @@ if TYPE_CHECKING:  # mlflow takes two seconds to import
 EXPERIMENT = "babelmix"
 FINGERPRINT = "babelmix.fingerprint"
 CONTENT = (
-    "babelmix.content"  # sha256 of all that was logged; set last, so a run cut short is completed next time
+    "babelmix.content"  # sha256 of all that was logged; set last: a run cut short is completed next time
 )
 LOOPBACK = "127.0.0.1"
 BATCH = 1000  # metrics that MLflow takes in one request
+VIEW = {"mlflow.experimentKind": "custom_model_development"}  # the UI shows training runs, not chat traces
+# Read by mlflow when it is imported: nothing is sent anywhere, and the log of its migrations is not shown.
+QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MLFLOW_LOGGING_LEVEL": "WARNING"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +99,15 @@ def track(root: Path, settings: Settings, store_root: Path) -> TrackResult:
             content = run.content(root / "reports")
             found = client.search_runs([experiment], f"tags.`{FINGERPRINT}` = '{run.fingerprint}'")
             if not found:
-                made = client.create_run(experiment, tags=_origin(root) | {FINGERPRINT: run.fingerprint})
+                tags = _origin(root) | {FINGERPRINT: run.fingerprint}
+                made = client.create_run(experiment, tags=tags, run_name=run.name)
                 created += 1
-            elif found[0].data.tags.get(CONTENT) == content:
-                run_ids.append(found[0].info.run_id)
-                continue
             else:
                 made = found[0]
-                updated += 1
+                updated += made.data.tags.get(CONTENT) != content
+            if made.data.tags.get(CONTENT) != content:
+                _log(client, made, run, root / "reports", content)
             run_ids.append(made.info.run_id)
-            _log(client, made, run, root / "reports", content)
     return TrackResult(created, updated, tuple(run_ids))
 
 
@@ -138,26 +140,16 @@ def serve_ui(store_root: Path, port: int = 5000) -> None:
             how = f"choose another one: `babelmix ui --port {port + 1}`"
             raise UserError(f"port {port} is taken", where=LOOPBACK, how=how) from error
     print(f"Comparison of all runs (Ctrl-C ends the server):\n{address}", flush=True)
-    command = [
-        sys.executable,
-        "-m",
-        "mlflow",
-        "server",
-        "--host",
-        LOOPBACK,
-        "--port",
-        str(port),
-        "--workers",
-        "1",
-    ]
-    command += [
-        "--backend-store-uri",
-        _database(store_root),
-        "--default-artifact-root",
-        str(store_root / "mlruns"),
-    ]
+    command = [sys.executable, "-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(port)]
+    # Ctrl-C reaches the server as well; below "critical" it would log that as an error, with a traceback.
+    command += ["--uvicorn-opts", "--log-level critical"]
+    command += ["--workers", "1", "--backend-store-uri", _database(store_root)]
+    command += ["--no-serve-artifacts", "--default-artifact-root", str(store_root / "mlruns")]
+    environment = (
+        os.environ | QUIET | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    )  # no workers for chat jobs
     try:
-        subprocess.run([*command, "--no-serve-artifacts"], env=os.environ | _QUIET, check=True)
+        subprocess.run(command, env=environment, check=True)
     except KeyboardInterrupt:
         pass
     except subprocess.CalledProcessError as error:
@@ -183,13 +175,14 @@ def _describe(settings: Settings, results: Results, stages: dict[str, Any], obje
         },
     }
     total, non_embedding = results.parameters
-    metrics = {"model/parameters": float(total), "model/parameters_non_embedding": float(non_embedding)}
+    metrics: dict[str, float] = {}  # the UI's comparison opens at the first one: multilingual mAP
     inputs = _dependencies(train, ("data/", "models/"))
     for benchmark in settings.benchmarks:
         metrics |= _scores(results.evaluations[objective][benchmark], prefix="")
         metrics |= _scores(results.evaluations[UNTRAINED][benchmark], prefix=f"{UNTRAINED}/")
         evaluated = _stage(stages, f"evaluate@{objective}-{benchmark}")
         inputs |= _dependencies(evaluated, ("data/benchmarks/",))
+    metrics |= {"model/parameters": total, "model/parameters_non_embedding": non_embedding}
     return _Run(
         name=f"{settings.model.size}/{objective}/s{settings.seed}",
         fingerprint=_sha256([train["cmd"], _dependencies(train, ("",)), train.get("params", {})]),
@@ -204,7 +197,7 @@ def _scores(evaluation: dict[str, Any], *, prefix: str) -> dict[str, float]:
     """The figures of one evaluation, named alike in every run; what a benchmark cannot give is left out."""
     name = prefix + evaluation["benchmark"]
     scores = {
-        f"{name}/{setting}/{measure}": (evaluation["settings"][setting] or {}).get(measure)
+        f"{name}/{setting}/{measure}": evaluation["settings"][setting][measure]
         for setting in SETTINGS
         for measure in MEASURES
     }
@@ -230,19 +223,15 @@ def _log(client: "MlflowClient", made: Any, run: _Run, reports: Path, content: s
     data = [(path, md5) for path, md5 in run.inputs.items() if path.startswith("data/")]
     client.log_inputs(run_id, [DatasetInput(Dataset(path, md5, "dvc", path)) for path, md5 in data])
     client.log_artifacts(run_id, str(reports), "reports")
-    client.update_run(run_id, status="FINISHED", name=run.name)
+    client.set_terminated(run_id)
     client.set_tag(run_id, CONTENT, content)
 
 
 def _client(store_root: Path) -> "MlflowClient":
-    os.environ.update(_QUIET)
+    os.environ.update(QUIET)
     from mlflow.tracking import MlflowClient
 
     return MlflowClient(_database(store_root))
-
-
-# Read by mlflow when it is imported: nothing is sent anywhere, and the log of its migrations is not shown.
-_QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MLFLOW_LOGGING_LEVEL": "WARNING"}
 
 
 def _database(store_root: Path) -> str:
@@ -253,7 +242,8 @@ def _experiment(client: "MlflowClient", store_root: Path) -> str:
     """Return the id of the experiment, made with an explicit artifact location or taken back from the bin."""
     experiment = client.get_experiment_by_name(EXPERIMENT)
     if experiment is None:
-        return client.create_experiment(EXPERIMENT, artifact_location=str(store_root.resolve() / "mlruns"))
+        place = str(store_root.resolve() / "mlruns")
+        return client.create_experiment(EXPERIMENT, artifact_location=place, tags=VIEW)
     if experiment.lifecycle_stage == "deleted":
         client.restore_experiment(experiment.experiment_id)
     return experiment.experiment_id

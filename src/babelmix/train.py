@@ -1,7 +1,7 @@
 """Train one encoder with one objective; data, seed, steps and optimiser are equal for all objectives.
 
     history = train(model, pairs, objective, settings)     # changes the model in place
-    save_model(model, Path("models/hybrid"), card="...")
+    write_history(history, Path("metrics/history/hybrid.csv"))
 
 The loss is InfoNCE over the batch (equation 1 of arXiv 2408.10536, van den Oord et al. 2018): for a query, the softmax over
 the cosine scores of all passages of the batch, divided by the temperature, must pick its own passage.
@@ -9,6 +9,7 @@ the cosine scores of all passages of the batch, divided by the temperature, must
 
 import csv
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -18,13 +19,17 @@ from typing import TYPE_CHECKING
 from babelmix.batching import Batch, Units, index_units, plan
 from babelmix.config import Objective, Settings, Train
 from babelmix.errors import UserError
-from babelmix.files import new_file, new_folder
+from babelmix.files import new_file
+from babelmix.forward import forward
 from babelmix.records import Pair
 
 if TYPE_CHECKING:  # torch takes seconds to import, and `babelmix --help` needs none of it
     import torch
     from sentence_transformers import SentenceTransformer
 
+TOKENS_PER_FORWARD = (
+    512  # padded; a batch goes through in pieces of near lengths, the fastest of 384 to 4096 here
+)
 DEV_EVERY = 100  # steps between two looks at the dev loss
 DEV_BATCHES = 4  # of each kind; the same batches for every objective
 
@@ -71,11 +76,10 @@ def train(
     recipe = settings.train
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
-    torch.use_deterministic_algorithms(True, warn_only=True)
     units = index_units([pair for pair in pairs if pair.split == "train"], objective.languages)
     dev_units, looks = _dev_batches([pair for pair in pairs if pair.split == "dev"], settings)
     optimiser = _optimiser(model, recipe, settings.preset().learning_rate)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, recipe))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: learning_rate_share(step, recipe))
     encode = _Encoder(model, recipe)
     history: list[Step] = []
     batches = plan(units, alpha=objective.alpha, batch_size=recipe.batch_size, seed=settings.seed)
@@ -85,7 +89,9 @@ def train(
         loss = encode.loss(units, batch)
         if not torch.isfinite(loss):
             how = "lower the preset's learning_rate or raise train.temperature; nothing was written"
-            raise UserError(f"the loss is {loss.item()} at step {number}, {batch.kind} batch", where="train", how=how)
+            raise UserError(
+                f"the loss is {loss.item()} at step {number}, {batch.kind} batch", where="train", how=how
+            )
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
@@ -100,13 +106,6 @@ def train(
     return history
 
 
-def save_model(model: "SentenceTransformer", folder: Path, *, card: str) -> None:
-    """Write an ordinary SentenceTransformer folder (safetensors); the same weights and card give the same bytes."""
-    with new_folder(folder) as beside:
-        model.save_pretrained(str(beside), create_model_card=False, safe_serialization=True)
-        (beside / "README.md").write_text(card, encoding="utf-8")
-
-
 def write_history(history: Sequence[Step], path: Path) -> None:
     """Write the history as CSV: step, kind, loss (nats), learning_rate, dev_monolingual, dev_crosslingual."""
     with new_file(path) as stream:
@@ -114,7 +113,9 @@ def write_history(history: Sequence[Step], path: Path) -> None:
         writer.writerow(Step.__dataclass_fields__)
         for row in history:
             values = (row.loss, row.learning_rate, row.dev_monolingual, row.dev_crosslingual)
-            writer.writerow([row.step, row.kind, *("" if value is None else f"{value:.6g}" for value in values)])
+            writer.writerow(
+                [row.step, row.kind, *("" if value is None else f"{value:.6g}" for value in values)]
+            )
 
 
 class _Encoder:
@@ -143,22 +144,13 @@ class _Encoder:
     def _encode(self, prompt: str, texts: list[str], max_tokens: int) -> "torch.Tensor":
         import torch
 
-        prefix = self._model.prompts.get(prompt, "")
-        tokens = self._model.tokenizer([prefix + text for text in texts], truncation=True, max_length=max_tokens)
-        # Rows of near lengths go through the layers together: the same sum, with less padding.
-        order = sorted(range(len(texts)), key=lambda row: -len(tokens["input_ids"][row]))
-        pieces: list[torch.Tensor] = []
-        for chunk in _chunks(order):
-            rows = {"input_ids": [tokens["input_ids"][row] for row in chunk]}
-            features = self._model.tokenizer.pad(rows, return_tensors="pt").to(self._model.device)
-            pieces.append(self._model(dict(features))["sentence_embedding"])
-        back = torch.empty(len(order), dtype=torch.long)
-        back[torch.tensor(order)] = torch.arange(len(order))
-        return torch.cat(pieces)[back.to(self._model.device)]
-
-
-def _chunks(order: Sequence[int], rows: int = 8) -> list[Sequence[int]]:
-    return [order[start : start + rows] for start in range(0, len(order), rows)]
+        groups = list(
+            forward(
+                self._model, texts, prompt=prompt, max_tokens=max_tokens, tokens_per_batch=TOKENS_PER_FORWARD
+            )
+        )
+        order = torch.tensor([row for rows, _ in groups for row in rows], device=self._model.device)
+        return torch.cat([vectors for _, vectors in groups])[torch.argsort(order)]
 
 
 def _optimiser(model: "SentenceTransformer", recipe: Train, learning_rate: float) -> "torch.optim.AdamW":
@@ -173,12 +165,15 @@ def _optimiser(model: "SentenceTransformer", recipe: Train, learning_rate: float
     named = [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
     matrices = [weight for _, weight in named if weight.ndim > 1]
     others = [weight for _, weight in named if weight.ndim <= 1]
-    groups = [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=learning_rate)
+    groups = [
+        {"params": matrices, "weight_decay": recipe.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=learning_rate, fused=True)
 
 
-def _rate(step: int, recipe: Train) -> float:
-    """Linear warm-up to 1, then linear decay to 0 at the last step; `step` counts from 0."""
+def learning_rate_share(step: int, recipe: Train) -> float:
+    """Return the share of the learning rate at a step (from 0): linear warm-up to 1, then linear decay towards 0."""
     warmup = math.ceil(recipe.steps * recipe.warmup_share)
     if step < warmup:
         return (step + 1) / warmup
@@ -186,23 +181,27 @@ def _rate(step: int, recipe: Train) -> float:
 
 
 def _dev_batches(pairs: Sequence[Pair], settings: Settings) -> tuple[Units, dict[str, list[Batch]]]:
-    """The same few dev batches of each kind for every objective; a kind that the dev split cannot fill is left out."""
-    units = index_units(pairs)
+    """The same few dev batches of each kind for every objective, from languages that have dev pairs enough."""
     size = settings.train.batch_size
-    looks: dict[str, list[Batch]] = {}
-    for kind, alpha in (("monolingual", 1.0), ("crosslingual", 0.0)):
-        batches = plan(units, alpha=alpha, batch_size=size, seed=settings.seed)
-        try:
-            looks[kind] = list(islice(batches, DEV_BATCHES))
-        except UserError:
-            continue
+    counts = Counter(pair.lang for pair in pairs)
+    units = index_units(pairs, [lang for lang in counts if counts[lang] >= 3 * size])
+    if len(units.languages) < 2:
+        return units, {}
+    looks = {
+        kind: list(islice(plan(units, alpha=alpha, batch_size=size, seed=settings.seed), DEV_BATCHES))
+        for kind, alpha in (("monolingual", 1.0), ("crosslingual", 0.0))
+    }
     return units, looks
 
 
 def model_card(objective: str, settings: Settings) -> str:
     """Return the README of a trained model: what it is and how it came about, without the time of day."""
     recipe, preset = settings.train, settings.preset()
-    start = f"the folder {preset.folder}" if preset.folder else "multilingual-e5-small (4-bit weights, dequantised)"
+    start = (
+        f"the folder {preset.folder}"
+        if preset.folder
+        else "multilingual-e5-small (4-bit weights, dequantised)"
+    )
     depth = f", {preset.layers} evenly spaced layers" if preset.layers else ""
     return f"""---
 library_name: sentence-transformers

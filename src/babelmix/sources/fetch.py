@@ -1,12 +1,11 @@
-"""Public files onto disk: Debian packages through apt, single files over https, both checked before they count.
+"""Public files onto disk: Debian packages through apt, single files over https, each checked on arrival.
 
     fetch_packages(["gnome-user-docs"], Path("data/raw/gnome-help"))
-    for path, data in read_package(Path("data/raw/gnome-help/gnome-user-docs.deb"), lambda path: path.endswith(".page")):
-        ...
+    pages = dict(read_package(Path("gnome-user-docs.deb"), keep=lambda path: path.endswith(".page")))
     fetch_file("https://example.org/en.json", sha256="9f86...", path=Path("data/raw/en.json"))
 
-Where the environment variable BABELMIX_MIRROR names a folder, `<it>/deb/<package>*.deb` and `<it>/<host>/<path>` are
-looked at first, so that a machine without apt or without a network can do the same.
+Where the environment variable BABELMIX_MIRROR names a folder, `<it>/deb/<package>*.deb` and
+`<it>/<host>/<path>` are looked at first, so that a machine without apt or without a network can do the same.
 """
 
 import errno
@@ -26,7 +25,7 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import urlopen
 
 from babelmix.errors import UserError
-from babelmix.files import new_file, new_folder
+from babelmix.files import new_binary_file, new_folder
 
 MAX_MEMBER_BYTES = 64 << 20
 MAX_PACKAGE_BYTES = 2 << 30
@@ -35,11 +34,11 @@ TIMEOUT_SECONDS = 60
 
 
 def fetch_packages(names: Sequence[str], folder: Path) -> None:
-    """Download Debian or Ubuntu packages, without installing them and without root, replacing `folder` as a whole.
+    """Download Debian or Ubuntu packages without root or installation, replacing `folder` as a whole.
 
-    Writes `<package>.deb` and, last, `manifest.json`: {package: {"version", "sha256"}}, sorted. apt itself checks each
-    download against the checksum in the distribution's signed lists; packages taken from $BABELMIX_MIRROR/deb are
-    trusted as they are, and the manifest says which bytes they were.
+    Writes `<package>.deb` and, last, `manifest.json`: {package: {"version", "sha256"}}, sorted. apt itself
+    checks each download against the checksum in the distribution's signed lists; packages taken from
+    $BABELMIX_MIRROR/deb are trusted as they are, and the manifest says which bytes they were.
 
     UserError: no apt-get, no network, unknown package, full disk.
     """
@@ -58,17 +57,22 @@ def fetch_packages(names: Sequence[str], folder: Path) -> None:
 
 
 def read_package(deb: Path, keep: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
-    """Yield (path, content) of the regular files of a package whose path `keep` accepts, in the package's order.
+    """Yield (path, content) of a package's regular files whose path `keep` accepts, in the package's order.
 
-    Paths are relative ("usr/share/..."). The archive is streamed and nothing is written to disk, so a hostile path can
-    do no harm; a file over 64 MiB or a package over 2 GiB unpacked is refused, as is a damaged one (UserError).
+    Paths are relative ("usr/share/..."). The archive is streamed and nothing is written to disk, so a hostile
+    path can do no harm; a file over 64 MiB or a package over 2 GiB unpacked is refused, as is a damaged one
+    (UserError).
     """
     _need("dpkg-deb")
     if not deb.is_file():
-        raise UserError("no such package", where=str(deb), how="fetch it again: delete its folder and run `dvc repro`")
+        raise UserError(
+            "no such package", where=str(deb), how="fetch it again: delete its folder and run `dvc repro`"
+        )
     with (
         tempfile.TemporaryFile() as complaints,
-        subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE, stderr=complaints) as unpack,
+        subprocess.Popen(
+            ["dpkg-deb", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE, stderr=complaints
+        ) as unpack,
     ):
         try:
             yield from _members(cast("IO[bytes]", unpack.stdout), deb, keep)
@@ -87,14 +91,15 @@ def read_package(deb: Path, keep: Callable[[str], bool]) -> Iterator[tuple[str, 
 def fetch_file(url: str, sha256: str, path: Path, *, max_bytes: int = MAX_FILE_BYTES) -> None:
     """Write the public file at an https address to `path`, once its sha256 (hexadecimal) is seen to be right.
 
-    Taken from `$BABELMIX_MIRROR/<host>/<path>` if that file exists. UserError: no network, an answer other than success,
-    more than `max_bytes`, another checksum; `path` is then left as it was.
+    Taken from `$BABELMIX_MIRROR/<host>/<path>` if that file exists. UserError: no network, an answer other
+    than success, more than `max_bytes`, another checksum; `path` is then left as it was.
     """
     parts = urlsplit(url)
     if parts.scheme != "https":
         raise UserError("not an https address", where=url, how="give an address that begins with https://")
-    local = _mirror() / parts.netloc / unquote(parts.path).lstrip("/") if _mirror() else None
-    if local is not None and local.is_file():
+    mirror = _mirror()
+    local = mirror / parts.netloc / unquote(parts.path).lstrip("/") if mirror else None
+    if local and local.is_file():
         origin, data = str(local), local.read_bytes()
     else:
         origin, data = url, _download_file(url, max_bytes)
@@ -102,8 +107,8 @@ def fetch_file(url: str, sha256: str, path: Path, *, max_bytes: int = MAX_FILE_B
     if found != sha256:
         how = "the file was changed or cut short: replace it, or fetch it again"
         raise UserError(f"wrong checksum: sha256 is {found}, expected {sha256}", where=origin, how=how)
-    with new_file(path) as stream:
-        stream.buffer.write(data)
+    with new_binary_file(path) as stream:
+        stream.write(data)
 
 
 def _mirror() -> Path | None:
@@ -137,7 +142,9 @@ def _download(names: Sequence[str], folder: Path) -> None:
     if "No space left" in failure or "enough free space" in failure:
         raise OSError(errno.ENOSPC, failure)
     if "Unable to locate package" in failure:
-        how = "enable the distribution's main archive (on Ubuntu also universe), or put the .deb under $BABELMIX_MIRROR/deb"
+        how = (
+            "enable the archive that has it (on Ubuntu: universe), or put the .deb under $BABELMIX_MIRROR/deb"
+        )
         raise UserError(failure, where="apt-get download", how=how)
     if failure:
         how = "connect to the network, or put the .deb files under $BABELMIX_MIRROR/deb"
@@ -198,7 +205,9 @@ def _download_file(url: str, max_bytes: int) -> bytes:
 
 def _need(command: str) -> None:
     if shutil.which(command) is None:
-        how = "use a Debian or Ubuntu machine or container (on a Mac, `brew install dpkg` and .deb files under $BABELMIX_MIRROR/deb)"
+        how = (
+            "use a Debian or Ubuntu container, or install dpkg and put .deb files under $BABELMIX_MIRROR/deb"
+        )
         raise UserError(f"no {command} on this machine", where="PATH", how=how)
 
 

@@ -1,7 +1,8 @@
 """What the parallel sources share: plain text, a language check, and one benchmark out of aligned sections.
 
-    sections = {"en": {"apt": Section("Using APT", "", "apt is ...")}, "de": {"apt": Section("APT nutzen", "", "apt ist ...")}}
-    benchmark = parallel_benchmark("handbook", sections, settings)      # title -> text, in every language
+english = {"apt": Section("Using APT", within="", text="APT is the advanced ...")}
+german = {"apt": Section("APT nutzen", within="", text="APT ist das ...")}
+benchmark = parallel_benchmark("handbook", {"en": english, "de": german}, settings)  # title -> text
 """
 
 from collections import Counter
@@ -15,7 +16,7 @@ from babelmix.config import BenchmarkSettings
 from babelmix.errors import unknown_name
 from babelmix.records import Benchmark, Passage, Qrel, Query
 
-# Below this the identifier guesses: a short text is refused only where it looks like English left untranslated.
+# Below this the identifier guesses: a short text is refused only if taken for English, left untranslated.
 SHORT_CHARACTERS = 60
 # Shorter English sections are stubs ("See the next chapter."), and answer nothing.
 MIN_SECTION_CHARACTERS = 60
@@ -38,8 +39,8 @@ def plain_text(element: Any) -> str:
 def written_in(text: str, lang: str) -> bool:
     """Whether a translation is in its own language, by py3langid over all the languages it knows.
 
-    The page says `lang`; what is checked is that the text was translated at all, and not by mistake into another
-    language. A text under 60 characters passes unless it is taken for English.
+    The page says `lang`; what is checked is that the text was translated at all, and not by mistake into
+    another language. A text under 60 characters passes unless it is taken for English.
     """
     found = py3langid.classify(text)[0]
     return found == lang or (len(text) < SHORT_CHARACTERS and found != "en")
@@ -48,14 +49,16 @@ def written_in(text: str, lang: str) -> bool:
 def chosen_languages(name: str, available: Iterable[str], settings: BenchmarkSettings) -> tuple[str, ...]:
     """Return the benchmark's languages that `benchmark.languages` asks for, in alphabetical order.
 
-    One list serves all benchmarks, so a language that this one lacks is passed over; none left is a UserError.
+    One list serves all benchmarks, so a language that this one lacks is passed over; none left is a
+    UserError.
     """
     if settings.languages == "all":
         return tuple(sorted(available))
     chosen = tuple(sorted(set(available) & set(settings.languages)))
     if not chosen:
         wanted = ", ".join(settings.languages)
-        raise unknown_name(f"language of {name}:", wanted, available, where="params.yaml, benchmark.languages")
+        where = "params.yaml, benchmark.languages"
+        raise unknown_name(f"language of {name}:", wanted, available, where=where)
     return chosen
 
 
@@ -64,10 +67,11 @@ def parallel_benchmark(
 ) -> Benchmark:
     """Make title -> text retrieval out of sections that carry the same id in every language.
 
-    `sections[lang][unit]`; English must be there, since it decides which units exist. An English title that stands
-    more than once is asked as "within: title", in every language alike; units whose question or text is still not
-    unique are left out. A translation counts when both title and text differ from the English and the text is
-    in its language. Texts are cut at `max_passage_characters`. Ids are `<lang>:<unit>`, the question is the unit.
+    `sections[lang][unit]`; English must be there, since it decides which units exist. An English title that
+    stands more than once is asked as "within: title", in every language alike; units whose question or text
+    is still not unique are left out. A translation counts when both title and text differ from the English
+    and the text is in its language. Texts are cut at `max_passage_characters`. Ids are `<lang>:<unit>`, the
+    question is the unit.
     """
     limit = settings.max_passage_characters
     english = {
@@ -76,28 +80,34 @@ def parallel_benchmark(
         if section.title and len(section.text) >= MIN_SECTION_CHARACTERS
     }
     titles = Counter(section.title for section in english.values())
-    repeated = {unit for unit, section in english.items() if titles[section.title] > 1}
 
-    def question(unit: str, section: Section) -> str:
-        return f"{section.within}: {section.title}" if unit in repeated and section.within else section.title
+    def question(unit: str, lang: str) -> str:
+        section = sections[lang][unit]
+        qualified = titles[english[unit].title] > 1 and section.within
+        return f"{section.within}: {section.title}" if qualified else section.title
 
-    questions = Counter(question(unit, section) for unit, section in english.items())
+    asked = Counter(question(unit, "en") for unit in english)
     texts = Counter(section.text[:limit] for section in english.values())
+    unique = [
+        unit for unit in english if asked[question(unit, "en")] == texts[english[unit].text[:limit]] == 1
+    ]
     queries: list[Query] = []
     passages: list[Passage] = []
     for lang in chosen_languages(name, sections, settings):
-        for unit, original in english.items():
+        for unit in unique:
             section = sections[lang].get(unit)
-            if section is None or questions[question(unit, original)] > 1 or texts[original.text[:limit]] > 1:
+            if section is None or (lang != "en" and not _translates(section, english[unit], lang, limit)):
                 continue
-            text = section.text[:limit].rstrip()
-            translated = section.title != original.title and section.text[:limit] != original.text[:limit]
-            if lang != "en" and not (section.title and translated and written_in(text, lang)):
-                continue
-            queries.append(Query(f"{lang}:{unit}", unit, lang, question(unit, section)))
-            passages.append(Passage(f"{lang}:{unit}", lang, text))
+            queries.append(Query(f"{lang}:{unit}", unit, lang, question(unit, lang)))
+            passages.append(Passage(f"{lang}:{unit}", lang, section.text[:limit].rstrip()))
     qrels = sorted((Qrel(query.question, query.id) for query in queries), key=lambda qrel: qrel.passage)
     return Benchmark(name, _by_id(queries), _by_id(passages), tuple(qrels))
+
+
+def _translates(section: Section, original: Section, lang: str, limit: int) -> bool:
+    text = section.text[:limit].rstrip()
+    differs = section.title != original.title and text != original.text[:limit].rstrip()
+    return differs and bool(section.title and text) and written_in(text, lang)
 
 
 def _by_id(rows: Iterable[Any]) -> tuple[Any, ...]:

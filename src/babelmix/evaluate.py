@@ -1,0 +1,199 @@
+"""Monolingual, cross-lingual and multilingual retrieval as views over one set of exact ranks.
+
+    evaluation = evaluate(benchmark, query_vectors, passage_vectors)
+    to_json(evaluation, "models/hybrid")["settings"]["multilingual"]["map"]
+    numpy.savez_compressed("scores.npz", **per_query(evaluation))
+    QueryScores(**numpy.load("scores.npz"))
+
+- monolingual: queries of a language against its own passages; the mean over languages;
+- crosslingual: queries of A against passages of B, A != B; the mean over ordered pairs. A question without a
+  relevant passage in B is left out of that pair;
+- multilingual: queries of A against the pool of all languages; the mean over query languages.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from babelmix.bias import Bias, group_means, language_bias, mean_of_means
+from babelmix.files import new_binary_file, new_file
+from babelmix.rank import rank_relevant
+from babelmix.records import Benchmark
+
+SETTINGS = ("monolingual", "crosslingual", "multilingual")
+POOL = "pool"  # stands for the passage language where the passages are those of all languages
+
+
+@dataclass(frozen=True, slots=True)
+class QueryScores:
+    """Columns with one row for each query and each set of passages that it is scored against."""
+
+    setting: NDArray[np.str_]  # one of SETTINGS
+    question: NDArray[np.str_]  # shared by the translations of a query
+    query_language: NDArray[np.str_]
+    passage_language: NDArray[np.str_]  # or "pool"
+    average_precision: NDArray[np.float64]
+    average_precision_at_20: NDArray[np.float64]
+    recall_at_1: NDArray[np.float64]
+    recall_at_10: NDArray[np.float64]
+
+    def groups(self, setting: str) -> tuple[NDArray[np.bool_], NDArray[np.str_]]:
+        """Return the mask of a setting's rows, and for each of these the group whose mean counts once in it.
+
+        A group is a query language ("de"), or an ordered pair of languages ("de-en") in the cross-lingual
+        setting.
+        """
+        mask = self.setting == setting
+        group = self.query_language[mask]
+        if setting == "crosslingual":
+            group = np.strings.add(np.strings.add(group, "-"), self.passage_language[mask])
+        return mask, group
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One system on one benchmark: the scores of every query, and the language bias."""
+
+    benchmark: str
+    scores: QueryScores
+    bias: Bias
+
+
+def evaluate(
+    benchmark: Benchmark, query_vectors: NDArray[np.floating[Any]], passage_vectors: NDArray[np.floating[Any]]
+) -> Evaluation:
+    """Score the embeddings of a benchmark in all three settings.
+
+    Args:
+        benchmark: Q queries and P passages.
+        query_vectors: float [Q, d], L2-normalised, rows in the order of benchmark.queries.
+        passage_vectors: float [P, d], likewise for benchmark.passages.
+
+    Raises:
+        UserError: embeddings that do not fit the benchmark, see rank.rank_relevant.
+    """
+    ranks = rank_relevant(benchmark, query_vectors, passage_vectors)
+    languages = benchmark.languages
+    language_of = np.array([languages.index(passage.lang) for passage in benchmark.passages])
+    # A query against one language is one ranking, numbered by (query, language); against the pool, by query.
+    single, single_measures = measures(ranks.query * len(languages) + language_of[ranks.passage], ranks.own)
+    pooled, pooled_measures = measures(ranks.query, ranks.pool)
+    query = np.concatenate([single // len(languages), pooled])
+    query_language = np.array([q.lang for q in benchmark.queries])[query]
+    passage_language = np.concatenate([np.array(languages)[single % len(languages)], [POOL] * len(pooled)])
+    multilingual, monolingual = passage_language == POOL, passage_language == query_language
+    setting = np.where(multilingual, "multilingual", np.where(monolingual, "monolingual", "crosslingual"))
+    question = np.array([q.question for q in benchmark.queries])[query]
+    columns = np.concatenate([single_measures, pooled_measures], axis=1)
+    scores = QueryScores(setting, question, query_language, passage_language, *columns)
+    return Evaluation(benchmark.name, scores, language_bias(benchmark, ranks))
+
+
+def measures(
+    ranking: NDArray[np.integer[Any]], rank: NDArray[np.integer[Any]]
+) -> tuple[NDArray[np.integer[Any]], NDArray[np.float64]]:
+    """Compute the measures of many rankings from the ranks of their relevant passages alone.
+
+    Average precision is the mean over relevant passages of the precision at their ranks, over the whole
+    ranking. AP@20 is XTREME-R's (arXiv 2104.07412): the sum of the precisions at ranks up to 20, divided by
+    min(relevant, 20). Recall@k is the share of the relevant within the first k; with one relevant passage,
+    whether it is there.
+
+    Args:
+        ranking: int [R], which ranking each relevant passage belongs to, in any order.
+        rank: int [R], its 1-based rank there.
+
+    Returns:
+        The distinct rankings in ascending order, [N], and their AP, AP@20, recall@1 and recall@10, [4, N]
+        in [0, 1].
+    """
+    order = np.lexsort((rank, ranking))
+    rank = rank[order]
+    distinct, start, of_ranking, relevant = np.unique(
+        ranking[order], return_index=True, return_inverse=True, return_counts=True
+    )
+    precision = (np.arange(len(rank)) - start[of_ranking] + 1) / rank
+    values = [
+        np.bincount(of_ranking, weights=precision) / relevant,
+        np.bincount(of_ranking, weights=precision * (rank <= 20)) / np.minimum(relevant, 20),
+        np.bincount(of_ranking, weights=rank <= 1) / relevant,
+        np.bincount(of_ranking, weights=rank <= 10) / relevant,
+    ]
+    return distinct, np.array(values)
+
+
+def per_query(evaluation: Evaluation) -> dict[str, NDArray[Any]]:
+    """Return the columns of QueryScores by name, ready for numpy.savez_compressed."""
+    return {name: getattr(evaluation.scores, name) for name in QueryScores.__dataclass_fields__}
+
+
+def to_json(evaluation: Evaluation, model: str) -> dict[str, Any]:
+    """Return the figures as the stable JSON that `babelmix evaluate` writes; numbers rounded to 6 decimals.
+
+    `queries` counts rankings: in the cross-lingual setting a query counts once for each language it is
+    scored against. A figure that the benchmark does not allow is None, never NaN: the cross-lingual ones
+    where no question is answered in another language, say.
+    """
+    scores, bias = evaluation.scores, evaluation.bias
+    settings = {setting: _setting(scores, setting) for setting in SETTINGS}
+    pooled = scores.average_precision[scores.setting == "multilingual"]
+    settings["multilingual"]["map_over_questions"] = float(pooled.mean())
+    mono, cross = settings["monolingual"]["map"], settings["crosslingual"]["map"]
+    return _rounded(
+        {
+            "benchmark": evaluation.benchmark,
+            "model": model,
+            "settings": settings,
+            "bias": {
+                "rank_distance": bias.rank_distance,
+                "rank_distance_share": bias.rank_distance_share,
+                "max_rank": bias.max_rank,
+                "language_share_top10": bias.language_share_top10,
+                "language_share_pool": bias.language_share_pool,
+                "same_language_share_top10": bias.same_language_share_top10,
+                "peer": bias.peer,
+                "mono_minus_cross": None if mono is None or cross is None else mono - cross,
+                "by": bias.rank_distance_by,
+            },
+        }
+    )
+
+
+def _setting(scores: QueryScores, setting: str) -> dict[str, Any]:
+    mask, groups = scores.groups(setting)
+    columns = {
+        "map": scores.average_precision[mask],
+        "map_at_20": scores.average_precision_at_20[mask],
+        "recall_at_1": scores.recall_at_1[mask],
+        "recall_at_10": scores.recall_at_10[mask],
+    }
+    names, counts = np.unique(groups, return_counts=True)
+    by: dict[str, dict[str, float]] = {name: {} for name in names.tolist()}
+    for measure, values in columns.items():
+        for name, mean in group_means(values, groups).items():
+            by[name][measure] = mean
+    for name, count in zip(names.tolist(), counts.tolist(), strict=True):
+        by[name]["queries"] = count
+    figures: dict[str, Any] = {measure: mean_of_means(values, groups) for measure, values in columns.items()}
+    return figures | {"queries": len(groups), "by": by}
+
+
+def _rounded(figure: Any) -> Any:
+    if isinstance(figure, dict):
+        return {name: _rounded(value) for name, value in figure.items()}
+    return round(figure, 6) if isinstance(figure, float) else figure
+
+
+def write_evaluation(
+    evaluation: Evaluation, model: str, output: Path, per_query_output: Path | None = None
+) -> None:
+    """Write the scores as JSON, and beside them the score of every query as .npz (no pickle) where asked for."""
+    if per_query_output is not None:
+        with new_binary_file(per_query_output) as stream:
+            np.savez_compressed(stream, allow_pickle=False, **per_query(evaluation))
+    with new_file(output) as stream:
+        stream.write(json.dumps(to_json(evaluation, model), indent=1, ensure_ascii=False) + "\n")

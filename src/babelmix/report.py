@@ -1,0 +1,92 @@
+"""The report: headline numbers, one table by language, and reports/report.md with its figures.
+
+    write_report(Path("."), load_settings())
+
+Every file is a pure function of the metrics and the settings, without the time of day or the revision: same
+results, same bytes.
+"""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+from babelmix import figures
+from babelmix.compare import compare, reference_of
+from babelmix.config import Settings
+from babelmix.files import new_file, new_folder
+from babelmix.report_text import to_markdown
+from babelmix.results import MEASURES, SETTINGS, UNTRAINED, Results, read_results, seen, training_languages
+
+HEADLINES = 12  # numbers in metrics/headline.json at most
+
+
+def write_report(root: Path, settings: Settings) -> None:
+    """Write headline.json and by_language.csv under metrics/, and reports/, from what the pipeline measured.
+
+    Raises UserError for a missing or broken file, with the stage that writes it.
+    """
+    results = read_results(root, settings)
+    comparisons = compare(results, settings)
+    with new_file(root / "metrics" / "headline.json") as stream:
+        json.dump(headline(results), stream, indent=2)
+        stream.write("\n")
+    with new_file(root / "metrics" / "by_language.csv") as stream:
+        rows = by_language(results, settings)
+        writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    with new_folder(root / "reports") as folder:
+        captions = draw(results, folder / "figures")
+        with new_file(folder / "report.md") as stream:
+            stream.write(to_markdown(results, settings, comparisons, captions))
+
+
+def headline(results: Results) -> dict[str, dict[str, dict[str, float | None]]]:
+    """Return mAP by objective, benchmark and setting: at most 12 numbers, multilingual first."""
+    cells = len(results.histories) * len(results.evaluations[UNTRAINED])
+    settings = SETTINGS[: max(1, HEADLINES // cells)]
+    return {
+        objective: {
+            benchmark: {setting: evaluation["settings"][setting]["map"] for setting in settings}
+            for benchmark, evaluation in results.evaluations[objective].items()
+        }
+        for objective in results.histories
+    }
+
+
+def by_language(results: Results, settings: Settings) -> list[dict[str, Any]]:
+    """Return one row for each variant, benchmark, setting and language or ordered pair of languages.
+
+    `seen` says whether these languages stand in the training pairs: yes, partly (one of a pair) or no. It is
+    the same for every variant, so that rows compare; an objective with languages of its own saw only these.
+    """
+    known = training_languages(settings)
+    return [
+        {"variant": variant, "benchmark": benchmark, "setting": setting, "languages": languages}
+        | {measure: scores[measure] for measure in MEASURES}
+        | {"queries": scores["queries"], "seen": seen(languages, known)}
+        for variant, evaluations in results.evaluations.items()
+        for benchmark, evaluation in evaluations.items()
+        for setting in SETTINGS
+        for languages, scores in evaluation["settings"][setting]["by"].items()
+    ]
+
+
+def draw(results: Results, folder: Path) -> dict[str, str]:
+    """Write the figures as PNG files into `folder`; return file name -> caption."""
+    objectives = list(results.histories)
+    reference = reference_of(objectives)
+    charts = {
+        "scores": (figures.scores(results), "Mean average precision by setting and variant"),
+        "own-language": (figures.own_language(results), "Share of the top ten in the query's language"),
+        "losses": (figures.losses(results), "Training and dev loss"),
+    }
+    for objective in objectives:
+        for benchmark in results.evaluations[objective] if objective != reference else ():
+            chart = figures.differences(results, benchmark, objective, reference)
+            caption = f"{objective} minus {reference} on {benchmark}, mAP by language pair"
+            charts[f"differences-{benchmark}-{objective}"] = (chart, caption)
+    for name, (chart, _) in charts.items():
+        figures.save(chart, folder / f"{name}.png")
+    return {f"{name}.png": caption for name, (_, caption) in charts.items()}

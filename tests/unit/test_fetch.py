@@ -1,0 +1,218 @@
+import hashlib
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from babelmix.errors import UserError
+from babelmix.sources import fetch
+from babelmix.sources.fetch import fetch_file, fetch_packages, read_package
+
+needs_dpkg = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="no dpkg-deb on this machine")
+
+
+def make_deb(deb: Path, files: dict[str, bytes]) -> Path:
+    """Build a real package that holds these files."""
+    tree = deb.parent / f"{deb.name}.tree"
+    control = tree / "DEBIAN" / "control"
+    control.parent.mkdir(parents=True)
+    fields = {"Package": "help", "Version": "1.2", "Architecture": "all", "Maintainer": "a <a@example.org>"}
+    control.write_text("".join(f"{key}: {value}\n" for key, value in fields.items()) + "Description: help\n")
+    for name, content in files.items():
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_bytes(content)
+    (tree / "usr").mkdir(exist_ok=True)
+    (tree / "usr" / "link").symlink_to("/etc/hostname")
+    command = ["dpkg-deb", "-Zgzip", "--root-owner-group", "--build", str(tree), str(deb)]
+    subprocess.run(command, check=True, capture_output=True)
+    return deb
+
+
+@needs_dpkg
+def test_read_package_yields_the_kept_regular_files_only(tmp_path: Path):
+    deb = make_deb(tmp_path / "help.deb", {"usr/a.html": b"<p>a</p>", "usr/b.txt": b"b", "usr/c.html": b""})
+    assert dict(read_package(deb, lambda path: not path.endswith(".txt"))) == {
+        "usr/a.html": b"<p>a</p>",
+        "usr/c.html": b"",
+    }
+
+
+@needs_dpkg
+def test_read_package_may_be_left_early(tmp_path: Path):
+    deb = make_deb(tmp_path / "help.deb", {f"usr/{number}": b"x" * 100_000 for number in range(30)})
+    files = read_package(deb, lambda path: True)
+    assert next(files)[0].startswith("usr/")
+    files.close()
+
+
+@needs_dpkg
+@pytest.mark.parametrize("keep_bytes", [0, 40, 400, 2000])
+def test_a_damaged_package_is_a_user_error_that_names_it(tmp_path: Path, keep_bytes: int):
+    content = bytes(range(256)) * 40 + hashlib.sha256(b"noise").digest() * 200
+    deb = make_deb(tmp_path / "help.deb", {f"usr/{number}": content[number:] for number in range(40)})
+    assert deb.stat().st_size > 2000
+    deb.write_bytes(deb.read_bytes()[:keep_bytes])
+    with pytest.raises(UserError, match=r"damaged package.*fetch it again") as caught:
+        list(read_package(deb, lambda path: True))
+    assert str(deb) in caught.value.where
+
+
+@needs_dpkg
+def test_a_package_that_unpacks_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    deb = make_deb(tmp_path / "help.deb", {"usr/a": b"0" * 9000, "usr/b": b"0" * 9000})
+    monkeypatch.setattr(fetch, "MAX_MEMBER_BYTES", 8000)
+    with pytest.raises(UserError, match="9000 bytes in one file"):
+        list(read_package(deb, lambda path: True))
+    monkeypatch.setattr(fetch, "MAX_MEMBER_BYTES", 10_000)
+    monkeypatch.setattr(fetch, "MAX_PACKAGE_BYTES", 10_000)
+    with pytest.raises(UserError, match="more than 10000 bytes unpacked"):
+        list(read_package(deb, lambda path: False))
+
+
+@needs_dpkg
+def test_packages_come_from_the_mirror_with_a_sorted_manifest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "mirror" / "deb").mkdir(parents=True)
+    one = make_deb(tmp_path / "mirror" / "deb" / "zebra_1.2_all.deb", {"usr/z": b"z"})
+    two = make_deb(tmp_path / "mirror" / "deb" / "ant.deb", {"usr/a": b"a"})
+    make_deb(tmp_path / "mirror" / "deb" / "ant-farm_3_all.deb", {"usr/a": b"b"})
+    monkeypatch.setenv("BABELMIX_MIRROR", str(tmp_path / "mirror"))
+    fetch_packages(["zebra", "ant"], tmp_path / "raw")
+    assert sorted(path.name for path in (tmp_path / "raw").iterdir()) == [
+        "ant.deb",
+        "manifest.json",
+        "zebra.deb",
+    ]
+    manifest = json.loads((tmp_path / "raw" / "manifest.json").read_text())
+    assert list(manifest) == ["ant", "zebra"]
+    digests = {
+        name: hashlib.sha256(deb.read_bytes()).hexdigest() for name, deb in (("ant", two), ("zebra", one))
+    }
+    assert manifest == {name: {"version": "1.2", "sha256": digests[name]} for name in digests}
+
+
+def test_without_apt_the_error_says_how_and_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("BABELMIX_MIRROR", raising=False)
+    with pytest.raises(UserError, match=r"no apt-get on this machine.*container.*BABELMIX_MIRROR/deb"):
+        fetch_packages(["gnome-user-docs"], tmp_path / "raw")
+    assert list(tmp_path.iterdir()) == []
+
+
+APT = """#!/bin/sh
+echo "$@" >>"$APT_CALLS"
+case "$*" in
+*Dir::State::lists*update*) exit 0 ;;
+*Dir::State::lists*download*) [ -z "$APT_SAYS" ] && : >ant_1%3a2_all.deb && exit 0 ;;
+esac
+echo "${APT_SAYS:-E: Unable to locate package ant}" >&2
+exit 100
+"""
+
+
+@pytest.fixture
+def apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A stand-in for apt-get whose first download fails; it logs its calls. Only its answers are made up."""
+    program = tmp_path / "bin" / "apt-get"
+    program.parent.mkdir()
+    program.write_text(APT)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    monkeypatch.setenv("APT_CALLS", str(tmp_path / "calls"))
+    monkeypatch.delenv("BABELMIX_MIRROR", raising=False)
+    return tmp_path / "calls"
+
+
+@needs_dpkg
+def test_missing_package_lists_are_fetched_once_and_the_download_repeated(tmp_path: Path, apt: Path):
+    with pytest.raises(UserError, match="damaged package"):  # the stand-in's download is an empty file
+        fetch_packages(["ant"], tmp_path / "raw")
+    words = [line.split() for line in apt.read_text().splitlines()]
+    assert [next(word for word in call if word in ("update", "download")) for call in words] == [
+        "download",
+        "update",
+        "download",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("says", "expected"),
+    [
+        ("E: Unable to locate package ant", "Unable to locate package ant.*universe"),
+        ("E: Failed to fetch http://x  Could not connect", "Could not connect.*connect to the network"),
+        ("E: Write error - write (28: No space left on device)", "no space left on the disk"),
+        ("E: You don't have enough free space in /x.", "no space left on the disk"),
+    ],
+)
+def test_what_apt_says_is_told_and_nothing_is_left(
+    tmp_path: Path, apt: Path, monkeypatch: pytest.MonkeyPatch, says: str, expected: str
+):
+    monkeypatch.setenv("APT_SAYS", says)
+    with pytest.raises(UserError, match=expected):
+        fetch_packages(["ant"], tmp_path / "raw")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bin", "calls"]
+
+
+ADDRESS = "https://example.org/data/en%20us.json"
+
+
+@pytest.fixture
+def mirrored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    file = tmp_path / "mirror" / "example.org" / "data" / "en us.json"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"\xff{}\r\n")
+    monkeypatch.setenv("BABELMIX_MIRROR", str(tmp_path / "mirror"))
+    return file
+
+
+def test_a_file_comes_from_the_mirror_byte_for_byte(tmp_path: Path, mirrored: Path):
+    fetch_file(ADDRESS, hashlib.sha256(mirrored.read_bytes()).hexdigest(), tmp_path / "out" / "en.json")
+    assert (tmp_path / "out" / "en.json").read_bytes() == mirrored.read_bytes()
+
+
+def test_a_wrong_checksum_names_both_and_leaves_the_old_file(tmp_path: Path, mirrored: Path):
+    out = tmp_path / "out" / "en.json"
+    out.parent.mkdir()
+    out.write_text("old")
+    with pytest.raises(UserError) as caught:
+        fetch_file(ADDRESS, "0" * 64, out)
+    assert hashlib.sha256(mirrored.read_bytes()).hexdigest() in caught.value.what
+    assert "0" * 64 in caught.value.what
+    assert caught.value.where == str(mirrored)
+    assert [path.name for path in out.parent.iterdir()] == ["en.json"]
+    assert out.read_text() == "old"
+
+
+@pytest.mark.parametrize("address", ["file:///etc/hostname", "http://example.org/a", "example.org/a"])
+def test_only_https_addresses_are_read(tmp_path: Path, address: str):
+    with pytest.raises(UserError, match="not an https address"):
+        fetch_file(address, "0" * 64, tmp_path / "a")
+
+
+def test_without_a_network_the_error_says_how(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("BABELMIX_MIRROR", raising=False)
+    with pytest.raises(UserError, match="connect to the network, or set BABELMIX_MIRROR"):
+        fetch_file("https://localhost:9/a", "0" * 64, tmp_path / "a")  # the discard port: nobody answers
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_mirror_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("BABELMIX_MIRROR", str(tmp_path / "nowhere"))
+    with pytest.raises(UserError, match=r"BABELMIX_MIRROR=.*no such folder"):
+        fetch_file(ADDRESS, "0" * 64, tmp_path / "a")
+
+
+@pytest.mark.network
+def test_apt_downloads_a_real_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    if shutil.which("apt-get") is None:
+        pytest.skip("no apt-get on this machine")
+    monkeypatch.delenv("BABELMIX_MIRROR", raising=False)
+    try:
+        fetch_packages(["debian-archive-keyring"], tmp_path / "raw")
+    except UserError as error:
+        pytest.skip(f"apt cannot download here: {error}")
+    deb = tmp_path / "raw" / "debian-archive-keyring.deb"
+    assert any(path.endswith(".gpg") for path, _ in read_package(deb, lambda path: True))

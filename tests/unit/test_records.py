@@ -1,0 +1,119 @@
+"""The data shapes: what is written comes back, and a faulty file is told by file, line and field."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from babelmix.errors import UserError
+from babelmix.pairs import dev_benchmark
+from babelmix.records import (
+    Benchmark,
+    Pair,
+    Passage,
+    Qrel,
+    Query,
+    read_benchmark,
+    read_pairs,
+    write_benchmark,
+    write_pairs,
+)
+
+GOOD = {"unit": "u1", "lang": "en", "split": "train", "query": "How?", "passage": "So.", "origin": "human"}
+BENCHMARK = Benchmark(
+    "b",
+    (Query("de:1", "1", "de", "Wie?"), Query("en:1", "1", "en", "How?")),
+    (Passage("de:1", "de", "So."), Passage("en:1", "en", "Thus.", "It goes thus.")),
+    (Qrel("1", "de:1"), Qrel("1", "en:1")),
+)
+
+
+def write_lines(file: Path, *rows: dict[str, object] | str) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows))
+    return file
+
+
+def test_pairs_come_back_as_written_whatever_their_order(tmp_path: Path, parallel_pairs: list[Pair]) -> None:
+    write_pairs(tmp_path / "a", parallel_pairs)
+    write_pairs(tmp_path / "b", parallel_pairs[::-1])
+    assert sorted(read_pairs(tmp_path / "a"), key=str) == sorted(parallel_pairs, key=str)
+    assert all(f.read_bytes() == (tmp_path / "b" / f.name).read_bytes() for f in (tmp_path / "a").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        (GOOD | {"query": "  "}, r"pairs.jsonl, line 2, query: missing or empty"),
+        (GOOD | {"lang": "xx"}, r"line 2, lang: unknown language code 'xx'"),
+        (GOOD | {"lang": "EN"}, r"line 2, lang: unknown language code 'EN'"),
+        (GOOD | {"split": "tain"}, r"line 2, split: unknown split 'tain'; did you mean 'train'"),
+        (GOOD, r"line 2: duplicate id 'u1' in en; it stands at .*line 1"),
+        (GOOD | {"passage": 3}, r"line 2, passage: not a string"),
+        (GOOD | {"lable": "x"}, r"line 2: unknown field 'lable'"),
+        ('{"unit": "u1", "lang"', r"line 2: not a line of JSON; the file may be cut short"),
+        ("[]", r"line 2: not a JSON object"),
+    ],
+)
+def test_a_faulty_pairs_file_is_told(row: dict[str, object] | str, told: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=told):
+        read_pairs(write_lines(tmp_path / "pairs.jsonl", GOOD, row))
+
+
+def test_no_pairs_at_all_are_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no pairs here"):
+        read_pairs(tmp_path)
+
+
+def test_a_benchmark_comes_back_as_written(tmp_path: Path) -> None:
+    write_benchmark(tmp_path / "b", BENCHMARK)
+    assert read_benchmark(tmp_path / "b") == BENCHMARK
+    assert BENCHMARK.languages == ("de", "en")
+
+
+@pytest.mark.parametrize(
+    ("file", "row", "told"),
+    [
+        ("qrels.jsonl", {"question": "1", "passage": "fr:1"}, "line 3: unknown passage 'fr:1'"),
+        ("qrels.jsonl", {"question": "2", "passage": "de:1"}, "line 3: unknown question '2'"),
+        (
+            "queries.jsonl",
+            {"id": "en:1", "question": "1", "lang": "en", "text": "x"},
+            "line 3: duplicate id 'en:1'",
+        ),
+        (
+            "queries.jsonl",
+            {"id": "aa", "question": "1", "lang": "en", "text": "x"},
+            "line 3: ids out of order",
+        ),
+        (
+            "queries.jsonl",
+            {"id": "en:2", "question": "2", "lang": "en", "text": "x"},
+            "id 'en:2': no passage answers",
+        ),
+        (
+            "passages.jsonl",
+            {"id": "zz:1", "lang": "zz", "text": "x"},
+            "line 3, lang: unknown language code 'zz'",
+        ),
+    ],
+)
+def test_a_faulty_benchmark_is_told(file: str, row: dict[str, object], told: str, tmp_path: Path) -> None:
+    write_benchmark(tmp_path / "b", BENCHMARK)
+    with (tmp_path / "b" / file).open("a") as stream:
+        stream.write(json.dumps(row) + "\n")
+    with pytest.raises(UserError, match=told):
+        read_benchmark(tmp_path / "b")
+
+
+def test_no_benchmark_says_which_stage_makes_it(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="dvc repro benchmark@gnome-help"):
+        read_benchmark(tmp_path / "gnome-help")
+
+
+def test_the_dev_benchmark_is_parallel_and_grows_by_adding(parallel_pairs: list[Pair]) -> None:
+    small, large = (dev_benchmark(parallel_pairs, questions) for questions in (5, 10))
+    assert len(small.queries) == len(small.passages) == 15
+    assert {query.id for query in small.queries} < {query.id for query in large.queries}
+    train = {pair.unit for pair in parallel_pairs if pair.split == "train"}
+    assert not train & {query.question for query in large.queries}
