@@ -69,10 +69,7 @@ WORDS = {
 def sentence(lang: str, start: int, length: int) -> str:
     """A sentence that differs from unit to unit and is parallel by position between languages."""
     words = WORDS[lang]
-    return (
-        " ".join(words[(start * 3 + step * (start % 5 + 1)) % len(words)] for step in range(length))
-        + f" {start}"
-    )
+    return " ".join(words[(start * 3 + step * (start % 5 + 1)) % len(words)] for step in range(length)) + f" {start}"
 
 
 @pytest.fixture(scope="session")
@@ -88,17 +85,15 @@ def parallel_pairs() -> list[Pair]:
 
 @pytest.fixture(scope="session")
 def tiny_transformer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A BertModel of two layers and a WordPiece-free tokenizer, saved in transformers form."""
+    """A BertModel of two layers and a tokenizer of whole words, saved in transformers form."""
     import torch
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
     special = ["<pad>", "<unk>", "<s>", "</s>"]
-    vocabulary = [*special, *sorted({word for words in WORDS.values() for word in words}), *map(str, range(60)), "query:",
-                  "passage:"]  # fmt: skip
-    tokenizer = Tokenizer(
-        models.WordLevel({word: number for number, word in enumerate(vocabulary)}, unk_token="<unk>")
-    )
+    words = sorted({word for words in WORDS.values() for word in words})
+    vocabulary = [*special, *words, *map(str, range(60)), "query:", "passage:"]
+    tokenizer = Tokenizer(models.WordLevel({word: number for number, word in enumerate(vocabulary)}, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>", special_tokens=[("<s>", 2), ("</s>", 3)]
@@ -124,8 +119,6 @@ def tiny_encoder(tiny_transformer: Path, tmp_path_factory: pytest.TempPathFactor
     from babelmix.config import Preset
 
     folder = tmp_path_factory.mktemp("tiny") / "encoder"
-    preset = Preset(
-        folder=tiny_transformer, learning_rate=1e-3, query_prefix="query: ", passage_prefix="passage: "
-    )
+    preset = Preset(folder=tiny_transformer, learning_rate=1e-3, query_prefix="query: ", passage_prefix="passage: ")
     build_encoder(preset, folder)
     return folder

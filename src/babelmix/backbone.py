@@ -180,9 +180,7 @@ def _open(folder: Path, **options: Any) -> "SentenceTransformer":
 def _check_folder(folder: Path) -> None:
     """Raise UserError unless the folder holds a configuration, a tokenizer and safetensors, and no code."""
     if not folder.is_dir():
-        raise UserError(
-            "no such model folder", where=str(folder), how="give the path of a folder with config.json"
-        )
+        raise UserError("no such model folder", where=str(folder), how="give the path of a folder with config.json")
     inner = _transformer_folder(folder)
     if not (inner / "config.json").is_file():
         raise _no_model(inner, "config.json", "give a model saved with save_pretrained")
@@ -204,9 +202,7 @@ def _transformer_folder(folder: Path) -> Path:
     if not modules_file.is_file():
         return folder
     try:
-        modules = [
-            (str(module["type"]), str(module["path"])) for module in json.loads(modules_file.read_text())
-        ]
+        modules = [(str(module["type"]), str(module["path"])) for module in json.loads(modules_file.read_text())]
         first = modules[0][1]
     except (ValueError, KeyError, TypeError, IndexError) as error:
         how = "save the model again with SentenceTransformer.save"

@@ -47,7 +47,7 @@ class Units:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One batch: its kind ("monolingual" or "crosslingual") and rows of (unit number, query language, passage language)."""
+    """One batch: its kind, "monolingual" or "crosslingual", and rows of (unit number, query and passage language)."""
 
     kind: str
     rows: tuple[Row, ...]
@@ -89,18 +89,15 @@ def plan(units: Units, *, alpha: float, batch_size: int, seed: int) -> Iterator[
 def plan_epoch(units: Units, *, alpha: float, batch_size: int, seed: int, epoch: int) -> Iterator[Batch]:
     """Yield the batches of one epoch: as many rows as there are pairs, whatever alpha is.
 
-    Each language (or ordered language pair) has a permutation of its own, drawn anew when it is used up, so translations
-    of one unit come at different times. The generator is `numpy.random.default_rng([seed, epoch])`.
+    Each language (or ordered language pair) has a permutation of its own, drawn anew when it is used up, so
+    translations of one unit come at different times. The generator is `numpy.random.default_rng([seed, epoch])`.
     """
     _check(units, alpha, batch_size)
     rng = np.random.default_rng([seed, epoch])
     decks: dict[tuple[str, str], _Deck] = {}
     languages = units.languages
     directions = [
-        (a, b)
-        for a in languages
-        for b in languages
-        if a != b and units.texts[a].keys() & units.texts[b].keys()
+        (a, b) for a in languages for b in languages if a != b and units.texts[a].keys() & units.texts[b].keys()
     ]
     for _ in range(max(1, sum(len(texts) for texts in units.texts.values()) // batch_size)):
         monolingual = bool(rng.random() < alpha)
@@ -108,15 +105,11 @@ def plan_epoch(units: Units, *, alpha: float, batch_size: int, seed: int, epoch:
         rows: list[Row] = []
         taken: set[int] = set()
         while len(rows) < batch_size:
-            query, passage = (
-                (language, language) if monolingual else directions[rng.integers(len(directions))]
-            )
+            query, passage = (language, language) if monolingual else directions[rng.integers(len(directions))]
             if (query, passage) not in decks:
                 decks[query, passage] = _Deck(units, query, passage)
             unit = decks[query, passage].draw(taken, rng)
-            if (
-                unit is not None
-            ):  # None: a rare language pair has nothing left that fits; another pair is drawn
+            if unit is not None:  # None: a rare language pair has nothing left that fits; another pair is drawn
                 rows.append((unit, query, passage))
                 taken.add(int(units.groups[unit]))
         yield Batch("monolingual" if monolingual else "crosslingual", tuple(rows))
@@ -146,35 +139,28 @@ def _check(units: Units, alpha: float, batch_size: int) -> None:
         return len({int(units.groups[unit]) for unit in members})
 
     if not 0 <= alpha <= 1:
-        raise UserError(
-            f"alpha {alpha} is no probability", where="objective", how="give a number from 0 to 1"
-        )
+        raise UserError(f"alpha {alpha} is no probability", where="objective", how="give a number from 0 to 1")
     if alpha > 0:
         for language, texts in units.texts.items():
-            if distinct(list(texts)) < batch_size:
-                how = f"lower train.batch_size to {distinct(list(texts))} or leave the language out"
-                what = f"a monolingual batch of {batch_size} in {language!r} has only {distinct(list(texts))} distinct units"
+            number = distinct(list(texts))
+            if number < batch_size:
+                how = f"lower train.batch_size to {number} or leave the language out"
+                what = f"a monolingual batch of {batch_size} in {language!r} has only {number} distinct units"
                 raise UserError(what, where="train.batch_size", how=how)
     if alpha < 1:
         if len(units.texts) < 2:
             what = f"cross-lingual batches need two languages, there is {', '.join(units.texts) or 'none'}"
             raise UserError(what, where="objective", how="give it more languages, or alpha 1")
-        several = [
-            unit for unit in range(len(units.ids)) if sum(unit in texts for texts in units.texts.values()) > 1
-        ]
+        several = [unit for unit in range(len(units.ids)) if sum(unit in texts for texts in units.texts.values()) > 1]
         if distinct(several) < batch_size:
             what = f"a cross-lingual batch of {batch_size} has only {distinct(several)} distinct units in two languages"
-            raise UserError(
-                what, where="train.batch_size", how=f"lower it to {distinct(several)} or add translations"
-            )
+            raise UserError(what, where="train.batch_size", how=f"lower it to {distinct(several)} or add translations")
 
 
 def describe(batch: Batch) -> str:
     """Return one line for people: the kind, then the languages with their counts, most frequent first."""
     names = [query if query == passage else f"{query}-{passage}" for _, query, passage in batch.rows]
-    counted = sorted(
-        {name: names.count(name) for name in names}.items(), key=lambda item: (-item[1], item[0])
-    )
+    counted = sorted({name: names.count(name) for name in names}.items(), key=lambda item: (-item[1], item[0]))
     shown = ", ".join(f"{name} {number}" for name, number in counted[:8])
     more = f" and {len(counted) - 8} more" if len(counted) > 8 else ""
     return f"{batch.kind:12} {len(batch.rows)} units: {shown}{more}"

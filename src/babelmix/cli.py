@@ -28,7 +28,7 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Train a retriever that works across languages, and show what the batches did. The whole experiment: dvc repro",
+    help="Train a retriever that works across languages, and see what the batches did. The whole of it: dvc repro",
 )
 
 DATA = Path("data")
@@ -36,13 +36,9 @@ MODELS = Path("models")
 METRICS = Path("metrics")
 
 Name = Annotated[str, typer.Argument(help="A source or benchmark, such as gnome-help.")]
-ObjectiveName = Annotated[
-    str, typer.Option("--objective", help="A batch recipe of params.yaml, such as hybrid.")
-]
+ObjectiveName = Annotated[str, typer.Option("--objective", help="A batch recipe of params.yaml, such as hybrid.")]
 ModelFolder = Annotated[Path, typer.Option("--model", help="A SentenceTransformer folder.")]
-BenchmarkName = Annotated[
-    str, typer.Option("--benchmark", help=f"{', '.join(BENCHMARKS)}, or a benchmark folder.")
-]
+BenchmarkName = Annotated[str, typer.Option("--benchmark", help=f"{', '.join(BENCHMARKS)}, or a benchmark folder.")]
 
 
 @app.callback()
@@ -136,9 +132,7 @@ def benchmark(name: Name) -> None:
     settings = load_settings()
     built = build_benchmark(name, DATA / "raw" / name, settings)
     write_benchmark(DATA / "benchmarks" / name, built)
-    what = (
-        f"{len(built.queries)} queries and {len(built.passages)} passages in {len(built.languages)} languages"
-    )
+    what = f"{len(built.queries)} queries and {len(built.passages)} passages in {len(built.languages)} languages"
     done(f"wrote {what} to data/benchmarks/{name}", "dvc repro")
 
 
@@ -156,16 +150,12 @@ def embed(
     done(f"wrote {len(vectors.queries)} + {len(vectors.passages)} rows to {output}", "babelmix evaluate")
 
 
-@app.command(
-    epilog="Example: babelmix evaluate --model models/hybrid --benchmark gnome-help --output scores.json"
-)
+@app.command(epilog="Example: babelmix evaluate --model models/hybrid --benchmark gnome-help --output scores.json")
 def evaluate(
     benchmark: BenchmarkName,
     output: Annotated[Path, typer.Option(help="JSON file to write.")],
     model: Annotated[Path | None, typer.Option(help="A SentenceTransformer folder, or")] = None,
-    embeddings: Annotated[
-        Path | None, typer.Option(help="a folder with queries.npy and passages.npy.")
-    ] = None,
+    embeddings: Annotated[Path | None, typer.Option(help="a folder with queries.npy and passages.npy.")] = None,
     per_query: Annotated[Path | None, typer.Option(help="Also write average precisions, .npz.")] = None,
 ) -> None:
     """Score a model on a benchmark: monolingual, cross-lingual, multilingual, and its language bias."""
@@ -220,9 +210,7 @@ def plan(
 
     settings = load_settings()
     recipe = settings.objective(objective)
-    units = index_units(
-        [pair for pair in read_training_pairs(settings) if pair.split == "train"], recipe.languages
-    )
+    units = index_units([pair for pair in read_training_pairs(settings) if pair.split == "train"], recipe.languages)
     size = settings.train.batch_size
     batches = make_plan(units, alpha=recipe.alpha, batch_size=size, seed=settings.seed)
     for number, batch in enumerate(islice(batches, steps), start=1):
@@ -263,9 +251,7 @@ def _embed(model: Path, benchmark: Any, settings: Settings) -> Any:
     encoder = load_encoder(model)
     total = len({query.text for query in benchmark.queries}) + len({p.text for p in benchmark.passages})
     with progress(f"embed {benchmark.name}", total) as step:
-        return embed_benchmark(
-            encoder, benchmark, settings=settings.embed, threads=settings.threads, told=step
-        )
+        return embed_benchmark(encoder, benchmark, settings=settings.embed, threads=settings.threads, told=step)
 
 
 def _store_root() -> Path:

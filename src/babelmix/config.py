@@ -190,9 +190,7 @@ def load_settings(path: Path = Path("params.yaml")) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
-        raise UserError(
-            first["msg"].lower(), where=f"{path}, {field}", how=f"it says {first['input']!r}"
-        ) from error
+        raise UserError(first["msg"].lower(), where=f"{path}, {field}", how=f"it says {first['input']!r}") from error
     _check_names(settings, path)
     return settings
 

@@ -188,9 +188,7 @@ def _rounded(figure: Any) -> Any:
     return round(figure, 6) if isinstance(figure, float) else figure
 
 
-def write_evaluation(
-    evaluation: Evaluation, model: str, output: Path, per_query_output: Path | None = None
-) -> None:
+def write_evaluation(evaluation: Evaluation, model: str, output: Path, per_query_output: Path | None = None) -> None:
     """Write the scores as JSON, and beside them the score of every query as .npz (no pickle) where asked for."""
     if per_query_output is not None:
         with new_binary_file(per_query_output) as stream:

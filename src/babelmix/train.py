@@ -3,8 +3,8 @@
     history = train(model, pairs, objective, settings)     # changes the model in place
     write_history(history, Path("metrics/history/hybrid.csv"))
 
-The loss is InfoNCE over the batch (equation 1 of arXiv 2408.10536, van den Oord et al. 2018): for a query, the softmax over
-the cosine scores of all passages of the batch, divided by the temperature, must pick its own passage.
+The loss is InfoNCE over the batch (equation 1 of arXiv 2408.10536; van den Oord et al. 2018): for a query, the softmax
+over the cosine scores of all passages of the batch, divided by the temperature, must pick its own passage.
 """
 
 import csv
@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from babelmix.batching import Batch, Units, index_units, plan
 from babelmix.config import Objective, Settings, Train
@@ -27,9 +27,7 @@ if TYPE_CHECKING:  # torch takes seconds to import, and `babelmix --help` needs 
     import torch
     from sentence_transformers import SentenceTransformer
 
-TOKENS_PER_FORWARD = (
-    512  # padded; a batch goes through in pieces of near lengths, the fastest of 384 to 4096 here
-)
+TOKENS_PER_FORWARD = 512  # padded; a batch goes through in pieces of near lengths, the fastest of 384 to 4096 here
 DEV_EVERY = 100  # steps between two looks at the dev loss
 DEV_BATCHES = 4  # of each kind; the same batches for every objective
 
@@ -49,8 +47,8 @@ class Step:
 def info_nce(queries: "torch.Tensor", passages: "torch.Tensor", temperature: float) -> "torch.Tensor":
     """Return the mean InfoNCE loss of a batch, in nats.
 
-    `queries`, `passages`: float [batch, dimension], L2-normalised, row i of one belongs to row i of the other; all other
-    passages of the batch are negatives.
+    `queries`, `passages`: float [batch, dimension], L2-normalised, row i of one belongs to row i of the other; all
+    other passages of the batch are negatives.
     """
     import torch
 
@@ -68,8 +66,8 @@ def train(
 ) -> list[Step]:
     """Train `model` in place for `settings.train.steps` steps and return the history.
 
-    `told` is called after every step (progress). Raises UserError where the plan cannot be made, or where the loss stops
-    being a number (the step and the batch are named).
+    `told` is called after every step (progress). Raises UserError where the plan cannot be made, or where the loss
+    stops being a number (the step and the batch are named).
     """
     import torch
 
@@ -85,13 +83,11 @@ def train(
     batches = plan(units, alpha=objective.alpha, batch_size=recipe.batch_size, seed=settings.seed)
     for number, batch in enumerate(islice(batches, recipe.steps), start=1):
         model.train()
-        rate = schedule.get_last_lr()[0]
+        rate = float(schedule.get_last_lr()[0])
         loss = encode.loss(units, batch)
         if not torch.isfinite(loss):
             how = "lower the preset's learning_rate or raise train.temperature; nothing was written"
-            raise UserError(
-                f"the loss is {loss.item()} at step {number}, {batch.kind} batch", where="train", how=how
-            )
+            raise UserError(f"the loss is {loss.item()} at step {number}, {batch.kind} batch", where="train", how=how)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
@@ -99,9 +95,7 @@ def train(
         optimiser.zero_grad(set_to_none=True)
         look = looks if number % DEV_EVERY == 0 or number in (1, recipe.steps) else {}
         dev = {kind: encode.dev_loss(dev_units, dev_batches) for kind, dev_batches in look.items()}
-        history.append(
-            Step(number, batch.kind, loss.item(), rate, dev.get("monolingual"), dev.get("crosslingual"))
-        )
+        history.append(Step(number, batch.kind, loss.item(), rate, dev.get("monolingual"), dev.get("crosslingual")))
         told(history[-1])
     return history
 
@@ -113,9 +107,7 @@ def write_history(history: Sequence[Step], path: Path) -> None:
         writer.writerow(Step.__dataclass_fields__)
         for row in history:
             values = (row.loss, row.learning_rate, row.dev_monolingual, row.dev_crosslingual)
-            writer.writerow(
-                [row.step, row.kind, *("" if value is None else f"{value:.6g}" for value in values)]
-            )
+            writer.writerow([row.step, row.kind, *("" if value is None else f"{value:.6g}" for value in values)])
 
 
 class _Encoder:
@@ -145,9 +137,7 @@ class _Encoder:
         import torch
 
         groups = list(
-            forward(
-                self._model, texts, prompt=prompt, max_tokens=max_tokens, tokens_per_batch=TOKENS_PER_FORWARD
-            )
+            forward(self._model, texts, prompt=prompt, max_tokens=max_tokens, tokens_per_batch=TOKENS_PER_FORWARD)
         )
         order = torch.tensor([row for rows, _ in groups for row in rows], device=self._model.device)
         return torch.cat([vectors for _, vectors in groups])[torch.argsort(order)]
@@ -158,7 +148,8 @@ def _optimiser(model: "SentenceTransformer", recipe: Train, learning_rate: float
     import torch
 
     if recipe.freeze_word_embeddings:
-        model[0].model.get_input_embeddings().requires_grad_(False)
+        transformer: Any = model[0]
+        transformer.model.get_input_embeddings().requires_grad_(False)
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = recipe.dropout
@@ -197,11 +188,7 @@ def _dev_batches(pairs: Sequence[Pair], settings: Settings) -> tuple[Units, dict
 def model_card(objective: str, settings: Settings) -> str:
     """Return the README of a trained model: what it is and how it came about, without the time of day."""
     recipe, preset = settings.train, settings.preset()
-    start = (
-        f"the folder {preset.folder}"
-        if preset.folder
-        else "multilingual-e5-small (4-bit weights, dequantised)"
-    )
+    start = f"the folder {preset.folder}" if preset.folder else "multilingual-e5-small (4-bit weights, dequantised)"
     depth = f", {preset.layers} evenly spaced layers" if preset.layers else ""
     return f"""---
 library_name: sentence-transformers
@@ -211,9 +198,10 @@ pipeline_tag: sentence-similarity
 
 Trained by babelmix from {start}{depth}, for retrieval across languages.
 
-- Objective `{objective}`: a batch is monolingual with probability {settings.objective(objective).alpha:g}, else cross-lingual.
-- {recipe.steps} steps of {recipe.batch_size} pairs, InfoNCE with in-batch negatives, temperature {recipe.temperature:g},
-  learning rate {preset.learning_rate:g}, seed {settings.seed}.
+- Objective `{objective}`: a batch is monolingual with probability {settings.objective(objective).alpha:g},
+  otherwise cross-lingual.
+- {recipe.steps} steps of {recipe.batch_size} pairs, InfoNCE with in-batch negatives, temperature
+  {recipe.temperature:g}, learning rate {preset.learning_rate:g}, seed {settings.seed}.
 - Data: LibreOffice Help (MPL-2.0) and machine translations of it.
 - The packaged encoder was tuned for retrieval before (on SQuAD- and MIRACL-like data among others): scores on such
   benchmarks are not zero-shot.

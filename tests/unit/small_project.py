@@ -57,9 +57,7 @@ def make_project(
     }
     (root / "models" / "untrained").mkdir(parents=True, exist_ok=True)
     save_file(weights, root / "models" / "untrained" / "model.safetensors")
-    (root / "dvc.lock").write_text(
-        yaml.safe_dump({"schema": "2.0", "stages": make_stages(raw)}), encoding="utf-8"
-    )
+    (root / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": make_stages(raw)}), encoding="utf-8")
     return load_settings(root / "params.yaml")
 
 
@@ -68,9 +66,7 @@ def make_benchmark(name: str, languages: tuple[str, ...], questions: int) -> Ben
     numbers = [(lang, f"q{n:04}") for lang in sorted(languages) for n in range(questions)]
     queries = tuple(Query(f"{lang}:{question}", question, lang, "?") for lang, question in numbers)
     passages = tuple(Passage(f"{lang}:{question}", lang, "!") for lang, question in numbers)
-    return Benchmark(
-        name, queries, passages, tuple(Qrel(question, f"{lang}:{question}") for lang, question in numbers)
-    )
+    return Benchmark(name, queries, passages, tuple(Qrel(question, f"{lang}:{question}") for lang, question in numbers))
 
 
 def make_vectors(benchmark: Benchmark, bias: float, *, seed: int) -> tuple[np.ndarray, np.ndarray]:

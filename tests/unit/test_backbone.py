@@ -43,9 +43,7 @@ def test_the_size_ladder_keeps_the_layers_that_the_readme_tells():
     assert kept_layers(12, 12) == list(range(12))
 
 
-def test_a_built_folder_is_a_plain_sentence_transformer_that_pools_by_the_mean(
-    tiny_transformer, tiny_encoder
-):
+def test_a_built_folder_is_a_plain_sentence_transformer_that_pools_by_the_mean(tiny_transformer, tiny_encoder):
     import torch
     from sentence_transformers import SentenceTransformer
     from transformers import AutoTokenizer, BertModel
@@ -102,9 +100,7 @@ def test_a_checkpoint_with_a_pooler_loses_it_and_is_not_given_a_random_one(tiny_
     shutil.copytree(tiny_transformer, tmp_path / "pooled")
     BertModel.from_pretrained(tiny_transformer, add_pooling_layer=True).save_pretrained(tmp_path / "pooled")
     build_encoder(preset(tmp_path / "pooled"), tmp_path / "encoder")
-    names = [
-        name for name, _ in SentenceTransformer(str(tmp_path / "encoder"), device="cpu").named_parameters()
-    ]
+    names = [name for name, _ in SentenceTransformer(str(tmp_path / "encoder"), device="cpu").named_parameters()]
     assert not any("pooler" in name for name in names)
 
 
@@ -131,9 +127,7 @@ def test_parameters_are_counted_with_and_without_the_embeddings(tiny_encoder):
         (lambda folder: (folder / "config.json").write_text('{"model_type": "be'), "cannot be read"),
     ],
 )
-def test_a_spoilt_folder_is_refused_by_name_and_nothing_is_left_behind(
-    tiny_transformer, tmp_path, spoil, message
-):
+def test_a_spoilt_folder_is_refused_by_name_and_nothing_is_left_behind(tiny_transformer, tmp_path, spoil, message):
     source = tmp_path / "source" / "model"
     shutil.copytree(tiny_transformer, source)
     spoil(source)

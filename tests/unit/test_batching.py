@@ -53,8 +53,7 @@ def test_no_batch_holds_a_unit_a_query_or_a_passage_twice(units: Units, alpha: f
         assert len({unit for unit, _, _ in batch.rows}) == 4
         for side in (1, 2):
             texts = [
-                (units.texts[row[side]][row[0]].query, units.texts[row[side]][row[0]].passage)
-                for row in batch.rows
+                (units.texts[row[side]][row[0]].query, units.texts[row[side]][row[0]].passage) for row in batch.rows
             ]
             assert len({query for query, _ in texts}) == 4
             assert len({passage for _, passage in texts}) == 4
@@ -73,9 +72,7 @@ def test_kinds_are_what_they_say(alpha: float) -> None:
 @pytest.mark.parametrize("alpha", [0.2, 0.5, 0.8])
 def test_the_mix_of_kinds_stays_within_binomial_bounds(alpha: float) -> None:
     steps = 2000
-    kinds = Counter(
-        batch.kind for batch in islice(plan(some_units(), alpha=alpha, batch_size=2, seed=7), steps)
-    )
+    kinds = Counter(batch.kind for batch in islice(plan(some_units(), alpha=alpha, batch_size=2, seed=7), steps))
     sigma = (alpha * (1 - alpha) / steps) ** 0.5
     assert abs(kinds["monolingual"] / steps - alpha) < 4 * sigma
 
@@ -94,9 +91,7 @@ def test_languages_and_directions_are_drawn_uniformly() -> None:
 @settings(max_examples=25, deadline=None)
 def test_the_same_seed_and_epoch_give_the_same_plan(seed: int, epoch: int, alpha: float) -> None:
     units = some_units(30)
-    first, again = (
-        list(plan_epoch(units, alpha=alpha, batch_size=4, seed=seed, epoch=epoch)) for _ in range(2)
-    )
+    first, again = (list(plan_epoch(units, alpha=alpha, batch_size=4, seed=seed, epoch=epoch)) for _ in range(2))
     assert first == again
 
 
@@ -127,9 +122,7 @@ def test_languages_get_different_permutations() -> None:
 
 def test_an_epoch_of_one_language_visits_every_unit_once_before_any_twice() -> None:
     units = index_units([pair(u, "en") for u in range(40)])
-    rows = [
-        row[0] for batch in plan_epoch(units, alpha=1.0, batch_size=8, seed=2, epoch=0) for row in batch.rows
-    ]
+    rows = [row[0] for batch in plan_epoch(units, alpha=1.0, batch_size=8, seed=2, epoch=0) for row in batch.rows]
     assert sorted(rows) == list(range(40))
 
 
@@ -148,9 +141,7 @@ def test_shared_texts_make_one_group_also_through_a_third_unit() -> None:
         (LANGUAGES, 1.5, 4, "no probability"),
     ],
 )
-def test_what_cannot_be_planned_is_told(
-    languages: tuple[str, ...], alpha: float, batch_size: int, told: str
-) -> None:
+def test_what_cannot_be_planned_is_told(languages: tuple[str, ...], alpha: float, batch_size: int, told: str) -> None:
     with pytest.raises(UserError, match=told):
         next(plan(some_units(languages=languages), alpha=alpha, batch_size=batch_size, seed=1))
 

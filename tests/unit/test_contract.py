@@ -47,9 +47,7 @@ def code_of(function: str) -> ast.AST:
     """The command's function, with the private helpers of cli.py that it calls."""
     tree = ast.parse(inspect.getsource(getattr(cli, function)))
     helpers = {
-        node.func.id
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     }
     for helper in sorted(helpers & {"_embed", "read_training_pairs"}):
         tree.body += ast.parse(inspect.getsource(getattr(cli, helper))).body
@@ -101,9 +99,7 @@ def rule(stage: str, table: dict[str, set[str]]) -> set[str]:
 def test_a_stage_depends_on_every_module_it_imports(stage: str) -> None:
     deps = [dep.removeprefix("src/") for dep in STAGES[stage]["deps"] if dep.startswith("src/")]
     for module in sorted(closure(stage).keys() - rule(stage, NOT_RUN)):
-        assert any(module == dep or module.startswith(f"{dep}/") for dep in deps), (
-            f"{stage} lacks src/{module}"
-        )
+        assert any(module == dep or module.startswith(f"{dep}/") for dep in deps), f"{stage} lacks src/{module}"
 
 
 @pytest.mark.parametrize("stage", list(STAGES))
@@ -121,9 +117,7 @@ def test_a_stage_declares_every_parameter_it_reads(stage: str) -> None:
         node.attr
         for tree in [code_of(command(stage)), *closure(stage).values()]
         for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute)
-        and isinstance(node.value, ast.Name)
-        and node.value.id == "settings"
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "settings"
     }
     fields = {
         "seed",
@@ -143,7 +137,5 @@ def test_a_stage_declares_every_parameter_it_reads(stage: str) -> None:
 
 def test_only_the_report_gives_up_the_run_cache() -> None:
     for stage, body in STAGES.items():
-        cached = all(
-            not isinstance(out, dict) for key in ("outs", "metrics", "plots") for out in body.get(key, [])
-        )
+        cached = all(not isinstance(out, dict) for key in ("outs", "metrics", "plots") for out in body.get(key, []))
         assert cached or stage == "report", stage

@@ -21,15 +21,11 @@ EXACT = Embed(max_tokens=64, bfloat16=False, context=False)
 def test_groups_cover_every_row_once_within_the_bound(lengths: list[int], bound: int) -> None:
     groups = list(group_by_length(lengths, bound))
     assert sorted(row for group in groups for row in group) == list(range(len(lengths)))
-    assert all(
-        len(group) == 1 or len(group) * max(lengths[row] for row in group) <= bound for group in groups
-    )
+    assert all(len(group) == 1 or len(group) * max(lengths[row] for row in group) <= bound for group in groups)
 
 
 @pytest.mark.parametrize("prompt", ["query", "passage"])
-def test_vectors_equal_those_of_the_library(
-    prompt: str, tiny_encoder: Path, parallel_pairs: list[Pair]
-) -> None:
+def test_vectors_equal_those_of_the_library(prompt: str, tiny_encoder: Path, parallel_pairs: list[Pair]) -> None:
     model = load_encoder(tiny_encoder)
     texts = [pair.passage for pair in parallel_pairs] * 2
     ours = encode(model, texts, prompt=prompt, settings=EXACT, threads=1)
@@ -48,9 +44,7 @@ def test_a_passage_is_read_with_its_context_only_when_asked(tiny_encoder: Path) 
         (Qrel("q", "p"),),
     )
     alone, within = (
-        embed_benchmark(
-            model, benchmark, settings=EXACT.model_copy(update={"context": context}), threads=1
-        ).passages
+        embed_benchmark(model, benchmark, settings=EXACT.model_copy(update={"context": context}), threads=1).passages
         for context in (False, True)
     )
     assert np.array_equal(alone, encode(model, ["the cell"], prompt="passage", settings=EXACT, threads=1))

@@ -24,11 +24,7 @@ def parallel(questions=8, languages=LANGUAGES, missing=()):
     present = [(q, lang) for q in range(questions) for lang in languages if (q, lang) not in missing]
     return Benchmark(
         "toy",
-        tuple(
-            sorted(
-                (Query(f"{lang}-q{q:02}", f"q{q:02}", lang, "?") for q, lang in present), key=lambda x: x.id
-            )
-        ),
+        tuple(sorted((Query(f"{lang}-q{q:02}", f"q{q:02}", lang, "?") for q, lang in present), key=lambda x: x.id)),
         tuple(sorted((Passage(f"{lang}-p{q:02}", lang, "!") for q, lang in present), key=lambda x: x.id)),
         tuple(Qrel(f"q{q:02}", f"{lang}-p{q:02}") for q, lang in present),
     )
@@ -56,15 +52,11 @@ def with_ir_measures(benchmark, queries, passages, setting):
     groups = {}
     for i, query in enumerate(benchmark.queries):
         for lang in ["pool"] if setting == "multilingual" else benchmark.languages:
-            if (setting == "monolingual" and lang != query.lang) or (
-                setting == "crosslingual" and lang == query.lang
-            ):
+            if (setting == "monolingual" and lang != query.lang) or (setting == "crosslingual" and lang == query.lang):
                 continue
             candidates = [j for j, p in enumerate(benchmark.passages) if lang in ("pool", p.lang)]
             names = {benchmark.passages[j].id for j in candidates}
-            relevant = {
-                q.passage: 1 for q in benchmark.qrels if q.question == query.question and q.passage in names
-            }
+            relevant = {q.passage: 1 for q in benchmark.qrels if q.question == query.question and q.passage in names}
             if not relevant:
                 continue
             ranking = sorted(candidates, key=lambda j: (-scores[i, j], j))
@@ -212,9 +204,7 @@ def test_questions_relevant_in_one_language_only_evaluate_without_nan():
 def test_queries_in_a_language_without_passages_are_cross_lingual_only():
     full = parallel(languages=("de", "en"))
     english = tuple(p for p in full.passages if p.lang == "en")
-    benchmark = Benchmark(
-        "toy", full.queries, english, tuple(q for q in full.qrels if q.passage.startswith("en"))
-    )
+    benchmark = Benchmark("toy", full.queries, english, tuple(q for q in full.qrels if q.passage.startswith("en")))
     found = to_json(evaluate(benchmark, *random_vectors(benchmark, 7)), "m")
     assert list(found["settings"]["monolingual"]["by"]) == ["en"]
     assert list(found["settings"]["crosslingual"]["by"]) == ["de-en"]

@@ -72,9 +72,7 @@ def test_a_package_that_unpacks_too_large_is_refused(tmp_path: Path, monkeypatch
 
 
 @needs_dpkg
-def test_packages_come_from_the_mirror_with_a_sorted_manifest(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_packages_come_from_the_mirror_with_a_sorted_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "mirror" / "deb").mkdir(parents=True)
     one = make_deb(tmp_path / "mirror" / "deb" / "zebra_1.2_all.deb", {"usr/z": b"z"})
     two = make_deb(tmp_path / "mirror" / "deb" / "ant.deb", {"usr/a": b"a"})
@@ -88,9 +86,7 @@ def test_packages_come_from_the_mirror_with_a_sorted_manifest(
     ]
     manifest = json.loads((tmp_path / "raw" / "manifest.json").read_text())
     assert list(manifest) == ["ant", "zebra"]
-    digests = {
-        name: hashlib.sha256(deb.read_bytes()).hexdigest() for name, deb in (("ant", two), ("zebra", one))
-    }
+    digests = {name: hashlib.sha256(deb.read_bytes()).hexdigest() for name, deb in (("ant", two), ("zebra", one))}
     assert manifest == {name: {"version": "1.2", "sha256": digests[name]} for name in digests}
 
 

@@ -33,9 +33,7 @@ def test_a_folder_is_replaced_as_a_whole(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["model"]
 
 
-@pytest.mark.parametrize(
-    ("number", "told"), [(errno.ENOSPC, "no space left"), (errno.EROFS, "cannot be written")]
-)
+@pytest.mark.parametrize(("number", "told"), [(errno.ENOSPC, "no space left"), (errno.EROFS, "cannot be written")])
 def test_a_full_or_read_only_disk_is_told(number: int, told: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=told), new_folder(tmp_path / "model"):
         raise OSError(number, "the disk")

@@ -42,9 +42,7 @@ def tiny_blob(layers: int = 2) -> tuple[bytes, dict[str, bytes]]:
         for at, (name, (kind, count)) in enumerate(shapes.items())
     }
     text = [piece.encode() for piece in PIECES]
-    head = struct.pack(
-        "<4sI7ifi", b"E5S1", 1, HIDDEN, layers, 4, FEED_FORWARD, WORDS, POSITIONS, 2, 1e-12, 32
-    )
+    head = struct.pack("<4sI7ifi", b"E5S1", 1, HIDDEN, layers, 4, FEED_FORWARD, WORDS, POSITIONS, 2, 1e-12, 32)
     head += struct.pack("<5iQ", len(PIECES), 0, 2, 1, 3, sum(map(len, text)))
     head += struct.pack(f"<{len(PIECES) + 1}I", *np.cumsum([0, *map(len, text)]))
     head += struct.pack(f"<{len(PIECES)}f", *(-float(at) for at in range(len(PIECES)))) + b"".join(text)

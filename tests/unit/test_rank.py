@@ -27,8 +27,7 @@ def brute_force(benchmark, queries, passages):
     rows, top = [], []
     for i, query in enumerate(benchmark.queries):
         scores = [
-            float(np.float32(sum(float(a) * float(b) for a, b in zip(queries[i], p, strict=True))))
-            for p in passages
+            float(np.float32(sum(float(a) * float(b) for a, b in zip(queries[i], p, strict=True)))) for p in passages
         ]
         ranking = sorted(range(len(passages)), key=lambda p: (-scores[p], p))
         top.append([benchmark.languages.index(languages[p]) for p in ranking[:10]])

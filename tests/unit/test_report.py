@@ -48,15 +48,11 @@ def test_headline_holds_the_evaluations_own_numbers(project):
     found = json.loads((root / "metrics/headline.json").read_text())
     assert list(found) == ["contrastive", "hybrid"]
     evaluation = json.loads((root / "metrics/evaluation/hybrid/gnome-help.json").read_text())
-    expected = {
-        name: evaluation["settings"][name]["map"] for name in ("multilingual", "crosslingual", "monolingual")
-    }
+    expected = {name: evaluation["settings"][name]["map"] for name in ("multilingual", "crosslingual", "monolingual")}
     assert found["hybrid"]["gnome-help"] == expected
 
 
-@pytest.mark.parametrize(
-    ("objectives", "benchmarks", "settings"), [(2, 2, 3), (2, 3, 2), (4, 3, 1), (4, 4, 1)]
-)
+@pytest.mark.parametrize(("objectives", "benchmarks", "settings"), [(2, 2, 3), (2, 3, 2), (4, 3, 1), (4, 4, 1)])
 def test_headline_stays_within_twelve_numbers_as_long_as_multilingual_alone_fits(
     project, objectives, benchmarks, settings
 ):
@@ -210,9 +206,7 @@ def test_a_missing_file_names_the_stage_that_writes_it_and_leaves_the_old_report
     assert all_bytes(root) == before
 
 
-@pytest.mark.parametrize(
-    "broken", ["metrics/evaluation/hybrid/gnome-help.json", "metrics/history/hybrid.csv"]
-)
+@pytest.mark.parametrize("broken", ["metrics/evaluation/hybrid/gnome-help.json", "metrics/history/hybrid.csv"])
 def test_a_file_cut_in_half_is_told_with_its_line(copy, broken):
     root, settings = copy
     text = (root / broken).read_text()

@@ -27,9 +27,7 @@ ALL = BenchmarkSettings(languages="all", max_passage_characters=600)
 SETTINGS = load_settings(Path(__file__).parents[2] / "params.yaml")
 
 LONG_EN = "The spreadsheet sorts the selected rows by the first column and keeps the others as they are."
-LONG_DE = (
-    "Die Tabelle sortiert die markierten Zeilen nach der ersten Spalte und lässt die anderen, wie sie sind."
-)
+LONG_DE = "Die Tabelle sortiert die markierten Zeilen nach der ersten Spalte und lässt die anderen, wie sie sind."
 MORE_EN = "A window opens in which you choose the printer, the paper and the number of copies to be printed."
 MORE_DE = "Ein Fenster öffnet sich, in dem Sie den Drucker, das Papier und die Zahl der Kopien auswählen."
 LAST_EN = "Close the document without saving it, and open the copy that the program made for you in time."
@@ -39,9 +37,7 @@ LAST_DE = "Schließen Sie das Dokument ohne zu speichern und öffnen Sie die rec
 def make_package(folder: Path, name: str, files: dict[str, str]) -> None:
     tree = folder / f"{name}.tree"
     (tree / "DEBIAN").mkdir(parents=True)
-    control = (
-        f"Package: {name}\nVersion: 1\nArchitecture: all\nMaintainer: a <a@example.org>\nDescription: help\n"
-    )
+    control = f"Package: {name}\nVersion: 1\nArchitecture: all\nMaintainer: a <a@example.org>\nDescription: help\n"
     (tree / "DEBIAN" / "control").write_text(control)
     for path, text in files.items():
         (tree / path).parent.mkdir(parents=True, exist_ok=True)
@@ -62,9 +58,7 @@ def help_packages_of(folder: Path, pages: dict[str, dict[str, str]]) -> Path:
     for lang, files in pages.items():
         region = {"en": "en-US", "zh": "zh-CN"}.get(lang, lang)
         root = f"usr/share/libreoffice/help/{region}/"
-        texts = {f"{root}text/{name}": page for name, page in files.items()} | {
-            f"{root}noscript.html": "<p>x</p>"
-        }
+        texts = {f"{root}text/{name}": page for name, page in files.items()} | {f"{root}noscript.html": "<p>x</p>"}
         make_package(folder, f"libreoffice-help-{region.lower()}", texts)
     return folder
 
@@ -123,9 +117,7 @@ def test_every_reason_to_drop_a_unit_is_counted(tmp_path: Path):
         *one(1, "Zeilen sortieren", LONG_DE),
         *one(2, "Drucken", MORE_EN),
         ("hd_id3", "Schließen"),
-        *one(
-            4, "Finden", "Cette phrase est restée en français, et personne ne l'a vue avant la publication."
-        ),
+        *one(4, "Finden", "Cette phrase est restée en français, et personne ne l'a vue avant la publication."),
     )
     packages = help_packages_of(tmp_path, {"en": {"a.html": english}, "de": {"a.html": german}})
     _, counts = build_pairs(packages, pairs_settings("en", "de"))
@@ -146,9 +138,7 @@ def test_a_heading_of_many_pages_is_qualified_by_the_page_in_every_language(tmp_
         f"{number}.html": help_page(f"Seite {number}", ("hd_id1", "Beispiel"), ("par_id1", text))
         for number, (_, text) in enumerate(texts)
     }
-    pairs, _ = build_pairs(
-        help_packages_of(tmp_path, {"en": english, "de": german}), pairs_settings("en", "de")
-    )
+    pairs, _ = build_pairs(help_packages_of(tmp_path, {"en": english, "de": german}), pairs_settings("en", "de"))
     assert [pair.query for pair in pairs] == [
         *(f"Seite {number}: Beispiel" for number in range(3)),
         *(f"Page {number}: Example" for number in range(3)),
@@ -295,9 +285,7 @@ def test_the_handbook_becomes_a_benchmark(tmp_path: Path):
     english = handbook("Chapter 6. Using APT", "6.1. Reading", LONG_EN, MORE_EN)
     german = handbook("Kapitel 6. APT nutzen", "6.1. Lesen", LONG_DE, MORE_DE)
     root = "usr/share/doc/debian-handbook/html"
-    make_package(
-        tmp_path, "debian-handbook", {f"{root}/en-US/a.html": english, f"{root}/de-DE/a.html": german}
-    )
+    make_package(tmp_path, "debian-handbook", {f"{root}/en-US/a.html": english, f"{root}/de-DE/a.html": german})
     benchmark = build_benchmark("debian-handbook", tmp_path, SETTINGS)
     assert [query.id for query in benchmark.queries] == ["de:apt", "de:apt.use", "en:apt", "en:apt.use"]
     assert benchmark.languages == ("de", "en")
@@ -329,9 +317,7 @@ def test_texts_are_cut_and_a_stub_is_no_passage():
     sections = two_languages(
         ("a", "", "A", f"{LONG_EN} {MORE_EN}", f"{LONG_DE} {MORE_DE}"), ("b", "", "B", "Short.", "x")
     )
-    benchmark = parallel_benchmark(
-        "manual", sections, BenchmarkSettings(languages="all", max_passage_characters=70)
-    )
+    benchmark = parallel_benchmark("manual", sections, BenchmarkSettings(languages="all", max_passage_characters=70))
     assert [passage.text for passage in benchmark.passages] == [LONG_DE[:70].rstrip(), LONG_EN[:70].rstrip()]
 
 
@@ -339,9 +325,7 @@ def test_benchmark_languages_are_the_shared_ones_and_at_least_one():
     sections = two_languages(("a", "", "A", LONG_EN, LONG_DE))
 
     def languages(*wanted: str) -> Benchmark:
-        return parallel_benchmark(
-            "manual", sections, BenchmarkSettings(languages=wanted, max_passage_characters=600)
-        )
+        return parallel_benchmark("manual", sections, BenchmarkSettings(languages=wanted, max_passage_characters=600))
 
     assert languages("de", "ko").languages == ("de",)
     with pytest.raises(UserError, match=r"unknown language of manual.*'ko'.*valid: de, en"):

@@ -130,9 +130,7 @@ def raw_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_xquad_r_has_exactly_its_published_counts(raw_files: Path, tmp_path: Path):
     benchmark = lareqa.build(raw_files, ALL)
-    published = dict(
-        ar=1222, de=1276, el=1234, en=1180, es=1215, hi=1244, ru=1219, th=852, tr=1167, vi=1209, zh=1196
-    )
+    published = dict(ar=1222, de=1276, el=1234, en=1180, es=1215, hi=1244, ru=1219, th=852, tr=1167, vi=1209, zh=1196)
     assert Counter(passage.lang for passage in benchmark.passages) == published
     assert Counter(query.lang for query in benchmark.queries) == dict.fromkeys(published, 1190)
     assert len(benchmark.passages) == 13_014

@@ -112,9 +112,7 @@ def test_swapped_systems_change_the_sign_only():
     first, second = multilingual(rng.random((20, 3))), multilingual(rng.random((20, 3)))
     there = paired_difference(first, second, "multilingual", np.random.default_rng(9), 200)
     back = paired_difference(second, first, "multilingual", np.random.default_rng(9), 200)
-    assert (back.mean, back.low, back.high, back.p) == pytest.approx(
-        (-there.mean, -there.high, -there.low, there.p)
-    )
+    assert (back.mean, back.low, back.high, back.p) == pytest.approx((-there.mean, -there.high, -there.low, there.p))
 
 
 def test_systems_scored_on_different_queries_are_refused():

@@ -14,9 +14,7 @@ from babelmix.results import read_results
 from babelmix.tracking import EXPERIMENT, FINGERPRINT, TrackResult, comparison_url, serve_ui, track
 
 # mlflow 3.17.2 defines one relationship with a loader strategy that its SQLAlchemy announces the end of.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:The ``noload`` loader strategy:sqlalchemy.exc.SADeprecationWarning"
-)
+pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:sqlalchemy.exc.SADeprecationWarning")
 
 
 def small(root: Path, **options):
@@ -28,9 +26,7 @@ def small(root: Path, **options):
 
 
 def git(root: Path, *arguments: str) -> str:
-    return subprocess.run(
-        ["git", *arguments], cwd=root, check=True, capture_output=True, text=True
-    ).stdout.strip()
+    return subprocess.run(["git", *arguments], cwd=root, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def client_of(store: Path):
@@ -65,9 +61,7 @@ def tracked(tmp_path_factory):
     root = tmp_path_factory.mktemp("project")
     settings = small(root)
     git(root, "init", "--quiet")
-    git(
-        root, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "--quiet", "--allow-empty", "-m", "first"
-    )
+    git(root, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "--quiet", "--allow-empty", "-m", "first")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DVC_EXP_NAME", "brisk-emu")
         result = track(root, settings, root)
@@ -163,9 +157,7 @@ def test_a_changed_evaluation_updates_the_run_and_doubles_no_curve(tmp_path, sto
     second = track(tmp_path, settings, store)
     assert second == TrackResult(0, 1, first.run_ids)
     run = client_of(store).get_run(first.run_ids[1])
-    expected = read_results(tmp_path, settings).evaluations["hybrid"]["gnome-help"]["settings"][
-        "multilingual"
-    ]
+    expected = read_results(tmp_path, settings).evaluations["hybrid"]["gnome-help"]["settings"]["multilingual"]
     assert run.data.metrics["gnome-help/multilingual/recall_at_1"] == expected["recall_at_1"]
     assert len(client_of(store).get_metric_history(run.info.run_id, "train/loss")) == 300
 
@@ -173,9 +165,7 @@ def test_a_changed_evaluation_updates_the_run_and_doubles_no_curve(tmp_path, sto
 def test_a_setting_outside_of_the_training_may_change_without_a_new_run(tmp_path, store):
     settings = small(tmp_path)
     first = track(tmp_path, settings, store)
-    changed = settings.model_copy(
-        update={"pairs": settings.pairs.model_copy(update={"passage_paragraphs": 9})}
-    )
+    changed = settings.model_copy(update={"pairs": settings.pairs.model_copy(update={"passage_paragraphs": 9})})
     assert track(tmp_path, changed, store) == TrackResult(0, 2, first.run_ids)
 
 

@@ -40,16 +40,12 @@ def test_info_nce_is_the_formula_of_equation_1() -> None:
     )
     scores = np.exp(queries @ passages.T / 0.05)
     expected = -np.mean(np.log(np.diag(scores) / scores.sum(axis=1)))
-    found = info_nce(
-        torch.tensor(queries, dtype=torch.float32), torch.tensor(passages, dtype=torch.float32), 0.05
-    )
+    found = info_nce(torch.tensor(queries, dtype=torch.float32), torch.tensor(passages, dtype=torch.float32), 0.05)
     assert found.item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_literal_temperature_of_one_cannot_learn_from_100_pairs() -> None:
-    perfect = (
-        torch.eye(100) * 2 - 1
-    )  # a query's own passage at cosine 1, the others at -1: no vectors do better
+    perfect = torch.eye(100) * 2 - 1  # a query's own passage at cosine 1, the others at -1: no vectors do better
     best = torch.nn.functional.cross_entropy(perfect, torch.arange(100)).item()
     assert best == pytest.approx(2.667, abs=1e-3)
 
@@ -65,9 +61,7 @@ def test_every_objective_learns(objective: str, tiny_encoder: Path, parallel_pai
     assert kinds == expected.get(objective, {"monolingual"})
 
 
-def test_two_trainings_leave_the_same_bytes(
-    tiny_encoder: Path, parallel_pairs: list[Pair], tmp_path: Path
-) -> None:
+def test_two_trainings_leave_the_same_bytes(tiny_encoder: Path, parallel_pairs: list[Pair], tmp_path: Path) -> None:
     chosen = settings(dropout=0.1)
     for name in ("first", "second"):
         model = load_encoder(tiny_encoder)
@@ -77,9 +71,7 @@ def test_two_trainings_leave_the_same_bytes(
         write_history(history, tmp_path / name / "history.csv")
     first = hashes(tmp_path / "first")
     assert first == hashes(tmp_path / "second")
-    assert "model.safetensors" in first and not [
-        name for name in first if name.endswith((".bin", ".pt", ".pkl"))
-    ]
+    assert "model.safetensors" in first and not [name for name in first if name.endswith((".bin", ".pt", ".pkl"))]
 
 
 def test_another_seed_leaves_other_weights(tiny_encoder: Path, parallel_pairs: list[Pair]) -> None:
@@ -135,11 +127,9 @@ def test_the_history_is_a_table_with_dev_losses_where_they_were_taken(
     assert [row["step"] for row in rows if row["dev_crosslingual"]] == ["1", "12"]
 
 
-def test_a_loss_that_is_no_number_stops_and_says_the_step(
-    tiny_encoder: Path, parallel_pairs: list[Pair]
-) -> None:
+def test_a_loss_that_is_no_number_stops_and_says_the_step(tiny_encoder: Path, parallel_pairs: list[Pair]) -> None:
     model, chosen = load_encoder(tiny_encoder), settings()
     with torch.no_grad():
         model[0].model.encoder.layer[0].output.dense.weight.fill_(float("nan"))
-    with pytest.raises(UserError, match="at step 1, .*lower the preset's learning_rate"):
+    with pytest.raises(UserError, match=r"at step 1, .*lower the preset's learning_rate"):
         train(model, parallel_pairs, chosen.objective("hybrid"), chosen)

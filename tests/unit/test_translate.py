@@ -42,9 +42,7 @@ class Scripted:
 
 
 @given(st.integers(0, 40), st.integers(0, 40), st.permutations(range(40)))
-def test_a_larger_limit_adds_units_and_takes_none_away_whatever_the_order(
-    one: int, other: int, order: list[int]
-):
+def test_a_larger_limit_adds_units_and_takes_none_away_whatever_the_order(one: int, other: int, order: list[int]):
     known = pairs(40)
     small, large = sorted((one, other))
     few, _ = translate_pairs(known, Scripted(), "pt", small)

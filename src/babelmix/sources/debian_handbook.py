@@ -61,9 +61,7 @@ def read_page(data: bytes) -> Iterator[tuple[str, Section]]:
             continue
         around = next(element.iterancestors("div"), None)
         outer = around.xpath(_HEADINGS) if around is not None else []
-        text = " ".join(
-            plain_text(child) for child in element if child.get("class") == "para" or child.tag == "p"
-        )
+        text = " ".join(plain_text(child) for child in element if child.get("class") == "para" or child.tag == "p")
         within = _title(outer[0]) if outer else ""
         yield str(anchors[0]), Section(_title(heading[0]), within, text)
 

@@ -65,14 +65,10 @@ def read_package(deb: Path, keep: Callable[[str], bool]) -> Iterator[tuple[str, 
     """
     _need("dpkg-deb")
     if not deb.is_file():
-        raise UserError(
-            "no such package", where=str(deb), how="fetch it again: delete its folder and run `dvc repro`"
-        )
+        raise UserError("no such package", where=str(deb), how="fetch it again: delete its folder and run `dvc repro`")
     with (
         tempfile.TemporaryFile() as complaints,
-        subprocess.Popen(
-            ["dpkg-deb", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE, stderr=complaints
-        ) as unpack,
+        subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE, stderr=complaints) as unpack,
     ):
         try:
             yield from _members(cast("IO[bytes]", unpack.stdout), deb, keep)
@@ -142,9 +138,7 @@ def _download(names: Sequence[str], folder: Path) -> None:
     if "No space left" in failure or "enough free space" in failure:
         raise OSError(errno.ENOSPC, failure)
     if "Unable to locate package" in failure:
-        how = (
-            "enable the archive that has it (on Ubuntu: universe), or put the .deb under $BABELMIX_MIRROR/deb"
-        )
+        how = "enable the archive that has it (on Ubuntu: universe), or put the .deb under $BABELMIX_MIRROR/deb"
         raise UserError(failure, where="apt-get download", how=how)
     if failure:
         how = "connect to the network, or put the .deb files under $BABELMIX_MIRROR/deb"
@@ -205,9 +199,7 @@ def _download_file(url: str, max_bytes: int) -> bytes:
 
 def _need(command: str) -> None:
     if shutil.which(command) is None:
-        how = (
-            "use a Debian or Ubuntu container, or install dpkg and put .deb files under $BABELMIX_MIRROR/deb"
-        )
+        how = "use a Debian or Ubuntu container, or install dpkg and put .deb files under $BABELMIX_MIRROR/deb"
         raise UserError(f"no {command} on this machine", where="PATH", how=how)
 
 

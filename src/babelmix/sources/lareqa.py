@@ -105,9 +105,7 @@ def build(folder: Path, settings: BenchmarkSettings, *, name: str = "xquad-r") -
             what = f"{found[0]} questions and {found[1]} sentences, expected {expected[0]} and {expected[1]}"
             raise UserError(what, where=str(file), how="fetch the published file again")
     queries.sort(key=lambda query: query.id)
-    return Benchmark(
-        name, tuple(queries), tuple(passages), tuple(sorted(qrels, key=lambda qrel: qrel.passage))
-    )
+    return Benchmark(name, tuple(queries), tuple(passages), tuple(sorted(qrels, key=lambda qrel: qrel.passage)))
 
 
 def read_squad_file(path: Path) -> Iterator[Paragraph]:
@@ -124,9 +122,7 @@ def read_squad_file(path: Path) -> Iterator[Paragraph]:
     except FileNotFoundError as error:
         raise UserError("no such file", where=str(path), how="fetch it with `dvc repro`") from error
     except UnicodeDecodeError as error:
-        raise UserError(
-            "not UTF-8 text", where=str(path), how="delete the file and fetch it again"
-        ) from error
+        raise UserError("not UTF-8 text", where=str(path), how="delete the file and fetch it again") from error
     except json.JSONDecodeError as error:
         where = f"{path}, line {error.lineno}, column {error.colno}"
         how = "the file may be cut short: delete it and fetch it again"
@@ -138,8 +134,7 @@ def read_squad_file(path: Path) -> Iterator[Paragraph]:
             context = paragraph.get("context").text()
             sentences = tuple(sentence.text() for sentence in paragraph.get("sentences").items())
             breaks = [
-                tuple(edge.number() for edge in pair.items())
-                for pair in paragraph.get("sentence_breaks").items()
+                tuple(edge.number() for edge in pair.items()) for pair in paragraph.get("sentence_breaks").items()
             ]
             if len(breaks) != len(sentences) or any(len(pair) != 2 for pair in breaks):
                 paragraph.get("sentence_breaks").refuse("not one [start, end) for each sentence")

