@@ -2,11 +2,8 @@
 PYTHON ?= python3.11
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
-export DVC_NO_ANALYTICS := true
-export MLFLOW_DISABLE_TELEMETRY := true
-export PYTHONHASHSEED := 0
 
-.PHONY: repro test bench ui setup golden
+.PHONY: repro test bench golden ui setup
 repro: setup
 	dvc repro
 
@@ -16,17 +13,22 @@ test: setup
 	pyright
 	pytest
 
-bench: setup  ## speed, as ratios to a named alternative in the same run
+bench: setup  # speed, as ratios to a named alternative in the same run
 	pytest tests/benchmarks --benchmark-enable --benchmark-only
 
-ui: setup  ## MLflow on loopback, at the comparison of all runs
+golden: setup  # renews tests/golden/expected.yaml and shows what changed
+	BABELMIX_GOLDEN=renew pytest -q tests/golden
+	git diff --stat --patch tests/golden/expected.yaml
+
+ui: setup  # MLflow on loopback, at the comparison of all runs
 	babelmix ui
 
 setup: $(VENV)/.ready
 
 $(VENV)/.ready: requirements.txt pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "babelmix needs Python 3.11: install it, or say make PYTHON=/path/to/python3.11" >&2; exit 2; }
-	$(PYTHON) -m venv --clear $(VENV) || { echo "no venv: on Debian or Ubuntu, apt-get install python3.11-venv" >&2; exit 2; }
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
-	touch $@
+	@echo "setting up $(VENV), two minutes the first time"
+	@$(PYTHON) -m venv --clear $(VENV) || { echo "no venv module: on Debian or Ubuntu, apt-get install python3.11-venv" >&2; exit 2; }
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@

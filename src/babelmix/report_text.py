@@ -52,7 +52,7 @@ def to_markdown(
         parts += _compared([row for row in comparisons if row.benchmark == benchmark])
         parts += images(f"differences-{benchmark}")
     parts += ["## All benchmarks at a glance", *images("scores"), *images("own-language")]
-    parts += ["## Training", *images("losses"), "## Data", *_data(results)]
+    parts += ["## Training", *images("losses"), *_dev(results), "## Data", *_data(results)]
     parts += ["## Read this before you quote a number", _caveats(settings)]
     return "\n\n".join(parts) + "\n"
 
@@ -113,6 +113,15 @@ def _benchmark(results: Results, settings: Settings, benchmark: str) -> list[str
         "### Language bias of the top ten",
         _shares(evaluations),
     ]
+
+
+def _dev(results: Results) -> list[str]:
+    rows = [
+        (objective, *(_number(evaluation["settings"][setting]["map"]) for setting in reversed(SETTINGS)))
+        for objective, evaluation in results.dev.items()
+    ]
+    note = "The dev split: other pages of the training source. A recipe is chosen here, never on a benchmark."
+    return [note, _table(("objective", "mono mAP", "cross mAP", "multi mAP"), rows)]
 
 
 def _seen_apart(evaluations: dict[str, dict[str, Any]], known: frozenset[str]) -> list[str]:

@@ -38,6 +38,7 @@ class Results:
 
     evaluations: dict[str, dict[str, dict[str, Any]]]  # variant -> benchmark -> evaluation
     per_query: dict[str, dict[str, Path]]  # variant -> benchmark -> the average precisions, .npz
+    dev: dict[str, dict[str, Any]]  # objective -> evaluation of the dev split
     histories: dict[str, tuple[HistoryRow, ...]]  # by objective
     pairs: dict[str, Any]  # language -> kept_train, kept_dev, dropped by reason
     translations: dict[str, Any]  # language -> kept, rejected by reason, engine
@@ -61,6 +62,10 @@ def read_results(root: Path, settings: Settings) -> Results:
     return Results(
         evaluations=evaluations,
         per_query=per_query,
+        dev={
+            name: _read_json(metrics / "evaluation" / name / "dev.json", f"evaluate-dev@{name}")
+            for name in settings.objectives
+        },
         histories={name: _read_history(metrics / "history" / f"{name}.csv", name) for name in settings.objectives},
         pairs=_read_json(metrics / "pairs.json", "pairs"),
         translations={

@@ -176,6 +176,7 @@ def _describe(settings: Settings, results: Results, stages: dict[str, Any], obje
         metrics |= _scores(results.evaluations[UNTRAINED][benchmark], prefix=f"{UNTRAINED}/")
         evaluated = _stage(stages, f"evaluate@{objective}-{benchmark}")
         inputs |= _dependencies(evaluated, ("data/benchmarks/",))
+    metrics |= _scores(results.dev[objective], prefix="")
     metrics |= {"model/parameters": total, "model/parameters_non_embedding": non_embedding}
     return _Run(
         name=f"{settings.model.size}/{objective}/s{settings.seed}",

@@ -40,7 +40,10 @@ def make_project(
             file = metrics / "evaluation" / variant / f"{name}.json"
             write_json(file, to_json(evaluation, f"models/{variant}"))
             np.savez_compressed(file.with_suffix(".npz"), **per_query(evaluation))
+    dev = make_benchmark("dev", languages, questions)
     for objective in objectives:
+        evaluation = evaluate(dev, *make_vectors(dev, BIAS[objective], seed=99))
+        write_json(metrics / "evaluation" / objective / "dev.json", to_json(evaluation, f"models/{objective}"))
         write_history(metrics / "history" / f"{objective}.csv", slope=1 + BIAS[objective])
     write_json(
         metrics / "pairs.json",

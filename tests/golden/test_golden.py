@@ -1,0 +1,68 @@
+"""Scores of small real runs, held within a tolerance; `make golden` renews them and shows the difference.
+
+The encoder is the packaged one, untrained, pruned to three layers, and the texts are XQuAD-R's: real weights and real
+text, small enough for every test run.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from babelmix.backbone import build_encoder, load_encoder
+from babelmix.config import BenchmarkSettings, load_settings
+from babelmix.embed import embed_benchmark
+from babelmix.evaluate import evaluate, to_json
+from babelmix.records import Benchmark
+from babelmix.sources import lareqa
+
+ROOT = Path(__file__).parents[2]
+EXPECTED = Path(__file__).with_name("expected.yaml")
+pytestmark = pytest.mark.skipif(
+    not os.environ.get("BABELMIX_MIRROR"), reason="BABELMIX_MIRROR names no folder with XQuAD-R's files"
+)
+
+
+def cut(benchmark: Benchmark, questions: int) -> Benchmark:
+    """The first questions of every language, and only their own answers as candidates."""
+    kept = set(sorted({query.question for query in benchmark.queries})[:questions])
+    qrels = tuple(qrel for qrel in benchmark.qrels if qrel.question in kept)
+    answers = {qrel.passage for qrel in qrels}
+    return Benchmark(
+        "xquad-r-cut",
+        tuple(query for query in benchmark.queries if query.question in kept),
+        tuple(passage for passage in benchmark.passages if passage.id in answers),
+        qrels,
+    )
+
+
+@pytest.fixture(scope="module")
+def scores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
+    folder, settings = tmp_path_factory.mktemp("golden"), load_settings(ROOT / "params.yaml")
+    lareqa.fetch(folder / "raw")
+    benchmark = lareqa.build(
+        folder / "raw", BenchmarkSettings(languages=("ar", "de", "en", "th"), max_passage_characters=600)
+    )
+    benchmark = cut(benchmark, 60)
+    build_encoder(settings.model.presets["small"], folder / "encoder")
+    model = load_encoder(folder / "encoder")
+    vectors = embed_benchmark(model, benchmark, settings=settings.embed, threads=settings.threads)
+    result: dict[str, Any] = to_json(evaluate(benchmark, vectors.queries, vectors.passages), "small, untrained")
+    found = {f"{setting}/map": scores["map"] for setting, scores in result["settings"].items()}
+    return found | {"rank_distance": result["bias"]["rank_distance"]}
+
+
+def test_the_untrained_small_encoder_scores_as_expected(scores: dict[str, float]) -> None:
+    if os.environ.get("BABELMIX_GOLDEN") == "renew":
+        expected: dict[str, Any] = yaml.safe_load(EXPECTED.read_text()) or {}
+        tolerance = {name: 2.0 if name == "rank_distance" else 0.005 for name in scores}
+        expected["untrained small encoder, XQuAD-R, 4 languages, 60 questions, only answers as candidates"] = {
+            name: {"value": round(value, 4), "tolerance": tolerance[name]} for name, value in scores.items()
+        }
+        EXPECTED.write_text(yaml.safe_dump(expected, sort_keys=True))
+    (golden,) = yaml.safe_load(EXPECTED.read_text()).values()
+    assert scores.keys() == golden.keys()
+    for name, score in scores.items():
+        assert score == pytest.approx(golden[name]["value"], abs=golden[name]["tolerance"]), name
