@@ -29,6 +29,6 @@ $(VENV)/.ready: requirements.txt pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "babelmix needs Python 3.11: install it, or say make PYTHON=/path/to/python3.11" >&2; exit 2; }
 	@echo "setting up $(VENV), two minutes the first time"
 	@$(PYTHON) -m venv --clear $(VENV) || { echo "no venv module: on Debian or Ubuntu, apt-get install python3.11-venv" >&2; exit 2; }
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(VENV)/bin/python -m pip install --quiet --no-compile --disable-pip-version-check -r requirements.txt
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
