@@ -208,9 +208,18 @@ def test_a_misspelt_size_stops_before_anything_is_written(project: Project) -> N
     assert "larg" in result.stdout + result.stderr
 
 
-def test_six_queued_variants_give_six_runs_and_again_none(project: Project) -> None:
+def test_a_fresh_clone_sees_that_the_lock_fits_and_when_it_does_not(project: Project, tmp_path: Path) -> None:
     project("git", "add", "-A")
     project("git", "commit", "-qm", "results")
+    project("git", "clone", "-q", ".", str(tmp_path / "clone"))
+    clone = Project(tmp_path / "clone", tmp_path)
+    assert stages_run(clone("dvc", "repro", "--allow-missing", "--dry")) <= {"track"}
+    code = clone.folder / "src/babelmix/batching.py"
+    code.write_text(code.read_text() + "# changed\n")
+    assert "train@hybrid" in stages_run(clone("dvc", "repro", "--allow-missing", "--dry"))
+
+
+def test_six_queued_variants_give_six_runs_and_again_none(project: Project) -> None:
     for attempt in (1, 2):
         project("dvc", "exp", "run", "--queue", "-S", f"model.size={','.join(SIZES)}")
         project("dvc", "queue", "start", "-j", "2")
