@@ -193,7 +193,7 @@ def _read_rows(file: Path, kind: type[Any]) -> Iterator[tuple[str, Any]]:
             for field in fields:
                 value = raw.get(field, "" if field == "context" else None)
                 if not isinstance(value, str) or not (value.strip() or field == "context"):
-                    what = "missing or empty" if not value else "not a string"
+                    what = "missing or empty" if value is None or isinstance(value, str) else "not a string"
                     raise UserError(what, where=f"{where}, {field}", how="give it a text or drop the line")
             unknown = sorted(set(raw) - set(fields))
             if unknown:

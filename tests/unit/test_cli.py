@@ -22,7 +22,7 @@ def babelmix(*arguments: str | Path, cwd: Path = ROOT) -> subprocess.CompletedPr
 
 
 @pytest.fixture
-def benchmark(parallel_pairs: list[Pair], tmp_path: Path) -> Path:
+def own_benchmark(parallel_pairs: list[Pair], tmp_path: Path) -> Path:
     write_benchmark(tmp_path / "mine", dev_benchmark(parallel_pairs, 10))
     return tmp_path / "mine"
 
@@ -38,9 +38,9 @@ print([name for name in ("torch", "mlflow", "sentence_transformers", "numpy") if
     assert found.split() == ["[]", "[]"]
 
 
-def test_evaluate_keeps_its_contract(tiny_encoder: Path, benchmark: Path, tmp_path: Path) -> None:
+def test_evaluate_keeps_its_contract(tiny_encoder: Path, own_benchmark: Path, tmp_path: Path) -> None:
     output = tmp_path / "scores.json"
-    result = babelmix("evaluate", "--model", tiny_encoder, "--benchmark", benchmark, "--output", output)
+    result = babelmix("evaluate", "--model", tiny_encoder, "--benchmark", own_benchmark, "--output", output)
     assert result.returncode == 0, result.stderr
     assert result.stderr == "" and result.stdout.count("\n") == 1
     scores = json.loads(output.read_text())
@@ -55,21 +55,21 @@ def test_evaluate_keeps_its_contract(tiny_encoder: Path, benchmark: Path, tmp_pa
     assert "rank_distance" in scores["bias"]
 
 
-def test_embedding_first_gives_the_same_scores(tiny_encoder: Path, benchmark: Path, tmp_path: Path) -> None:
+def test_embedding_first_gives_the_same_scores(tiny_encoder: Path, own_benchmark: Path, tmp_path: Path) -> None:
     vectors, one, two = tmp_path / "vectors", tmp_path / "one.json", tmp_path / "two.json"
-    assert babelmix("embed", "--model", tiny_encoder, "--benchmark", benchmark, "--output", vectors).returncode == 0
+    assert babelmix("embed", "--model", tiny_encoder, "--benchmark", own_benchmark, "--output", vectors).returncode == 0
     babelmix(
         "evaluate",
         "--embeddings",
         vectors,
         "--benchmark",
-        benchmark,
+        own_benchmark,
         "--output",
         one,
         "--per-query",
         tmp_path / "q.npz",
     )
-    babelmix("evaluate", "--model", tiny_encoder, "--benchmark", benchmark, "--output", two)
+    babelmix("evaluate", "--model", tiny_encoder, "--benchmark", own_benchmark, "--output", two)
     assert json.loads(one.read_text())["settings"] == json.loads(two.read_text())["settings"]
     with np.load(tmp_path / "q.npz", allow_pickle=False) as columns:
         assert len(columns["average_precision"]) == 30 * (3 + 1)
@@ -92,10 +92,10 @@ def test_embedding_first_gives_the_same_scores(tiny_encoder: Path, benchmark: Pa
     ],
 )
 def test_bad_input_is_one_message_and_exit_code_2(
-    arguments: tuple[str, ...], told: str, benchmark: Path, tmp_path: Path
+    arguments: tuple[str, ...], told: str, own_benchmark: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "out" / "scores.json"
-    result = babelmix(*(part.format(b=benchmark, o=output) for part in arguments))
+    result = babelmix(*(part.format(b=own_benchmark, o=output) for part in arguments))
     assert result.returncode == 2
     assert told in result.stderr and "Traceback" not in result.stderr
     assert not output.parent.exists()
