@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 import yaml
+from packages import make_package
 
 ROOT = Path(__file__).parents[2]
 SIZES = ("small", "base", "large")
@@ -52,19 +53,6 @@ def title_and_text(lang: str, number: int) -> tuple[str, str]:
     title, text, verbs, nouns = SENTENCES[lang]
     words = {"verb": verbs[number % 4], "noun": nouns[number % 5], "n": str(number)}
     return f"{title.format(**words)} ({number})", text.format(**words)
-
-
-def make_package(folder: Path, name: str, files: dict[str, str]) -> None:
-    tree = folder.parent / "trees" / name
-    (tree / "DEBIAN").mkdir(parents=True)
-    control = f"Package: {name}\nVersion: 1\nArchitecture: all\nMaintainer: nobody <n@example.org>\nDescription: test\n"
-    (tree / "DEBIAN" / "control").write_text(control)
-    for path, content in files.items():
-        (tree / path).parent.mkdir(parents=True, exist_ok=True)
-        (tree / path).write_text(content, encoding="utf-8")
-    subprocess.run(
-        ["dpkg-deb", "--root-owner-group", "-b", tree, folder / f"{name}.deb"], check=True, capture_output=True
-    )
 
 
 def make_mirror(folder: Path) -> Path:

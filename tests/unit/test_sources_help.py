@@ -1,12 +1,12 @@
 """The three help manuals, read from small packages built here with dpkg-deb."""
 
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from packages import make_package
 
 from babelmix.config import BenchmarkSettings, Pairs, load_settings
 from babelmix.errors import UserError
@@ -32,18 +32,6 @@ MORE_EN = "A window opens in which you choose the printer, the paper and the num
 MORE_DE = "Ein Fenster öffnet sich, in dem Sie den Drucker, das Papier und die Zahl der Kopien auswählen."
 LAST_EN = "Close the document without saving it, and open the copy that the program made for you in time."
 LAST_DE = "Schließen Sie das Dokument ohne zu speichern und öffnen Sie die rechtzeitig angelegte Kopie."
-
-
-def make_package(folder: Path, name: str, files: dict[str, str]) -> None:
-    tree = folder / f"{name}.tree"
-    (tree / "DEBIAN").mkdir(parents=True)
-    control = f"Package: {name}\nVersion: 1\nArchitecture: all\nMaintainer: a <a@example.org>\nDescription: help\n"
-    (tree / "DEBIAN" / "control").write_text(control)
-    for path, text in files.items():
-        (tree / path).parent.mkdir(parents=True, exist_ok=True)
-        (tree / path).write_text(text, encoding="utf-8")
-    deb = str(folder / f"{name}.deb")
-    subprocess.run(["dpkg-deb", "-Zgzip", "--build", str(tree), deb], check=True, capture_output=True)
 
 
 def help_page(title: str, *anchored: tuple[str, str]) -> str:
