@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtrc
 
+from babelmix.benchmark import Benchmark
 from babelmix.rank import Ranks
-from babelmix.records import Benchmark
 
 
 @dataclass(frozen=True, slots=True)

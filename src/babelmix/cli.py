@@ -62,8 +62,9 @@ def fetch(name: Name) -> None:
 @app.command(epilog="Example: babelmix pairs")
 def pairs() -> None:
     """Cut LibreOffice Help into question-passage pairs, aligned over languages, and hold a dev split apart."""
+    from babelmix.benchmark import write_benchmark
     from babelmix.pairs import dev_benchmark, write_counts
-    from babelmix.records import write_benchmark, write_pairs
+    from babelmix.records import write_pairs
     from babelmix.sources.libreoffice_help import build_pairs
 
     settings = load_settings()
@@ -126,7 +127,7 @@ def train(objective: ObjectiveName) -> None:
 @app.command(epilog="Example: babelmix benchmark gnome-help")
 def benchmark(name: Name) -> None:
     """Build a benchmark from its raw files into data/benchmarks/NAME."""
-    from babelmix.records import write_benchmark
+    from babelmix.benchmark import write_benchmark
     from babelmix.sources import build_benchmark
 
     settings = load_settings()
@@ -229,7 +230,7 @@ def _benchmark(name: str) -> Any:
     """Read a benchmark: a folder, one that the pipeline made, or a known name, fetched and built for this once."""
     from tempfile import TemporaryDirectory
 
-    from babelmix.records import read_benchmark
+    from babelmix.benchmark import read_benchmark
 
     for folder in (Path(name), DATA / "benchmarks" / name):
         if folder.is_dir():

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from babelmix.benchmark import Benchmark
 from babelmix.config import Embed
 from babelmix.errors import UserError
 from babelmix.files import new_folder
 from babelmix.forward import forward
-from babelmix.records import Benchmark
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

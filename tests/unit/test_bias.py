@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chi2, kruskal
 
+from babelmix.benchmark import Benchmark, Passage, Qrel, Query
 from babelmix.bias import expected_rank_distance, group_means, language_bias, mean_of_means, peer
 from babelmix.rank import Ranks
-from babelmix.records import Benchmark, Passage, Qrel, Query
 
 LANGUAGES = ("de", "en", "zh")
 

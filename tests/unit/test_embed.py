@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from babelmix.backbone import load_encoder
+from babelmix.benchmark import Benchmark, Pair, Passage, Qrel, Query
 from babelmix.config import Embed
 from babelmix.embed import Embeddings, embed_benchmark, encode, read_embeddings, write_embeddings
 from babelmix.errors import UserError
 from babelmix.forward import group_by_length
-from babelmix.records import Benchmark, Pair, Passage, Qrel, Query
 
 EXACT = Embed(max_tokens=64, bfloat16=False, context=False)
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from ir_measures import AP, R
 
+from babelmix.benchmark import Benchmark, Passage, Qrel, Query
 from babelmix.evaluate import QueryScores, evaluate, measures, per_query, to_json
-from babelmix.records import Benchmark, Passage, Qrel, Query
 
 LANGUAGES = ("de", "en", "zh")
 MEASURES = {"map": AP, "map_at_20": AP @ 20, "recall_at_1": R @ 1, "recall_at_10": R @ 10}

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from babelmix import rank
+from babelmix.benchmark import Benchmark, Passage, Qrel, Query
 from babelmix.errors import UserError
 from babelmix.rank import rank_relevant
-from babelmix.records import Benchmark, Passage, Qrel, Query
 
 
 def make_benchmark(query_languages, passage_languages, answers):

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packages import make_package
 
+from babelmix.benchmark import Benchmark, read_benchmark, write_benchmark
 from babelmix.config import BenchmarkSettings, Pairs, load_settings
 from babelmix.errors import UserError
-from babelmix.records import Benchmark, read_benchmark, write_benchmark
 from babelmix.sources import (
     build_benchmark,
     debian_handbook,

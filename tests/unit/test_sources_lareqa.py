@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from babelmix.benchmark import read_benchmark, write_benchmark
 from babelmix.config import BenchmarkSettings
 from babelmix.errors import UserError
-from babelmix.records import read_benchmark, write_benchmark
 from babelmix.sources import lareqa
 
 ALL = BenchmarkSettings(languages="all", max_passage_characters=5)

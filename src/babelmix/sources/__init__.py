@@ -10,9 +10,9 @@ that a change in how a source is read does not download it again.
 from collections.abc import Sequence
 from pathlib import Path
 
+from babelmix.benchmark import Benchmark
 from babelmix.config import BENCHMARKS, LANGUAGES, Settings
 from babelmix.errors import unknown_name
-from babelmix.records import Benchmark
 
 SOURCES = ("libreoffice-help", *BENCHMARKS)
 GNOME_PACKAGE = "gnome-user-docs"

@@ -13,8 +13,8 @@ from typing import Any
 
 from lxml.etree import HTMLParser, fromstring
 
+from babelmix.benchmark import Benchmark
 from babelmix.config import BenchmarkSettings
-from babelmix.records import Benchmark
 from babelmix.sources import HANDBOOK_PACKAGE
 from babelmix.sources.fetch import read_package
 from babelmix.sources.parallel import Section, parallel_benchmark, plain_text

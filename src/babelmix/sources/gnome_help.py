@@ -13,9 +13,9 @@ from typing import Any
 
 from lxml.etree import XMLParser, XMLSyntaxError, fromstring
 
+from babelmix.benchmark import Benchmark
 from babelmix.config import BenchmarkSettings
 from babelmix.errors import UserError
-from babelmix.records import Benchmark
 from babelmix.sources import GNOME_PACKAGE
 from babelmix.sources.fetch import read_package
 from babelmix.sources.parallel import Section, parallel_benchmark, plain_text

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from babelmix.benchmark import Benchmark, Passage, Qrel, Query
 from babelmix.config import BenchmarkSettings
 from babelmix.errors import UserError
 from babelmix.files import new_folder
-from babelmix.records import Benchmark, Passage, Qrel, Query
 from babelmix.sources.fetch import fetch_file
 from babelmix.sources.parallel import chosen_languages
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import py3langid
 
+from babelmix.benchmark import Benchmark, Passage, Qrel, Query
 from babelmix.config import BenchmarkSettings
 from babelmix.errors import unknown_name
-from babelmix.records import Benchmark, Passage, Qrel, Query
 
 # Below this the identifier guesses: a short text is refused only if taken for English, left untranslated.
 SHORT_CHARACTERS = 60
