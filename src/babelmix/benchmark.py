@@ -99,7 +99,7 @@ def read_judged(folder: Path) -> Judged:
 
     For corpora that do not fit in memory: the passages are read one line at a time.
     """
-    queries, qrels = _queries(folder), _qrels(folder)
+    queries, qrels = read_queries(folder), _qrels(folder)
     wanted = {qrel.passage for qrel in qrels}
     row_of: dict[str, int] = {}
     code: dict[str, int] = {}
@@ -137,7 +137,7 @@ def read_benchmark(folder: Path) -> Benchmark:
     Raises UserError for a missing file, a broken line, ids that are not unique and ascending, an unknown language,
     qrels that name an unknown passage or question or stand twice, or a query that has no answer in any language.
     """
-    queries, qrels = _queries(folder), _qrels(folder)
+    queries, qrels = read_queries(folder), _qrels(folder)
     passages = tuple(_ascending(folder / "passages.jsonl", Passage))
     _check_qrels(folder, queries, qrels, {passage.id for passage in passages})
     return Benchmark(folder.name, queries, passages, tuple(qrels))
@@ -148,7 +148,8 @@ def read_passages(folder: Path) -> Iterator[Passage]:
     return _ascending(folder / "passages.jsonl", Passage)
 
 
-def _queries(folder: Path) -> tuple[Query, ...]:
+def read_queries(folder: Path) -> tuple[Query, ...]:
+    """Read the queries of a benchmark folder, ids seen to be ascending."""
     if not (folder / "queries.jsonl").is_file():
         how = f"run `dvc repro benchmark@{folder.name}`"
         raise UserError("no benchmark here (queries.jsonl is missing)", where=str(folder), how=how)

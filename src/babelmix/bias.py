@@ -1,6 +1,6 @@
 """Language bias of a multilingual ranking: do equally relevant passages rank equally in whatever language?
 
-    bias = language_bias(benchmark, ranks)
+    bias = language_bias(judged, ranks)
     bias.rank_distance              # 10 for a perfect ranking of XQuAD-R, 10,845.8 for a random one
     bias.language_share_top10       # hold it against bias.language_share_pool
 
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtrc
 
-from babelmix.benchmark import Benchmark
+from babelmix.benchmark import Judged
 from babelmix.rank import Ranks
 
 
@@ -28,6 +28,7 @@ class Bias:
     max_rank: float | None  # Max@R: how far down the pool the last relevant passage stands, 1-based
     language_share_top10: dict[str, float]  # passage language -> share of the ten best of the pool; sums to 1
     language_share_pool: dict[str, float]  # passage language -> share of the pool; sums to 1
+    language_share_by: dict[str, dict[str, float]]  # query language -> passage language -> share of the ten best
     same_language_share_top10: float | None  # share of the ten best that are in the query's language
     peer: float | None  # probability of equal expected rank, see peer()
 
@@ -39,37 +40,45 @@ class Bias:
         return self.rank_distance / self.rank_distance_random
 
 
-def language_bias(benchmark: Benchmark, ranks: Ranks) -> Bias:
+def language_bias(judged: Judged, ranks: Ranks) -> Bias:
     """Measure the bias of the pooled ranking.
 
     Rank distance leaves out queries with one relevant passage, which have no distance. A query language
-    without passages in the pool takes no part in the same-language share.
+    without passages in the pool takes no part in the same-language share. Where the pool has one language (BEIR),
+    no ranking can prefer another: rank distance, same-language share and PEER are None.
     """
-    languages = benchmark.languages
-    query_language = np.array([query.lang for query in benchmark.queries])
-    passage_language = np.array([passage.lang for passage in benchmark.passages])
+    languages = judged.languages
+    query_language = np.array([query.lang for query in judged.queries])
+    pool_size = np.bincount(judged.passage_language, minlength=len(languages))
 
-    query, start, relevant = np.unique(ranks.query, return_index=True, return_counts=True)
+    query, start, relevant = np.unique(judged.query, return_index=True, return_counts=True)
     lang = query_language[query]
     worst = np.maximum.reduceat(ranks.pool, start)
     distance = worst - np.minimum.reduceat(ranks.pool, start)
-    several = relevant > 1
-    random = expected_rank_distance(len(benchmark.passages), relevant)
+    mixed = len(languages) > 1
+    several = (relevant > 1) & mixed
+    random = expected_rank_distance(int(pool_size.sum()), relevant)
 
-    shares = (ranks.top_languages[:, :, None] == np.arange(len(languages))).mean(axis=1)  # [Q, languages]
-    known = np.isin(query_language, languages)
-    own = shares[known, np.searchsorted(languages, query_language[known])]
+    answered_in = np.array(languages)[judged.passage_language[judged.passage]]
+    top_language = judged.passage_language[ranks.top]
+    shares = (top_language[:, :, None] == np.arange(len(languages))).mean(axis=1)  # [Q, languages]
+    share_by: dict[str, dict[str, float]] = {}
+    for i, name in enumerate(languages):
+        for asked, share in group_means(shares[:, i], query_language).items():
+            share_by.setdefault(asked, {})[name] = share
+    own = [share_by[asked][asked] for asked in share_by if mixed and asked in languages]
     return Bias(
         rank_distance=mean_of_means(distance[several], lang[several]),
         rank_distance_random=mean_of_means(random[several], lang[several]),
         rank_distance_by=group_means(distance[several], lang[several]),
         max_rank=mean_of_means(worst, lang),
         language_share_top10={
-            name: mean_of_means(shares[:, i], query_language) or 0.0 for i, name in enumerate(languages)
+            name: sum(shares[name] for shares in share_by.values()) / len(share_by) for name in languages
         },
-        language_share_pool={name: float(np.mean(passage_language == name)) for name in languages},
-        same_language_share_top10=mean_of_means(own, query_language[known]),
-        peer=mean_of_means(peer(ranks.query, passage_language[ranks.passage], ranks.pool), lang),
+        language_share_pool=dict(zip(languages, (pool_size / pool_size.sum()).tolist(), strict=True)),
+        language_share_by=share_by,
+        same_language_share_top10=sum(own) / len(own) if own else None,
+        peer=mean_of_means(peer(judged.query, answered_in, ranks.pool), lang) if mixed else None,
     )
 
 

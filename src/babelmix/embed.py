@@ -1,22 +1,21 @@
 """Texts to unit vectors, stored as float16 rows in the order of the benchmark's files.
 
     vectors = encode(model, texts, prompt="query", settings=embed_settings, threads=2)     # float16 [n, d]
-    write_embeddings(Path("data/embeddings/hybrid/xquad-r"), Embeddings(queries, passages))
+    embed_benchmark(model, Path("data/benchmarks/xquad-r"), Path("vectors"), settings=embed_settings, threads=2)
 
 Every text is encoded once; monolingual, cross-lingual and multilingual retrieval are views over these rows.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from babelmix.benchmark import Benchmark
+from babelmix.benchmark import read_passages, read_queries
 from babelmix.config import Embed
-from babelmix.errors import UserError
 from babelmix.files import new_folder
 from babelmix.forward import forward
 
@@ -24,14 +23,7 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 TOKENS_PER_FORWARD = 2048  # padded; keeps the matrices of a batch in the processor's cache
-
-
-@dataclass(frozen=True)
-class Embeddings:
-    """Float16 [queries, d] and [passages, d], L2-normalised, in the order of the benchmark."""
-
-    queries: NDArray[np.float16]
-    passages: NDArray[np.float16]
+SHARD = 100_000  # passages in one file; bounds memory, 77 MB of vectors at 384 dimensions
 
 
 def encode(
@@ -67,45 +59,40 @@ def encode(
 
 def embed_benchmark(
     model: "SentenceTransformer",
-    benchmark: Benchmark,
+    benchmark: Path,
+    output: Path,
     *,
     settings: Embed,
     threads: int,
     told: Callable[[int], None] = lambda done: None,
-) -> Embeddings:
-    """Encode the queries and passages of a benchmark; with `settings.context` a passage is read with its paragraph."""
-    queries = [query.text for query in benchmark.queries]
-    passages = [
+) -> tuple[int, int]:
+    """Encode a benchmark folder into `output`, replacing it as a whole; return the number of queries and passages.
+
+    Writes `queries.npy`, and `passages.npy` or, over 100,000 passages, shards `passages-00000.npy` and on: float16
+    [rows, d], L2-normalised, in the order of the benchmark's files, which are read one line at a time. With
+    `settings.context` a passage is read with its paragraph.
+    """
+
+    def vectors(texts: Sequence[str], prompt: str) -> NDArray[np.float16]:
+        return encode(model, texts, prompt=prompt, settings=settings, threads=threads, told=told)
+
+    queries = [query.text for query in read_queries(benchmark)]
+    texts = (
         f"{passage.text} {passage.context}".strip() if settings.context else passage.text
-        for passage in benchmark.passages
-    ]
-    return Embeddings(
-        encode(model, queries, prompt="query", settings=settings, threads=threads, told=told),
-        encode(model, passages, prompt="passage", settings=settings, threads=threads, told=told),
+        for passage in read_passages(benchmark)
     )
+    count = 0
+    with new_folder(output) as beside:
+        np.save(beside / "queries.npy", vectors(queries, "query"), allow_pickle=False)
+        for number, shard in enumerate(_shards(texts)):
+            count += len(shard)
+            np.save(beside / f"passages-{number:05}.npy", vectors(shard, "passage"), allow_pickle=False)
+        if count <= SHARD:
+            (beside / "passages-00000.npy").rename(beside / "passages.npy")
+    return len(queries), count
 
 
-def write_embeddings(folder: Path, embeddings: Embeddings) -> None:
-    """Write `queries.npy` and `passages.npy`, replacing the folder as a whole."""
-    with new_folder(folder) as beside:
-        np.save(beside / "queries.npy", embeddings.queries, allow_pickle=False)
-        np.save(beside / "passages.npy", embeddings.passages, allow_pickle=False)
-
-
-def read_embeddings(folder: Path) -> Embeddings:
-    """Read the two arrays; a missing or broken file is a UserError."""
-    return Embeddings(_load(folder / "queries.npy"), _load(folder / "passages.npy"))
-
-
-def _load(file: Path) -> NDArray[np.float16]:
-    try:
-        array = np.load(file, allow_pickle=False)
-    except FileNotFoundError as error:
-        how = "run `babelmix embed --output` with this folder"
-        raise UserError("no such file", where=str(file), how=how) from error
-    except (ValueError, EOFError) as error:
-        raise UserError("not a whole .npy array", where=str(file), how="embed the benchmark again") from error
-    if array.ndim != 2:
-        what = f"an array of {array.ndim} dimensions"
-        raise UserError(what, where=str(file), how="give one row a text: [texts, dimension]")
-    return array
+def _shards(texts: Iterable[str]) -> Iterator[list[str]]:
+    rows = iter(texts)
+    while shard := list(islice(rows, SHARD)):
+        yield shard

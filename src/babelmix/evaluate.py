@@ -1,6 +1,6 @@
 """Monolingual, cross-lingual and multilingual retrieval as views over one set of exact ranks.
 
-    evaluation = evaluate(benchmark, query_vectors, passage_vectors)
+    evaluation = evaluate(judge(benchmark), Cosines(query_vectors, passage_vectors))
     to_json(evaluation, "models/hybrid")["settings"]["multilingual"]["map"]
     numpy.savez_compressed("scores.npz", **per_query(evaluation))
     QueryScores(**numpy.load("scores.npz"))
@@ -9,6 +9,9 @@
 - crosslingual: queries of A against passages of B, A != B; the mean over ordered pairs. A question without a
   relevant passage in B is left out of that pair;
 - multilingual: queries of A against the pool of all languages; the mean over query languages.
+
+On a benchmark with passages in one language (BEIR) the pool is that language, and `by` holds one row for each language
+of the queries.
 """
 
 import json
@@ -19,12 +22,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from babelmix.benchmark import Benchmark
+from babelmix.benchmark import Judged
 from babelmix.bias import Bias, group_means, language_bias, mean_of_means
+from babelmix.config import BEIR, MIRACL, NANOBEIR
 from babelmix.files import new_binary_file, new_file
-from babelmix.rank import rank_relevant
+from babelmix.rank import Scores, rank_relevant
 
 SETTINGS = ("monolingual", "crosslingual", "multilingual")
+MEASURES = {  # name in the JSON -> column of QueryScores
+    "map": "average_precision",
+    "map_at_20": "average_precision_at_20",
+    "ndcg_at_10": "ndcg_at_10",
+    "recall_at_1": "recall_at_1",
+    "recall_at_10": "recall_at_10",
+    "recall_at_100": "recall_at_100",
+}
 POOL = "pool"  # stands for the passage language where the passages are those of all languages
 
 
@@ -38,8 +50,10 @@ class QueryScores:
     passage_language: NDArray[np.str_]  # or "pool"
     average_precision: NDArray[np.float64]
     average_precision_at_20: NDArray[np.float64]
+    ndcg_at_10: NDArray[np.float64]
     recall_at_1: NDArray[np.float64]
     recall_at_10: NDArray[np.float64]
+    recall_at_100: NDArray[np.float64]
 
     def groups(self, setting: str) -> tuple[NDArray[np.bool_], NDArray[np.str_]]:
         """Return the mask of a setting's rows, and for each of these the group whose mean counts once in it.
@@ -59,69 +73,67 @@ class Evaluation:
     """One system on one benchmark: the scores of every query, and the language bias."""
 
     benchmark: str
+    headline: str  # the measure that the benchmark's own papers report: a name in MEASURES
     scores: QueryScores
     bias: Bias
 
 
-def evaluate(
-    benchmark: Benchmark, query_vectors: NDArray[np.floating[Any]], passage_vectors: NDArray[np.floating[Any]]
-) -> Evaluation:
-    """Score the embeddings of a benchmark in all three settings.
+def evaluate(judged: Judged, scores: Scores) -> Evaluation:
+    """Score a system on a benchmark in all three settings, whole rankings, in one pass over its scores.
 
-    Args:
-        benchmark: Q queries and P passages.
-        query_vectors: float [Q, d], L2-normalised, rows in the order of benchmark.queries.
-        passage_vectors: float [P, d], likewise for benchmark.passages.
-
-    Raises:
-        UserError: embeddings that do not fit the benchmark, see rank.rank_relevant.
+    Raises UserError for scores that do not fit the benchmark, see rank.rank_relevant.
     """
-    ranks = rank_relevant(benchmark, query_vectors, passage_vectors)
-    languages = benchmark.languages
-    language_of = np.array([languages.index(passage.lang) for passage in benchmark.passages])
+    ranks = rank_relevant(judged, scores)
+    languages = judged.languages
     # A query against one language is one ranking, numbered by (query, language); against the pool, by query.
-    single, single_measures = measures(ranks.query * len(languages) + language_of[ranks.passage], ranks.own)
-    pooled, pooled_measures = measures(ranks.query, ranks.pool)
+    language = judged.passage_language[judged.passage].astype(np.int64)
+    single, single_measures = measures(judged.query * len(languages) + language, ranks.own, judged.grade)
+    pooled, pooled_measures = measures(judged.query, ranks.pool, judged.grade)
     query = np.concatenate([single // len(languages), pooled])
-    query_language = np.array([q.lang for q in benchmark.queries])[query]
+    query_language = np.array([q.lang for q in judged.queries])[query]
     passage_language = np.concatenate([np.array(languages)[single % len(languages)], [POOL] * len(pooled)])
     multilingual, monolingual = passage_language == POOL, passage_language == query_language
     setting = np.where(multilingual, "multilingual", np.where(monolingual, "monolingual", "crosslingual"))
-    question = np.array([q.question for q in benchmark.queries])[query]
+    question = np.array([q.question for q in judged.queries])[query]
     columns = np.concatenate([single_measures, pooled_measures], axis=1)
-    scores = QueryScores(setting, question, query_language, passage_language, *columns)
-    return Evaluation(benchmark.name, scores, language_bias(benchmark, ranks))
+    found = QueryScores(setting, question, query_language, passage_language, *columns)
+    graded = judged.name in (*BEIR, *NANOBEIR, *MIRACL) or bool((judged.grade > 1).any())
+    return Evaluation(judged.name, "ndcg_at_10" if graded else "map", found, language_bias(judged, ranks))
 
 
 def measures(
-    ranking: NDArray[np.integer[Any]], rank: NDArray[np.integer[Any]]
+    ranking: NDArray[np.integer[Any]], rank: NDArray[np.integer[Any]], grade: NDArray[np.integer[Any]]
 ) -> tuple[NDArray[np.integer[Any]], NDArray[np.float64]]:
     """Compute the measures of many rankings from the ranks of their relevant passages alone.
 
     Average precision is the mean over relevant passages of the precision at their ranks, over the whole
     ranking. AP@20 is XTREME-R's (arXiv 2104.07412): the sum of the precisions at ranks up to 20, divided by
-    min(relevant, 20). Recall@k is the share of the relevant within the first k; with one relevant passage,
-    whether it is there.
+    min(relevant, 20). nDCG@10 is trec_eval's: the sum of grade / log2(1 + rank) over ranks up to 10, divided by
+    that of the best order. Recall@k is the share of the relevant within the first k.
 
     Args:
         ranking: int [R], which ranking each relevant passage belongs to, in any order.
         rank: int [R], its 1-based rank there.
+        grade: int [R], how relevant it is, 1 or more; only nDCG looks at it.
 
     Returns:
-        The distinct rankings in ascending order, [N], and their AP, AP@20, recall@1 and recall@10, [4, N]
-        in [0, 1].
+        The distinct rankings in ascending order, [N], and their AP, AP@20, nDCG@10, recall@1, @10 and @100,
+        [6, N] in [0, 1].
     """
     order = np.lexsort((rank, ranking))
-    rank = rank[order]
+    rank, grade = rank[order], grade[order]
     distinct, start, of_ranking, relevant = np.unique(
         ranking[order], return_index=True, return_inverse=True, return_counts=True
     )
-    precision = (np.arange(len(rank)) - start[of_ranking] + 1) / rank
+    place = np.arange(len(rank)) - start[of_ranking]  # 0 for the first relevant passage of a ranking
+    precision = (place + 1) / rank
+    best = grade[np.lexsort((-grade, of_ranking))]  # grades in the best order, ranking by ranking
+    ideal = np.bincount(of_ranking, weights=best / np.log2(place + 2) * (place < 10))
     values = [
         np.bincount(of_ranking, weights=precision) / relevant,
         np.bincount(of_ranking, weights=precision * (rank <= 20)) / np.minimum(relevant, 20),
-        np.bincount(of_ranking, weights=rank <= 1) / relevant,
-        np.bincount(of_ranking, weights=rank <= 10) / relevant,
+        np.bincount(of_ranking, weights=grade / np.log2(rank + 1.0) * (rank <= 10)) / ideal,
+        *(np.bincount(of_ranking, weights=rank <= k) / relevant for k in (1, 10, 100)),
     ]
     return distinct, np.array(values)
 
@@ -147,6 +159,7 @@ def to_json(evaluation: Evaluation, model: str) -> dict[str, Any]:
         {
             "benchmark": evaluation.benchmark,
             "model": model,
+            "headline": evaluation.headline,
             "settings": settings,
             "bias": {
                 "rank_distance": bias.rank_distance,
@@ -154,6 +167,7 @@ def to_json(evaluation: Evaluation, model: str) -> dict[str, Any]:
                 "max_rank": bias.max_rank,
                 "language_share_top10": bias.language_share_top10,
                 "language_share_pool": bias.language_share_pool,
+                "language_share_by": bias.language_share_by,
                 "same_language_share_top10": bias.same_language_share_top10,
                 "peer": bias.peer,
                 "mono_minus_cross": None if mono is None or cross is None else mono - cross,
@@ -165,11 +179,8 @@ def to_json(evaluation: Evaluation, model: str) -> dict[str, Any]:
 
 def _setting(scores: QueryScores, setting: str) -> dict[str, Any]:
     mask, groups = scores.groups(setting)
-    columns = {
-        "map": scores.average_precision[mask],
-        "map_at_20": scores.average_precision_at_20[mask],
-        "recall_at_1": scores.recall_at_1[mask],
-        "recall_at_10": scores.recall_at_10[mask],
+    columns: dict[str, NDArray[np.float64]] = {
+        measure: getattr(scores, column)[mask] for measure, column in MEASURES.items()
     }
     names, counts = np.unique(groups, return_counts=True)
     by: dict[str, dict[str, float]] = {name: {} for name in names.tolist()}

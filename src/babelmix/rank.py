@@ -1,135 +1,218 @@
 """Exact ranks of the relevant passages of every query, in the pool of all languages and in their own.
 
-    ranks = rank_relevant(benchmark, query_vectors, passage_vectors)
+    ranks = rank_relevant(judge(benchmark), Cosines(query_vectors, passage_vectors))
     ranks.pool      # 1-based rank of each relevant passage among all passages
     ranks.own       # its rank among the passages of its own language
+    ranks.top       # the ten best passages of each query
 
-The order is total: score descending, then passage ascending. No ranking is ever built: the rank of a
-passage is one more than the number of passages ahead of it, so a count over one row of scores is enough.
-Monolingual, cross-lingual and multilingual retrieval are all views over these two ranks.
+The order is total: score descending, then passage ascending. No ranking is ever built: the rank of a passage is one
+more than the number of passages ahead of it, so a count over scores that are made block by block is enough, and the
+passages may lie on disk. Monolingual, cross-lingual and multilingual retrieval are all views over these two ranks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from babelmix.benchmark import Benchmark
+from babelmix.benchmark import Judged
 from babelmix.errors import UserError
+from babelmix.vectors import Rows
 
-BLOCK = 512  # queries scored at once; bounds memory, 80 MB for XQuAD-R, and has no part in the result
+# Queries and passages scored at once: they bound memory, 16 MB a block of scores, and have no part in the result.
+QUERIES, PASSAGES = 256, 16384
+GROUP = 32  # scores, of which only the largest is looked at when the best are first sought
 TOP = 10  # how much of the top of the pool is kept, for the share of each language in it
+
+
+class Scores(Protocol):
+    """A system's scores, float32 and comparable over all passages: cosines, or BM25."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """The number of queries and of passages."""
+        ...
+
+    def against(self, passages: slice) -> Callable[[NDArray[np.intp]], NDArray[np.float32]]:
+        """Return a function from query rows, [n], to their scores with these passages, [n, passages]."""
+        ...
+
+    def pairs(self, query: NDArray[np.integer[Any]], passage: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+        """Return the score of each (query row, passage row), [n], equal to that of `against` to the last bit."""
+        ...
+
+
+class Cosines:
+    """Scores of unit vectors: the dot product rounded once to float32.
+
+    The sum runs in float64, where the products of float16 unit vectors, and of float32 ones that are whole multiples
+    of 2^-24 (see vectors.unit_rows), and all their partial sums are exact: a score depends on its two vectors alone,
+    never on block size, threads or position, and equal vectors tie exactly.
+    """
+
+    def __init__(self, queries: Rows, passages: Rows, *, where: str = "embeddings") -> None:
+        """Take [Q, d] and [P, d] vectors; UserError where the dimensions differ; `where` names them in errors."""
+        if queries.shape[1] != passages.shape[1]:
+            what = f"queries have {queries.shape[1]} dimensions, passages {passages.shape[1]}"
+            raise UserError(what, where=where, how="embed both with one model")
+        self._queries = checked(queries[:], f"{where}, queries")
+        self._passages, self._where = passages, where
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """The number of queries and of passages."""
+        return len(self._queries), self._passages.shape[0]
+
+    def against(self, passages: slice) -> Callable[[NDArray[np.intp]], NDArray[np.float32]]:
+        """Return a function from query rows to their cosines with these passages; see Scores."""
+        rows = checked(self._passages[passages], f"{self._where}, passages", passages.start).T
+        return lambda query: (self._queries[query] @ rows).astype(np.float32)
+
+    def pairs(self, query: NDArray[np.integer[Any]], passage: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+        """Return the cosine of each (query, passage); see Scores."""
+        scores = np.empty(len(query), dtype=np.float32)
+        order = np.argsort(passage, kind="stable")  # on disk, rows are read in their order
+        for start in range(0, len(order), PASSAGES):
+            part = order[start : start + PASSAGES]
+            rows = checked(self._passages[passage[part]], f"{self._where}, passages", passage[part])
+            scores[part] = np.einsum("nd,nd->n", self._queries[query[part]], rows)
+        return scores
 
 
 @dataclass(frozen=True, slots=True)
 class Ranks:
-    """Flat table with one row for each (query, relevant passage), ascending by query, then passage."""
+    """The ranks of each (query, relevant passage), in the order of the benchmark's Judged.query and .passage."""
 
-    query: NDArray[np.int32]  # [R] row in benchmark.queries
-    passage: NDArray[np.int32]  # [R] row in benchmark.passages
     pool: NDArray[np.int32]  # [R] 1-based rank among all passages
     own: NDArray[np.int32]  # [R] 1-based rank among the passages of its language
-    top_languages: NDArray[np.int8]  # [Q, min(10, P)] index in benchmark.languages, best first
+    top: NDArray[np.int64]  # [Q, min(10, P)] row of the best passages of all, best first
 
 
-def rank_relevant(
-    benchmark: Benchmark, query_vectors: NDArray[np.floating[Any]], passage_vectors: NDArray[np.floating[Any]]
-) -> Ranks:
+class Top:
+    """The k best passages of each query so far, under the order (-score, passage)."""
+
+    def __init__(self, queries: int, k: int) -> None:
+        """Begin with nothing: scores of minus infinity."""
+        self.passage: NDArray[np.int64] = np.full((queries, k), np.iinfo(np.int64).max)  # [queries, k], best first
+        self.score: NDArray[np.float32] = np.full((queries, k), -np.inf, dtype=np.float32)
+
+    def merge(
+        self, query: NDArray[np.integer[Any]], passage: NDArray[np.integer[Any]], score: NDArray[np.float32]
+    ) -> None:
+        """Take in (query, passage, score) triples, [n]; no pair may come twice."""
+        count, k = self.passage.shape
+        query = np.concatenate([np.repeat(np.arange(count), k), query])
+        passage = np.concatenate([self.passage.ravel(), passage.astype(np.int64)])
+        score = np.concatenate([self.score.ravel(), score])
+        order = np.lexsort((passage, -score, query))
+        first = np.searchsorted(query[order], np.arange(count))
+        kept = order[first[:, None] + np.arange(k)]
+        self.passage, self.score = passage[kept], score[kept]
+
+
+def rank_relevant(judged: Judged, scores: Scores) -> Ranks:
     """Rank every relevant passage of every query under the order (-score, passage).
 
-    A score is the dot product rounded once to float32. The sum runs in float64, where the products of
-    float16 unit vectors and all their partial sums are exact (multiples of 2^-48 below 2): a score depends
-    on its two vectors alone, never on block size, threads or position, and equal vectors tie exactly.
-
-    Args:
-        benchmark: Q queries and P passages in ascending order of id.
-        query_vectors: float [Q, d], L2-normalised, in the order of benchmark.queries; float16 on disk.
-        passage_vectors: float [P, d], likewise for benchmark.passages.
-
-    Returns:
-        One row for each (query, relevant passage); a query that has none has no row.
-
-    Raises:
-        UserError: rows or dimensions that do not fit, a number that is not finite, a zero vector, no qrels.
+    UserError: scores that do not fit the benchmark's numbers of queries and passages.
     """
-    name = benchmark.name
-    queries = _checked(query_vectors, [query.id for query in benchmark.queries], f"{name}, query embeddings")
-    passages = _checked(passage_vectors, [p.id for p in benchmark.passages], f"{name}, passage embeddings")
-    if queries.shape[1] != passages.shape[1]:
-        what = f"queries have {queries.shape[1]} dimensions, passages {passages.shape[1]}"
-        raise UserError(what, where=f"{name}, embeddings", how="embed both with one model")
-    query, passage = _relevant(benchmark)
-
-    # Passages side by side with those of their language, so that a language is a slice of a row of scores.
-    languages = benchmark.languages
-    language_of = np.array([languages.index(passage.lang) for passage in benchmark.passages], dtype=np.int8)
-    order = np.argsort(language_of, kind="stable")
-    bounds = np.searchsorted(language_of[order], np.arange(len(languages) + 1))
-    column = np.argsort(order)
-    grouped = passages[order].astype(np.float64).T
-
-    pool, own = np.empty(len(query), dtype=np.int32), np.empty(len(query), dtype=np.int32)
-    top = np.empty((len(queries), min(TOP, len(passages))), dtype=np.int8)
-    for start in range(0, len(queries), BLOCK):
-        block = slice(start, min(start + BLOCK, len(queries)))
-        scores = (queries[block].astype(np.float64) @ grouped).astype(np.float32)
-        first, last = np.searchsorted(query, (block.start, block.stop))
-        for row in range(first, last):
-            ahead = _ahead(scores[query[row] - start], int(column[passage[row]]), order)
-            language = language_of[passage[row]]
-            pool[row] = 1 + np.count_nonzero(ahead)
-            own[row] = 1 + np.count_nonzero(ahead[bounds[language] : bounds[language + 1]])
-        top[block] = language_of[_best(scores, order)]
-    return Ranks(query, passage, pool, own, top)
-
-
-def _ahead(scores: NDArray[np.float32], column: int, order: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Mark the columns that stand before `column` in the ranking; `order[column]` is the passage's row."""
-    ahead = scores > scores[column]
-    tied = scores == scores[column]
-    if np.count_nonzero(tied) > 1:
-        ahead |= tied & (order < order[column])
-    return ahead
+    expected = (len(judged.queries), len(judged.passage_language))
+    if scores.shape != expected:
+        what = f"{scores.shape[0]} queries and {scores.shape[1]} passages where {expected[0]} and {expected[1]} are due"
+        raise UserError(what, where=f"{judged.name}, embeddings", how="embed the benchmark again: it has changed since")
+    threshold = scores.pairs(judged.query, judged.passage)
+    pool, own = np.ones(len(threshold), dtype=np.int32), np.ones(len(threshold), dtype=np.int32)
+    top = {first: Top(len(query), min(TOP, expected[1])) for first, (query, _) in enumerate(_query_blocks(judged))}
+    for start in range(0, expected[1], PASSAGES):
+        block = slice(start, min(start + PASSAGES, expected[1]))
+        score = scores.against(block)
+        # Passages side by side with those of their language, so that a language is a slice of a row of scores.
+        language = judged.passage_language[block]
+        order = np.argsort(language, kind="stable")
+        bounds = np.searchsorted(language[order], np.arange(len(judged.languages) + 1)).tolist()
+        in_order = bool((order[1:] > order[:-1]).all())
+        for number, (query, slots) in enumerate(_query_blocks(judged)):
+            values = score(query)
+            _propose(top[number], values, block.start)
+            values = values if in_order else values[:, order]
+            for row in slots:  # the j-th relevant passages of the queries that have so many
+                line, limit, passage = values[: len(row)], threshold[row][:, None], judged.passage[row] - block.start
+                ahead, level = line > limit, line >= limit
+                code = judged.passage_language[judged.passage[row]].tolist()
+                found = np.fromiter(map(np.count_nonzero, ahead), dtype=np.int32, count=len(row))
+                tied = np.fromiter(map(np.count_nonzero, level), dtype=np.int32, count=len(row)) - found
+                pool[row] += found
+                own[row] += [np.count_nonzero(a[bounds[c] : bounds[c + 1]]) for a, c in zip(ahead, code, strict=True)]
+                for i in np.flatnonzero(tied > ((passage >= 0) & (passage < block.stop - block.start))).tolist():
+                    before = (line[i] == limit[i]) & (order < passage[i])
+                    pool[row[i]] += np.count_nonzero(before)
+                    own[row[i]] += np.count_nonzero(before[bounds[code[i]] : bounds[code[i] + 1]])
+    best = np.empty((expected[0], min(TOP, expected[1])), dtype=np.int64)
+    for number, (query, _) in enumerate(_query_blocks(judged)):
+        best[query] = top[number].passage
+    return Ranks(pool, own, best)
 
 
-def _best(scores: NDArray[np.float32], order: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Return the rows of the best passages of each query, [block, min(10, P)], best first."""
-    kept = min(TOP, scores.shape[1])
-    threshold = np.partition(scores, -kept, axis=1)[:, [-kept]]
-    row, column = np.nonzero(scores >= threshold)  # more than `kept` where passages tie at the threshold
-    ranking = np.lexsort((order[column], -scores[row, column], row))
-    first = np.searchsorted(row, np.arange(len(scores)))
-    return order[column[ranking[first[:, None] + np.arange(kept)]]]
+def _propose(top: Top, values: NDArray[np.float32], start: int) -> None:
+    """Take in a block of scores, [queries of top, passages from `start`]; blocks come in the order of passages."""
+    k = top.score.shape[1]
+    limit = top.score[:, -1:]
+    chosen = values > limit
+    if values.shape[1] > k and np.isneginf(limit).all():  # nothing is kept yet, and all would be chosen
+        chosen = values >= kth_or_less(values, k)[:, None]
+        if np.count_nonzero(chosen) > 8 * top.score.size:  # long ties: of equals, the first passages
+            limit = np.partition(values, -k, axis=1)[:, [-k]]
+            chosen, level = values > limit, values == limit
+            chosen |= level & (np.cumsum(level, axis=1) <= k - np.count_nonzero(chosen, axis=1)[:, None])
+    query, column = np.divmod(np.flatnonzero(chosen), values.shape[1])
+    if len(query):
+        top.merge(query, column + start, values[query, column])
 
 
-def _relevant(benchmark: Benchmark) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    row_of = {passage.id: row for row, passage in enumerate(benchmark.passages)}
-    answers: dict[str, set[int]] = {}
-    for qrel in benchmark.qrels:
-        answers.setdefault(qrel.question, set()).add(row_of[qrel.passage])
-    pairs = [
-        (row, answer)
-        for row, query in enumerate(benchmark.queries)
-        for answer in sorted(answers.get(query.question, ()))
-    ]
-    if not pairs:
-        raise UserError("no query has an answer", where=benchmark.name, how="make the benchmark again")
-    query, passage = np.array(pairs, dtype=np.int32).T
-    return query, passage
+def kth_or_less(values: NDArray[np.float32], k: int) -> NDArray[np.float32]:
+    """Return, for each row of [n, m] with m >= k, a number that at least k of the row reach, quickly: [n].
+
+    The k-th largest of the maxima of groups of the row, or, where groups would be few, of the row itself.
+    """
+    groups = values.shape[1] // GROUP
+    if groups >= 4 * k:
+        values = values[:, : groups * GROUP].reshape(len(values), groups, GROUP).max(axis=2)
+    return np.partition(values, -k, axis=1)[:, -k]
 
 
-def _checked(vectors: NDArray[np.floating[Any]], ids: Sequence[str], where: str) -> NDArray[np.floating[Any]]:
-    if vectors.ndim != 2 or len(vectors) != len(ids):
-        what = f"shape {vectors.shape} where {len(ids)} rows are due"
-        raise UserError(what, where=where, how="embed the benchmark again: it has changed since")
-    for fault, bad in (
-        ("a number that is not finite", ~np.isfinite(vectors).all(axis=1)),
-        ("a zero vector", ~vectors.any(axis=1)),
-    ):
-        if bad.any():
-            row = int(np.argmax(bad))
-            how = "look at that text, then embed again; a model trained to NaN cannot be scored"
-            raise UserError(fault, where=f"{where}, row {row}, id {ids[row]!r}", how=how)
-    return vectors
+def _query_blocks(judged: Judged) -> Iterator[tuple[NDArray[np.intp], list[NDArray[np.intp]]]]:
+    """Yield query rows, and for j = 0, 1, ... the rows of Judged.query with the j-th relevant passage of each.
+
+    Queries with the most relevant passages stand first, so that those with a j-th one are the first of the block.
+    """
+    query, start, count = np.unique(judged.query, return_index=True, return_counts=True)
+    most_first = np.argsort(-count, kind="stable")
+    for first in range(0, len(query), QUERIES):
+        part = most_first[first : first + QUERIES]
+        starts, counts = start[part], count[part]
+        slots = [starts[: np.count_nonzero(counts > j)] + j for j in range(int(counts[0]))]
+        yield query[part].astype(np.intp), slots
+
+
+def checked(
+    vectors: NDArray[np.floating[Any]], where: str, rows: int | NDArray[np.integer[Any]] = 0
+) -> NDArray[np.float64]:
+    """Return the vectors in float64, seen to be unit vectors; `rows` is the first one's row, or the row of each."""
+    wide = vectors.astype(np.float64)
+    check_lengths(np.einsum("nd,nd->n", wide, wide), where, rows)
+    return wide
+
+
+def check_lengths(square: NDArray[np.floating[Any]], where: str, rows: int | NDArray[np.integer[Any]] = 0) -> None:
+    """Refuse squared lengths, [n], that are not 1 to within 2 %, as a UserError that names the row."""
+    if len(square) == 0 or (square.min() > 0.98 and square.max() < 1.02):  # false where a number is not finite
+        return
+    place = int(np.argmax(~((square > 0.98) & (square < 1.02))))
+    row = rows + place if isinstance(rows, int) else int(rows[place])
+    length = float(np.sqrt(square[place]))
+    what = "a zero vector" if length == 0 else f"a vector of length {length:.3g}, not 1"
+    if not np.isfinite(length):
+        what = "a number that is not finite"
+    how = f"look at that text (line {row + 1} of its file) and embed again; float32 rows need no unit length"
+    raise UserError(what, where=f"{where}, row {row}", how=how)

@@ -1,12 +1,13 @@
-"""Is one system better than another? Paired over questions, for the figure that a setting reports.
+"""Is one system better than another? Paired over questions, and over seeds, for the figure that a setting reports.
 
     rng = numpy.random.default_rng(13)
     settings = ("monolingual", "crosslingual", "multilingual")
-    differences = holm([paired_difference(hybrid, contrastive, s, rng, resamples=2000) for s in settings])
+    differences = holm([paired_difference([hybrid], [contrastive], s, rng, resamples=2000) for s in settings])
     differences[2].mean, differences[2].low, differences[2].high, differences[2].p_holm
 
 The unit of sampling is the question: its translations and its language pairs rise and fall together, and
-counting them as independent would make every interval too narrow.
+counting them as independent would make every interval too narrow. Trainings that differ in the seed alone are
+sampled too, where there are several.
 """
 
 from collections.abc import Sequence
@@ -21,58 +22,80 @@ from babelmix.evaluate import QueryScores
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """First system minus second, in mAP."""
+    """First system minus second, in the measure that was compared."""
 
     mean: float
-    low: float  # 95 % interval, percentile bootstrap over questions
+    low: float  # 95 % interval, percentile bootstrap over questions and, where there are several, seeds
     high: float
     p: float  # two-sided sign-flip permutation test over questions
     p_holm: float  # p corrected for its family; equal to p for a family of one
     questions: int
+    by_seed: tuple[float, ...]  # the difference of each pair of trainings, in the order given
+
+    @property
+    def verdict(self) -> str:
+        """A word for the difference: better or worse only where the 95 % interval excludes zero."""
+        if self.low > 0:
+            return "better"
+        return "worse" if self.high < 0 else "no difference shown"
 
 
 def paired_difference(
-    first: QueryScores, second: QueryScores, setting: str, rng: np.random.Generator, resamples: int
+    first: Sequence[QueryScores],
+    second: Sequence[QueryScores],
+    setting: str,
+    rng: np.random.Generator,
+    resamples: int,
+    measure: str = "average_precision",
 ) -> Difference:
-    """Compare the mAP of two systems in one setting.
+    """Compare the means of a measure, mAP unless told otherwise, of two systems in one setting.
 
     The figure is the setting's own: the mean over languages, or language pairs, of the mean over their
-    queries. The bootstrap draws questions with replacement (Efron and Tibshirani 1993, percentile
-    interval). The permutation test flips the sign of all differences of a question at once, with the
-    observed one counted among the permutations, so that p is never 0 (Phipson and Smyth 2010).
+    queries; then over seeds. The bootstrap draws questions with replacement and, independently, seeds (Efron
+    and Tibshirani 1993, percentile interval); with two or three seeds it still understates what other seeds
+    would do, so each one's difference is told. The permutation test flips the sign of all differences of a
+    question at once, averaged over seeds, with the observed one counted among the permutations, so that p is
+    never 0 (Phipson and Smyth 2010); it speaks of these trainings.
 
     Args:
-        first: scores of one system, of G languages or pairs and N questions in this setting.
-        second: scores of the other on the same queries.
+        first: scores of one system, for each seed, of G languages or pairs and N questions in this setting.
+        second: scores of the other on the same queries, with the same seeds in the same order.
         setting: "monolingual", "crosslingual" or "multilingual".
         rng: source of the resamples; the same state gives the same numbers.
         resamples: bootstrap samples, and permutations.
+        measure: a column of QueryScores.
 
     Raises:
         UserError: the two were not scored on the same queries, or the setting has none.
     """
-    for column in ("setting", "question", "query_language", "passage_language"):
-        if not np.array_equal(getattr(first, column), getattr(second, column)):
-            how = "evaluate both systems on the same benchmark"
-            raise UserError("the two systems were scored on different queries", where=column, how=how)
-    mask, group_names = first.groups(setting)
+    for scores in (*first, *second):
+        for column in ("setting", "question", "query_language", "passage_language"):
+            if not np.array_equal(getattr(first[0], column), getattr(scores, column)):
+                how = "evaluate both systems on the same benchmark"
+                raise UserError("the two systems were scored on different queries", where=column, how=how)
+    mask, group_names = first[0].groups(setting)
     if not mask.any():
         how = "choose a setting that the benchmark has"
         raise UserError("no queries to compare", where=f"setting {setting!r}", how=how)
-    total, count = _per_question(first, second, mask, group_names)
-    questions = len(total)
+    question, group, shape = _numbered(first[0].question[mask], group_names)
+    cell = question * shape[1] + group
+    count = np.bincount(cell, minlength=shape[0] * shape[1]).astype(np.float64).reshape(shape)
+    changes = [getattr(a, measure)[mask] - getattr(b, measure)[mask] for a, b in zip(first, second, strict=True)]
+    totals = [np.bincount(cell, weights=change, minlength=count.size).reshape(shape) for change in changes]
+    by_seed = tuple(float(_figure(total.sum(axis=0), count.sum(axis=0))) for total in totals)
 
-    observed = _figure(total.sum(axis=0), count.sum(axis=0))
-    weights = rng.multinomial(questions, np.full(questions, 1 / questions), size=resamples).astype(np.float64)
-    low, high = np.percentile(_figure(weights @ total, weights @ count), (2.5, 97.5))
+    weights = rng.multinomial(shape[0], np.full(shape[0], 1 / shape[0]), size=resamples).astype(np.float64)
+    drawn = np.array([_figure(weights @ total, weights @ count) for total in totals])  # [seeds, resamples]
+    seeds = rng.multinomial(len(totals), np.full(len(totals), 1 / len(totals)), size=resamples) / len(totals)
+    low, high = np.percentile((drawn * seeds.T).sum(axis=0), (2.5, 97.5))
 
     # Flipping signs leaves the counts alone, so the figure is a signed sum of one share for each question.
-    share = (total / count.sum(axis=0)).mean(axis=1)
-    flipped = rng.choice((-1.0, 1.0), size=(resamples, questions)) @ share
+    share = (np.mean(totals, axis=0) / count.sum(axis=0)).mean(axis=1)
+    flipped = rng.choice((-1.0, 1.0), size=(resamples, shape[0])) @ share
     # Equal sums come in another order: a hair's breadth keeps them from counting as smaller.
     as_extreme = np.abs(flipped) >= abs(share.sum()) * (1 - 1e-9)
     p = (1 + int(np.count_nonzero(as_extreme))) / (1 + resamples)
-    return Difference(float(observed), float(low), float(high), p, p, questions)
+    return Difference(sum(by_seed) / len(by_seed), float(low), float(high), p, p, shape[0], by_seed)
 
 
 def holm(family: Sequence[Difference]) -> tuple[Difference, ...]:
@@ -89,17 +112,13 @@ def holm(family: Sequence[Difference]) -> tuple[Difference, ...]:
     return tuple(replace(difference, p_holm=corrected[i]) for i, difference in enumerate(family))
 
 
-def _per_question(
-    first: QueryScores, second: QueryScores, mask: NDArray[np.bool_], group_names: NDArray[np.str_]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the summed differences and the number of queries of each question in each group, both [N, G]."""
-    questions, question = np.unique(first.question[mask], return_inverse=True)
-    groups, group = np.unique(group_names, return_inverse=True)
-    difference = first.average_precision[mask] - second.average_precision[mask]
-    cell, shape = question * len(groups) + group, (len(questions), len(groups))
-    total = np.bincount(cell, weights=difference, minlength=shape[0] * shape[1])
-    count = np.bincount(cell, minlength=shape[0] * shape[1]).astype(np.float64)
-    return total.astype(np.float64).reshape(shape), count.reshape(shape)
+def _numbered(
+    question: NDArray[np.str_], group: NDArray[np.str_]
+) -> tuple[NDArray[np.intp], NDArray[np.intp], tuple[int, int]]:
+    """Return the number of each row's question and of its group, and how many there are of either."""
+    questions, question_number = np.unique(question, return_inverse=True)
+    groups, group_number = np.unique(group, return_inverse=True)
+    return question_number, group_number, (len(questions), len(groups))
 
 
 def _figure(total: NDArray[np.float64], count: NDArray[np.float64]) -> NDArray[np.float64]:

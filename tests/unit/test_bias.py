@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chi2, kruskal
 
-from babelmix.benchmark import Benchmark, Passage, Qrel, Query
+from babelmix.benchmark import Benchmark, Passage, Qrel, Query, judge
 from babelmix.bias import expected_rank_distance, group_means, language_bias, mean_of_means, peer
 from babelmix.rank import Ranks
 
@@ -26,12 +26,8 @@ def benchmark_of(questions):
 
 def ranks_of(benchmark, rankings):
     """Ranks of the answers in given rankings of the pool, [Q, P] rows of passages, best first."""
-    place = np.argsort(rankings, axis=1) + 1
-    questions = len(benchmark.passages) // len(LANGUAGES)
-    query = np.repeat(np.arange(len(rankings)), len(LANGUAGES))
-    passage = query % questions + np.tile(np.arange(len(LANGUAGES)), len(rankings)) * questions
-    top = (rankings[:, :10] // questions).astype(np.int8)
-    return Ranks(query, passage, place[query, passage], np.ones_like(query), top)
+    place, judged = np.argsort(rankings, axis=1) + 1, judge(benchmark)
+    return Ranks(place[judged.query, judged.passage], np.ones_like(judged.query), rankings[:, :10])
 
 
 def test_a_random_ranking_of_xquad_r_is_expected_at_10845_8():
@@ -42,7 +38,7 @@ def test_random_rankings_have_the_expected_rank_distance_and_language_shares():
     benchmark = benchmark_of(20)
     rng = np.random.default_rng(1)
     biases = [
-        language_bias(benchmark, ranks_of(benchmark, rng.permuted(np.tile(np.arange(60), (60, 1)), axis=1)))
+        language_bias(judge(benchmark), ranks_of(benchmark, rng.permuted(np.tile(np.arange(60), (60, 1)), axis=1)))
         for _ in range(100)
     ]
     assert biases[0].rank_distance_random == 61 * 2 / 4
@@ -56,7 +52,7 @@ def test_a_perfect_ranking_has_one_rank_less_than_relevant_passages():
     answers = np.arange(60) % 20
     rest = [[p for p in range(60) if p % 20 != answer] for answer in answers]
     rankings = np.array([[a, a + 20, a + 40, *others] for a, others in zip(answers, rest, strict=True)])
-    bias = language_bias(benchmark, ranks_of(benchmark, rankings))
+    bias = language_bias(judge(benchmark), ranks_of(benchmark, rankings))
     assert (bias.rank_distance, bias.max_rank) == (2, 3)
     assert bias.rank_distance_by == {"de": 2, "en": 2, "zh": 2}
 
@@ -64,12 +60,13 @@ def test_a_perfect_ranking_has_one_rank_less_than_relevant_passages():
 def test_a_ranking_that_puts_the_query_language_first_shows_it():
     benchmark = benchmark_of(20)
     own_first = [sorted(range(60), key=lambda p: (p // 20 != q // 20, p)) for q in range(60)]
-    bias = language_bias(benchmark, ranks_of(benchmark, np.array(own_first)))
+    bias = language_bias(judge(benchmark), ranks_of(benchmark, np.array(own_first)))
     assert bias.same_language_share_top10 == 1
     assert bias.language_share_top10 == {lang: pytest.approx(1 / 3) for lang in LANGUAGES}
     english_first = [sorted(range(60), key=lambda p: (p // 20 != 1, p)) for _ in range(60)]
-    bias = language_bias(benchmark, ranks_of(benchmark, np.array(english_first)))
+    bias = language_bias(judge(benchmark), ranks_of(benchmark, np.array(english_first)))
     assert bias.language_share_top10 == {"de": 0, "en": 1, "zh": 0}
+    assert bias.language_share_by == {lang: {"de": 0, "en": 1, "zh": 0} for lang in LANGUAGES}
     assert bias.same_language_share_top10 == pytest.approx(1 / 3)
 
 
@@ -77,12 +74,11 @@ def test_queries_with_one_relevant_passage_have_no_rank_distance():
     benchmark = Benchmark(
         "toy",
         (Query("a", "1", "de", "?"), Query("b", "2", "de", "?"), Query("c", "2", "en", "?")),
-        tuple(Passage(f"p{i}", "de", "!") for i in range(4)),
+        tuple(Passage(f"p{i}", "de" if i < 2 else "en", "!") for i in range(4)),
         (Qrel("1", "p0"), Qrel("2", "p1"), Qrel("2", "p2")),
     )
-    query, passage = np.array([0, 1, 1, 2, 2]), np.array([0, 1, 2, 1, 2])
-    ranks = Ranks(query, passage, np.array([4, 1, 2, 4, 1]), passage, np.zeros((3, 4), dtype=np.int8))
-    bias = language_bias(benchmark, ranks)
+    ranks = Ranks(np.array([4, 1, 2, 4, 1]), np.ones(5, dtype=int), np.zeros((3, 4), dtype=int))
+    bias = language_bias(judge(benchmark), ranks)
     assert bias.rank_distance_by == {"de": 1, "en": 3}
     assert (bias.rank_distance, bias.max_rank) == (2, (3 + 4) / 2)
     assert bias.rank_distance_random == 5 / 3

@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from babelmix import embed
 from babelmix.backbone import load_encoder
-from babelmix.benchmark import Benchmark, Pair, Passage, Qrel, Query
+from babelmix.benchmark import Benchmark, Passage, Qrel, Query, write_benchmark
 from babelmix.config import Embed
-from babelmix.embed import Embeddings, embed_benchmark, encode, read_embeddings, write_embeddings
-from babelmix.errors import UserError
+from babelmix.embed import embed_benchmark, encode
 from babelmix.forward import group_by_length
+from babelmix.pairs import dev_benchmark
+from babelmix.records import Pair
 
 EXACT = Embed(max_tokens=64, bfloat16=False, context=False)
 
@@ -35,7 +37,7 @@ def test_vectors_equal_those_of_the_library(prompt: str, tiny_encoder: Path, par
     np.testing.assert_allclose(np.linalg.norm(ours.astype(np.float64), axis=1), 1, atol=2e-3)
 
 
-def test_a_passage_is_read_with_its_context_only_when_asked(tiny_encoder: Path) -> None:
+def test_a_passage_is_read_with_its_context_only_when_asked(tiny_encoder: Path, tmp_path: Path) -> None:
     model = load_encoder(tiny_encoder)
     benchmark = Benchmark(
         "b",
@@ -43,10 +45,11 @@ def test_a_passage_is_read_with_its_context_only_when_asked(tiny_encoder: Path) 
         (Passage("p", "en", "the cell", "opens every page"),),
         (Qrel("q", "p"),),
     )
-    alone, within = (
-        embed_benchmark(model, benchmark, settings=EXACT.model_copy(update={"context": context}), threads=1).passages
-        for context in (False, True)
-    )
+    write_benchmark(tmp_path / "b", benchmark)
+    for context in (False, True):
+        settings = EXACT.model_copy(update={"context": context})
+        embed_benchmark(model, tmp_path / "b", tmp_path / str(context), settings=settings, threads=1)
+    alone, within = (np.load(tmp_path / str(context) / "passages.npy") for context in (False, True))
     assert np.array_equal(alone, encode(model, ["the cell"], prompt="passage", settings=EXACT, threads=1))
     joined = encode(model, ["the cell opens every page"], prompt="passage", settings=EXACT, threads=1)
     assert np.array_equal(within, joined)
@@ -61,25 +64,20 @@ def test_bfloat16_stays_near_float32(tiny_encoder: Path, parallel_pairs: list[Pa
     assert (exact * rounded).sum(axis=1).min() > 0.999
 
 
-def test_embeddings_come_back_as_written(tmp_path: Path) -> None:
-    vectors = np.eye(3, dtype=np.float16)
-    write_embeddings(tmp_path / "v", Embeddings(vectors, vectors[:2]))
-    again = read_embeddings(tmp_path / "v")
-    assert np.array_equal(again.queries, vectors) and np.array_equal(again.passages, vectors[:2])
-
-
-def test_missing_broken_and_misshapen_arrays_are_told(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no such file"):
-        read_embeddings(tmp_path)
-    (tmp_path / "queries.npy").write_bytes(b"\x93NUMPY\x01\x00")
-    with pytest.raises(UserError, match="not a whole"):
-        read_embeddings(tmp_path)
-    np.save(tmp_path / "queries.npy", np.zeros(4, dtype=np.float16))
-    with pytest.raises(UserError, match="1 dimensions"):
-        read_embeddings(tmp_path)
-
-
-def test_an_array_of_objects_is_refused_rather_than_unpickled(tmp_path: Path) -> None:
-    np.save(tmp_path / "queries.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    with pytest.raises(UserError, match="not a whole"):
-        read_embeddings(tmp_path)
+def test_a_benchmark_is_embedded_in_its_order_and_in_shards_where_it_is_large(
+    tiny_encoder: Path, parallel_pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, benchmark = load_encoder(tiny_encoder), dev_benchmark(parallel_pairs, 10)
+    write_benchmark(tmp_path / "b", benchmark)
+    done: list[int] = []
+    counts = embed_benchmark(model, tmp_path / "b", tmp_path / "one", settings=EXACT, threads=1, told=done.append)
+    assert counts == (30, 30) and 0 < sum(done) <= 60
+    texts = [passage.text for passage in benchmark.passages]
+    whole = np.load(tmp_path / "one/passages.npy")
+    assert np.array_equal(whole, encode(model, texts, prompt="passage", settings=EXACT, threads=1))
+    monkeypatch.setattr(embed, "SHARD", 12)
+    embed_benchmark(model, tmp_path / "b", tmp_path / "many", settings=EXACT, threads=1)
+    shards = sorted(path.name for path in (tmp_path / "many").glob("passages*"))
+    assert shards == [f"passages-{number:05}.npy" for number in range(3)]
+    joined = np.concatenate([np.load(tmp_path / "many" / name) for name in shards])
+    np.testing.assert_allclose(joined.astype(float), whole.astype(float), atol=1e-3)

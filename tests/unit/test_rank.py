@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scored import Given
 
 from babelmix import rank
-from babelmix.benchmark import Benchmark, Passage, Qrel, Query
+from babelmix.benchmark import Benchmark, Passage, Qrel, Query, judge
 from babelmix.errors import UserError
-from babelmix.rank import rank_relevant
+from babelmix.rank import Cosines, kth_or_less, rank_relevant
 
 
 def make_benchmark(query_languages, passage_languages, answers):
@@ -21,16 +23,13 @@ def make_benchmark(query_languages, passage_languages, answers):
     )
 
 
-def brute_force(benchmark, queries, passages):
-    """Look relevant passages up in rankings really built: [(query, passage, pool, own)], top languages."""
+def brute_force(benchmark, scores):
+    """Look relevant passages up in rankings really built: [(query, passage, pool, own)], and the ten best."""
     languages = [passage.lang for passage in benchmark.passages]
     rows, top = [], []
     for i, query in enumerate(benchmark.queries):
-        scores = [
-            float(np.float32(sum(float(a) * float(b) for a, b in zip(queries[i], p, strict=True)))) for p in passages
-        ]
-        ranking = sorted(range(len(passages)), key=lambda p: (-scores[p], p))
-        top.append([benchmark.languages.index(languages[p]) for p in ranking[:10]])
+        ranking = sorted(range(len(languages)), key=lambda p: (-scores[i][p], p))
+        top.append(ranking[:10])
         answers = {qrel.passage for qrel in benchmark.qrels if qrel.question == query.question}
         for j, passage in enumerate(benchmark.passages):
             if passage.id in answers:
@@ -39,35 +38,53 @@ def brute_force(benchmark, queries, passages):
     return rows, top
 
 
-def rows_of(ranks):
-    columns = (ranks.query, ranks.passage, ranks.pool, ranks.own)
+def rows_of(benchmark, ranks):
+    judged = judge(benchmark)
+    columns = (judged.query, judged.passage, ranks.pool, ranks.own)
     return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
 @st.composite
 def problems(draw):
-    """Few distinct small vectors, so that scores tie often; languages interleaved among the passages."""
+    """Few distinct scores, so that they tie often; languages interleaved among the passages."""
     language = st.sampled_from(["de", "en", "zh"])
     query_languages = draw(st.lists(language, min_size=1, max_size=6))
-    passage_languages = draw(st.lists(language, min_size=1, max_size=16))
-    pair = st.tuples(st.integers(0, len(query_languages) - 1), st.integers(0, len(passage_languages) - 1))
-    answers = draw(st.lists(pair, min_size=1, max_size=20))
-    vector = st.tuples(st.integers(-2, 2), st.integers(-2, 2)).filter(any)
-
-    def vectors(n):
-        return np.array(draw(st.lists(vector, min_size=n, max_size=n)), dtype=np.float16)
-
+    passage_languages = draw(st.lists(language, min_size=1, max_size=40))
+    passage = st.integers(0, len(passage_languages) - 1)
+    answers = [(q, p) for q in range(len(query_languages)) for p in draw(st.sets(passage, min_size=1, max_size=6))]
     benchmark = make_benchmark(query_languages, passage_languages, answers)
-    return benchmark, vectors(len(query_languages)), vectors(len(passage_languages))
+    return benchmark, draw(arrays(np.float32, (len(query_languages), len(passage_languages)), elements=SMALL))
 
 
-@given(problems())
-def test_ranks_and_top_languages_are_those_of_rankings_really_built(problem):
-    ranks = rank_relevant(*problem)
-    rows, top = brute_force(*problem)
-    assert rows_of(ranks) == rows
-    assert ranks.top_languages.tolist() == top
-    assert [ranks.pool.dtype, ranks.own.dtype, ranks.top_languages.dtype] == [np.int32, np.int32, np.int8]
+SMALL = st.integers(-2, 2).map(float)
+
+
+@given(problems(), st.integers(1, 12), st.integers(1, 4))
+def test_ranks_and_top_are_those_of_rankings_really_built_whatever_the_blocks(problem, passages, queries):
+    benchmark, scores = problem
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rank, "PASSAGES", passages)
+        patch.setattr(rank, "QUERIES", queries)
+        ranks = rank_relevant(judge(benchmark), Given(scores))
+    rows, top = brute_force(benchmark, scores)
+    assert rows_of(benchmark, ranks) == rows
+    assert ranks.top.tolist() == top
+    assert [ranks.pool.dtype, ranks.own.dtype] == [np.int32, np.int32]
+
+
+@given(arrays(np.float32, st.tuples(st.integers(1, 3), st.integers(1, 200)), elements=SMALL), st.integers(1, 10))
+def test_at_least_k_of_a_row_reach_the_bound(values, k):
+    k = min(k, values.shape[1])
+    assert ((values >= kth_or_less(values, k)[:, None]).sum(axis=1) >= k).all()
+
+
+def test_long_ties_at_the_top_go_to_the_first_passages():
+    benchmark = make_benchmark(["en"] * 3, ["en", "de"] * 400, [(0, 799), (1, 0), (2, 5)])
+    scores = np.zeros((3, 800), dtype=np.float32)
+    scores[0, 700] = 1
+    ranks = rank_relevant(judge(benchmark), Given(scores))
+    assert ranks.top.tolist() == [[700, *range(9)], list(range(10)), list(range(10))]
+    assert ranks.pool.tolist() == [800, 1, 6]
 
 
 def real_sized(rng, queries=40, passages=300, dimensions=384):
@@ -82,14 +99,8 @@ def real_sized(rng, queries=40, passages=300, dimensions=384):
     return benchmark, rows[:queries], rows[queries:]
 
 
-@pytest.mark.parametrize("block", [1, 7, 1000])
-def test_block_size_has_no_part_in_the_result(block, monkeypatch):
-    problem = real_sized(np.random.default_rng(1))
-    expected = rank_relevant(*problem)
-    monkeypatch.setattr(rank, "BLOCK", block)
-    ranks = rank_relevant(*problem)
-    assert rows_of(ranks) == rows_of(expected)
-    assert np.array_equal(ranks.top_languages, expected.top_languages)
+def cosine_ranks(benchmark, queries, passages):
+    return rank_relevant(judge(benchmark), Cosines(queries, passages, where="toy"))
 
 
 def test_order_of_passages_has_no_part_in_the_ranks_where_no_scores_tie():
@@ -101,10 +112,10 @@ def test_order_of_passages_has_no_part_in_the_ranks_where_no_scores_tie():
         [benchmark.passages[i].lang for i in np.argsort(moved_to)],
         [(int(q.question[8:]), int(moved_to[int(q.passage[1:])])) for q in benchmark.qrels],
     )
-    before = rank_relevant(benchmark, queries, passages)
-    after = rank_relevant(shuffled, queries, passages[np.argsort(moved_to)])
-    expected = {(q, int(moved_to[p]), pool, own) for q, p, pool, own in rows_of(before)}
-    assert set(rows_of(after)) == expected
+    before = cosine_ranks(benchmark, queries, passages)
+    after = cosine_ranks(shuffled, queries, passages[np.argsort(moved_to)])
+    expected = {(q, int(moved_to[p]), pool, own) for q, p, pool, own in rows_of(benchmark, before)}
+    assert set(rows_of(shuffled, after)) == expected
 
 
 def test_equal_vectors_tie_exactly_wherever_they_stand():
@@ -113,7 +124,7 @@ def test_equal_vectors_tie_exactly_wherever_they_stand():
     twins = rng.permutation(np.repeat(np.arange(101), 3))  # every passage stands three times
     first_answers = [(q, int(np.flatnonzero(twins == q)[copy])) for q in range(40) for copy in range(3)]
     benchmark = make_benchmark(["en"] * 40, ["en"] * len(twins), first_answers)
-    ranks = rank_relevant(benchmark, queries, passages[twins]).pool.reshape(40, 3)
+    ranks = cosine_ranks(benchmark, queries, passages[twins]).pool.reshape(40, 3)
     assert np.array_equal(np.diff(ranks, axis=1), np.ones((40, 2)))
 
 
@@ -124,42 +135,33 @@ def test_scores_that_are_equal_by_arithmetic_tie_whatever_the_order_of_the_sum()
     passages = np.array([rng.permutation(queries[0]) for _ in range(50)])
     benchmark = make_benchmark(["en"], ["en"] * 50, [(0, passage) for passage in range(50)])
     level = np.full((1, 384), 384**-0.5, dtype=np.float16)
-    assert rank_relevant(benchmark, level, passages).pool.tolist() == list(range(1, 51))
+    assert cosine_ranks(benchmark, level, passages).pool.tolist() == list(range(1, 51))
 
 
 def test_a_passage_named_twice_in_the_qrels_counts_once():
     benchmark = make_benchmark(["en"], ["en", "en"], [(0, 1), (0, 1)])
-    assert rows_of(rank_relevant(benchmark, np.eye(2)[:1], np.eye(2))) == [(0, 1, 2, 2)]
-
-
-def test_a_query_without_answer_has_no_row():
-    benchmark = make_benchmark(["en", "en"], ["en", "en"], [(1, 0)])
-    assert rank_relevant(benchmark, np.eye(2), np.eye(2)).query.tolist() == [1]
+    assert rows_of(benchmark, cosine_ranks(benchmark, np.eye(2)[:1], np.eye(2))) == [(0, 1, 2, 2)]
 
 
 @pytest.mark.parametrize(
     ("queries", "passages", "says"),
     [
-        (np.ones((1, 4)), np.ones((3, 4)), "query embeddings: shape (1, 4) where 2 rows are due"),
-        (np.ones((2, 4)), np.ones((2, 4)), "passage embeddings: shape (2, 4) where 3 rows are due"),
-        (np.ones(2), np.ones((3, 4)), "query embeddings: shape (2,) where 2 rows are due"),
-        (np.ones((2, 4)), np.ones((3, 5)), "queries have 4 dimensions, passages 5"),
-        (np.array([[1, 1], [1, np.nan]]), np.ones((3, 2)), "row 1, id 'q001': a number that is not finite"),
-        (
-            np.ones((2, 2)),
-            np.array([[np.inf, 1], [1, 1], [1, 1]]),
-            "row 0, id 'p000': a number that is not finite",
-        ),
-        (np.ones((2, 2)), np.array([[1, 1], [1, 1], [0, 0]]), "row 2, id 'p002': a zero vector"),
+        (np.eye(4)[:1], np.eye(4)[:3], "1 queries and 3 passages where 2 and 3 are due"),
+        (np.eye(4)[:2], np.eye(4)[:2], "2 queries and 2 passages where 2 and 3 are due"),
+        (np.eye(4)[:2], np.eye(5)[:3], "queries have 4 dimensions, passages 5"),
+        (np.array([[1, 0], [1, np.nan]]), np.eye(4)[:3, :2], "queries, row 1: a number that is not finite"),
+        (np.eye(2), np.array([[np.inf, 1], [1, 0], [1, 0]]), "passages, row 0: a number that is not finite"),
+        (np.eye(2), np.array([[1, 0], [1, 0], [0, 0]]), "passages, row 2: a zero vector"),
+        (np.eye(2), np.array([[1, 0], [1, 0], [3, 4]]), "passages, row 2: a vector of length 5, not 1"),
     ],
 )
 def test_embeddings_that_do_not_fit_are_refused_with_the_place(queries, passages, says):
-    benchmark = make_benchmark(["en", "de"], ["en", "de", "de"], [(0, 0), (1, 1)])
+    benchmark = make_benchmark(["en", "de"], ["en", "de", "de"], [(0, 0), (1, 2)])
     with pytest.raises(UserError, match="toy") as caught:
-        rank_relevant(benchmark, queries, passages)
+        cosine_ranks(benchmark, queries, passages)
     assert says in str(caught.value)
 
 
 def test_a_benchmark_without_answers_is_refused():
     with pytest.raises(UserError, match="no query has an answer"):
-        rank_relevant(make_benchmark(["en"], ["en"], []), np.ones((1, 2)), np.ones((1, 2)))
+        judge(make_benchmark(["en"], ["en"], []))

@@ -1,23 +1,15 @@
 """The data shapes: what is written comes back, and a faulty file is told by file, line and field."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from babelmix.benchmark import Benchmark, Passage, Qrel, Query, judge, read_benchmark, read_judged, write_benchmark
 from babelmix.errors import UserError
 from babelmix.pairs import dev_benchmark
-from babelmix.records import (
-    Benchmark,
-    Pair,
-    Passage,
-    Qrel,
-    Query,
-    read_benchmark,
-    read_pairs,
-    write_benchmark,
-    write_pairs,
-)
+from babelmix.records import Pair, read_pairs, write_pairs
 
 GOOD = {"unit": "u1", "lang": "en", "split": "train", "query": "How?", "passage": "So.", "origin": "human"}
 BENCHMARK = Benchmark(
@@ -71,11 +63,25 @@ def test_a_benchmark_comes_back_as_written(tmp_path: Path) -> None:
     assert BENCHMARK.languages == ("de", "en")
 
 
+def test_reading_line_by_line_judges_as_reading_at_once(tmp_path: Path, parallel_pairs: list[Pair]) -> None:
+    benchmark = dev_benchmark(parallel_pairs, 10)
+    graded = replace(benchmark, qrels=tuple(replace(qrel, grade=1 + i % 3) for i, qrel in enumerate(benchmark.qrels)))
+    write_benchmark(tmp_path / "dev", graded)
+    one, two = judge(graded), read_judged(tmp_path / "dev")
+    assert (one.name, one.queries, one.languages) == (two.name, two.queries, two.languages)
+    for column in ("passage_language", "query", "passage", "grade"):
+        assert getattr(one, column).tolist() == getattr(two, column).tolist(), column
+
+
 @pytest.mark.parametrize(
     ("file", "row", "told"),
     [
         ("qrels.jsonl", {"question": "1", "passage": "fr:1"}, "line 3: unknown passage 'fr:1'"),
         ("qrels.jsonl", {"question": "2", "passage": "de:1"}, "line 3: unknown question '2'"),
+        ("qrels.jsonl", {"question": "1", "passage": "de:1"}, "line 3: duplicate qrel of '1' and 'de:1'"),
+        ("qrels.jsonl", {"question": "1", "passage": "en:1", "grade": 0}, "line 3, grade: grade 0"),
+        ("qrels.jsonl", {"question": "1", "passage": "en:1", "grade": "2"}, "line 3, grade: not a whole number"),
+        ("qrels.jsonl", {"question": "1", "passage": "en:1", "grade": True}, "line 3, grade: not a whole number"),
         (
             "queries.jsonl",
             {"id": "en:1", "question": "1", "lang": "en", "text": "x"},
@@ -102,8 +108,9 @@ def test_a_faulty_benchmark_is_told(file: str, row: dict[str, object], told: str
     write_benchmark(tmp_path / "b", BENCHMARK)
     with (tmp_path / "b" / file).open("a") as stream:
         stream.write(json.dumps(row) + "\n")
-    with pytest.raises(UserError, match=told):
-        read_benchmark(tmp_path / "b")
+    for read in (read_benchmark, read_judged):
+        with pytest.raises(UserError, match=told):
+            read(tmp_path / "b")
 
 
 def test_no_benchmark_says_which_stage_makes_it(tmp_path: Path) -> None:

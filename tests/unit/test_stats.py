@@ -1,5 +1,6 @@
 """Paired statistics: against plain loops, exact enumeration and simulated truth."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -20,13 +21,13 @@ def multilingual(values, languages=("de", "en", "zh"), missing=()):
     ]
     question, language, ap = (np.array(column) for column in zip(*rows, strict=True))
     pool = np.full(len(rows), "pool")
-    return QueryScores(np.full(len(rows), "multilingual"), question, language, pool, ap, ap, ap, ap)
+    return QueryScores(np.full(len(rows), "multilingual"), question, language, pool, *[ap] * 6)
 
 
 def against_nothing(values, rng, resamples=200, **shape):
     """The paired difference of `values` and a system that scores 0 everywhere: what is tested is `values`."""
     first, second = multilingual(values, **shape), multilingual(np.zeros_like(values), **shape)
-    return paired_difference(first, second, "multilingual", rng, resamples)
+    return paired_difference([first], [second], "multilingual", rng, resamples)
 
 
 def clustered(rng, mean=0.0, questions=50):
@@ -103,32 +104,62 @@ def test_more_translations_of_the_same_questions_do_not_narrow_the_interval():
 
 def test_a_system_does_not_differ_from_itself():
     scores = multilingual(np.random.default_rng(7).random((20, 3)))
-    found = paired_difference(scores, scores, "multilingual", np.random.default_rng(0), 200)
-    assert found == Difference(0, 0, 0, 1, 1, 20)
+    found = paired_difference([scores], [scores], "multilingual", np.random.default_rng(0), 200)
+    assert found == Difference(0, 0, 0, 1, 1, 20, (0,))
 
 
 def test_swapped_systems_change_the_sign_only():
     rng = np.random.default_rng(8)
     first, second = multilingual(rng.random((20, 3))), multilingual(rng.random((20, 3)))
-    there = paired_difference(first, second, "multilingual", np.random.default_rng(9), 200)
-    back = paired_difference(second, first, "multilingual", np.random.default_rng(9), 200)
+    there = paired_difference([first], [second], "multilingual", np.random.default_rng(9), 200)
+    back = paired_difference([second], [first], "multilingual", np.random.default_rng(9), 200)
     assert (back.mean, back.low, back.high, back.p) == pytest.approx((-there.mean, -there.high, -there.low, there.p))
+
+
+def test_seeds_that_disagree_widen_the_interval_and_are_told():
+    rng = np.random.default_rng(10)
+    base = rng.normal(0.3, 0.05, (200, 3))
+    zero = multilingual(np.zeros_like(base))
+    apart = [multilingual(base + shift) for shift in (-0.1, 0.0, 0.1)]
+    alike = [multilingual(base)] * 3
+    many = paired_difference(apart, [zero] * 3, "multilingual", np.random.default_rng(1), 500)
+    same = paired_difference(alike, [zero] * 3, "multilingual", np.random.default_rng(1), 500)
+    one = paired_difference(alike[:1], [zero], "multilingual", np.random.default_rng(1), 500)
+    assert many.mean == pytest.approx(same.mean) and many.by_seed == pytest.approx(
+        tuple(same.mean + shift for shift in (-0.1, 0.0, 0.1))
+    )
+    assert (same.low, same.high) == pytest.approx((one.low, one.high))
+    assert many.high - many.low > 3 * (same.high - same.low)
+
+
+def test_another_measure_is_compared_when_asked():
+    first, second = multilingual(np.full((4, 3), 0.5)), multilingual(np.zeros((4, 3)))
+    changed = replace(first, ndcg_at_10=first.ndcg_at_10 + 0.25)
+    found = paired_difference([changed], [second], "multilingual", np.random.default_rng(0), 100, "ndcg_at_10")
+    assert found.mean == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "word"), [(0.01, 0.2, "better"), (-0.2, -0.01, "worse"), (-0.1, 0.1, "no difference shown")]
+)
+def test_the_verdict_needs_an_interval_without_zero(low, high, word):
+    assert Difference(0.0, low, high, 0.01, 0.01, 10, (0.0,)).verdict == word
 
 
 def test_systems_scored_on_different_queries_are_refused():
     first, second = multilingual(np.zeros((4, 3))), multilingual(np.zeros((5, 3)))
     with pytest.raises(UserError, match="scored on different queries"):
-        paired_difference(first, second, "multilingual", np.random.default_rng(0), 100)
+        paired_difference([first], [second], "multilingual", np.random.default_rng(0), 100)
 
 
 def test_a_setting_without_queries_is_refused():
     scores = multilingual(np.zeros((4, 3)))
     with pytest.raises(UserError, match="setting 'crosslingual': no queries to compare"):
-        paired_difference(scores, scores, "crosslingual", np.random.default_rng(0), 100)
+        paired_difference([scores], [scores], "crosslingual", np.random.default_rng(0), 100)
 
 
 def of_p(p):
-    return Difference(0.0, 0.0, 0.0, p, p, 10)
+    return Difference(0.0, 0.0, 0.0, p, p, 10, (0.0,))
 
 
 def test_holm_gives_the_values_worked_by_hand():
