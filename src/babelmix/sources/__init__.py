@@ -1,7 +1,8 @@
 """Where the text comes from: one module for each origin, and the two steps that every origin shares.
 
     fetch_source("gnome-help", Path("data/raw/gnome-help"), settings)
-    benchmark = build_benchmark("gnome-help", Path("data/raw/gnome-help"), settings)
+    left_out = build_benchmark("gnome-help", Path("data/raw/gnome-help"), Path("data/benchmarks/gnome-help"), settings)
+    left_out = build_folder(Path("my-questions.de.json"), Path("data/benchmarks/mine"))
 
 The training pairs are cut by `libreoffice_help.build_pairs`. What is downloaded is named here, so
 that a change in how a source is read does not download it again.
@@ -10,15 +11,17 @@ that a change in how a source is read does not download it again.
 from collections.abc import Sequence
 from pathlib import Path
 
-from babelmix.benchmark import Benchmark
-from babelmix.config import BENCHMARKS, LANGUAGES, Settings
-from babelmix.errors import unknown_name
+from babelmix.benchmark import write_benchmark
+from babelmix.config import BEIR, BENCHMARKS, LAREQA, MIRACL, NANOBEIR, Settings
+from babelmix.errors import UserError, unknown_name
 
 SOURCES = ("libreoffice-help", *BENCHMARKS)
 GNOME_PACKAGE = "gnome-user-docs"
 HANDBOOK_PACKAGE = "debian-handbook"
-# The project's languages that have no LibreOffice Help in Debian; `no` is there under other names.
-_NO_HELP = frozenset({"ar", "fa", "he", "no", "ro", "th", "uk"})
+# The languages that LibreOffice Help is packaged in (Norwegian and others go by names of their own).
+HELP_LANGUAGES = frozenset(
+    "ca cs da de el en es et eu fi fr gl hi hu id it ja ko nl pl pt ru sk sl sv tr vi zh".split()  # noqa: SIM905
+)
 _HELP_REGIONS = {"en": "en-US", "zh": "zh-CN"}
 
 
@@ -30,44 +33,90 @@ def help_folder(lang: str) -> str:
 def help_packages(languages: Sequence[str]) -> tuple[str, ...]:
     """Return the packages of LibreOffice Help in these languages; one without such help is a UserError."""
     for lang in languages:
-        if lang in _NO_HELP or lang not in LANGUAGES:
+        if lang not in HELP_LANGUAGES:
             where = "params.yaml, pairs.languages"
-            raise unknown_name("language of LibreOffice Help", lang, LANGUAGES - _NO_HELP, where=where)
+            raise unknown_name("language of LibreOffice Help", lang, HELP_LANGUAGES, where=where)
     return tuple(f"libreoffice-help-{help_folder(lang).lower()}" for lang in languages)
 
 
-def fetch_source(name: str, folder: Path, settings: Settings) -> None:
-    """Download the raw files of a source into `folder`, replacing it; an unknown name is a UserError.
+def fetch_source(name: str, folder: Path, settings: Settings) -> str | None:
+    """Download the raw files of a source into `folder`, replacing it; return what its licence asks to be told.
 
-    Only `libreoffice-help` reads settings: one package for each of `pairs.languages`.
+    Only `libreoffice-help` reads settings: one package for each of `pairs.languages`. An unknown name is a UserError.
     """
     from babelmix.sources.fetch import fetch_packages
 
-    match name:
-        case "libreoffice-help":
-            fetch_packages(help_packages(settings.pairs.languages), folder)
-        case "gnome-help":
-            fetch_packages([GNOME_PACKAGE], folder)
-        case "debian-handbook":
-            fetch_packages([HANDBOOK_PACKAGE], folder)
-        case "xquad-r":
-            from babelmix.sources import lareqa
+    if name == "libreoffice-help":
+        fetch_packages(help_packages(settings.pairs.languages), folder)
+    elif name == "gnome-help":
+        fetch_packages([GNOME_PACKAGE], folder)
+    elif name == "debian-handbook":
+        fetch_packages([HANDBOOK_PACKAGE], folder)
+    elif name in LAREQA:
+        from babelmix.sources import lareqa
 
-            lareqa.fetch(folder)
-        case _:
-            raise unknown_name("source", name, SOURCES, where="fetch")
+        return lareqa.fetch(name, folder)
+    elif name in BEIR:
+        from babelmix.sources import beir
+
+        beir.fetch(name, folder)
+    elif name in NANOBEIR:
+        from babelmix.sources import nanobeir
+
+        nanobeir.fetch(name.removeprefix("nanobeir-"), folder)
+    elif name in MIRACL:
+        from babelmix.sources import miracl
+
+        miracl.fetch(name.removeprefix("miracl-"), folder)
+    else:
+        raise unknown_name("source", name, SOURCES, where="fetch")
+    return None
 
 
-def build_benchmark(name: str, raw_folder: Path, settings: Settings) -> Benchmark:
-    """Build a benchmark out of what `fetch_source` left in `raw_folder`; an unknown name is a UserError."""
-    from babelmix.sources import debian_handbook, gnome_help, lareqa
+def build_benchmark(name: str, raw_folder: Path, output: Path, settings: Settings) -> dict[str, int]:
+    """Build a benchmark, in `output`, out of what `fetch_source` left in `raw_folder`; return what was left out.
 
-    match name:
-        case "gnome-help":
-            return gnome_help.build(raw_folder, settings.benchmark)
-        case "debian-handbook":
-            return debian_handbook.build(raw_folder, settings.benchmark)
-        case "xquad-r":
-            return lareqa.build(raw_folder, settings.benchmark)
-        case _:
-            raise unknown_name("benchmark", name, BENCHMARKS, where="benchmarks")
+    The queries of an English benchmark (BEIR) are asked in `benchmark.query_languages` too, translated by machine. An
+    unknown name is a UserError.
+    """
+    from babelmix.sources import beir, debian_handbook, gnome_help, lareqa, miracl, nanobeir
+    from babelmix.translate import translate_queries
+
+    left_out: dict[str, int] = {}
+    if name == "gnome-help":
+        built = gnome_help.build(raw_folder, settings.benchmark)
+    elif name == "debian-handbook":
+        built = debian_handbook.build(raw_folder, settings.benchmark)
+    elif name in LAREQA:
+        built = lareqa.build(name, raw_folder, settings.benchmark)
+    elif name in BEIR:
+        built, left_out = beir.build(raw_folder, name)
+        built, unasked = translate_queries(built, settings)
+        left_out |= unasked
+    elif name in NANOBEIR:
+        built, left_out = nanobeir.build(raw_folder, name)
+    elif name in MIRACL:
+        return miracl.stream(raw_folder, name.removeprefix("miracl-"), output)
+    else:
+        raise unknown_name("benchmark", name, BENCHMARKS, where="benchmarks")
+    write_benchmark(output, built)
+    return left_out
+
+
+def build_folder(path: Path, output: Path) -> dict[str, int]:
+    """Build a benchmark, in `output`, out of a user's own files; return what was left out.
+
+    Either a folder in BEIR form (corpus.jsonl, queries.jsonl, qrels/test.tsv, see `beir`), or a SQuAD-form file or a
+    folder of them (see `squad`).
+    """
+    from babelmix.sources import beir, squad
+
+    if path.is_dir() and any(path.glob("corpus*.jsonl")):
+        built, left_out = beir.build(path, path.name)
+    elif path.suffix == ".json" or any(path.glob("*.json")):
+        built, left_out = squad.build(path, path.stem if path.is_file() else path.name)
+    else:
+        how = "give passages.jsonl, corpus.jsonl (BEIR) or *.json (SQuAD), see data/README.md"
+        raise UserError("no benchmark in a form that is known", where=str(path), how=how)
+    write_benchmark(output, built)
+    return left_out

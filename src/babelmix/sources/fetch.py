@@ -3,6 +3,7 @@
     fetch_packages(["gnome-user-docs"], Path("data/raw/gnome-help"))
     pages = dict(read_package(Path("gnome-user-docs.deb"), keep=lambda path: path.endswith(".page")))
     fetch_file("https://example.org/en.json", sha256="9f86...", path=Path("data/raw/en.json"))
+    unpack_zip(Path("nfcorpus.zip"), Path("data/raw/nfcorpus"))
 
 Where the environment variable BABELMIX_MIRROR names a folder, `<it>/deb/<package>*.deb` and
 `<it>/<host>/<path>` are looked at first, so that a machine without apt or without a network can do the same.
@@ -13,16 +14,21 @@ import hashlib
 import json
 import os
 import shutil
+import stat
+import struct
 import subprocess
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from http.client import HTTPException
 from pathlib import Path
 from typing import IO, cast
 from urllib.error import HTTPError
 from urllib.parse import unquote, urlsplit
 from urllib.request import urlopen
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from babelmix.errors import UserError
 from babelmix.files import new_binary_file, new_folder
@@ -31,6 +37,10 @@ MAX_MEMBER_BYTES = 64 << 20
 MAX_PACKAGE_BYTES = 2 << 30
 MAX_FILE_BYTES = 256 << 20
 TIMEOUT_SECONDS = 60
+_BLOCK_BYTES = 1 << 20
+_AGAIN = "delete the archive and fetch it again"
+# What zipfile and zlib raise on bytes that are no whole zip.
+_DAMAGE = (BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError, OverflowError)
 
 
 def fetch_packages(names: Sequence[str], folder: Path) -> None:
@@ -105,6 +115,76 @@ def fetch_file(url: str, sha256: str, path: Path, *, max_bytes: int = MAX_FILE_B
         raise UserError(f"wrong checksum: sha256 is {found}, expected {sha256}", where=origin, how=how)
     with new_binary_file(path) as stream:
         stream.write(data)
+
+
+def unpack_zip(
+    archive: Path, folder: Path, *, keep: Callable[[str], bool] = lambda path: True, max_bytes: int = MAX_PACKAGE_BYTES
+) -> None:
+    """Unpack the files of a zip whose path `keep` accepts, replacing `folder` as a whole.
+
+    What the archive says of itself is not believed: every path in it, kept or not, has to stay inside the folder,
+    and each file is unpacked by the block until it ends, is longer than declared, or all are over `max_bytes`.
+
+    UserError, with the archive and the member, for a path that leads outside, a link or device, encryption, a
+    compression other than deflate, a wrong size or checksum, two members of one name, and an archive that is
+    damaged or cut short. `folder` is then left as it was.
+    """
+    if not archive.is_file():
+        raise UserError("no such archive", where=str(archive), how="fetch it again")
+    where, total = str(archive), 0
+    with new_folder(folder) as beside:
+        try:
+            with ZipFile(archive) as package:
+                for member in package.infolist():
+                    _refuse_unsafe(archive, member)
+                for member in package.infolist():
+                    if member.is_dir() or not keep(member.filename):
+                        continue
+                    where = f"{archive}, {member.filename!r}"
+                    path = beside / member.filename
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    with path.open("xb") as stream:
+                        for block in _blocks(package, member, where):
+                            total += len(block)
+                            if total > max_bytes:
+                                raise UserError(f"more than {max_bytes} bytes unpacked", where=where, how=_AGAIN)
+                            stream.write(block)
+        except _DAMAGE as error:
+            what = f"damaged archive ({_last_line(str(error)) or 'cut short'})"
+            raise UserError(what, where=where, how=_AGAIN) from error
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EINVAL):
+                raise
+            raise UserError(f"cannot be unpacked ({error.strerror})", where=where, how=_AGAIN) from error
+
+
+def _refuse_unsafe(archive: Path, member: ZipInfo) -> None:
+    path, fault = member.filename, ""
+    if "\\" in path or path[1:2] == ":" or {"", ".", ".."} & set(path.removesuffix("/").split("/")):
+        fault = "a path that leads out of the folder"
+    elif stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
+        fault = "a link or a device"
+    elif member.flag_bits & 1:
+        fault = "encrypted"
+    elif member.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
+        fault = "compressed in another way than deflate"
+    if fault:
+        raise UserError(fault, where=f"{archive}, {path!r}", how=_AGAIN)
+
+
+def _blocks(package: ZipFile, member: ZipInfo, where: str) -> Iterator[bytes]:
+    """Yield the content of a member, which has to be as long as the archive declares."""
+    endless = copy(member)
+    endless.file_size = 1 << 62  # zipfile cuts what is longer than declared without a word
+    size = 0
+    with package.open(endless) as content:
+        while block := content.read(_BLOCK_BYTES):
+            size += len(block)
+            if size > member.file_size:
+                raise UserError(f"more than the {member.file_size} bytes it declares", where=where, how=_AGAIN)
+            yield block
+    if size != member.file_size:
+        raise UserError(f"{size} bytes, but it declares {member.file_size}", where=where, how=_AGAIN)
 
 
 def _mirror() -> Path | None:

