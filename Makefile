@@ -3,9 +3,16 @@ PYTHON ?= python3.11
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro test bench golden ui setup
+.PHONY: repro results test bench golden ui setup
 repro: setup
 	dvc repro
+
+results: setup  # the tables of the README: three sizes, seeds where they are cheap; hours
+	dvc exp run --queue -S 'model.size=small,base,large' -S 'benchmarks=[xquad-r,nfcorpus]'
+	dvc exp run --queue -S 'model.size=small,base' -S 'seed=14,15' -S 'benchmarks=[xquad-r]'
+	dvc exp run --run-all
+	babelmix compare --benchmark xquad-r --into README.md
+	babelmix compare --benchmark nfcorpus --into README.md
 
 test: setup
 	ruff check .

@@ -2,25 +2,32 @@
 
     babelmix plan --steps 5
     babelmix evaluate --model models/hybrid --benchmark gnome-help --output scores.json
+    babelmix explore --benchmark gnome-help "How do I print a page?"
 
 Modules are imported inside the commands: `babelmix --help` must not wait for torch.
 """
 
 import os
+import re
 import sys
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any, NoReturn
 
-# Set before any library is imported: nothing is reported home, and no hub is asked for a file that is not here.
+# Set before any library is imported: nothing is reported home, and no hub is asked for a file that is not here. What
+# the user asks of the hub by name calls sources.hub.allow_hub, which takes our own switch back.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "1")
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
+if "HF_HUB_OFFLINE" not in os.environ:
+    os.environ["HF_HUB_OFFLINE"] = os.environ["BABELMIX_HUB_OFF"] = "1"
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import typer
 
-from babelmix.config import BENCHMARKS, Settings, load_settings
+from babelmix.config import BENCHMARKS, MIRACL, NANOBEIR, Settings, load_settings
 from babelmix.errors import UserError, unknown_name
 from babelmix.progress import done, progress
 
@@ -35,10 +42,19 @@ DATA = Path("data")
 MODELS = Path("models")
 METRICS = Path("metrics")
 
+BM25 = "bm25"
+
 Name = Annotated[str, typer.Argument(help="A source or benchmark, such as gnome-help.")]
 ObjectiveName = Annotated[str, typer.Option("--objective", help="A batch recipe of params.yaml, such as hybrid.")]
-ModelFolder = Annotated[Path, typer.Option("--model", help="A SentenceTransformer folder.")]
-BenchmarkName = Annotated[str, typer.Option("--benchmark", help=f"{', '.join(BENCHMARKS)}, or a benchmark folder.")]
+ModelName = Annotated[str, typer.Option("--model", help="A SentenceTransformer folder, or its name on the hub.")]
+BenchmarkName = Annotated[
+    str,
+    typer.Option(
+        "--benchmark",
+        help="gnome-help, debian-handbook, xquad-r, mlqa-r, nfcorpus, nanobeir-TASK, miracl-LANGUAGE; or a path: a "
+        "benchmark folder, a folder in BEIR form, a SQuAD-form file or a folder of them.",
+    ),
+]
 
 
 @app.callback()
@@ -51,11 +67,8 @@ def _options(  # pyright: ignore[reportUnusedFunction]
 @app.command(epilog="Example: babelmix fetch xquad-r")
 def fetch(name: Name) -> None:
     """Download the raw files of a source into data/raw/NAME."""
-    from babelmix.sources import fetch_source
-
-    settings = load_settings()
     folder = DATA / "raw" / name
-    fetch_source(name, folder, settings)
+    _fetch(name, folder, load_settings())
     done(f"wrote {folder}", "dvc repro")
 
 
@@ -127,49 +140,107 @@ def train(objective: ObjectiveName) -> None:
 @app.command(epilog="Example: babelmix benchmark gnome-help")
 def benchmark(name: Name) -> None:
     """Build a benchmark from its raw files into data/benchmarks/NAME."""
-    from babelmix.benchmark import write_benchmark
     from babelmix.sources import build_benchmark
 
-    settings = load_settings()
-    built = build_benchmark(name, DATA / "raw" / name, settings)
-    write_benchmark(DATA / "benchmarks" / name, built)
-    what = f"{len(built.queries)} queries and {len(built.passages)} passages in {len(built.languages)} languages"
-    done(f"wrote {what} to data/benchmarks/{name}", "dvc repro")
+    output = DATA / "benchmarks" / name
+    _tell(build_benchmark(name, DATA / "raw" / name, output, load_settings()))
+    done(f"wrote {output}", "dvc repro")
 
 
 @app.command(epilog="Example: babelmix embed --model models/hybrid --benchmark gnome-help --output vectors")
 def embed(
-    model: ModelFolder,
+    model: ModelName,
     benchmark: BenchmarkName,
     output: Annotated[Path, typer.Option(help="Folder to write.")],
 ) -> None:
     """Encode the queries and passages of a benchmark once, for every setting."""
-    from babelmix.embed import write_embeddings
+    with _benchmark(benchmark) as folder:
+        queries, passages = _embed(model, folder, output)
+    done(f"wrote {queries} + {passages} rows to {output}", "babelmix evaluate")
 
-    vectors = _embed(model, _benchmark(benchmark), load_settings())
-    write_embeddings(output, vectors)
-    done(f"wrote {len(vectors.queries)} + {len(vectors.passages)} rows to {output}", "babelmix evaluate")
+
+@app.command(epilog="Example: babelmix directions --model models/hybrid --output directions.npz")
+def directions(model: ModelName, output: Annotated[Path, typer.Option(help="File to write, .npz.")]) -> None:
+    """Find the directions of each language in unlabelled training passages, for `evaluate --directions` (LIR)."""
+    from babelmix import debias
+    from babelmix.embed import encode
+
+    settings = load_settings()
+    passages = debias.sample(read_training_pairs(settings), settings.evaluate.debias_units)
+    encoder = _encoder(model)
+    with progress(f"directions of {model}", len(passages)) as step:
+        texts = [pair.passage for pair in passages]
+        vectors = encode(encoder, texts, prompt="passage", settings=settings.embed, threads=settings.threads, told=step)
+    found = debias.directions(vectors, [pair.lang for pair in passages], settings.evaluate.debias_rank)
+    debias.write_directions(output, found)
+    done(f"wrote {output}, from {len(passages)} passages in {len(found.by_language)} languages", "babelmix evaluate")
 
 
 @app.command(epilog="Example: babelmix evaluate --model models/hybrid --benchmark gnome-help --output scores.json")
 def evaluate(
     benchmark: BenchmarkName,
     output: Annotated[Path, typer.Option(help="JSON file to write.")],
-    model: Annotated[Path | None, typer.Option(help="A SentenceTransformer folder, or")] = None,
+    model: Annotated[str | None, typer.Option(help="A SentenceTransformer folder, its hub name, or bm25; or")] = None,
     embeddings: Annotated[Path | None, typer.Option(help="a folder with queries.npy and passages.npy.")] = None,
-    per_query: Annotated[Path | None, typer.Option(help="Also write average precisions, .npz.")] = None,
+    directions: Annotated[Path | None, typer.Option(help="Take these directions out first (LIR).")] = None,
+    per_query: Annotated[Path | None, typer.Option(help="Also write the scores of every query, .npz.")] = None,
 ) -> None:
     """Score a model on a benchmark: monolingual, cross-lingual, multilingual, and its language bias."""
     from babelmix import evaluate as evaluation
-    from babelmix.embed import read_embeddings
+    from babelmix.benchmark import read_judged
 
     if (model is None) == (embeddings is None):
         raise UserError("one of --model and --embeddings is needed", where="evaluate", how="give exactly one")
-    read = _benchmark(benchmark)
-    vectors = read_embeddings(embeddings) if embeddings else _embed(model or Path(), read, load_settings())
-    result = evaluation.evaluate(read, vectors.queries, vectors.passages)
-    evaluation.write_evaluation(result, str(model or embeddings), output, per_query)
+    with _benchmark(benchmark) as folder, TemporaryDirectory(prefix="babelmix-") as scratch:
+        if model and model != BM25:
+            embeddings = Path(scratch) / "vectors"
+            _embed(model, folder, embeddings)
+        result = evaluation.evaluate(read_judged(folder), _scores(folder, embeddings, directions))
+    name = f"{model or embeddings}{'+lir' if directions else ''}"
+    evaluation.write_evaluation(result, name, output, per_query)
     done(f"wrote {output}", "babelmix report" if per_query else f"look into {output}")
+
+
+@app.command(epilog='Example: babelmix explore --benchmark gnome-help "How do I print a page?"')
+def explore(
+    query: Annotated[str, typer.Argument(help="A text of your own, or the id of a query or question.")],
+    benchmark: BenchmarkName,
+    model: Annotated[
+        list[str] | None, typer.Option(help="One or two models; models/contrastive and models/hybrid unless given.")
+    ] = None,
+    language: Annotated[str | None, typer.Option(help="Of a question that is asked in several.")] = None,
+    top: Annotated[int, typer.Option(help="How many passages to show.", min=1)] = 10,
+) -> None:
+    """Show what two models find for one query, and where the right answers stand in every language."""
+    from rich.console import Console
+
+    from babelmix import explore as look
+    from babelmix.benchmark import Query, read_benchmark
+    from babelmix.embed import encode
+    from babelmix.explore_terminal import render
+    from babelmix.vectors import Rows, open_embeddings
+
+    settings, models = load_settings(), model or [str(MODELS / "contrastive"), str(MODELS / "hybrid")]
+    with _benchmark(benchmark) as folder, TemporaryDirectory(prefix="babelmix-") as scratch:
+        read = read_benchmark(folder)
+        asked = look.find_query(read, query, language)
+        systems: list[tuple[str, Any, Rows]] = []
+        for number, name in enumerate(models):
+            vectors = DATA / "embeddings" / Path(name).name / folder.name
+            if not vectors.is_dir() or (DATA / "benchmarks" / folder.name).resolve() != folder.resolve():
+                vectors = Path(scratch) / str(number)
+                _embed(name, folder, vectors)
+            queries, passages = open_embeddings(vectors, folder)
+            if asked is None:
+                encoder = _encoder(name)
+                vector: Any = encode(
+                    encoder, [query], prompt="query", settings=settings.embed, threads=settings.threads
+                )[0]
+            else:
+                row = next(row for row, known in enumerate(read.queries) if known.id == asked.id)
+                vector = queries[row : row + 1][0]
+            systems.append((Path(name).name, vector, passages))
+        render(look.show(read, asked or Query("", "", "", query), systems, top=top), Console())
 
 
 @app.command(epilog="Example: babelmix report")
@@ -179,6 +250,26 @@ def report() -> None:
 
     write_report(Path(), load_settings())
     done("wrote reports/report.md and metrics/headline.json", "make ui")
+
+
+@app.command(epilog="Example: babelmix compare --benchmark xquad-r small-s13 base-s13 large-s13")
+def compare(
+    benchmark: Annotated[str, typer.Option(help="The benchmark whose scores are compared.")],
+    experiments: Annotated[
+        list[str] | None,
+        typer.Argument(help="DVC experiments; unless given, all of this commit's that have it."),
+    ] = None,
+    into: Annotated[Path | None, typer.Option(help="Also put the tables into this Markdown file.")] = None,
+) -> None:
+    """Put DVC experiments of several sizes and seeds side by side, with intervals over questions and seeds."""
+    from babelmix import experiments as across
+
+    names = experiments or across.experiment_names(Path(), benchmark)
+    text = across.to_markdown(across.read_experiments(Path(), names, benchmark))
+    typer.echo(text)
+    if into:
+        across.write_into(into, benchmark, text)
+    done(f"compared {len(names)} experiments{f', wrote {into}' if into else ''}", "make ui")
 
 
 @app.command(epilog="Example: babelmix track")
@@ -226,33 +317,90 @@ def read_training_pairs(settings: Settings) -> list[Any]:
     return read_pairs(DATA / "pairs" / "human", *machine)
 
 
-def _benchmark(name: str) -> Any:
-    """Read a benchmark: a folder, one that the pipeline made, or a known name, fetched and built for this once."""
-    from tempfile import TemporaryDirectory
+def _fetch(name: str, folder: Path, settings: Settings) -> None:
+    from babelmix.sources import fetch_source
 
-    from babelmix.benchmark import read_benchmark
+    if name in (*NANOBEIR, *MIRACL):
+        from babelmix.sources.hub import allow_hub
+
+        allow_hub()
+    notice = fetch_source(name, folder, settings)
+    if notice:
+        typer.echo(f"babelmix: {notice}", err=True)
+
+
+@contextmanager
+def _benchmark(name: str) -> Generator[Path]:
+    """Yield a benchmark's folder: given, made by the pipeline, or built for this once from files or a known name."""
+    from babelmix.sources import build_benchmark, build_folder
 
     for folder in (Path(name), DATA / "benchmarks" / name):
-        if folder.is_dir():
-            return read_benchmark(folder)
-    if name not in BENCHMARKS:
+        if (folder / "passages.jsonl").is_file():
+            yield folder
+            return
+    if not Path(name).exists() and name not in BENCHMARKS:
         raise unknown_name("benchmark", name, BENCHMARKS, where="--benchmark")
-    from babelmix.sources import build_benchmark, fetch_source
+    with TemporaryDirectory(prefix="babelmix-") as scratch:
+        built = Path(scratch) / Path(name).name.removesuffix(".json")
+        if Path(name).exists():
+            _tell(build_folder(Path(name), built))
+        else:
+            settings = load_settings()
+            _fetch(name, Path(scratch) / "raw" / name, settings)
+            _tell(build_benchmark(name, Path(scratch) / "raw" / name, built, settings))
+        yield built
 
-    settings = load_settings()
-    with TemporaryDirectory(prefix="babelmix-") as folder:
-        fetch_source(name, Path(folder) / name, settings)
-        return build_benchmark(name, Path(folder) / name, settings)
+
+def _tell(left_out: Mapping[str, int]) -> None:
+    """Say what a benchmark was built without."""
+    told = ", ".join(f"{number:,} {what}" for what, number in left_out.items() if number)
+    if told:
+        typer.echo(f"babelmix: counted and cleaned: {told}", err=True)
 
 
-def _embed(model: Path, benchmark: Any, settings: Settings) -> Any:
+def _encoder(name: str) -> Any:
+    """Load a SentenceTransformer from a folder or, for org/name where no folder `org` is here, from the hub."""
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", name) and not Path(name).parent.is_dir():
+        from babelmix.sources.hub import allow_hub, load_hub_encoder
+
+        allow_hub()
+        return load_hub_encoder(name)
     from babelmix.backbone import load_encoder
+
+    return load_encoder(Path(name))
+
+
+def _embed(model: str, benchmark: Path, output: Path) -> tuple[int, int]:
+    from babelmix.benchmark import read_passages, read_queries
     from babelmix.embed import embed_benchmark
 
-    encoder = load_encoder(model)
-    total = len({query.text for query in benchmark.queries}) + len({p.text for p in benchmark.passages})
+    settings, encoder = load_settings(), _encoder(model)
+    total = len({query.text for query in read_queries(benchmark)}) + sum(1 for _ in read_passages(benchmark))
     with progress(f"embed {benchmark.name}", total) as step:
-        return embed_benchmark(encoder, benchmark, settings=settings.embed, threads=settings.threads, told=step)
+        return embed_benchmark(encoder, benchmark, output, settings=settings.embed, threads=settings.threads, told=step)
+
+
+def _scores(benchmark: Path, embeddings: Path | None, directions: Path | None) -> Any:
+    """Return the scores of vectors on disk, debiased where directions are given, or of BM25 where no vectors are."""
+    if embeddings is None:
+        from babelmix.benchmark import read_benchmark
+        from babelmix.bm25 import Bm25Scores
+
+        if directions:
+            raise UserError("BM25 has no vectors to debias", where="--directions", how="leave it out")
+        return Bm25Scores.build(read_benchmark(benchmark))
+    from babelmix.rank import Cosines
+    from babelmix.vectors import open_embeddings
+
+    queries, passages = open_embeddings(embeddings, benchmark)
+    if directions:
+        from babelmix.benchmark import read_passages, read_queries
+        from babelmix.debias import read_directions, remove
+
+        found = read_directions(directions)
+        queries = remove(queries[:], [query.lang for query in read_queries(benchmark)], found)
+        passages = remove(passages[:], [passage.lang for passage in read_passages(benchmark)], found)
+    return Cosines(queries, passages, where=str(embeddings))
 
 
 def _store_root() -> Path:

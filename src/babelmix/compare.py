@@ -1,37 +1,33 @@
-"""Every objective against the reference, in every setting of every benchmark.
+"""The comparisons that the report makes, in every setting of every benchmark.
 
 for row in compare(results, settings):
-    row.setting, row.difference.mean, row.verdict    # "multilingual", 0.058, "better"
+    row.first, row.second, row.setting, row.difference.verdict    # "hybrid", "contrastive", "multilingual", "better"
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from babelmix.config import Settings
-from babelmix.evaluate import QueryScores
-from babelmix.results import SETTINGS, Results
+from babelmix.errors import UserError
+from babelmix.evaluate import MEASURES, QueryScores
+from babelmix.results import LIR, SETTINGS, Results
 from babelmix.stats import Difference, holm, paired_difference
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One objective against the reference, in one setting of one benchmark."""
+    """One system minus another, in one setting of one benchmark, by the benchmark's headline measure."""
 
     benchmark: str
-    objective: str
-    reference: str
+    first: str
+    second: str
     setting: str
+    measure: str  # a name in evaluate.MEASURES
     difference: Difference
-
-    @property
-    def verdict(self) -> str:
-        """A word for the difference: better or worse only where the 95 % interval excludes zero."""
-        if self.difference.low > 0:
-            return "better"
-        return "worse" if self.difference.high < 0 else "no difference shown"
 
 
 def reference_of(objectives: Sequence[str]) -> str:
@@ -39,29 +35,49 @@ def reference_of(objectives: Sequence[str]) -> str:
     return "contrastive" if "contrastive" in objectives else objectives[0]
 
 
+def contrasts(objectives: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the pairs of systems that are compared, first minus second.
+
+    Every objective against the reference; the reference debiased after the fact (LIR) against itself, which costs no
+    training; and every objective against the debiased reference: what it adds beyond that.
+    """
+    reference = reference_of(objectives)
+    others = [name for name in objectives if name != reference]
+    trained = [(name, reference) for name in others]
+    return [*trained, (reference + LIR, reference), *((name, reference + LIR) for name in others)]
+
+
 def compare(results: Results, settings: Settings) -> list[Comparison]:
-    """Hold every objective against the reference; p_holm is corrected over all comparisons returned.
+    """Make every contrast; p_holm is corrected over all comparisons returned.
 
     Each comparison starts its generator from the seed, so that one more benchmark leaves the other figures as
     they are. Raises UserError where two variants were not scored on the same queries.
     """
-    reference = reference_of(settings.objectives)
     found: list[Comparison] = []
     for benchmark in settings.benchmarks:
-        base = _read_scores(results.per_query[reference][benchmark])
-        for objective in settings.objectives:
-            if objective == reference:
-                continue
-            scores = _read_scores(results.per_query[objective][benchmark])
+        read: dict[str, QueryScores] = {}
+        for first, second in contrasts(settings.objectives):
+            for name in (first, second):
+                if name not in read:
+                    file = results.per_query[name][benchmark]
+                    read[name] = read_scores(file, str(file))
+            evaluation = results.evaluations[first][benchmark]
             for setting in SETTINGS:
-                if results.evaluations[objective][benchmark]["settings"][setting]["map"] is not None:
+                if evaluation["settings"][setting]["map"] is not None:
                     rng = np.random.default_rng(settings.seed)
-                    difference = paired_difference(scores, base, setting, rng, settings.evaluate.resamples)
-                    found.append(Comparison(benchmark, objective, reference, setting, difference))
+                    column = MEASURES[evaluation["headline"]]
+                    pair = [read[first]], [read[second]]
+                    difference = paired_difference(*pair, setting, rng, settings.evaluate.resamples, column)
+                    found.append(Comparison(benchmark, first, second, setting, evaluation["headline"], difference))
     corrected = holm([row.difference for row in found])
     return [replace(row, difference=difference) for row, difference in zip(found, corrected, strict=True)]
 
 
-def _read_scores(file: Path) -> QueryScores:
-    with np.load(file) as columns:
-        return QueryScores(**columns)
+def read_scores(file: Path | BinaryIO, where: str) -> QueryScores:
+    """Read the scores of every query that `babelmix evaluate --per-query` wrote; `where` names it in errors."""
+    try:
+        with np.load(file, allow_pickle=False) as columns:
+            return QueryScores(**{name: columns[name] for name in QueryScores.__dataclass_fields__})
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        how = "delete it and run `dvc repro` again"
+        raise UserError("not the scores of queries", where=where, how=how) from error

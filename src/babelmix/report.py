@@ -12,11 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from babelmix import figures
-from babelmix.compare import compare, reference_of
+from babelmix.benchmark import read_benchmark
+from babelmix.compare import compare, read_scores, reference_of
 from babelmix.config import Settings
+from babelmix.evaluate import MEASURES
+from babelmix.explore import choose, show_chosen
+from babelmix.explore_page import write_page
 from babelmix.files import new_file, new_folder
-from babelmix.report_text import to_markdown
-from babelmix.results import MEASURES, SETTINGS, UNTRAINED, Results, read_results, seen, training_languages
+from babelmix.report_text import LICENCES, to_markdown
+from babelmix.results import SETTINGS, UNTRAINED, Results, read_results, seen, training_languages
+from babelmix.vectors import open_embeddings
 
 HEADLINES = 12  # numbers in metrics/headline.json at most
 
@@ -40,15 +45,16 @@ def write_report(root: Path, settings: Settings) -> None:
         captions = draw(results, folder / "figures")
         with new_file(folder / "report.md") as stream:
             stream.write(to_markdown(results, settings, comparisons, captions))
+        write_pages(root, results, settings, folder)
 
 
 def headline(results: Results) -> dict[str, dict[str, dict[str, float | None]]]:
-    """Return mAP by objective, benchmark and setting: at most 12 numbers, multilingual first."""
+    """Return the headline measure by objective, benchmark and setting: at most 12 numbers, multilingual first."""
     cells = len(results.histories) * len(results.evaluations[UNTRAINED])
     settings = SETTINGS[: max(1, HEADLINES // cells)]
     return {
         objective: {
-            benchmark: {setting: evaluation["settings"][setting]["map"] for setting in settings}
+            benchmark: {setting: evaluation["settings"][setting][evaluation["headline"]] for setting in settings}
             for benchmark, evaluation in results.evaluations[objective].items()
         }
         for objective in results.histories
@@ -76,17 +82,41 @@ def by_language(results: Results, settings: Settings) -> list[dict[str, Any]]:
 def draw(results: Results, folder: Path) -> dict[str, str]:
     """Write the figures as PNG files into `folder`; return file name -> caption."""
     objectives = list(results.histories)
-    reference = reference_of(objectives)
+    reference, shown = reference_of(objectives), objectives[-1]
     charts = {
-        "scores": (figures.scores(results), "Mean average precision by setting and variant"),
-        "own-language": (figures.own_language(results), "Share of the top ten in the query's language"),
+        "scores": (figures.scores(results), "Headline measure by setting and variant"),
         "losses": (figures.losses(results), "Training and dev loss"),
     }
-    for objective in objectives:
-        for benchmark in results.evaluations[objective] if objective != reference else ():
-            chart = figures.differences(results, benchmark, objective, reference)
-            caption = f"{objective} minus {reference} on {benchmark}, mAP by language pair"
-            charts[f"differences-{benchmark}-{objective}"] = (chart, caption)
+    for benchmark, evaluation in results.evaluations[UNTRAINED].items():
+        if len(evaluation["bias"]["language_share_pool"]) > 1:
+            bias = figures.language_bias(results, benchmark)
+            charts[f"bias-{benchmark}"] = (bias, f"Where the ten best come from, and rank distance, on {benchmark}")
+            shares = figures.share_map(results, benchmark, shown)
+            charts[f"shares-{benchmark}"] = (shares, f"Which languages the ten best of {shown} are in, on {benchmark}")
+        pairs = figures.pair_scores(results, benchmark, shown, evaluation["headline"])
+        charts[f"pairs-{benchmark}"] = (pairs, f"{shown} on {benchmark}, language by language")
+        for objective in objectives:
+            if objective != reference:
+                chart = figures.differences(results, benchmark, objective, reference)
+                caption = f"{objective} minus {reference} on {benchmark}, language by language"
+                charts[f"differences-{benchmark}-{objective}"] = (chart, caption)
     for name, (chart, _) in charts.items():
         figures.save(chart, folder / f"{name}.png")
     return {f"{name}.png": caption for name, (_, caption) in charts.items()}
+
+
+def write_pages(root: Path, results: Results, settings: Settings, folder: Path) -> None:
+    """Write `explore-<benchmark>.html`: a few queries through the reference and the last objective that is not it."""
+    reference = reference_of(settings.objectives)
+    other = next((name for name in reversed(settings.objectives) if name != reference), None)
+    first, second = (reference, other) if other else (UNTRAINED, reference)
+    for name in settings.benchmarks:
+        benchmark = read_benchmark(root / "data" / "benchmarks" / name)
+        files = [results.per_query[variant][name] for variant in (first, second)]
+        choice = choose(benchmark, *(read_scores(file, str(file)) for file in files), seed=settings.seed)
+        systems = [
+            (variant, *open_embeddings(root / "data" / "embeddings" / variant / name, root / "data/benchmarks" / name))
+            for variant in (first, second)
+        ]
+        licence = LICENCES.get(name, "as their publisher has them")
+        write_page(folder / f"explore-{name}.html", name, licence, choice, show_chosen(benchmark, choice, systems))

@@ -4,11 +4,13 @@
     results.evaluations["hybrid"]["gnome-help"]["settings"]["multilingual"]["map"]
     results.histories["hybrid"][-1].loss
 
-Only the benchmarks and objectives that the settings name are read. A variant is "untrained" or an objective.
+Only the benchmarks and objectives that the settings name are read. A variant is "bm25", "untrained", an objective, or
+one of the last two debiased after the fact, "hybrid+lir".
 """
 
 import csv
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +18,8 @@ from typing import Any
 from babelmix.config import Settings
 from babelmix.errors import UserError
 
-UNTRAINED = "untrained"
+BM25, UNTRAINED, LIR = "bm25", "untrained", "+lir"
 SETTINGS = ("multilingual", "crosslingual", "monolingual")
-MEASURES = ("map", "map_at_20", "recall_at_1", "recall_at_10")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Results:
     """Everything measured in one run of the pipeline; JSON files are kept as they were written."""
 
     evaluations: dict[str, dict[str, dict[str, Any]]]  # variant -> benchmark -> evaluation
-    per_query: dict[str, dict[str, Path]]  # variant -> benchmark -> the average precisions, .npz
+    per_query: dict[str, dict[str, Path]]  # variant -> benchmark -> the scores of every query, .npz
     dev: dict[str, dict[str, Any]]  # objective -> evaluation of the dev split
     histories: dict[str, tuple[HistoryRow, ...]]  # by objective
     pairs: dict[str, Any]  # language -> kept_train, kept_dev, dropped by reason
@@ -52,9 +53,9 @@ def read_results(root: Path, settings: Settings) -> Results:
     """
     evaluations: dict[str, dict[str, dict[str, Any]]] = {}
     per_query: dict[str, dict[str, Path]] = {}
-    for variant in (UNTRAINED, *settings.objectives):
+    for variant in variants(settings.objectives):
         for benchmark in settings.benchmarks:
-            stage = f"evaluate-untrained@{benchmark}" if variant == UNTRAINED else f"evaluate@{variant}-{benchmark}"
+            stage = _stage(variant, benchmark)
             file = root / "metrics" / "evaluation" / variant / f"{benchmark}.json"
             evaluations.setdefault(variant, {})[benchmark] = _read_json(file, stage)
             per_query.setdefault(variant, {})[benchmark] = _existing(file.with_suffix(".npz"), stage)
@@ -74,6 +75,11 @@ def read_results(root: Path, settings: Settings) -> Results:
         },
         parameters=count_parameters(root / "models" / UNTRAINED),
     )
+
+
+def variants(objectives: Sequence[str]) -> tuple[str, ...]:
+    """Return all that is scored: word overlap, the encoder before and after training, each also debiased."""
+    return (BM25, *(f"{name}{form}" for name in (UNTRAINED, *objectives) for form in ("", LIR)))
 
 
 def training_languages(settings: Settings) -> frozenset[str]:
@@ -106,6 +112,13 @@ def count_parameters(model: Path) -> tuple[int, int]:
     if not any(counts.values()):
         raise UserError("no weights (*.safetensors) here", where=str(model), how="run `dvc repro encoder`")
     return sum(counts.values()), counts[False]
+
+
+def _stage(variant: str, benchmark: str) -> str:
+    name, form = variant.removesuffix(LIR), "-lir" if variant.endswith(LIR) else ""
+    if name in (BM25, UNTRAINED):
+        return f"evaluate{form}-{name}@{benchmark}"
+    return f"evaluate{form}@{name}-{benchmark}"
 
 
 def _existing(file: Path, stage: str) -> Path:

@@ -26,7 +26,8 @@ from filelock import FileLock
 
 from babelmix.config import Settings
 from babelmix.errors import UserError
-from babelmix.results import MEASURES, SETTINGS, UNTRAINED, HistoryRow, Results, read_results
+from babelmix.evaluate import MEASURES
+from babelmix.results import BM25, LIR, SETTINGS, UNTRAINED, HistoryRow, Results, read_results
 
 if TYPE_CHECKING:  # mlflow takes two seconds to import
     from mlflow.tracking import MlflowClient
@@ -173,7 +174,9 @@ def _describe(settings: Settings, results: Results, stages: dict[str, Any], obje
     inputs = _dependencies(train, ("data/", "models/"))
     for benchmark in settings.benchmarks:
         metrics |= _scores(results.evaluations[objective][benchmark], prefix="")
-        metrics |= _scores(results.evaluations[UNTRAINED][benchmark], prefix=f"{UNTRAINED}/")
+        metrics |= _scores(results.evaluations[objective + LIR][benchmark], prefix="lir/")
+        for baseline in (UNTRAINED, BM25):
+            metrics |= _scores(results.evaluations[baseline][benchmark], prefix=f"{baseline}/")
         evaluated = _stage(stages, f"evaluate@{objective}-{benchmark}")
         inputs |= _dependencies(evaluated, ("data/benchmarks/",))
     metrics |= _scores(results.dev[objective], prefix="")

@@ -8,13 +8,15 @@ import numpy as np
 import yaml
 from safetensors.numpy import save_file
 
-from babelmix.benchmark import Benchmark, Passage, Qrel, Query
+from babelmix.benchmark import Benchmark, Passage, Qrel, Query, judge, write_benchmark
 from babelmix.config import Settings, load_settings
 from babelmix.evaluate import evaluate, per_query, to_json
+from babelmix.rank import Cosines
+from babelmix.results import LIR, variants
 
 LANGUAGES = ("ar", "de", "en", "es")
 # How strongly a vector carries its language: what the objectives are meant to change.
-BIAS = {"untrained": 1.0, "contrastive": 0.6, "hybrid": 0.3, "crosslingual": 0.2}
+BIAS = {"bm25": 1.5, "untrained": 1.0, "contrastive": 0.6, "hybrid": 0.3, "crosslingual": 0.2}
 
 
 def make_project(
@@ -35,14 +37,20 @@ def make_project(
     metrics = root / "metrics"
     for number, name in enumerate(benchmarks):
         benchmark = make_benchmark(name, languages, questions)
-        for variant in ("untrained", *objectives):
-            evaluation = evaluate(benchmark, *make_vectors(benchmark, BIAS[variant], seed=number))
+        write_benchmark(root / "data/benchmarks" / name, benchmark)
+        for variant in variants(objectives):
+            bias = BIAS[variant.removesuffix(LIR)] * (0.5 if variant.endswith(LIR) else 1)
+            vectors = make_vectors(benchmark, bias, seed=number)
+            (root / "data/embeddings" / variant / name).mkdir(parents=True, exist_ok=True)
+            for array, rows in zip(("queries", "passages"), vectors, strict=True):
+                np.save(root / "data/embeddings" / variant / name / f"{array}.npy", rows)
+            evaluation = evaluate(judge(benchmark), Cosines(*vectors))
             file = metrics / "evaluation" / variant / f"{name}.json"
             write_json(file, to_json(evaluation, f"models/{variant}"))
             np.savez_compressed(file.with_suffix(".npz"), **per_query(evaluation))
     dev = make_benchmark("dev", languages, questions)
     for objective in objectives:
-        evaluation = evaluate(dev, *make_vectors(dev, BIAS[objective], seed=99))
+        evaluation = evaluate(judge(dev), Cosines(*make_vectors(dev, BIAS[objective], seed=99)))
         write_json(metrics / "evaluation" / objective / "dev.json", to_json(evaluation, f"models/{objective}"))
         write_history(metrics / "history" / f"{objective}.csv", slope=1 + BIAS[objective])
     write_json(

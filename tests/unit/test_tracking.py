@@ -10,6 +10,7 @@ import yaml
 from small_project import make_project
 
 from babelmix.errors import UserError
+from babelmix.evaluate import MEASURES
 from babelmix.results import read_results
 from babelmix.tracking import EXPERIMENT, FINGERPRINT, TrackResult, comparison_url, serve_ui, track
 
@@ -86,10 +87,10 @@ def test_each_objective_has_one_finished_run_under_its_name(tracked):
 def test_the_metrics_are_the_evaluations_own(tracked, hybrid):
     root, settings, _ = tracked
     results = read_results(root, settings)
-    for variant, prefix in (("hybrid", ""), ("untrained", "untrained/")):
+    for variant, prefix in (("hybrid", ""), ("hybrid+lir", "lir/"), ("untrained", "untrained/"), ("bm25", "bm25/")):
         evaluation = results.evaluations[variant]["gnome-help"]
         for setting in ("monolingual", "crosslingual", "multilingual"):
-            for measure in ("map", "map_at_20", "recall_at_1", "recall_at_10"):
+            for measure in MEASURES:
                 logged = hybrid.data.metrics[f"{prefix}gnome-help/{setting}/{measure}"]
                 assert logged == evaluation["settings"][setting][measure]
         assert hybrid.data.metrics[f"{prefix}gnome-help/rank_distance"] == evaluation["bias"]["rank_distance"]
