@@ -38,4 +38,6 @@ $(VENV)/.ready: requirements.txt pyproject.toml
 	@$(PYTHON) -m venv --clear $(VENV) || { echo "no venv module: on Debian or Ubuntu, apt-get install python3.11-venv" >&2; exit 2; }
 	@$(VENV)/bin/python -m pip install --quiet --no-compile --disable-pip-version-check -r requirements.txt
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@# Compiled once, on all cores: where PYTHONDONTWRITEBYTECODE is set, every stage would compile torch anew.
+	@$(VENV)/bin/python -m compileall -q -j 0 $(VENV)/lib >/dev/null 2>&1 || true
 	@touch $@
