@@ -86,7 +86,7 @@ class Judged:
 
 
 def judge(benchmark: Benchmark) -> Judged:
-    """Return the benchmark without its texts; a UserError where no query has an answer."""
+    """Return the benchmark without its texts; UserError for a query without an answer, which has no score."""
     languages = benchmark.languages
     code = {lang: number for number, lang in enumerate(languages)}
     passage_language = np.array([code[passage.lang] for passage in benchmark.passages], dtype=np.int8)
@@ -211,7 +211,8 @@ def _judged(
         for row, query in enumerate(queries)
         for passage, grade in sorted(answers.get(query.question, {}).items())
     ]
-    if not rows:
-        raise UserError("no query has an answer", where=name, how="make the benchmark again")
+    mute = next((query.id for query in queries if query.question not in answers), None)
+    if mute is not None or not rows:
+        raise UserError(f"no passage answers {mute or 'any query'!r}", where=name, how="leave the query out")
     query, passage, grade = np.array(rows, dtype=np.int32).T
     return Judged(name, queries, languages, passage_language, query, passage, grade)

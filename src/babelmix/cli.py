@@ -353,7 +353,7 @@ def _benchmark(name: str) -> Generator[Path]:
 
 def _tell(left_out: Mapping[str, int]) -> None:
     """Say what a benchmark was built without."""
-    told = ", ".join(f"{number:,} {what}" for what, number in left_out.items() if number)
+    told = ", ".join(f"{number:,} {what.replace('_', ' ')}" for what, number in left_out.items() if number)
     if told:
         typer.echo(f"babelmix: counted and cleaned: {told}", err=True)
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from ir_measures import AP, R, nDCG
 from scored import Given
+from sklearn.metrics import average_precision_score, ndcg_score
 
 from babelmix.benchmark import Benchmark, Passage, Qrel, Query, judge
 from babelmix.evaluate import QueryScores, evaluate, measures, per_query, to_json
@@ -113,6 +114,23 @@ def test_every_figure_agrees_with_ir_measures_over_full_rankings(setting, seed):
         assert found[name] == pytest.approx(overall[name], abs=1e-6)
         for group, figures in by.items():
             assert found["by"][group][name] == pytest.approx(figures[name], abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", [5, 6])
+def test_the_pool_agrees_with_scikit_learn_query_by_query(seed):
+    benchmark = graded(np.random.default_rng(seed))
+    queries, passages = random_vectors(benchmark, seed)
+    scores = (queries.astype(np.float64) @ passages.astype(np.float64).T).astype(np.float32)
+    assert all(len(np.unique(row)) == len(row) for row in scores)  # no ties
+    found = scored(benchmark, queries, passages).scores
+    pooled = found.setting == "multilingual"
+    for row, query in enumerate(benchmark.queries):
+        grades = {qrel.passage: qrel.grade for qrel in benchmark.qrels if qrel.question == query.question}
+        relevant = np.array([grades.get(passage.id, 0) for passage in benchmark.passages])
+        precision = average_precision_score(relevant > 0, scores[row])
+        gain = ndcg_score(relevant[None], scores[[row]], k=10, ignore_ties=True)
+        assert found.average_precision[pooled][row] == pytest.approx(precision, abs=1e-12)
+        assert found.ndcg_at_10[pooled][row] == pytest.approx(gain, abs=1e-12)
 
 
 rankings = st.lists(

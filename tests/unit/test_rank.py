@@ -162,6 +162,6 @@ def test_embeddings_that_do_not_fit_are_refused_with_the_place(queries, passages
     assert says in str(caught.value)
 
 
-def test_a_benchmark_without_answers_is_refused():
-    with pytest.raises(UserError, match="no query has an answer"):
-        judge(make_benchmark(["en"], ["en"], []))
+def test_a_query_without_an_answer_is_refused():
+    with pytest.raises(UserError, match="toy: no passage answers 'q000'"):
+        judge(make_benchmark(["en", "en"], ["en"], [(1, 0)]))
