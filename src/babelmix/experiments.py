@@ -129,7 +129,8 @@ def to_markdown(runs: Sequence[Experiment]) -> str:
             f"{benchmark}; means over seeds, ± their standard deviation. Seeds: {seeds}.",
             table(head, rows),
             "Differences; 95 % interval by bootstrap over questions, all translations of one together, and over "
-            "seeds; sign-flip p over questions, Holm's correction over the whole table.",
+            "seeds; sign-flip p over questions, Holm's correction over the whole table. A direction is named only "
+            "where the interval excludes zero and p (Holm) is below .05.",
             table(
                 ("size", "systems", "setting", "difference", "95 % interval", "p (Holm)", "each seed", "verdict"),
                 compared,

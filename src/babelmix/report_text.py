@@ -2,7 +2,7 @@
 
     to_markdown(results, settings, compare(results, settings), {"scores.png": "Mean average precision"})
 
-A table is one paragraph. "Better" and "worse" stand only where a 95 % interval over questions excludes zero.
+A table is one paragraph. "Better" and "worse" stand only where a 95 % interval excludes zero and Holm's p is < .05.
 """
 
 from collections.abc import Iterable, Sequence
@@ -226,7 +226,8 @@ def _compared(comparisons: Sequence[Comparison]) -> list[str]:
         f"### Paired differences in {MEASURE_NAMES[comparisons[0].measure]}",
         table(("systems", "setting", "difference", "95 % interval", "p", "p (Holm)", "verdict"), rows),
         f"Bootstrap and sign-flip test over {_count(questions)} questions, all translations of one together; "
-        "Holm's correction over all comparisons of this report.",
+        "Holm's correction over all comparisons of this report. A direction is named only where the interval excludes "
+        "zero and p (Holm) is below .05.",
     ]
 
 

@@ -34,10 +34,10 @@ class Difference:
 
     @property
     def verdict(self) -> str:
-        """A word for the difference: better or worse only where the 95 % interval excludes zero."""
-        if self.low > 0:
-            return "better"
-        return "worse" if self.high < 0 else "no difference shown"
+        """A word: better or worse only where the 95 % interval excludes zero and the corrected p is below .05."""
+        if self.p_holm >= 0.05 or self.low <= 0 <= self.high:
+            return "no difference shown"
+        return "better" if self.low > 0 else "worse"
 
 
 def paired_difference(

@@ -76,6 +76,14 @@ def test_embedding_first_gives_the_same_scores(tiny_encoder: Path, own_benchmark
         assert len(columns["average_precision"]) == 30 * (3 + 1)
 
 
+def test_explore_shows_the_right_answers_in_every_language(tiny_encoder: Path, own_benchmark: Path) -> None:
+    query = json.loads((own_benchmark / "queries.jsonl").read_text().splitlines()[0])
+    result = babelmix("explore", "--benchmark", own_benchmark, "--model", tiny_encoder, "--top", "3", query["id"])
+    assert result.returncode == 0, result.stderr
+    assert query["question"] in result.stdout and "rank distance" in result.stdout
+    assert all(lang in result.stdout for lang in ("de", "en", "fr"))
+
+
 def test_vectors_of_another_model_are_scored_in_any_order_with_their_ids(own_benchmark: Path, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     found = []

@@ -140,10 +140,17 @@ def test_another_measure_is_compared_when_asked():
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "word"), [(0.01, 0.2, "better"), (-0.2, -0.01, "worse"), (-0.1, 0.1, "no difference shown")]
+    ("low", "high", "p_holm", "word"),
+    [
+        (0.01, 0.2, 0.01, "better"),
+        (-0.2, -0.01, 0.01, "worse"),
+        (-0.1, 0.1, 0.01, "no difference shown"),
+        (0.0, 0.1, 0.01, "no difference shown"),
+        (0.01, 0.2, 0.05, "no difference shown"),
+    ],
 )
-def test_the_verdict_needs_an_interval_without_zero(low, high, word):
-    assert Difference(0.0, low, high, 0.01, 0.01, 10, (0.0,)).verdict == word
+def test_the_verdict_needs_an_interval_without_zero_and_a_corrected_p(low, high, p_holm, word):
+    assert Difference(0.0, low, high, 0.01, p_holm, 10, (0.0,)).verdict == word
 
 
 def test_systems_scored_on_different_queries_are_refused():
