@@ -4,10 +4,10 @@ for row in compare(results, settings):
     row.first, row.second, row.setting, row.difference.verdict    # "hybrid", "contrastive", "multilingual", "better"
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -53,24 +53,37 @@ def compare(results: Results, settings: Settings) -> list[Comparison]:
     Each comparison starts its generator from the seed, so that one more benchmark leaves the other figures as
     they are. Raises UserError where two variants were not scored on the same queries.
     """
+    compared = {name for pair in contrasts(settings.objectives) for name in pair}
     found: list[Comparison] = []
     for benchmark in settings.benchmarks:
-        read: dict[str, QueryScores] = {}
-        for first, second in contrasts(settings.objectives):
-            for name in (first, second):
-                if name not in read:
-                    file = results.per_query[name][benchmark]
-                    read[name] = read_scores(file, str(file))
-            evaluation = results.evaluations[first][benchmark]
-            for setting in SETTINGS:
-                if evaluation["settings"][setting]["map"] is not None:
-                    rng = np.random.default_rng(settings.seed)
-                    column = MEASURES[evaluation["headline"]]
-                    pair = [read[first]], [read[second]]
-                    difference = paired_difference(*pair, setting, rng, settings.evaluate.resamples, column)
-                    found.append(Comparison(benchmark, first, second, setting, evaluation["headline"], difference))
+        evaluations = {name: results.evaluations[name][benchmark] for name in compared}
+        files = {name: results.per_query[name][benchmark] for name in compared}
+        found += contrast(evaluations, {name: [read_scores(file, str(file))] for name, file in files.items()}, settings)
     corrected = holm([row.difference for row in found])
     return [replace(row, difference=difference) for row, difference in zip(found, corrected, strict=True)]
+
+
+def contrast(
+    evaluations: Mapping[str, dict[str, Any]], scores: Mapping[str, Sequence[QueryScores]], settings: Settings
+) -> list[Comparison]:
+    """Make every contrast on one benchmark, in every setting that it has; p_holm is not corrected yet.
+
+    Args:
+        evaluations: by variant, the JSON of one seed: it names the benchmark, its measure and its settings.
+        scores: by variant, the scores of each seed.
+        settings: objectives, seed of the resamples and their number.
+    """
+    found: list[Comparison] = []
+    for first, second in contrasts(settings.objectives):
+        evaluation = evaluations[first]
+        name, headline = str(evaluation["benchmark"]), str(evaluation["headline"])
+        for setting in SETTINGS:
+            if evaluation["settings"][setting]["map"] is not None:
+                rng = np.random.default_rng(settings.seed)
+                resamples, column = settings.evaluate.resamples, MEASURES[headline]
+                difference = paired_difference(scores[first], scores[second], setting, rng, resamples, column)
+                found.append(Comparison(name, first, second, setting, headline, difference))
+    return found
 
 
 def read_scores(file: Path | BinaryIO, where: str) -> QueryScores:

@@ -15,18 +15,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from babelmix.compare import Comparison, contrasts, read_scores
+from babelmix.compare import Comparison, contrast, read_scores
 from babelmix.config import Settings, parse_settings
 from babelmix.errors import UserError
-from babelmix.evaluate import MEASURES, QueryScores
+from babelmix.evaluate import QueryScores
 from babelmix.files import new_file
 from babelmix.report_text import MEASURE_NAMES, NAMES, interval, number, signed, table
 from babelmix.results import SETTINGS, variants
-from babelmix.stats import holm, paired_difference
-
-BEGIN, END = "<!-- babelmix compare: begin -->", "<!-- babelmix compare: end -->"
+from babelmix.stats import holm
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +57,7 @@ def read_experiments(root: Path, names: Sequence[str], benchmark: str) -> list[E
         raise UserError("no experiments to compare", where=str(root), how=how)
     seen: dict[tuple[str, int], str] = {}
     for run in found:
-        settings = run.settings
-        key = (settings.model.size, settings.seed)
+        settings, key = run.settings, _key(run)
         if key in seen:
             what = f"{seen[key]} and {run.name} both have size {key[0]} and seed {key[1]}"
             raise UserError(what, where="experiments", how="name those that you mean, or `dvc exp remove` one")
@@ -79,22 +74,8 @@ def compare_experiments(runs: Sequence[Experiment]) -> dict[str, list[Comparison
     """Make the report's contrasts for each size, over its seeds; p_holm is corrected over all that are returned."""
     found: list[tuple[str, Comparison]] = []
     for size, group in _by_size(runs).items():
-        settings = group[0].settings
-        headline: str = next(iter(group[0].evaluations.values()))["headline"]
-        for first, second in contrasts(settings.objectives):
-            for setting in SETTINGS:
-                if group[0].evaluations[first]["settings"][setting]["map"] is None:
-                    continue
-                difference = paired_difference(
-                    [run.scores[first] for run in group],
-                    [run.scores[second] for run in group],
-                    setting,
-                    np.random.default_rng(settings.seed),
-                    settings.evaluate.resamples,
-                    MEASURES[headline],
-                )
-                name = str(group[0].evaluations[first]["benchmark"])
-                found.append((size, Comparison(name, first, second, setting, headline, difference)))
+        scores = {variant: [run.scores[variant] for run in group] for variant in group[0].scores}
+        found += [(size, row) for row in contrast(group[0].evaluations, scores, group[0].settings)]
     corrected = holm([row.difference for _, row in found])
     by_size: dict[str, list[Comparison]] = {}
     for (size, row), difference in zip(found, corrected, strict=True):
@@ -144,7 +125,7 @@ def write_into(file: Path, name: str, text: str) -> None:
 
     UserError where the markers are not there, or not in this order.
     """
-    begin, end = BEGIN.replace("begin", f"begin {name}"), END.replace("end", f"end {name}")
+    begin, end = (f"<!-- babelmix compare: {edge} {name} -->" for edge in ("begin", "end"))
     before, found, rest = file.read_text(encoding="utf-8").partition(begin)
     _, closed, after = rest.partition(end)
     if not (found and closed):
