@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro results test bench golden ui setup
+.PHONY: repro results mt-cost test bench golden ui setup
 repro: setup
 	dvc repro
 
@@ -13,6 +13,15 @@ results: setup  # the tables of the README: three sizes, seeds where they are ch
 	dvc exp run --run-all
 	babelmix compare --benchmark xquad-r --into README.md
 	babelmix compare --benchmark nfcorpus --into README.md
+
+mt-cost: setup  # what machine translation costs: the same units by people and by machine, three seeds; an hour
+	for batches in hybrid contrastive; do for seed in 13 14 15; do \
+	  dvc exp run --queue -n mt-$$batches-$$seed -S seed=$$seed -S "objectives=[$$batches-human,$$batches-machine]" \
+	    -S 'benchmarks=[xquad-r]' -S 'pairs.languages=[en,pt,es,fr,it]' -S 'translate.languages=[pt,es,fr,it]' \
+	    -S translate.units=null || exit 1; done; done
+	dvc exp run --run-all
+	for batches in hybrid contrastive; do babelmix compare --benchmark xquad-r --name mt-cost-$$batches \
+	  --into README.md --into metrics/translation.md mt-$$batches-13 mt-$$batches-14 mt-$$batches-15 || exit 1; done
 
 test: setup
 	ruff check .

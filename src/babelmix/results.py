@@ -18,6 +18,7 @@ from typing import Any
 from babelmix.config import Settings
 from babelmix.errors import UserError
 
+STUDIES = Path("metrics/translation.md")
 BM25, UNTRAINED, LIR = "bm25", "untrained", "+lir"
 SETTINGS = ("multilingual", "crosslingual", "monolingual")
 
@@ -41,9 +42,10 @@ class Results:
     per_query: dict[str, dict[str, Path]]  # variant -> benchmark -> the scores of every query, .npz
     dev: dict[str, dict[str, Any]]  # objective -> evaluation of the dev split
     histories: dict[str, tuple[HistoryRow, ...]]  # by objective
-    pairs: dict[str, Any]  # language -> kept_train, kept_dev, dropped by reason
-    translations: dict[str, Any]  # language -> kept, rejected by reason, engine
+    pairs: dict[str, dict[str, Any]]  # source -> language -> kept_train, kept_dev, dropped by reason
+    translations: dict[str, dict[str, Any]]  # source -> language -> kept, rejected by reason, engine
     parameters: tuple[int, int]  # of the encoder: all, and those outside the embeddings
+    translation_studies: str  # what `babelmix translate bench` and `compare` found out about machine translation
 
 
 def read_results(root: Path, settings: Settings) -> Results:
@@ -68,12 +70,16 @@ def read_results(root: Path, settings: Settings) -> Results:
             for name in settings.objectives
         },
         histories={name: _read_history(metrics / "history" / f"{name}.csv", name) for name in settings.objectives},
-        pairs=_read_json(metrics / "pairs.json", "pairs"),
+        pairs={name: _read_json(metrics / "pairs" / f"{name}.json", f"pairs@{name}") for name in settings.sources},
         translations={
-            language: _read_json(metrics / "translate" / f"{language}.json", f"translate@{language}")
-            for language in settings.translate.languages
+            name: {
+                language: _read_json(metrics / "translate" / name / f"{language}.json", f"translate@{name}-{language}")
+                for language in settings.translate.languages
+            }
+            for name in settings.sources
         },
         parameters=count_parameters(root / "models" / UNTRAINED),
+        translation_studies=_existing(root / STUDIES, "translate").read_text(encoding="utf-8").strip(),
     )
 
 
@@ -82,9 +88,11 @@ def variants(objectives: Sequence[str]) -> tuple[str, ...]:
     return (BM25, *(f"{name}{form}" for name in (UNTRAINED, *objectives) for form in ("", LIR)))
 
 
-def training_languages(settings: Settings) -> frozenset[str]:
+def training_languages(results: Results) -> frozenset[str]:
     """Return the languages of the training pairs, human and machine-translated."""
-    return frozenset((*settings.pairs.languages, *settings.translate.languages))
+    human = (lang for found in results.pairs.values() for lang, counts in found.items() if counts["kept_train"])
+    machine = (lang for found in results.translations.values() for lang, counts in found.items() if counts["kept"])
+    return frozenset((*human, *machine))
 
 
 def seen(languages: str, known: frozenset[str]) -> str:

@@ -164,6 +164,8 @@ def _describe(settings: Settings, results: Results, stages: dict[str, Any], obje
         "objective": objective,
         "alpha": recipe.alpha,
         "languages": ",".join(recipe.languages or (*settings.pairs.languages, *settings.translate.languages)),
+        "origin": recipe.origin or "human first",
+        "sources": ",".join(settings.sources),
         "seed": settings.seed,
         "threads": settings.threads,
         **{f"train.{name}": value for name, value in settings.train.model_dump().items()},

@@ -190,6 +190,8 @@ def model_card(objective: str, settings: Settings) -> str:
     recipe, preset = settings.train, settings.preset()
     start = f"the folder {preset.folder}" if preset.folder else "multilingual-e5-small (4-bit weights, dequantised)"
     depth = f", {preset.layers} evenly spaced layers" if preset.layers else ""
+    origin = settings.objective(objective).origin
+    translated = "" if origin == "human" else f", machine-translated into {', '.join(settings.translate.languages)}"
     return f"""---
 library_name: sentence-transformers
 pipeline_tag: sentence-similarity
@@ -202,7 +204,7 @@ Trained by babelmix from {start}{depth}, for retrieval across languages.
   otherwise cross-lingual.
 - {recipe.steps} steps of {recipe.batch_size} pairs, InfoNCE with in-batch negatives, temperature
   {recipe.temperature:g}, learning rate {preset.learning_rate:g}, seed {settings.seed}.
-- Data: LibreOffice Help (MPL-2.0) and machine translations of it.
+- Data: {", ".join(settings.sources)}{translated}.
 - The packaged encoder was tuned for retrieval before (on SQuAD- and MIRACL-like data among others): scores on such
   benchmarks are not zero-shot.
 

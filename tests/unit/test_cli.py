@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from babelmix.benchmark import write_benchmark
-from babelmix.pairs import dev_benchmark
+from babelmix.dev import dev_benchmark
 from babelmix.records import Pair
 
 ROOT = Path(__file__).parents[2]
@@ -157,7 +157,9 @@ def test_word_overlap_and_files_of_the_users_own_need_no_model(tmp_path: Path) -
         (("compare", "--benchmark", "xquad-r", "no-such-experiment"), "no-such-experiment"),
         (("plan", "--objective", "hybird"), "did you mean 'hybrid'"),
         (("fetch", "gnome"), "did you mean 'gnome-help'"),
-        (("translate", "--language", "xx"), "unknown language 'xx'"),
+        (("translate", "pairs", "--source", "libreoffice-help", "--language", "xx"), "unknown language 'xx'"),
+        (("translate", "bench", "--language", "xx"), "unknown language 'xx'"),
+        (("pairs", "squadshift"), "did you mean 'squadshifts'"),
         (("plan", "--steps", "0"), "--steps"),
     ],
 )

@@ -31,7 +31,8 @@ def test_the_project_s_own_settings_are_valid() -> None:
         "large": 12,
     }
     assert {name: settings.objective(name).alpha for name in settings.objective_presets} == {
-        "contrastive": 1.0, "hybrid": 0.5, "crosslingual": 0.0, "english": 1.0
+        "contrastive": 1.0, "hybrid": 0.5, "crosslingual": 0.0, "english": 1.0,
+        "hybrid-human": 0.5, "hybrid-machine": 0.5, "contrastive-human": 1.0, "contrastive-machine": 1.0,
     }  # fmt: skip
 
 
@@ -49,12 +50,16 @@ def test_the_project_s_own_settings_are_valid() -> None:
         ("benchmarks", ["xquad"], "benchmarks: unknown benchmark 'xquad'; did you mean 'xquad-r'"),
         ("pairs.languages", ["en", "dee"], "pairs.languages: unknown language 'dee'; did you mean 'de'"),
         ("pairs.languages", ["de", "fr"], "English is missing"),
-        ("pairs.languages", ["en", "pt"], "'pt' would come from people and from a machine"),
-        ("translate.languages", ["gl"], "translate.languages: unknown language 'gl'"),
+        ("translate.languages", ["de"], "translate.languages: unknown language 'de'"),
+        ("sources", ["squad"], "sources: unknown source 'squad'; did you mean 'squadshifts'"),
+        ("source", {"nfcorpus": {"hub": "a/b", "language": "en"}}, "source: 'nfcorpus' is taken"),
+        ("source", {"mine": {"language": "en"}}, "source.mine: .*give `hub:`"),
+        ("source", {"mine": {"hub": "a/b", "language": "xy"}}, "source.mine.language: unknown language 'xy'"),
+        ("objective.hybrid.origin", "machine", "objective.hybrid: .*`origin` needs `languages:`"),
         (
-            "translate.routes.pt.engine",
-            "slow-translate",
-            "engine: unknown engine 'slow-translate'; did you mean",
+            "translate.routes.pt",
+            "en slow-translate pt",
+            "translate.routes.pt: unknown engine 'slow-translate'; did you mean",
         ),
         ("objective.english.languages", ["e"], "objective.english.languages: unknown language 'e'"),
         ("train.steps", 0, "train.steps: input should be greater than or equal to 1"),

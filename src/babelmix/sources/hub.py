@@ -118,6 +118,20 @@ def load_hub_encoder(name: str) -> "SentenceTransformer":
     return load_encoder(_download(name, "modules.json", "main", "model").parent)
 
 
+def hub_model(repo: str, choose: Callable[[list[str]], Sequence[str]], *, revision: str = "main") -> Path:
+    """Return the folder in huggingface_hub's cache with the files of a model that `choose` picks, config.json for one.
+
+    With HF_HUB_OFFLINE set by the user, one that was used before is taken from the cache. UserError: see `hub_file`.
+    """
+    from huggingface_hub import is_offline_mode
+
+    if not is_offline_mode():
+        commit, names = _look_up(repo, revision, "model")
+        for name in choose(names):
+            _download(repo, name, commit, "model")
+    return _download(repo, "config.json", revision, "model").parent
+
+
 def _download_encoder(name: str) -> None:
     commit, names = _look_up(name, "main", "model")
     if "modules.json" not in names:

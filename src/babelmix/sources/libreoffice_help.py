@@ -10,12 +10,10 @@ paragraphs after it the passage: titled section and text, as in GNOME Help and t
 style and other content.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
 
 from lxml.etree import HTMLParser, fromstring
 
@@ -23,7 +21,7 @@ from babelmix.config import Pairs
 from babelmix.records import Pair
 from babelmix.sources import help_folder, help_packages
 from babelmix.sources.fetch import read_package
-from babelmix.sources.parallel import plain_text, written_in
+from babelmix.sources.parallel import Counts, has_word, plain_text, split_of, written_in
 
 # A heading that stands on this many pages ("Example", "Options") says too little alone.
 GENERIC_PAGES = 3
@@ -31,14 +29,6 @@ MIN_QUERY_CHARACTERS = 3
 # Two units with one heading and this much of one passage are the same text, included in two pages.
 SAME_CHARACTERS = 160
 _ANCHORED = '//div[@id="DisplayArea"]//*[starts-with(@id, "hd_id") or starts-with(@id, "par_id")]'
-
-
-class Counts(TypedDict):
-    """What became of one language's units: pairs kept in each split, and units dropped by reason."""
-
-    kept_train: int
-    kept_dev: int
-    dropped: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +142,6 @@ def english_units(pages: Mapping[str, Page], settings: Pairs) -> list[Unit]:
     return sorted(units, key=lambda unit: unit.split == "dev")
 
 
-def split_of(page: str, dev_share: float) -> str:
-    """Return "dev" for about `dev_share` of the pages, by sha256 of the page's path, else "train"."""
-    share = int.from_bytes(hashlib.sha256(page.encode()).digest()[:8], "big") / 2**64
-    return "dev" if share < dev_share else "train"
-
-
 def _outline(page: Page) -> list[tuple[str, list[str]]]:
     outline: list[tuple[str, list[str]]] = []
     for anchor in page.strings:
@@ -191,7 +175,7 @@ def _too_short(unit: Unit, page: Page, settings: Pairs) -> str | None:
     heading = page.strings[unit.heading]
     _, passage = unit.texts(page)
     enough = len(heading) >= MIN_QUERY_CHARACTERS and len(passage) >= settings.min_passage_characters
-    return None if enough and _has_word(heading) else "too-short"
+    return None if enough and has_word(heading) else "too-short"
 
 
 def _fault(unit: Unit, english: Page, page: Page, lang: str) -> str | None:
@@ -202,10 +186,6 @@ def _fault(unit: Unit, english: Page, page: Page, lang: str) -> str | None:
     if any(page.strings[anchor] == english.strings[anchor] for anchor in anchors):
         return "untranslated"
     query, passage = unit.texts(page)
-    if not _has_word(query):
+    if not has_word(query):
         return "too-short"
     return None if written_in(passage, lang) else "wrong-language"
-
-
-def _has_word(text: str) -> bool:
-    return any(character.isalpha() for character in text)

@@ -1,25 +1,38 @@
-"""What the parallel sources share: plain text, a language check, and one benchmark out of aligned sections.
+"""What the sources share: plain text, a language check, pairs checked one by one, a benchmark of aligned sections.
 
+gathered = Gathered("de", min_characters=40)
+gathered.add(Pair("apt:1", "de", "train", "Was ist APT?", "APT ist das ...", "human"))  # False where it is dropped
+pairs, counts = gathered.close()
 english = {"apt": Section("Using APT", within="", text="APT is the advanced ...")}
 german = {"apt": Section("APT nutzen", within="", text="APT ist das ...")}
 benchmark = parallel_benchmark("handbook", {"en": english, "de": german}, settings)  # title -> text
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import py3langid
 
 from babelmix.benchmark import Benchmark, Passage, Qrel, Query
 from babelmix.config import BenchmarkSettings
-from babelmix.errors import unknown_name
+from babelmix.errors import UserError, unknown_name
+from babelmix.records import Pair
 
 # Below this the identifier guesses: a short text is refused only if taken for English, left untranslated.
 SHORT_CHARACTERS = 60
 # Shorter English sections are stubs ("See the next chapter."), and answer nothing.
 MIN_SECTION_CHARACTERS = 60
+
+
+class Counts(TypedDict):
+    """What became of one language's units: pairs kept in each split, and units dropped by reason."""
+
+    kept_train: int
+    kept_dev: int
+    dropped: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +57,88 @@ def written_in(text: str, lang: str) -> bool:
     """
     found = py3langid.classify(text)[0]
     return found == lang or (len(text) < SHORT_CHARACTERS and found != "en")
+
+
+def has_word(text: str) -> bool:
+    """Whether the text has a letter: numbers and signs alone ask nothing."""
+    return any(character.isalpha() for character in text)
+
+
+def split_of(page: str, dev_share: float) -> str:
+    """Return "dev" for about `dev_share` of the pages, by sha256 of the page's path, id or text, else "train"."""
+    share = int.from_bytes(hashlib.sha256(page.encode()).digest()[:8], "big") / 2**64
+    return "dev" if share < dev_share else "train"
+
+
+class Gathered:
+    """The pairs of one language out of one source, each checked as it is added, and counted.
+
+    Dropped are, with these reasons, in this order: duplicate (its unit was kept before), too-short (no word in the
+    query, or a passage under `min_characters`), wrong-language (`written_in` over query and passage), duplicate (the
+    same query and passage were kept before, case aside). `limit` is how many are kept at most.
+    """
+
+    def __init__(self, lang: str, *, min_characters: int = 1, limit: int | None = None) -> None:
+        self.lang = lang
+        self.dropped: Counter[str] = Counter()
+        self._min_characters, self._limit = min_characters, limit
+        self._pairs: list[Pair] = []
+        self._units: set[str] = set()
+        self._texts: set[bytes] = set()
+
+    @property
+    def full(self) -> bool:
+        """Whether there are as many pairs as the limit allows."""
+        return self._limit is not None and len(self._pairs) >= self._limit
+
+    def add(self, pair: Pair) -> bool:
+        """Keep a pair, its texts cleaned before, or count why it is dropped; return whether it is kept."""
+        both = _key(f"{pair.query}\n{pair.passage}")
+        if pair.unit in self._units:
+            reason = "duplicate"
+        elif not has_word(pair.query) or len(pair.passage) < self._min_characters:
+            reason = "too-short"
+        elif not written_in(f"{pair.query} {pair.passage}", self.lang):
+            reason = "wrong-language"
+        elif both in self._texts:
+            reason = "duplicate"
+        else:
+            self._units.add(pair.unit)
+            self._texts.add(both)
+            self._pairs.append(pair)
+            return True
+        self.dropped[reason] += 1
+        return False
+
+    def check(self, where: str, field: str) -> None:
+        """Raise UserError where nothing is kept, or the language of more than half was wrong; `field` said which."""
+        dropped = self.dropped["wrong-language"]
+        rows = len(self._pairs) + self.dropped.total()
+        if 2 * dropped > rows:
+            what = f"{dropped} of {rows} rows are not in {self.lang!r}"
+            raise UserError(what, where=where, how=f"`language:` of {field} is probably wrong: correct it")
+        if not self._pairs:
+            reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(self.dropped.items()))
+            how = f"check the columns and `where:` of {field}"
+            raise UserError(f"no pair is left ({reasons or 'no row'})", where=where, how=how)
+
+    def close(self) -> tuple[list[Pair], Counts]:
+        """Return the pairs, sorted by unit, and the counts.
+
+        A pair of dev whose query or passage stands in train is dropped now, as a duplicate.
+        """
+        train = {_key(text) for pair in self._pairs if pair.split == "train" for text in (pair.query, pair.passage)}
+        pairs = [
+            pair for pair in self._pairs if pair.split == "train" or not train & {_key(pair.query), _key(pair.passage)}
+        ]
+        dropped = self.dropped + Counter(duplicate=len(self._pairs) - len(pairs))
+        splits = Counter(pair.split for pair in pairs)
+        counts = Counts(kept_train=splits["train"], kept_dev=splits["dev"], dropped=dict(sorted(dropped.items())))
+        return sorted(pairs, key=lambda pair: pair.unit), counts
+
+
+def _key(text: str) -> bytes:
+    return hashlib.sha256(text.casefold().encode()).digest()[:16]
 
 
 def chosen_languages(name: str, available: Iterable[str], settings: BenchmarkSettings) -> tuple[str, ...]:

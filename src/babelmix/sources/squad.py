@@ -21,11 +21,16 @@ from babelmix.errors import UserError
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question and the number of the sentence that answers it, 0 where the whole paragraph does."""
+    """A question and the number of the sentence that answers it, 0 where the whole paragraph does.
+
+    The answer itself is context[start:end].
+    """
 
     id: str
     text: str
     answer: int
+    start: int
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +149,8 @@ def read_squad_file(path: Path) -> Iterator[Paragraph]:
                 answers = [] if impossible else list(item.get("answers").items())
                 if answers:
                     sentence = _sentence(answers, context, breaks)
-                    questions.append(Question(question, item.get("question").text(), sentence))
+                    text, (start, end) = item.get("question").text(), _span(answers, context)
+                    questions.append(Question(question, text, sentence, start, end))
                 else:
                     unanswered += 1
             yield Paragraph(context, sentences, tuple(questions), unanswered)
@@ -196,6 +202,24 @@ def _sentence(answers: list["_Field"], context: str, breaks: list[tuple[int, ...
     if sentence is None:
         start.refuse(f"no sentence holds character {start.number()}")
     return sentence
+
+
+def _span(answers: list["_Field"], context: str) -> tuple[int, int]:
+    """Return where the first answer stands that is at its `answer_start`, or else the first that is anywhere.
+
+    To be called once `_sentence` has seen that there is one.
+    """
+    told = [
+        (item.value.get("text"), item.value.get("answer_start")) for item in answers if isinstance(item.value, dict)
+    ]
+    texts = [(text, start) for text, start in told if isinstance(text, str) and text.strip()]
+    standing = (
+        (start, text)
+        for text, start in texts
+        if isinstance(start, int) and start >= 0 and context.startswith(text, start)
+    )
+    start, text = next(standing, None) or next((context.find(text), text) for text, _ in texts if text in context)
+    return start, start + len(text)
 
 
 @dataclass(frozen=True, slots=True)

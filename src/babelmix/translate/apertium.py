@@ -1,0 +1,362 @@
+"""Rule-based translation between related languages by Apertium, from Debian packages and without an installation.
+
+    engine = Apertium("pt", "es")
+    engine.translate(["Insira uma folha."])     # ["Inserte una hoja."]
+    engine.name                                 # "apertium-es-pt 1.1.6-1 pt-es"
+
+A translation is a chain of small programs, which a file of the pair, its mode, describes as a line for the shell. They
+are run here without one, many sentences in one go, each ended by NUL. So that every sentence has its own answer and the
+answer is the one that it would have alone:
+
+- a sentence is sent as `text[number].[]`: brackets hold formatting, which passes through untouched and says whose
+  answer this is; the full stop (Apertium's own front end adds it too) ends the sentence for all programs alike;
+- a sentence that makes a program fail is found by halving and has no translation;
+- the tagger starts anew after a kind of ambiguity that its model lacks, for it tags differently from there on.
+"""
+
+import os
+import re
+import select
+import shlex
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from json import loads
+from pathlib import Path
+from tempfile import TemporaryDirectory, TemporaryFile
+from threading import Thread, Timer
+from typing import IO
+
+from filelock import FileLock
+
+from babelmix.errors import UserError, unknown_name
+from babelmix.files import new_folder, store
+from babelmix.sources.fetch import fetch_packages, needed_packages, unpack_packages
+
+# The package and the mode of each direction.
+DIRECTIONS = {
+    ("en", "es"): ("apertium-eng-spa", "eng-spa"),
+    ("en", "ca"): ("apertium-eng-cat", "eng-cat"),
+    ("en", "gl"): ("apertium-en-gl", "en-gl"),
+    ("pt", "es"): ("apertium-es-pt", "pt-es"),
+    ("es", "pt"): ("apertium-es-pt", "es-pt"),
+    ("pt", "ca"): ("apertium-por-cat", "por-cat"),
+    ("ca", "pt"): ("apertium-por-cat", "cat-por"),
+    ("pt", "gl"): ("apertium-pt-gl", "pt-gl"),
+    ("gl", "pt"): ("apertium-pt-gl", "gl-pt"),
+    ("es", "ca"): ("apertium-spa-cat", "spa-cat"),
+    ("ca", "es"): ("apertium-spa-cat", "cat-spa"),
+    ("es", "gl"): ("apertium-es-gl", "es-gl"),
+    ("gl", "es"): ("apertium-es-gl", "gl-es"),
+    ("es", "it"): ("apertium-spa-ita", "spa-ita"),
+    ("it", "es"): ("apertium-spa-ita", "ita-spa"),
+    ("es", "fr"): ("apertium-fr-es", "es-fr"),
+    ("fr", "es"): ("apertium-fr-es", "fr-es"),
+    ("ca", "fr"): ("apertium-fra-cat", "cat-fra"),
+    ("fr", "ca"): ("apertium-fra-cat", "fra-cat"),
+    ("ca", "it"): ("apertium-cat-ita", "cat-ita"),
+    ("it", "ca"): ("apertium-cat-ita", "ita-cat"),
+}
+# Programs that some pairs use and do not declare.
+TOOLS = ("apertium-lex-tools", "apertium-separable", "cg3")
+DATA = "usr/share/apertium"
+# A run that says nothing for so long hangs; a sentence takes about a millisecond.
+PATIENCE_SECONDS = 60
+_MARKS = re.compile(r"[\^$/<>{}\[\]@\\]")
+# The programs eat "~" however it is written, so a private character goes in its place.
+_TILDE = "\ue07e"
+# All sentences have one before them, the first of a run too.
+_FIRST = ".[]"
+
+
+def escape(text: str) -> str:
+    """Return text as Apertium's programs read it: their own marks stand behind a backslash."""
+    return _MARKS.sub(r"\\\g<0>", text).replace("~", _TILDE)
+
+
+def unescape(text: str) -> str:
+    """Return what `escape` was given."""
+    return re.sub(r"\\(.)", r"\1", text.replace(_TILDE, "~"), flags=re.DOTALL)
+
+
+class Apertium:
+    """One direction of a language pair; its packages are downloaded into the project's store when first needed."""
+
+    def __init__(self, source: str, target: str) -> None:
+        """Check the direction and fetch nothing yet; UserError, with the valid ones, for one that is not there."""
+        self.direction = f"{source}-{target}"
+        if (source, target) not in DIRECTIONS:
+            valid = [f"{one}-{other}" for one, other in DIRECTIONS]
+            raise unknown_name("direction", self.direction, valid, where="translate.routes, apertium")
+        self.package, self.mode = DIRECTIONS[source, target]
+        self.install = f"`apt-get install {' '.join((self.package, *TOOLS))}`"
+        self.where = f"translate.routes, apertium {self.direction}"
+
+    @property
+    def name(self) -> str:
+        """The package, its version and the direction; UserError where it cannot be fetched."""
+        return f"{self.package} {self._pair.version} {self.direction}"
+
+    def translate(self, sentences: Sequence[str]) -> list[str]:
+        """Return one translation for each sentence, empty where the programs fail on it.
+
+        UserError where they fail on everything: a package that cannot be fetched, a library or dictionary missing.
+        """
+        texts = [" ".join(sentence.replace("\0", " ").split()) for sentence in sentences]
+        done = dict.fromkeys(text for text in texts if text)
+        if done:
+            done = dict(zip(done, self._solve(list(done)), strict=True))
+        return [done.get(text) or "" for text in texts]
+
+    def _solve(self, texts: Sequence[str]) -> list[str]:
+        """Return the translations, halving until whatever makes a program fail is alone."""
+        found = self._attempt(texts)
+        missing = [place for place, text in enumerate(found) if text is None]
+        if missing and len(texts) == 1:
+            self._healthy  # noqa: B018 -- raises if it is not the sentence's fault
+            return [""]
+        half = (len(missing) + 1) // 2
+        # The first one without an answer is mostly the one that took the others with it.
+        for places in (missing[:1], missing[1:half], missing[max(1, half) :]):
+            if places:
+                for place, text in zip(places, self._solve([texts[place] for place in places]), strict=True):
+                    found[place] = text
+        return [text or "" for text in found]
+
+    @cached_property
+    def _healthy(self) -> bool:
+        if self._attempt(["1"])[0] is None:
+            how = f"delete {store()}/apertium, or install it: {self.install}"
+            raise UserError(
+                f"its programs do not run ({self._pair.complaint or 'no answer'})", where=self.where, how=how
+            )
+        return True
+
+    def _attempt(self, texts: Sequence[str]) -> list[str | None]:
+        """Send all texts through the programs once; None where no answer came back, or another's."""
+        messages = [_FIRST, *(f"{escape(text)}[{place}].[]" for place, text in enumerate(texts))]
+        places = list(range(-1, len(texts)))  # whose message each is
+        for stage in self._pair.stages:
+            answers = stage.run(messages)
+            kept = [
+                (place, answer)
+                for place, answer in zip(places, answers, strict=False)
+                if answer is not None and (place < 0 or f"[{place}]" in answer)
+            ]
+            places, messages = [place for place, _ in kept], [answer for _, answer in kept]
+        found: list[str | None] = [None] * len(texts)
+        for place, answer in zip(places, messages, strict=True):
+            ours = re.fullmatch(rf"(.*)\[{place}\]\s*\.\s*\[\]\s*", answer, re.DOTALL)
+            if ours:
+                found[place] = " ".join(unescape(ours[1]).split())
+        return found
+
+    @cached_property
+    def _pair(self) -> "_Pair":
+        return _Pair.load(self._root(), self.package, self.mode, self.where, self.install)
+
+    def _root(self) -> Path:
+        """Return the folder that holds the pair's packages, fetched if neither it nor the machine has them."""
+        folder = store() / "apertium" / self.package
+        if not (folder / "manifest.json").is_file() and (Path("/") / DATA / f"modes/{self.mode}.mode").is_file():
+            return Path("/")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.parent / f".{self.package}.lock"):
+            if not (folder / "manifest.json").is_file():
+                try:
+                    _fetch(self.package, folder)
+                except UserError as error:
+                    how = f"{error.how}; or install it: {self.install}"
+                    raise UserError(error.what, where=f"{self.where}, {error.where}", how=how) from error
+        return folder / "root"
+
+
+def _fetch(package: str, folder: Path) -> None:
+    """Make `folder` of a package and all that it needs: what they hold in `root`, their versions in manifest.json."""
+    with new_folder(folder) as beside, TemporaryDirectory(prefix="babelmix-") as scratch:
+        debs = Path(scratch) / "deb"
+        fetch_packages(needed_packages(package, *TOOLS), debs)
+        unpack_packages(sorted(debs.glob("*.deb")), beside / "root")
+        shutil.copyfile(debs / "manifest.json", beside / "manifest.json")
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """The programs of a direction as they lie on this machine, and the version of the pair."""
+
+    stages: "tuple[_Stage, ...]"
+    version: str
+
+    @property
+    def complaint(self) -> str:
+        """What a program said last."""
+        return next((stage.complaint for stage in self.stages if stage.complaint), "")
+
+    @classmethod
+    def load(cls, root: Path, package: str, mode: str, where: str, install: str) -> "_Pair":
+        """Read the mode below `root` and find its programs and data; UserError for what is not there."""
+        environment = _environment(root)
+        file = root / DATA / f"modes/{mode}.mode"
+        if not file.is_file():
+            raise UserError(
+                "no such mode", where=str(file), how=f"`apt-get install {package}`, or delete {root.parent}"
+            )
+        commands = read_mode(file.read_text(encoding="utf-8"), root)
+        for program in {command[0] for command in commands}:
+            if not shutil.which(program, path=environment["PATH"]):
+                how = f"put all that it needs under $BABELMIX_MIRROR/deb, or install it: {install}"
+                raise UserError(f"{package} needs the program {program}", where=where, how=how)
+        stages: list[_Stage] = []
+        for command in commands:
+            # A perceptron (-x) has no classes of ambiguity and learns none.
+            tagger = command[0] == "apertium-tagger" and not any(re.match(r"-\w*x", word) for word in command[1:])
+            if tagger or not stages or stages[-1].tagger:
+                stages.append(_Stage([], environment, tagger))
+            stages[-1].commands.append(command)
+        return cls(tuple(stages), _version(root, package))
+
+
+def read_mode(text: str, root: Path) -> list[list[str]]:
+    """Return the commands of a mode: its data below `root`, unknown words unmarked, answers flushed at each NUL."""
+    commands: list[list[str]] = []
+    for part in text.strip().split("|"):
+        program, *words = shlex.split(part)
+        words = ["-n" if word == "$1" else word for word in words if word != "$2"]
+        commands.append(
+            [program, "-z", *(re.sub("^/(?=usr/share/)", f"{root}".rstrip("/") + "/", word) for word in words)]
+        )
+    return commands
+
+
+def _environment(root: Path) -> dict[str, str]:
+    environment = {**os.environ, "LC_ALL": "C.UTF-8"}
+    if root != Path("/"):
+        libraries = [*sorted((root / "usr/lib").glob("*-linux-*")), root / "usr/lib"]
+        found = {"PATH": [root / "usr/bin"], "LD_LIBRARY_PATH": libraries}
+        for key, folders in found.items():
+            environment[key] = ":".join(filter(None, [*map(str, folders), os.environ.get(key, "")]))
+    return environment
+
+
+def _version(root: Path, package: str) -> str:
+    if root != Path("/"):
+        return loads((root.parent / "manifest.json").read_text(encoding="utf-8"))[package]["version"]
+    command = ["dpkg-query", "--show", "--showformat", "${Version}", package]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "installed"
+
+
+class _Stage:
+    """Programs that can stand in one pipe, or the tagger, which is asked sentence by sentence."""
+
+    def __init__(self, commands: list[list[str]], environment: Mapping[str, str], tagger: bool) -> None:
+        self.commands, self.environment, self.tagger = commands, environment, tagger
+        self.complaint = ""
+
+    def run(self, messages: Sequence[str]) -> Sequence[str | None]:
+        """Return the answer to each message; None, or no more of them, from where a program failed."""
+        with TemporaryFile() as said:
+            try:
+                return self._ask_each(messages, said) if self.tagger else self._ask_all(messages, said)
+            except OSError as error:
+                self.complaint = str(error)
+                return []
+            finally:
+                said.seek(0)
+                lines = said.read().decode(errors="replace").strip().splitlines()
+                self.complaint = lines[-1] if lines else self.complaint
+
+    def _start(self, command: list[str], source: "IO[bytes] | int", said: IO[bytes]) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(command, stdin=source, stdout=subprocess.PIPE, stderr=said, env=self.environment)
+
+    def _ask_all(self, messages: Sequence[str], said: IO[bytes]) -> list[str]:
+        programs: list[subprocess.Popen[bytes]] = []
+        data = "".join(f"{message}\0" for message in messages).encode()
+
+        def kill() -> None:
+            for program in programs:
+                program.kill()
+
+        timer = Timer(PATIENCE_SECONDS + 0.02 * len(messages), kill)
+        try:
+            for command in self.commands:
+                before = programs[-1].stdout if programs else None
+                programs.append(self._start(command, before or subprocess.PIPE, said))
+                if before:
+                    before.close()  # so that the one before is told when this one ends
+            timer.start()
+            feeder = Thread(target=_feed, args=(_pipe(programs[0].stdin), data))
+            feeder.start()
+            output = _pipe(programs[-1].stdout).read()
+            feeder.join()
+        finally:
+            timer.cancel()
+            kill()
+            for program in programs:
+                _end(program)
+        # Each program ends its output with one more NUL, which answers nothing.
+        return output.decode(errors="replace").split("\0")[:-1][: len(messages)]
+
+    def _ask_each(self, messages: Sequence[str], said: IO[bytes]) -> list[str | None]:
+        # With -d it says when it meets a class of ambiguity that is not in its model, before it answers.
+        command = [*self.commands[0][:1], "-d", *self.commands[0][1:]]
+        program: subprocess.Popen[bytes] | None = None
+        answers: list[str | None] = []
+        try:
+            for message in messages:
+                if program is None:
+                    program = self._start(command, subprocess.PIPE, said)
+                    _ask(program, _FIRST)
+                seen = os.fstat(said.fileno()).st_size
+                answers.append(_ask(program, message))
+                if answers[-1] is None or b"ambiguity class" in os.pread(said.fileno(), 1 << 20, seen):
+                    _end(program)
+                    program = None
+        finally:
+            if program:
+                _end(program)
+        return answers
+
+
+def _ask(program: "subprocess.Popen[bytes]", message: str) -> str | None:
+    """Return a running program's answer to one message; None if it ends or hangs."""
+    into, out = _pipe(program.stdin).fileno(), _pipe(program.stdout).fileno()
+    question, answer = f"{message}\0".encode(), b""
+    try:
+        while not answer.endswith(b"\0"):
+            readable, writable, _ = select.select([out], [into] if question else [], [], PATIENCE_SECONDS)
+            if writable:
+                question = question[os.write(into, question[: select.PIPE_BUF]) :]
+            block = os.read(out, 1 << 16) if readable else b""
+            answer += block
+            if not block and (readable or not writable):
+                return None
+    except OSError:
+        return None
+    return answer[:-1].decode(errors="replace")
+
+
+def _feed(pipe: IO[bytes], data: bytes) -> None:
+    try:
+        with pipe:
+            pipe.write(data)
+    except OSError:
+        pass  # the program ended: its answers are counted
+
+
+def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
+    if pipe is None:
+        raise ValueError("not started with a pipe")
+    return pipe
+
+
+def _end(program: "subprocess.Popen[bytes]") -> None:
+    program.kill()
+    for pipe in (program.stdin, program.stdout):
+        if pipe:
+            pipe.close()
+    program.wait()

