@@ -1,4 +1,4 @@
-"""What cleaning, splitting, the cache and the gate cost beside the engine, and that memory does not grow with the pairs.
+"""What cleaning, splitting, cache and gate cost beside the engine, and that memory does not grow with the pairs.
 
 pytest tests/benchmarks/test_translation_speed.py --benchmark-enable        # two minutes
 
@@ -43,7 +43,8 @@ route.get_engine = lambda leg, threads: Echo()
 folder = Path(sys.argv[1])
 through = route.Route([Leg("echo", None, "en", "pt")], threads=1, cache=folder / "cache")
 gate = load_settings(Path(sys.argv[2])).translate.gate
-translate_pairs(folder / "en.jsonl", through, "pt", gate, limit=None, kept=folder / "k.jsonl", rejected=folder / "r.jsonl")
+kept, rejected = folder / "k.jsonl", folder / "r.jsonl"
+translate_pairs(folder / "en.jsonl", through, "pt", gate, limit=None, kept=kept, rejected=rejected)
 print(int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 2**10)
 """
 
@@ -70,7 +71,9 @@ def test_translation_keeps_up_with_the_bare_engine(benchmark, tmp_path: Path) ->
     pairs = read_pairs(tmp_path / "raw")[: None if benchmark.enabled else 30]
     write_rows(tmp_path / "en.jsonl", pairs)
     sentences = list(
-        dict.fromkeys(part for pair in pairs for text in (pair.query, pair.passage) for part in split(clean(text), "en"))
+        dict.fromkeys(
+            part for pair in pairs for text in (pair.query, pair.passage) for part in split(clean(text), "en")
+        )
     )
     gate = load_settings(ROOT / "params.yaml").translate.gate
     bare = Translator()._direction("en-pt")
@@ -110,11 +113,18 @@ def test_memory_does_not_grow_with_the_pairs(benchmark, tmp_path: Path) -> None:
     peaks: dict[int, float] = {}
     for count in (1_000, 100_000 if benchmark.enabled else 20_000):
         folder = tmp_path / str(count)
-        words = "the file opens a menu with the text of every page and prints your table".split()
+        text = "the file opens a menu with the text of every page and prints your table"
         write_rows(
             folder / "en.jsonl",
             (
-                Pair(f"{at:06}", "en", "train", f"Question {at}?", f"{' '.join(words)} {at}. {at} {' '.join(words)}.", "human")
+                Pair(
+                    f"{at:06}",
+                    "en",
+                    "train",
+                    f"Question {at}?",
+                    f"{text} {at}. {at} {text}.",
+                    "human",
+                )
                 for at in range(count)
             ),
         )

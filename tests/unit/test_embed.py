@@ -11,9 +11,9 @@ from babelmix import embed
 from babelmix.backbone import load_encoder
 from babelmix.benchmark import Benchmark, Passage, Qrel, Query, write_benchmark
 from babelmix.config import Embed
+from babelmix.dev import dev_benchmark
 from babelmix.embed import embed_benchmark, encode
 from babelmix.forward import group_by_length
-from babelmix.dev import dev_benchmark
 from babelmix.records import Pair
 
 EXACT = Embed(max_tokens=64, bfloat16=False, context=False)

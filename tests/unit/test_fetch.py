@@ -1,10 +1,12 @@
 import hashlib
+import io
 import json
 import random
 import shutil
 import stat
 import struct
 import subprocess
+import tarfile
 import zlib
 from pathlib import Path
 from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
@@ -13,7 +15,14 @@ import pytest
 
 from babelmix.errors import UserError
 from babelmix.sources import fetch
-from babelmix.sources.fetch import fetch_file, fetch_packages, read_package, unpack_zip
+from babelmix.sources.fetch import (
+    fetch_file,
+    fetch_packages,
+    needed_packages,
+    read_package,
+    unpack_packages,
+    unpack_zip,
+)
 
 needs_dpkg = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="no dpkg-deb on this machine")
 
@@ -155,6 +164,119 @@ def test_what_apt_says_is_told_and_nothing_is_left(
     with pytest.raises(UserError, match=expected):
         fetch_packages(["ant"], tmp_path / "raw")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bin", "calls"]
+
+
+SIMULATED = """#!/bin/sh
+case "$*" in
+*Dir::State::lists*update*) exit 0 ;;
+*Dir::State::lists*"-s install"*) cat "$APT_CALLS.says" && exit 0 ;;
+esac
+echo "E: Unable to locate package ant" >&2
+exit 100
+"""
+
+
+def test_apt_says_what_a_package_needs_here(tmp_path: Path, apt: Path):
+    (tmp_path / "bin" / "apt-get").write_text(SIMULATED)
+    (tmp_path / "calls.says").write_text(
+        "NOTE: This is only a simulation!\nInst libbee1 (2 Debian:12 [amd64])\n"
+        "Inst libc6 [1] (2 Debian:12 [amd64]) []\nInst cicada (1:3 Debian:12 [all])\nConf libbee1 (2 Debian:12)\n"
+    )
+    assert needed_packages("ant", "cicada") == ["ant", "cicada", "libbee1"]
+    (tmp_path / "bin" / "apt-get").write_text(APT)
+    with pytest.raises(UserError, match=r"Unable to locate package ant.*universe"):
+        needed_packages("ant")
+
+
+@needs_dpkg
+def test_a_mirror_says_what_a_package_of_its_own_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    folder = tmp_path / "deb"
+    folder.mkdir()
+    depends = {"ant": "bee (>= 1) | wasp, libc6", "bee": "cicada:any", "cicada": "ant", "wasp": "", "moth": ""}
+    for name, needs in depends.items():
+        tree = tmp_path / name / "DEBIAN"
+        tree.mkdir(parents=True)
+        fields = {"Package": name, "Version": "1", "Architecture": "all", "Maintainer": "a <a@example.org>"}
+        control = "".join(
+            f"{key}: {value}\n" for key, value in (fields | ({"Depends": needs} if needs else {})).items()
+        )
+        (tree / "control").write_text(f"{control}Description: help\n")
+        command = ["dpkg-deb", "-Zgzip", "--root-owner-group", "--build", str(tree.parent), str(folder / f"{name}.deb")]
+        subprocess.run(command, check=True, capture_output=True)
+    monkeypatch.setenv("BABELMIX_MIRROR", str(tmp_path))
+    monkeypatch.setenv("PATH", str(Path(shutil.which("dpkg-deb") or "").parent))
+    assert needed_packages("ant") == ["ant", "bee", "cicada", "wasp"]
+    assert needed_packages("wasp", "moth", "gnat") == ["moth", "wasp"]
+
+
+def make_raw_deb(deb: Path, *members: tuple[str, bytes, str]) -> Path:
+    """Write a package whose members are exactly these: (path, type of tarfile, content or target of a link)."""
+    parts = {"debian-binary": b"2.0\n"}
+    control = [("./control", tarfile.REGTYPE, "Package: a\nVersion: 1\n")]
+    for name, rows in (("control.tar.gz", control), ("data.tar.gz", members)):
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+            for path, kind, content in rows:
+                member = tarfile.TarInfo(path)
+                member.type, member.mode = kind, 0o4755 if path.endswith("program") else 0o600
+                if kind == tarfile.REGTYPE:
+                    member.size = len(content)
+                else:
+                    member.linkname = content
+                archive.addfile(member, io.BytesIO(content.encode()) if kind == tarfile.REGTYPE else None)
+        parts[name] = packed.getvalue()
+    with deb.open("wb") as stream:
+        stream.write(b"!<arch>\n")
+        for name, data in parts.items():
+            stream.write(f"{name:<16}{0:<12}{0:<6}{0:<6}{'100644':<8}{len(data):<10}`\n".encode())
+            stream.write(data + b"\n" * (len(data) % 2))
+    return deb
+
+
+FILE, LINK, HARD, FOLDER, DEVICE = tarfile.REGTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.CHRTYPE
+
+
+@needs_dpkg
+def test_packages_are_unpacked_into_one_tree_with_their_links(tmp_path: Path):
+    one = make_raw_deb(
+        tmp_path / "one.deb",
+        ("./usr/lib/", FOLDER, ""), ("./usr/lib/a.so.1", LINK, "a.so.1.2"), ("./usr/lib/a.so.1.2", FILE, "library"),
+        ("./usr/lib/out", LINK, "../../../../etc"), ("./usr/lib/absolute", LINK, "/etc/hostname"),
+        ("./usr/lib/hard", HARD, "./usr/lib/a.so.1.2"), ("./usr/bin/program", FILE, "#!"), ("./dev", DEVICE, ""),
+    )  # fmt: skip
+    two = make_raw_deb(tmp_path / "two.deb", ("./usr/lib/b", FILE, "b"), ("./usr/lib/out/evil", FILE, "inside"))
+    unpack_packages([one, two], tmp_path / "root")
+    root = tmp_path / "root/usr"
+    assert {str(path.relative_to(root)): path.read_text() for path in root.rglob("*") if path.is_file()} == {
+        "lib/a.so.1": "library",
+        "lib/a.so.1.2": "library",
+        "lib/hard": "library",
+        "lib/b": "b",
+        "lib/out/evil": "inside",
+        "bin/program": "#!",
+    }
+    assert (root / "lib/a.so.1").readlink() == Path("a.so.1.2")
+    assert stat.S_IMODE((root / "bin/program").stat().st_mode) == 0o755
+    assert stat.S_IMODE((root / "lib/b").stat().st_mode) == 0o644
+    assert [path.name for path in (tmp_path / "root").iterdir()] == ["usr"]
+
+
+@needs_dpkg
+@pytest.mark.parametrize("path", ["/etc/evil", "./../evil", "./usr/../../evil", "//evil"])
+def test_a_package_with_a_path_that_leads_out_is_refused(tmp_path: Path, path: str):
+    deb = make_raw_deb(tmp_path / "a.deb", ("./usr/good", FILE, "good"), (path, FILE, "evil"))
+    with pytest.raises(UserError, match="a path that leads out of the folder"):
+        unpack_packages([deb], tmp_path / "root")
+    assert [file.name for file in tmp_path.iterdir()] == ["a.deb"]
+
+
+@needs_dpkg
+def test_two_files_of_one_name_are_refused(tmp_path: Path):
+    one = make_raw_deb(tmp_path / "one.deb", ("./usr/a", FILE, "1"))
+    for path in ("./usr/a", "./usr/a/b"):
+        two = make_raw_deb(tmp_path / "two.deb", (path, FILE, "2"))
+        with pytest.raises(UserError, match="two files of one name"):
+            unpack_packages([one, two], tmp_path / "root")
 
 
 ADDRESS = "https://example.org/data/en%20us.json"

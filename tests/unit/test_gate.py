@@ -35,7 +35,7 @@ GOOD = replace(
     SOURCE,
     lang="es",
     query="¿Cuándo murió el duque?",
-    passage="El duque murió en 1.027 en la ciudad de Falaise, unos meses después de que su hermano fuera enterrado allí.",
+    passage="El duque murió en 1.027 en la ciudad de Falaise, meses después de que su hermano fuera enterrado allí.",
     origin="engine",
     answer="en 1.027",
 )

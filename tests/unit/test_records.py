@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from babelmix.benchmark import Benchmark, Passage, Qrel, Query, judge, read_benchmark, read_judged, write_benchmark
-from babelmix.errors import UserError
 from babelmix.dev import dev_benchmark
+from babelmix.errors import UserError
 from babelmix.records import Pair, read_pairs, write_pairs
 
 GOOD = {"unit": "u1", "lang": "en", "split": "train", "query": "How?", "passage": "So.", "origin": "human"}

