@@ -71,8 +71,10 @@ def closure(stage: str) -> dict[str, ast.AST]:
 
 
 SOURCES = {f"babelmix/sources/{file.name}" for file in (SOURCE / "babelmix/sources").glob("[a-z]*.py")}
-PAIRED = {f"babelmix/sources/{name}.py" for name in ("fetch", "hub", "mmarco", "squad_pairs", "table")}
-FETCHED = {f"babelmix/sources/{name}.py" for name in ("fetch", "lareqa", "beir", "hub", "nanobeir", "miracl")}
+PAIRED = {f"babelmix/sources/{name}.py" for name in ("fetch", "hub", "mmarco", "packages", "squad_pairs", "table")}
+FETCHED = {
+    f"babelmix/sources/{name}.py" for name in ("fetch", "lareqa", "beir", "hub", "nanobeir", "miracl", "packages")
+}
 TRANSLATE = {f"babelmix/translate/{file.name}" for file in (SOURCE / "babelmix/translate").glob("*.py")} | {
     f"babelmix/{name}.py" for name in ("pairs", "dev", "benchmark", "sentences", "experiments")
 }

@@ -14,15 +14,9 @@ from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 import pytest
 
 from babelmix.errors import UserError
-from babelmix.sources import fetch
-from babelmix.sources.fetch import (
-    fetch_file,
-    fetch_packages,
-    needed_packages,
-    read_package,
-    unpack_packages,
-    unpack_zip,
-)
+from babelmix.sources import fetch, packages
+from babelmix.sources.fetch import fetch_file, unpack_zip
+from babelmix.sources.packages import fetch_packages, needed_packages, read_package, unpack_packages
 
 needs_dpkg = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="no dpkg-deb on this machine")
 
@@ -76,11 +70,11 @@ def test_a_damaged_package_is_a_user_error_that_names_it(tmp_path: Path, keep_by
 @needs_dpkg
 def test_a_package_that_unpacks_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     deb = make_deb(tmp_path / "help.deb", {"usr/a": b"0" * 9000, "usr/b": b"0" * 9000})
-    monkeypatch.setattr(fetch, "MAX_MEMBER_BYTES", 8000)
+    monkeypatch.setattr(packages, "MAX_MEMBER_BYTES", 8000)
     with pytest.raises(UserError, match="9000 bytes in one file"):
         list(read_package(deb, lambda path: True))
-    monkeypatch.setattr(fetch, "MAX_MEMBER_BYTES", 10_000)
-    monkeypatch.setattr(fetch, "MAX_PACKAGE_BYTES", 10_000)
+    monkeypatch.setattr(packages, "MAX_MEMBER_BYTES", 10_000)
+    monkeypatch.setattr(packages, "MAX_PACKAGE_BYTES", 10_000)
     with pytest.raises(UserError, match="more than 10000 bytes unpacked"):
         list(read_package(deb, lambda path: False))
 

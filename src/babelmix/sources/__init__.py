@@ -51,7 +51,7 @@ def fetch_source(name: str, folder: Path, settings: Settings) -> str | None:
     Settings are read by `libreoffice-help` and `mmarco`, which come in each of `pairs.languages`, and by the tables of
     `source:`, of which one with `path:` downloads nothing. An unknown name is a UserError.
     """
-    from babelmix.sources.fetch import fetch_packages
+    from babelmix.sources.packages import fetch_packages
 
     if name == "libreoffice-help":
         fetch_packages(help_packages(settings.pairs.languages), folder)

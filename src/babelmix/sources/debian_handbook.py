@@ -16,7 +16,7 @@ from lxml.etree import HTMLParser, fromstring
 from babelmix.benchmark import Benchmark
 from babelmix.config import BenchmarkSettings
 from babelmix.sources import HANDBOOK_PACKAGE
-from babelmix.sources.fetch import read_package
+from babelmix.sources.packages import read_package
 from babelmix.sources.parallel import Section, parallel_benchmark, plain_text
 
 # Folder of the package for each language of the benchmark.

@@ -17,7 +17,7 @@ from babelmix.benchmark import Benchmark
 from babelmix.config import BenchmarkSettings
 from babelmix.errors import UserError
 from babelmix.sources import GNOME_PACKAGE
-from babelmix.sources.fetch import read_package
+from babelmix.sources.packages import read_package
 from babelmix.sources.parallel import Section, parallel_benchmark, plain_text
 
 # Folder of the package for each language that has at least a hundred translated units.

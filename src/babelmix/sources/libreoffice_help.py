@@ -20,7 +20,7 @@ from lxml.etree import HTMLParser, fromstring
 from babelmix.config import Pairs
 from babelmix.records import Pair
 from babelmix.sources import help_folder, help_packages
-from babelmix.sources.fetch import read_package
+from babelmix.sources.packages import read_package
 from babelmix.sources.parallel import Counts, has_word, plain_text, split_of, written_in
 
 # A heading that stands on this many pages ("Example", "Options") says too little alone.

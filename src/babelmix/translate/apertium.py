@@ -33,7 +33,7 @@ from filelock import FileLock
 
 from babelmix.errors import UserError, unknown_name
 from babelmix.files import new_folder, store
-from babelmix.sources.fetch import fetch_packages, needed_packages, unpack_packages
+from babelmix.sources.packages import fetch_packages, needed_packages, unpack_packages
 
 # The package and the mode of each direction.
 DIRECTIONS = {
