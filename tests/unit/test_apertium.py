@@ -12,7 +12,7 @@ from packages import make_package
 
 from babelmix.config import LANGUAGES
 from babelmix.errors import UserError
-from babelmix.translate import apertium
+from babelmix.translate import apertium_programs
 from babelmix.translate.apertium import DIRECTIONS, Apertium, escape, read_mode, unescape
 
 needs_dpkg = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="no dpkg-deb on this machine")
@@ -130,7 +130,7 @@ def test_sentences_that_fail_only_together_are_translated(engine: Callable[..., 
 
 
 def test_a_program_that_hangs_is_ended(engine: Callable[..., Apertium], monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(apertium, "PATIENCE_SECONDS", 1)
+    monkeypatch.setattr(apertium_programs, "PATIENCE_SECONDS", 1)
     body = "import time\ndef answer(text):\n    if 'poison' in text: time.sleep(60)\n    return text.upper()"
     assert engine(first=SAME, second=body).translate(["a", "poison"]) == ["A", ""]
 

@@ -16,24 +16,22 @@ answer is the one that it would have alone:
 
 import os
 import re
-import select
 import shlex
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from json import loads
 from pathlib import Path
-from tempfile import TemporaryDirectory, TemporaryFile
-from threading import Thread, Timer
-from typing import IO
+from tempfile import TemporaryDirectory
 
 from filelock import FileLock
 
 from babelmix.errors import UserError, unknown_name
 from babelmix.files import new_folder, store
 from babelmix.sources.packages import fetch_packages, needed_packages, unpack_packages
+from babelmix.translate.apertium_programs import FIRST, Stage
 
 # The package and the mode of each direction.
 DIRECTIONS = {
@@ -62,13 +60,9 @@ DIRECTIONS = {
 # Programs that some pairs use and do not declare.
 TOOLS = ("apertium-lex-tools", "apertium-separable", "cg3")
 DATA = "usr/share/apertium"
-# A run that says nothing for so long hangs; a sentence takes about a millisecond.
-PATIENCE_SECONDS = 60
 _MARKS = re.compile(r"[\^$/<>{}\[\]@\\]")
 # The programs eat "~" however it is written, so a private character goes in its place.
 _TILDE = "\ue07e"
-# All sentences have one before them, the first of a run too.
-_FIRST = ".[]"
 
 
 def escape(text: str) -> str:
@@ -136,7 +130,7 @@ class Apertium:
 
     def _attempt(self, texts: Sequence[str]) -> list[str | None]:
         """Send all texts through the programs once; None where no answer came back, or another's."""
-        messages = [_FIRST, *(f"{escape(text)}[{place}].[]" for place, text in enumerate(texts))]
+        messages = [FIRST, *(f"{escape(text)}[{place}].[]" for place, text in enumerate(texts))]
         places = list(range(-1, len(texts)))  # whose message each is
         for stage in self._pair.stages:
             answers = stage.run(messages)
@@ -186,7 +180,7 @@ def _fetch(package: str, folder: Path) -> None:
 class _Pair:
     """The programs of a direction as they lie on this machine, and the version of the pair."""
 
-    stages: "tuple[_Stage, ...]"
+    stages: "tuple[Stage, ...]"
     version: str
 
     @property
@@ -208,12 +202,12 @@ class _Pair:
             if not shutil.which(program, path=environment["PATH"]):
                 how = f"put all that it needs under $BABELMIX_MIRROR/deb, or install it: {install}"
                 raise UserError(f"{package} needs the program {program}", where=where, how=how)
-        stages: list[_Stage] = []
+        stages: list[Stage] = []
         for command in commands:
             # A perceptron (-x) has no classes of ambiguity and learns none.
             tagger = command[0] == "apertium-tagger" and not any(re.match(r"-\w*x", word) for word in command[1:])
             if tagger or not stages or stages[-1].tagger:
-                stages.append(_Stage([], environment, tagger))
+                stages.append(Stage([], environment, tagger))
             stages[-1].commands.append(command)
         return cls(tuple(stages), _version(root, package))
 
@@ -248,115 +242,3 @@ def _version(root: Path, package: str) -> str:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return "installed"
-
-
-class _Stage:
-    """Programs that can stand in one pipe, or the tagger, which is asked sentence by sentence."""
-
-    def __init__(self, commands: list[list[str]], environment: Mapping[str, str], tagger: bool) -> None:
-        self.commands, self.environment, self.tagger = commands, environment, tagger
-        self.complaint = ""
-
-    def run(self, messages: Sequence[str]) -> Sequence[str | None]:
-        """Return the answer to each message; None, or no more of them, from where a program failed."""
-        with TemporaryFile() as said:
-            try:
-                return self._ask_each(messages, said) if self.tagger else self._ask_all(messages, said)
-            except OSError as error:
-                self.complaint = str(error)
-                return []
-            finally:
-                said.seek(0)
-                lines = said.read().decode(errors="replace").strip().splitlines()
-                self.complaint = lines[-1] if lines else self.complaint
-
-    def _start(self, command: list[str], source: "IO[bytes] | int", said: IO[bytes]) -> "subprocess.Popen[bytes]":
-        return subprocess.Popen(command, stdin=source, stdout=subprocess.PIPE, stderr=said, env=self.environment)
-
-    def _ask_all(self, messages: Sequence[str], said: IO[bytes]) -> list[str]:
-        programs: list[subprocess.Popen[bytes]] = []
-        data = "".join(f"{message}\0" for message in messages).encode()
-
-        def kill() -> None:
-            for program in programs:
-                program.kill()
-
-        timer = Timer(PATIENCE_SECONDS + 0.02 * len(messages), kill)
-        try:
-            for command in self.commands:
-                before = programs[-1].stdout if programs else None
-                programs.append(self._start(command, before or subprocess.PIPE, said))
-                if before:
-                    before.close()  # so that the one before is told when this one ends
-            timer.start()
-            feeder = Thread(target=_feed, args=(_pipe(programs[0].stdin), data))
-            feeder.start()
-            output = _pipe(programs[-1].stdout).read()
-            feeder.join()
-        finally:
-            timer.cancel()
-            kill()
-            for program in programs:
-                _end(program)
-        # Each program ends its output with one more NUL, which answers nothing.
-        return output.decode(errors="replace").split("\0")[:-1][: len(messages)]
-
-    def _ask_each(self, messages: Sequence[str], said: IO[bytes]) -> list[str | None]:
-        # With -d it says when it meets a class of ambiguity that is not in its model, before it answers.
-        command = [*self.commands[0][:1], "-d", *self.commands[0][1:]]
-        program: subprocess.Popen[bytes] | None = None
-        answers: list[str | None] = []
-        try:
-            for message in messages:
-                if program is None:
-                    program = self._start(command, subprocess.PIPE, said)
-                    _ask(program, _FIRST)
-                seen = os.fstat(said.fileno()).st_size
-                answers.append(_ask(program, message))
-                if answers[-1] is None or b"ambiguity class" in os.pread(said.fileno(), 1 << 20, seen):
-                    _end(program)
-                    program = None
-        finally:
-            if program:
-                _end(program)
-        return answers
-
-
-def _ask(program: "subprocess.Popen[bytes]", message: str) -> str | None:
-    """Return a running program's answer to one message; None if it ends or hangs."""
-    into, out = _pipe(program.stdin).fileno(), _pipe(program.stdout).fileno()
-    question, answer = f"{message}\0".encode(), b""
-    try:
-        while not answer.endswith(b"\0"):
-            readable, writable, _ = select.select([out], [into] if question else [], [], PATIENCE_SECONDS)
-            if writable:
-                question = question[os.write(into, question[: select.PIPE_BUF]) :]
-            block = os.read(out, 1 << 16) if readable else b""
-            answer += block
-            if not block and (readable or not writable):
-                return None
-    except OSError:
-        return None
-    return answer[:-1].decode(errors="replace")
-
-
-def _feed(pipe: IO[bytes], data: bytes) -> None:
-    try:
-        with pipe:
-            pipe.write(data)
-    except OSError:
-        pass  # the program ended: its answers are counted
-
-
-def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
-    if pipe is None:
-        raise ValueError("not started with a pipe")
-    return pipe
-
-
-def _end(program: "subprocess.Popen[bytes]") -> None:
-    program.kill()
-    for pipe in (program.stdin, program.stdout):
-        if pipe:
-            pipe.close()
-    program.wait()
