@@ -200,7 +200,7 @@ class _Pair:
         commands = read_mode(file.read_text(encoding="utf-8"), root)
         for program in {command[0] for command in commands}:
             if not shutil.which(program, path=environment["PATH"]):
-                how = f"put all that it needs under $BABELMIX_MIRROR/deb, or install it: {install}"
+                how = f"delete {root.parent} and try again, put all it needs under $BABELMIX_MIRROR/deb, or {install}"
                 raise UserError(f"{package} needs the program {program}", where=where, how=how)
         stages: list[Stage] = []
         for command in commands:
