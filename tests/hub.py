@@ -10,10 +10,14 @@ import hashlib
 import json
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
+
+import pytest
 
 TOKEN = "let-me-in"
 
@@ -39,6 +43,19 @@ class Hub:
         self.server.shutdown()
         self.server.server_close()
         self.thread.join()
+
+    @contextmanager
+    def connected(self, cache: Path, patch: pytest.MonkeyPatch) -> Iterator[None]:
+        """This process as if it had been started with the stand-in as its hub: another would load torch again."""
+        from huggingface_hub import close_session, constants
+
+        patch.setattr(constants, "HF_HUB_OFFLINE", False)
+        patch.setattr(constants, "ENDPOINT", self.endpoint)
+        template = self.endpoint + "/{repo_id}/resolve/{revision}/{filename}"
+        patch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        patch.setattr(constants, "HF_HUB_CACHE", str(cache))
+        yield
+        close_session()
 
     @property
     def endpoint(self) -> str:

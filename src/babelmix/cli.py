@@ -29,6 +29,7 @@ import typer
 
 from babelmix.config import BENCHMARKS, MIRACL, NANOBEIR, Settings, load_settings
 from babelmix.errors import UserError, unknown_name
+from babelmix.files import project_root
 from babelmix.progress import done, progress
 
 app = typer.Typer(
@@ -335,7 +336,7 @@ def track() -> None:
     """Bring MLflow up to date with dvc.lock: one run for each trained variant, none twice."""
     from babelmix import tracking
 
-    result = tracking.track(Path(), load_settings(), _store_root())
+    result = tracking.track(Path(), load_settings(), project_root())
     done(f"MLflow: {result.created} new runs, {result.updated} renewed", "make ui")
 
 
@@ -344,7 +345,7 @@ def ui(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 5000) -> 
     """Open MLflow on loopback at the comparison of all runs."""
     from babelmix import tracking
 
-    tracking.serve_ui(_store_root(), port)
+    tracking.serve_ui(project_root(), port)
 
 
 @app.command(epilog="Example: babelmix plan --steps 5 --objective hybrid")
@@ -473,11 +474,6 @@ def _scores(benchmark: Path, embeddings: Path | None, directions: Path | None) -
         queries = remove(queries[:], [query.lang for query in read_queries(benchmark)], found)
         passages = remove(passages[:], [passage.lang for passage in read_passages(benchmark)], found)
     return Cosines(queries, passages, where=str(embeddings))
-
-
-def _store_root() -> Path:
-    """The project that owns the MLflow store: DVC names it where a run works in a temporary copy."""
-    return Path(os.environ.get("DVC_ROOT", ".")).resolve()
 
 
 def main() -> NoReturn:

@@ -21,9 +21,14 @@ from typing import Any, BinaryIO, TextIO
 from babelmix.errors import UserError
 
 
+def project_root() -> Path:
+    """Return the project's folder: the one that DVC names (DVC_ROOT) where a run works in a temporary copy of it."""
+    return Path(os.environ.get("DVC_ROOT", ".")).resolve()
+
+
 def store() -> Path:
-    """Return where what is no result is kept: `.babelmix/`, shared by runs in temporary copies (DVC_ROOT)."""
-    return Path(os.environ.get("DVC_ROOT", ".")).resolve() / ".babelmix"
+    """Return where what is no result is kept, `.babelmix/`, shared by runs in temporary copies."""
+    return project_root() / ".babelmix"
 
 
 @contextmanager

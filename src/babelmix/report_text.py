@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Any
 
 from babelmix.compare import Comparison
-from babelmix.config import Settings
+from babelmix.config import Settings, parse_route
 from babelmix.figures import unbiased_share
 from babelmix.results import LIR, SETTINGS, UNTRAINED, Results, seen, training_languages
 from babelmix.sheets import licence_of, sheet_name
@@ -270,7 +270,9 @@ def _caveats(settings: Settings) -> str:
     folder = settings.preset().folder
     start = PACKAGED_ENCODER if folder is None else (f"What the encoder {folder.name} saw before is not known here.",)
     used = {
-        step.split(":")[0] for name in settings.translate.languages for step in settings.translate.routes[name].split()
+        leg.engine
+        for lang in settings.translate.languages
+        for leg in parse_route(settings.translate.routes[lang], f"translate.routes.{lang}")
     }
     licences = [
         *(["encoder: MIT"] if folder is None else []),

@@ -163,16 +163,8 @@ def test_only_our_own_offline_mode_is_taken_back(hub: Hub, tmp_path: Path):
 
 @pytest.fixture
 def connected(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """This process as if it had been started with the stand-in as its hub: another would load torch again."""
-    from huggingface_hub import close_session, constants
-
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(constants, "ENDPOINT", hub.endpoint)
-    template = hub.endpoint + "/{repo_id}/resolve/{revision}/{filename}"
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "home"))
-    yield monkeypatch
-    close_session()
+    with hub.connected(tmp_path / "home", monkeypatch):
+        yield monkeypatch
 
 
 def test_an_encoder_comes_from_the_hub_with_its_prompts(

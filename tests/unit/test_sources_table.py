@@ -302,21 +302,12 @@ def test_a_large_table_is_streamed(project: Path):
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    """This process as if it had been started with the stand-in as its hub."""
-    from huggingface_hub import close_session, constants
-
     data = tmp_path / "hub/datasets/one/data"
     for number in range(2):
         write(data / f"pair/train-{number}.parquet", rows_of(40)[number * 20 : number * 20 + 20])
     (data / "README.md").write_text("# Data\n")
-    with Hub(tmp_path / "hub") as stand_in:
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-        monkeypatch.setattr(constants, "ENDPOINT", stand_in.endpoint)
-        template = stand_in.endpoint + "/{repo_id}/resolve/{revision}/{filename}"
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "home"))
+    with Hub(tmp_path / "hub") as stand_in, stand_in.connected(tmp_path / "home", monkeypatch):
         yield stand_in
-        close_session()
 
 
 def test_a_table_comes_from_the_hub_at_a_commit_that_is_written_down(hub: Hub, tmp_path: Path):

@@ -10,7 +10,7 @@ with a `name` and a `translate`, a case in `get_engine`, and its name in `config
 from collections.abc import Sequence
 from typing import Protocol
 
-from babelmix.config import ENGINES, MODEL_ENGINES, Leg, Settings
+from babelmix.config import ENGINES, Leg, Settings, parse_route
 from babelmix.errors import unknown_name
 
 
@@ -64,7 +64,7 @@ def allow_models(settings: Settings) -> None:
     """Switch the hub on where a route names a model of it; to be called before anything imports huggingface_hub."""
     translate = settings.translate
     routes = [*translate.routes.values(), *(route for routes in translate.candidates.values() for route in routes)]
-    if any(f"{engine}:" in route for route in routes for engine in MODEL_ENGINES):
+    if any(leg.model for route in routes for leg in parse_route(route, "translate")):
         from babelmix.sources.hub import allow_hub
 
         allow_hub()
