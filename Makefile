@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro results mt-cost test bench golden ui setup
+.PHONY: repro results mt-cost ablation test bench golden ui setup
 repro: setup
 	dvc repro
 
@@ -19,6 +19,13 @@ mt-cost: setup  # what machine translation costs: the same units by people and b
 	  -S 'objectives=[hybrid-human,hybrid-machine]' -S 'pairs.languages=[en,pt,es,fr,it]' \
 	  -S 'translate.languages=[pt,es,fr,it]' -S translate.units=null || exit 1; done
 	babelmix compare --benchmark xquad-r --name mt-cost --into README.md --into metrics/translation.md mt-13 mt-14 mt-15
+
+ablation: setup  # what a teacher and a schedule add to plain hybrid, and hybrid with twice the steps; two hours
+	for size in small base large; do for seed in 13 14; do dvc exp run --temp -n ablation-$$size-$$seed \
+	  -S model.size=$$size -S seed=$$seed -S 'benchmarks=[xquad-r]' -S 'model.teachers=[large]' \
+	  -S 'objectives=[hybrid,distilled,scheduled]' || exit 1; done; done
+	babelmix compare --benchmark xquad-r --name ablation --into README.md $$(for size in small base large; do \
+	  for seed in 13 14; do echo ablation-$$size-$$seed; done; done)
 
 test: setup
 	ruff check .

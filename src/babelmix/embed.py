@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 from babelmix.benchmark import read_passages, read_queries
 from babelmix.config import Embed
 from babelmix.files import new_folder
-from babelmix.forward import forward
+from babelmix.forward import TOKENS_PER_FORWARD, forward, tokenise
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-TOKENS_PER_FORWARD = 2048  # padded; keeps the matrices of a batch in the processor's cache
 SHARD = 100_000  # passages in one file; bounds memory, 77 MB of vectors at 384 dimensions
 
 
@@ -46,9 +45,8 @@ def encode(
     model.eval()
     distinct = list(dict.fromkeys(texts))
     vectors = np.empty((len(distinct), model.get_embedding_dimension() or 0), dtype=np.float16)
-    groups = forward(
-        model, distinct, prompt=prompt, max_tokens=settings.max_tokens, tokens_per_batch=TOKENS_PER_FORWARD
-    )
+    ids = tokenise(model, distinct, prompt=prompt, max_tokens=settings.max_tokens)
+    groups = forward(model, ids, tokens_per_batch=TOKENS_PER_FORWARD[model.device.type])
     with torch.inference_mode(), torch.autocast(model.device.type, torch.bfloat16, enabled=settings.bfloat16):
         for rows, group in groups:
             vectors[rows] = torch.nn.functional.normalize(group.float()).cpu().numpy().astype(np.float16)

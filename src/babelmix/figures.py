@@ -26,7 +26,7 @@ STRONGEST = 16  # times the share of the pool, where the colours of a preference
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 GREYS = {UNTRAINED: FAINT, BM25: INK}
 SHAPES = ("circle", "diamond", "square", "triangle-up", "cross", "triangle-down")
-DEV = {"monolingual": "monolingual batches", "crosslingual": "cross-lingual batches"}
+DEV = {"monolingual": "monolingual", "crosslingual": "cross-lingual", "pooled": "all languages in one pool"}
 TITLES = {"monolingual": "Monolingual", "crosslingual": "Cross-lingual", "multilingual": "Multilingual pool"}
 
 
@@ -177,7 +177,7 @@ def differences(results: Results, benchmark: str, objective: str, reference: str
 
 
 def losses(results: Results) -> alt.TopLevelMixin:
-    """Training loss, averaged over stretches of steps, and dev losses by kind of batch."""
+    """Training loss, averaged over stretches of steps, and dev losses by setting."""
     colours = {name: colour for name, colour in _colours(results).items() if name in results.histories}
     rows: list[dict[str, Any]] = []
     for objective, history in results.histories.items():
@@ -190,6 +190,7 @@ def losses(results: Results) -> alt.TopLevelMixin:
             {"objective": objective, "panel": f"dev, {DEV[name]}", "step": row.step, "loss": loss}
             for row in history
             for name, loss in row.dev.items()
+            if name in DEV
         ]
     lines = alt.Chart(alt.InlineData(rows)).mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=30))
     lines = lines.encode(
@@ -204,7 +205,7 @@ def losses(results: Results) -> alt.TopLevelMixin:
         .properties(
             title=_title(
                 "Loss while training",
-                "Training: each objective's own batches. Dev: the same batches for all.",
+                "Training: each objective's own batches. Dev: the same questions and passages for all.",
             )
         )
     )

@@ -11,8 +11,11 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def progress(label: str, total: int) -> Generator[Callable[[int], None]]:
-    """Yield a function that moves a bar on by some units of work; silent where stderr is not a terminal."""
+def progress(label: str, total: int | None) -> Generator[Callable[[int], None]]:
+    """Yield a function that moves a bar on by some units of work; silent where stderr is not a terminal.
+
+    `total`: None where nobody knows.
+    """
     if not sys.stderr.isatty():
         yield lambda _: None
         return

@@ -58,30 +58,39 @@ def write_pairs(folder: Path, pairs: Iterable[Pair]) -> None:
 
 
 def read_pairs(*sources: Path) -> list[Pair]:
-    """Read pairs from JSONL files, or from the `*.jsonl` files of folders.
+    """Read all pairs of JSONL files, or of the `*.jsonl` files of folders.
 
-    Raises UserError with file, line and field for an empty query or passage, an unknown language or split, a missing
-    field, or a (unit, lang) that stands twice.
+    Raises UserError as `iterate_pairs` does, and for a (unit, lang) that stands twice.
+    """
+    seen: dict[tuple[str, str], str] = {}
+    pairs: list[Pair] = []
+    for where, pair in iterate_pairs(*sources):
+        key = (pair.unit, pair.lang)
+        if key in seen:
+            how = f"it stands at {seen[key]} already; give each unit one pair a language"
+            raise UserError(f"duplicate id {pair.unit!r} in {pair.lang}", where=where, how=how)
+        seen[key] = where
+        pairs.append(pair)
+    return pairs
+
+
+def iterate_pairs(*sources: Path) -> Iterator[tuple[str, Pair]]:
+    """Yield (where, pair) one line at a time, files in alphabetical order.
+
+    Raises UserError with file, line and field for an empty query or passage, an unknown language or split, or a
+    missing field.
     """
     files = [file for source in sources for file in (sorted(source.glob("*.jsonl")) if source.is_dir() else [source])]
     if not files:
         names = ", ".join(map(str, sources))
         raise UserError("no pairs here", where=names, how="run `dvc repro pairs` or give a folder with .jsonl files")
-    pairs: list[Pair] = []
-    seen: dict[tuple[str, str], str] = {}
     for file in files:
         for where, pair in read_rows(file, Pair):
             if pair.lang not in LANGUAGES:
                 raise unknown_name("language code", pair.lang, LANGUAGES, where=f"{where}, lang")
             if pair.split not in SPLITS:
                 raise unknown_name("split", pair.split, SPLITS, where=f"{where}, split")
-            key = (pair.unit, pair.lang)
-            if key in seen:
-                how = f"it stands at {seen[key]} already; give each unit one pair a language"
-                raise UserError(f"duplicate id {pair.unit!r} in {pair.lang}", where=where, how=how)
-            seen[key] = where
-            pairs.append(pair)
-    return pairs
+            yield where, pair
 
 
 def write_rows(file: Path, rows: Iterable[Any]) -> None:

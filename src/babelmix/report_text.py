@@ -100,18 +100,19 @@ def _answer(results: Results, settings: Settings, comparisons: Sequence[Comparis
 def _recipe(results: Results, settings: Settings) -> str:
     preset, train = settings.preset(), settings.train
     total, non_embedding = results.parameters
-    alphas = ", ".join(f"{name} {settings.objective(name).alpha:g}" for name in settings.objectives)
     rows = [
         ("size", settings.model.size),
-        ("layers", preset.layers if preset.folder is None else f"as in {preset.folder.name}"),
+        ("layers", preset.layers or f"all of {preset.hub or preset.folder}"),
         ("parameters", f"{total / 1e6:.1f} M, of them {non_embedding / 1e6:.1f} M outside the embeddings"),
         ("word embeddings", "frozen" if train.freeze_word_embeddings else "trained"),
         ("seed", settings.seed),
         ("steps × batch", f"{train.steps} × {train.batch_size} pairs"),
-        ("learning rate", f"{preset.learning_rate:g}"),
+        ("recipe", settings.recipe),
+        ("learning rate", f"{settings.learning_rate():g}"),
         ("temperature", f"{train.temperature:g}"),
+        ("weights", "of the last step" if train.keep == "last" else f"with the lowest {train.keep} dev loss"),
         ("languages in training", ", ".join(sorted(training_languages(results)))),
-        ("share of monolingual batches", alphas),
+        *((f"batches, {name}", settings.objective(name).describe()) for name in settings.objectives),
     ]
     return table(("setting", "value"), rows)
 

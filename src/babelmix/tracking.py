@@ -159,16 +159,18 @@ def _describe(settings: Settings, results: Results, stages: dict[str, Any], obje
     preset, recipe = settings.preset(), settings.objective(objective)
     params: dict[str, Any] = {
         "model.size": settings.model.size,
-        "layers": preset.layers,
-        "learning_rate": preset.learning_rate,
+        "layers": preset.layers or f"all of {preset.hub or preset.folder}",
+        "recipe": settings.recipe,
+        "learning_rate": settings.learning_rate(),
         "objective": objective,
-        "alpha": recipe.alpha,
+        "batches": recipe.describe(),
+        **recipe.model_dump(exclude={"languages", "origin"}, exclude_none=True),
         "languages": ",".join(recipe.languages or (*settings.pairs.languages, *settings.translate.languages)),
         "origin": recipe.origin or "human first",
         "sources": ",".join(settings.sources),
         "seed": settings.seed,
         "threads": settings.threads,
-        **{f"train.{name}": value for name, value in settings.train.model_dump().items()},
+        **{f"train.{name}": value for name, value in settings.train.model_dump(exclude={"learning_rate"}).items()},
         **{f"pairs.{name}": value for name, value in settings.pairs.model_dump(exclude={"languages"}).items()},
     }
     total, non_embedding = results.parameters

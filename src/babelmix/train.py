@@ -1,35 +1,39 @@
 """Train one encoder with one objective; data, seed, steps and optimiser are equal for all objectives.
 
-    history = train(model, pairs, objective, settings)     # changes the model in place
+    with workers(settings.threads) as team:
+        history = train(model, corpus, objective, settings, team=team)     # changes the model in place
     write_history(history, Path("metrics/history/hybrid.csv"))
 
-The loss is InfoNCE over the batch (equation 1 of arXiv 2408.10536; van den Oord et al. 2018): for a query, the softmax
-over the cosine scores of all passages of the batch, divided by the temperature, must pick its own passage.
+What a step does stands in engine.py, what the loss is in losses.py, what a batch holds in batching.py.
 """
 
 import csv
+import hashlib
 import math
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from babelmix.batching import Batch, Units, index_units, plan
+import numpy as np
+import torch
+
+from babelmix.batching import Batch, describe, index_units, plan
 from babelmix.config import Objective, Settings, Train
+from babelmix.engine import Engine, Extras
 from babelmix.errors import UserError
 from babelmix.files import new_file
-from babelmix.forward import forward
-from babelmix.records import Pair
+from babelmix.losses import dev_losses
+from babelmix.pairs import dev_rows, training_rows
+from babelmix.resume import Keeper, State, hash_files
+from babelmix.tokens import Corpus
+from babelmix.workers import Team
 
-if TYPE_CHECKING:  # torch takes seconds to import, and `babelmix --help` needs none of it
-    import torch
+if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-TOKENS_PER_FORWARD = 512  # padded; a batch goes through in pieces of near lengths, the fastest of 384 to 4096 here
-DEV_EVERY = 100  # steps between two looks at the dev loss
-DEV_BATCHES = 4  # of each kind; the same batches for every objective
+DEV_UNITS = 32  # those that exist in the most languages; encoded once a look, in all their languages
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,127 +44,91 @@ class Step:
     kind: str
     loss: float
     learning_rate: float
-    dev_monolingual: float | None
-    dev_crosslingual: float | None
-
-
-def info_nce(queries: "torch.Tensor", passages: "torch.Tensor", temperature: float) -> "torch.Tensor":
-    """Return the mean InfoNCE loss of a batch, in nats.
-
-    `queries`, `passages`: float [batch, dimension], L2-normalised, row i of one belongs to row i of the other; all
-    other passages of the batch are negatives.
-    """
-    import torch
-
-    scores = queries.float() @ passages.float().T / temperature
-    return torch.nn.functional.cross_entropy(scores, torch.arange(len(scores), device=scores.device))
+    dev_english: float | None = None
+    dev_monolingual: float | None = None
+    dev_crosslingual: float | None = None
+    dev_pooled: float | None = None
 
 
 def train(
     model: "SentenceTransformer",
-    pairs: Sequence[Pair],
+    corpus: Corpus,
     objective: Objective,
     settings: Settings,
     *,
-    told: Callable[[Step], None] = lambda step: None,
+    team: Team,
+    extras: Extras | None = None,
+    keeper: Keeper | None = None,
+    told: Callable[[int], None] = lambda steps: None,
 ) -> list[Step]:
     """Train `model` in place for `settings.train.steps` steps and return the history.
 
-    `told` is called after every step (progress). Raises UserError where the plan cannot be made, or where the loss
-    stops being a number (the step and the batch are named).
+    The model ends as it was after the last step, or at the look with the lowest dev loss that `train.keep` names. With
+    a `keeper` a training that was stopped goes on where its state was last kept, and ends with the same bytes. `told`
+    gets the number of steps done since it was last called. Raises UserError where the plan cannot be made, where the
+    loss stops being a number (the step and the batch are named), where memory ends, and where another process does.
     """
-    import torch
-
     recipe = settings.train
-    torch.set_num_threads(settings.threads)
-    torch.manual_seed(settings.seed)
-    units = index_units([pair for pair in pairs if pair.split == "train"], objective.languages)
-    dev_units, looks = _dev_batches([pair for pair in pairs if pair.split == "dev"], settings)
-    optimiser = _optimiser(model, recipe, settings.preset().learning_rate)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: learning_rate_share(step, recipe))
-    encode = _Encoder(model, recipe)
+    model.to(team.device)
+    engine = Engine(model, corpus, settings, team, extras or Extras())
+    _check_widths(model, recipe, extras)
+    units = index_units(corpus.index, training_rows(corpus.index, objective))
+    look = _Look(corpus, recipe)
+    if recipe.keep != "last" and recipe.keep not in look.settings:
+        how = "choose another train.keep, or add dev pairs (pairs.dev_share) in the languages it needs"
+        raise UserError(f"the dev split cannot give the {recipe.keep} loss", where="params.yaml, train.keep", how=how)
     history: list[Step] = []
-    batches = plan(units, alpha=objective.alpha, batch_size=recipe.batch_size, seed=settings.seed)
-    for number, batch in enumerate(islice(batches, recipe.steps), start=1):
-        model.train()
-        rate = float(schedule.get_last_lr()[0])
-        loss = encode.loss(units, batch)
-        if not torch.isfinite(loss):
-            how = "lower the preset's learning_rate or raise train.temperature; nothing was written"
-            raise UserError(f"the loss is {loss.item()} at step {number}, {batch.kind} batch", where="train", how=how)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        schedule.step()
-        optimiser.zero_grad(set_to_none=True)
-        look = looks if number % DEV_EVERY == 0 or number in (1, recipe.steps) else {}
-        dev = {kind: encode.dev_loss(dev_units, dev_batches) for kind, dev_batches in look.items()}
-        history.append(Step(number, batch.kind, loss.item(), rate, dev.get("monolingual"), dev.get("crosslingual")))
-        told(history[-1])
+    best: tuple[int, float] | None = None
+    best_weights: dict[str, torch.Tensor] = {}
+    if keeper and (state := keeper.read()):
+        history, best = [Step(*row) for row in state.history], state.best
+        try:
+            best_weights = engine.restore(state.tensors)
+        except (KeyError, ValueError) as error:
+            raise keeper.spoilt() from error
+        told(state.step)
+    batches = plan(
+        units, objective, batch_size=recipe.batch_size, seed=settings.seed, steps=recipe.steps, start=len(history)
+    )
+    for number, batch in enumerate(batches, start=len(history) + 1):
+        rate = settings.learning_rate() * learning_rate_share(number - 1, recipe)
+        with _faults(number, batch, recipe, keeper):
+            loss = engine.step(units, batch, number, rate, objective)
+        looked = number % recipe.look_steps == 0 or number == recipe.steps
+        dev = look.losses(engine) if looked else {}
+        history.append(Step(number, batch.kind, loss, rate, **{f"dev_{name}": value for name, value in dev.items()}))
+        if looked and recipe.keep != "last" and (best is None or dev[recipe.keep] < best[1]):
+            best, best_weights = (number, dev[recipe.keep]), engine.copy_weights()
+        if looked and keeper and team.first and number < recipe.steps:
+            rows = [list(astuple(row)) for row in history]
+            keeper.write(State(number, rows, best, engine.tensors(best_weights)))
+        told(1)
+    if best:
+        engine.load_weights(best_weights)
     return history
 
 
-def write_history(history: Sequence[Step], path: Path) -> None:
-    """Write the history as CSV: step, kind, loss (nats), learning_rate, dev_monolingual, dev_crosslingual."""
-    with new_file(path) as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(Step.__dataclass_fields__)
-        for row in history:
-            values = (row.loss, row.learning_rate, row.dev_monolingual, row.dev_crosslingual)
-            writer.writerow([row.step, row.kind, *("" if value is None else f"{value:.6g}" for value in values)])
-
-
-class _Encoder:
-    """Texts of a batch through the model: one place for prompts, lengths and precision."""
-
-    def __init__(self, model: "SentenceTransformer", recipe: Train) -> None:
-        self._model, self._recipe = model, recipe
-
-    def loss(self, units: Units, batch: Batch) -> "torch.Tensor":
-        import torch
-
-        queries = [units.texts[query][unit].query for unit, query, _ in batch.rows]
-        passages = [units.texts[passage][unit].passage for unit, _, passage in batch.rows]
-        with torch.autocast(self._model.device.type, torch.bfloat16, enabled=self._recipe.bfloat16):
-            left = self._encode("query", queries, self._recipe.max_query_tokens)
-            right = self._encode("passage", passages, self._recipe.max_passage_tokens)
-        return info_nce(left, right, self._recipe.temperature)
-
-    def dev_loss(self, units: Units, batches: Sequence[Batch]) -> float:
-        import torch
-
-        self._model.eval()
-        with torch.inference_mode():
-            return sum(self.loss(units, batch).item() for batch in batches) / len(batches)
-
-    def _encode(self, prompt: str, texts: list[str], max_tokens: int) -> "torch.Tensor":
-        import torch
-
-        groups = list(
-            forward(self._model, texts, prompt=prompt, max_tokens=max_tokens, tokens_per_batch=TOKENS_PER_FORWARD)
-        )
-        order = torch.tensor([row for rows, _ in groups for row in rows], device=self._model.device)
-        return torch.cat([vectors for _, vectors in groups])[torch.argsort(order)]
-
-
-def _optimiser(model: "SentenceTransformer", recipe: Train, learning_rate: float) -> "torch.optim.AdamW":
-    """AdamW; no decay on biases and norms, and the word embeddings frozen where the recipe says so."""
-    import torch
-
-    if recipe.freeze_word_embeddings:
-        transformer: Any = model[0]
-        transformer.model.get_input_embeddings().requires_grad_(False)
-    for module in model.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = recipe.dropout
-    named = [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
-    matrices = [weight for _, weight in named if weight.ndim > 1]
-    others = [weight for _, weight in named if weight.ndim <= 1]
-    groups = [
-        {"params": matrices, "weight_decay": recipe.weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=learning_rate, fused=True)
+def inputs(
+    name: str, settings: Settings, start: Path, tokens: Path, extras: Sequence[Path], team: Team
+) -> dict[str, Any]:
+    """Return all that decides the bytes of a training, as JSON values: settings, files by hash, code, machine."""
+    here = Path(__file__).parent
+    code = [here / f"{part}.py" for part in ("batching", "engine", "forward", "losses", "pairs", "train", "workers")]
+    return {
+        "objective name": name,
+        "objective": settings.objective(name).model_dump(mode="json"),
+        "train": settings.train.model_dump(mode="json"),
+        "learning rate": settings.learning_rate(),
+        "seed": settings.seed,
+        "threads": team.threads,
+        "processes": team.world,
+        "device": team.device.type,
+        "torch": torch.__version__,
+        "starting encoder": hash_files(start),
+        "pairs": hash_files(tokens),
+        "teacher, negatives": hash_files(*extras),
+        "code": hash_files(*code),
+    }
 
 
 def learning_rate_share(step: int, recipe: Train) -> float:
@@ -171,46 +139,69 @@ def learning_rate_share(step: int, recipe: Train) -> float:
     return (recipe.steps - step) / max(1, recipe.steps - warmup)
 
 
-def _dev_batches(pairs: Sequence[Pair], settings: Settings) -> tuple[Units, dict[str, list[Batch]]]:
-    """The same few dev batches of each kind for every objective, from languages that have dev pairs enough."""
-    size = settings.train.batch_size
-    counts = Counter(pair.lang for pair in pairs)
-    units = index_units(pairs, [lang for lang in counts if counts[lang] >= 3 * size])
-    if len(units.languages) < 2:
-        return units, {}
-    looks = {
-        kind: list(islice(plan(units, alpha=alpha, batch_size=size, seed=settings.seed), DEV_BATCHES))
-        for kind, alpha in (("monolingual", 1.0), ("crosslingual", 0.0))
-    }
-    return units, looks
+def write_history(history: Sequence[Step], path: Path) -> None:
+    """Write the history as CSV: the fields of `Step`, losses in nats."""
+    with new_file(path) as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(Step.__dataclass_fields__)
+        for row in history:
+            values = ("" if value is None else f"{value:.6g}" for value in astuple(row)[2:])
+            writer.writerow([row.step, row.kind, *values])
 
 
-def model_card(objective: str, settings: Settings) -> str:
-    """Return the README of a trained model: what it is and how it came about, without the time of day."""
-    recipe, preset = settings.train, settings.preset()
-    start = f"the folder {preset.folder}" if preset.folder else "multilingual-e5-small (4-bit weights, dequantised)"
-    depth = f", {preset.layers} evenly spaced layers" if preset.layers else ""
-    origin = settings.objective(objective).origin
-    translated = "" if origin == "human" else f", machine-translated into {', '.join(settings.translate.languages)}"
-    return f"""---
-library_name: sentence-transformers
-pipeline_tag: sentence-similarity
----
-# {settings.model.size}/{objective}/s{settings.seed}
+class _Look:
+    """The dev units that every look encodes, and the losses they give."""
 
-Trained by babelmix from {start}{depth}, for retrieval across languages.
+    def __init__(self, corpus: Corpus, recipe: Train) -> None:
+        index, rows = corpus.index, dev_rows(corpus.index)
+        number = np.bincount(index.unit[rows], minlength=len(index.units))
+        known = np.flatnonzero(number).tolist()
+        known.sort(key=lambda unit: (-number[unit], hashlib.sha256(index.units[unit].encode()).digest()))
+        groups, chosen = index_units(index, rows).groups, list[int]()
+        for unit in known:
+            if len(chosen) < DEV_UNITS and groups[unit] not in groups[chosen]:
+                chosen.append(unit)
+        self._rows = rows[np.isin(index.unit[rows], chosen)]
+        self._texts = [corpus.queries[row] for row in self._rows] + [corpus.passages[row] for row in self._rows]
+        self._unit = index.unit[self._rows].astype(np.int64)
+        self._lang = [index.languages[lang] for lang in index.lang[self._rows]]
+        self._temperature = recipe.temperature
+        blank = np.zeros((len(self._rows), 1), dtype=np.float32)
+        self.settings = dev_losses(blank, blank, self._unit, self._lang, 1.0).keys() if len(blank) else set[str]()
 
-- Objective `{objective}`: a batch is monolingual with probability {settings.objective(objective).alpha:g},
-  otherwise cross-lingual.
-- {recipe.steps} steps of {recipe.batch_size} pairs, InfoNCE with in-batch negatives, temperature
-  {recipe.temperature:g}, learning rate {preset.learning_rate:g}, seed {settings.seed}.
-- Data: {", ".join(settings.sources)}{translated}.
-- The packaged encoder was tuned for retrieval before (on SQuAD- and MIRACL-like data among others): scores on such
-  benchmarks are not zero-shot.
+    def losses(self, engine: Engine) -> dict[str, float]:
+        """Return the dev loss in each setting that the dev split can give."""
+        if not self.settings:
+            return {}
+        vectors = engine.encode(self._texts)
+        size = len(self._rows)
+        return dev_losses(vectors[:size], vectors[size:], self._unit, self._lang, self._temperature)
 
-```python
-from sentence_transformers import SentenceTransformer
-model = SentenceTransformer("path/to/this/folder")
-scores = model.encode_query(["wie drucke ich?"]) @ model.encode_document(["Choose File - Print."]).T
-```
-"""
+
+def _check_widths(model: "SentenceTransformer", recipe: Train, extras: Extras | None) -> None:
+    width = model.get_embedding_dimension() or 0
+    for narrow in recipe.matryoshka:
+        if not 0 < narrow < width:
+            how = f"choose widths between 0 and {width}"
+            raise UserError(f"the encoder has {width} numbers, not {narrow}", where="train.matryoshka", how=how)
+    if extras and extras.teacher is not None and extras.teacher.shape[2] != width:
+        what = f"its vectors have {extras.teacher.shape[2]} numbers, the encoder's {width}"
+        raise UserError(what, where="model.teachers", how="choose a teacher of the same width")
+
+
+@contextmanager
+def _faults(number: int, batch: Batch, recipe: Train, keeper: Keeper | None) -> Generator[None]:
+    """Turn what can go wrong in a step into an error that says what to do."""
+    where = f"train, step {number} ({describe(batch)})"
+    kept = f"; the state of the last look is kept in {keeper.folder}" if keeper and keeper.folder.is_dir() else ""
+    try:
+        yield
+    except FloatingPointError as error:
+        how = f"lower the learning rate or raise train.temperature; no model was written{kept}"
+        raise UserError(f"{error} is no number to learn from", where=where, how=how) from error
+    except (MemoryError, RuntimeError) as error:
+        if not (isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)):
+            raise
+        cached = "" if recipe.cached else "set train.cached to true, or "
+        how = f"{cached}lower train.batch_size or train.max_passage_tokens{kept}"
+        raise UserError("out of memory", where=where, how=how) from error

@@ -143,10 +143,10 @@ def write_json(file: Path, value: object) -> None:
 
 def write_history(file: Path, *, slope: float, steps: int = 300) -> None:
     rng = np.random.default_rng(3)
-    lines = ["step,kind,loss,learning_rate,dev_monolingual,dev_crosslingual"]
+    lines = ["step,kind,loss,learning_rate,dev_english,dev_monolingual,dev_crosslingual,dev_pooled"]
     for step in range(1, steps + 1):
         loss = slope * np.exp(-step / 80) + 0.3 + rng.normal(scale=0.1)
-        dev = f"{loss:.4f},{loss + 0.2:.4f}" if step % 100 == 0 or step == 1 else ","
+        dev = ",".join(f"{loss + add:.4f}" for add in (0.1, 0.0, 0.2, 1.0)) if step % 100 == 0 or step == 1 else ",,,"
         lines.append(f"{step},monolingual,{loss:.6g},{1e-4 * (1 - step / (steps + 1)):.6g},{dev}")
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -137,6 +137,38 @@ def test_a_spoilt_folder_is_refused_by_name_and_nothing_is_left_behind(tiny_tran
     assert not list(tmp_path.glob("out/*"))
 
 
+def test_a_model_that_lacks_weights_is_not_filled_up_at_random(tiny_transformer, tmp_path):
+    shutil.copytree(tiny_transformer, tmp_path / "model")
+    config = json.loads((tmp_path / "model/config.json").read_text())
+    (tmp_path / "model/config.json").write_text(json.dumps(config | {"num_hidden_layers": 3}))
+    with pytest.raises(UserError, match=r"16 of the model's weights are not in its files \(encoder\.layer\.2\."):
+        build_encoder(preset(tmp_path / "model"), tmp_path / "encoder")
+
+
+def test_a_local_folder_pools_and_cuts_as_the_preset_says(tiny_transformer, tiny_encoder, tmp_path):
+    import torch
+    from transformers import AutoTokenizer, BertModel
+
+    told = {"query_prefix": "", "passage_prefix": "", "learning_rate": 1e-4}
+    build_encoder(Preset(folder=tiny_encoder, pooling="cls", max_tokens=8, **told), tmp_path / "encoder")
+    tokens = AutoTokenizer.from_pretrained(tiny_transformer)(
+        TEXTS, padding=True, truncation=True, max_length=8, return_tensors="pt"
+    )
+    with torch.no_grad():
+        hidden = BertModel.from_pretrained(tiny_transformer).eval()(**tokens).last_hidden_state
+    by_hand = torch.nn.functional.normalize(hidden[:, 0]).numpy()
+    model = load_encoder(tmp_path / "encoder")
+    assert model.max_seq_length == 8
+    np.testing.assert_allclose(model.encode(TEXTS), by_hand, atol=1e-6)
+    card = " ".join((tmp_path / "encoder/README.md").read_text().split())
+    assert "A local model in transformers form, all 2 layers." in card
+    assert "Pooled by `cls`, then an L2 norm; of a text 8 tokens are read." in card
+
+
+def test_a_text_is_never_cut_later_than_the_model_has_positions(tiny_encoder):
+    assert load_encoder(tiny_encoder).max_seq_length == 64
+
+
 def test_more_layers_than_there_are_is_told_with_the_number_there_is(tiny_transformer, tmp_path):
     with pytest.raises(UserError, match=r"3 layers asked for; the encoder has 2"):
         build_encoder(preset(tiny_transformer, layers=3), tmp_path / "encoder")

@@ -1,13 +1,16 @@
-"""Which pairs an objective trains on: people's first, and the two arms that hold human against machine translation."""
+"""Pairs as numbers, and which an objective trains on: people's first; human against machine translation."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from babelmix.batching import index_units, plan_epoch
 from babelmix.config import Objective
 from babelmix.errors import UserError
-from babelmix.pairs import training_pairs
+from babelmix.pairs import PairIndex, dev_rows, index_pairs, text_key, training_rows
 from babelmix.records import Pair
 
 LANGUAGES = ("en", "es", "pt")
@@ -27,45 +30,80 @@ def machine(unit: int, lang: str) -> Pair:
 HUMAN = [human(unit, "en") for unit in range(20)] + [human(unit, "es") for unit in range(15)]
 HUMAN += [human(unit, "pt") for unit in range(10)] + [human(unit, "de") for unit in range(20)]
 MACHINE = [machine(unit, lang) for lang in ("es", "pt") for unit in range(20) if unit not in (1, 2)]
+ALL = HUMAN + MACHINE
+INDEX = index_pairs((pair, pair.origin != "human") for pair in ALL)
 
 
-def arm(origin: str | None) -> list[Pair]:
-    return training_pairs(
-        HUMAN, MACHINE, Objective.model_validate({"alpha": 0.5, "languages": LANGUAGES, "origin": origin})
-    )
+def arm(origin: str | None, languages: Sequence[str] | None = LANGUAGES) -> Objective:
+    return Objective.model_validate({"alpha": 0.5, "languages": languages, "origin": origin})
+
+
+def by_cell(rows: NDArray[np.int64]) -> dict[tuple[str, str], Pair]:
+    found = {(ALL[row].unit, ALL[row].lang): ALL[row] for row in rows.tolist()}
+    assert len(found) == len(rows)
+    return found
+
+
+def test_a_row_holds_the_number_of_its_unit_language_and_split_in_the_order_given():
+    assert INDEX.units == tuple(f"u{unit:02}" for unit in range(20)) and INDEX.languages == ("de", "en", "es", "pt")
+    backward = index_pairs((pair, pair.origin != "human") for pair in ALL[::-1])
+    for index, pairs in ((INDEX, ALL), (backward, ALL[::-1])):
+        assert [index.units[unit] for unit in index.unit] == [pair.unit for pair in pairs]
+        assert [index.languages[lang] for lang in index.lang] == [pair.lang for pair in pairs]
+        assert index.dev.tolist() == [pair.split == "dev" for pair in pairs]
+        assert index.machine.tolist() == [pair.origin != "human" for pair in pairs]
+    np.testing.assert_array_equal(INDEX.keys, backward.keys[::-1])
+    assert len(np.unique(INDEX.keys)) == 2 * len(ALL)
+    assert (INDEX.unit.dtype, INDEX.lang.dtype, INDEX.keys.dtype) == (np.int32, np.int16, np.uint64)
+
+
+def test_keys_look_past_case_and_white_space_alone():
+    assert text_key("Print  a\npage ") == text_key("print a page") != text_key("print a page.")
+    index = index_pairs((replace(human(1, lang), query=" SAME", passage="same"), False) for lang in ("en", "de"))
+    assert len(np.unique(index.keys)) == 1
+
+
+def test_no_pairs_are_an_index_too():
+    empty = index_pairs([])
+    assert empty.units == () and empty.keys.shape == (0, 2)
+    assert not len(training_rows(empty)) and not len(dev_rows(empty))
 
 
 def test_people_come_first_and_a_machine_fills_the_gaps():
-    found = {(pair.unit, pair.lang): pair for pair in training_pairs(HUMAN, MACHINE)}
-    assert len(found) == 20 * 4 and found == {(pair.unit, pair.lang): pair for pair in arm(None)}
-    assert found["u03", "es"].origin == "human" and found["u16", "es"].origin == "engine 1"
+    train, dev = by_cell(training_rows(INDEX)), by_cell(dev_rows(INDEX))
+    assert not train.keys() & dev.keys() and len(train) + len(dev) == 20 * 4
+    assert {pair.split for pair in train.values()} == {"train"} and {pair.split for pair in dev.values()} == {"dev"}
+    assert train == by_cell(training_rows(INDEX, arm(None, None)))
+    assert train["u03", "es"].origin == "human" and train["u16", "es"].origin == "engine 1"
+    assert dev["u05", "pt"].origin == "human" and dev["u10", "pt"].origin == "engine 1"
+
+
+def test_an_objective_keeps_its_languages():
+    kept = by_cell(training_rows(INDEX, arm(None, ("en", "pt", "ja"))))
+    assert kept == {cell: pair for cell, pair in by_cell(training_rows(INDEX)).items() if cell[1] in ("en", "pt")}
 
 
 def test_both_arms_have_the_same_units_and_differ_in_the_translations_alone():
-    people, engine = arm("human"), arm("machine")
-    train = [{(pair.unit, pair.lang): pair for pair in one if pair.split == "train"} for one in (people, engine)]
-    assert train[0].keys() == train[1].keys()
-    assert {unit for unit, _ in train[0]} == {"u03", "u04", "u06", "u07", "u08", "u09"}
-    assert {lang for _, lang in train[0]} == set(LANGUAGES)
-    for key in train[0]:
-        assert train[0][key].origin == "human"
-        assert train[1][key].origin == ("human" if key[1] == "en" else "engine 1")
-    assert [pair for pair in people if pair.split == "dev"] == [pair for pair in engine if pair.split == "dev"]
+    people, engine = (by_cell(training_rows(INDEX, arm(origin))) for origin in ("human", "machine"))
+    assert people.keys() == engine.keys()
+    assert {unit for unit, _ in people} == {"u03", "u04", "u06", "u07", "u08", "u09"}
+    assert {lang for _, lang in people} == set(LANGUAGES)
+    for key in people:
+        assert people[key].origin == "human"
+        assert engine[key].origin == ("human" if key[1] == "en" else "engine 1")
     plans = [
-        list(
-            plan_epoch(
-                index_units([pair for pair in one if pair.split == "train"], LANGUAGES),
-                alpha=0.5,
-                batch_size=3,
-                seed=1,
-                epoch=0,
-            )
-        )
-        for one in (people, engine)
+        list(plan_epoch(index_units(INDEX, training_rows(INDEX, one)), one, batch_size=3, seed=1, epoch=0, steps=6))
+        for one in (arm("human"), arm("machine"))
     ]
     assert plans[0] == plans[1]
 
 
-def test_an_arm_without_units_says_what_is_missing():
+@pytest.mark.parametrize("index", [index_pairs((pair, False) for pair in HUMAN), index_pairs([])])
+def test_an_arm_without_units_says_what_is_missing(index: PairIndex):
     with pytest.raises(UserError, match=r"no unit has both.*\(en, es, pt\).*translate.languages"):
-        training_pairs(HUMAN, [], Objective(alpha=0.5, languages=LANGUAGES, origin="machine"))
+        training_rows(index, arm("machine"))
+
+
+def test_a_pair_that_stands_twice_is_told():
+    with pytest.raises(UserError, match=r"unit 'u03' stands twice in es"):
+        index_pairs((pair, pair.origin != "human") for pair in [*ALL, machine(3, "es")])

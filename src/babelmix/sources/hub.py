@@ -3,6 +3,7 @@
     fetch_from_hub(Path("data/raw/miracl-sw"), Wanted("miracl/miracl", "main", lambda names: names[:2]))
     topics = hub_file("miracl/miracl", "miracl-v1.0-sw/topics/topics.miracl-v1.0-sw-dev.tsv")
     model = load_hub_encoder("intfloat/multilingual-e5-base")
+    folder = hub_encoder("FacebookAI/xlm-roberta-base")      # of the cache; its name is the commit
 
 HF_ENDPOINT, HF_TOKEN, HF_HOME and HF_HUB_OFFLINE mean what they mean to huggingface_hub, which reads them when it is
 first imported. The project works without a hub, so its command line switches the hub off (HF_HUB_OFFLINE=1, and
@@ -132,20 +133,61 @@ def hub_model(repo: str, choose: Callable[[list[str]], Sequence[str]], *, revisi
     return _download(repo, "config.json", revision, "model").parent
 
 
+def hub_encoder(name: str, *, revision: str = "main") -> Path:
+    """Return the folder in huggingface_hub's cache with the encoder `org/name`; the folder's name is the commit.
+
+    A SentenceTransformer or a plain transformer, in one piece of safetensors or several. Only configuration,
+    tokenizer and safetensors are downloaded. With HF_HUB_OFFLINE set by the user, one that was used before is taken
+    from the cache.
+
+    UserError: as for `hub_file`; a repository without config.json, without a tokenizer or with weights as pickles only.
+    """
+    from babelmix.backbone import TOKENIZERS
+
+    def choose(names: list[str]) -> list[str]:
+        where = f"{name} on the hub"
+        if "config.json" not in names:
+            how = "give the name of a model in transformers form"
+            raise UserError("not a model: config.json is missing", where=where, how=how)
+        if not any(tokenizer in names for tokenizer in TOKENIZERS):
+            how = "save the model and its tokenizer with save_pretrained, and give that as `folder:`"
+            raise UserError("the model has no tokenizer", where=where, how=how)
+        return _encoder_files(name, names)
+
+    return hub_model(name, choose, revision=revision)
+
+
 def _download_encoder(name: str) -> None:
     commit, names = _look_up(name, "main", "model")
     if "modules.json" not in names:
         how = "give the name of a SentenceTransformer, or make a folder of one with `babelmix encoder`"
         raise UserError("no SentenceTransformer (modules.json is missing)", where=f"{name} on the hub", how=how)
-    own = [path for path in names if not set(PurePosixPath(path).parts[:-1]) & set(_EXPORTS)]
-    if not any(path.endswith(".safetensors") for path in own):
-        pickled = any(path.endswith(_PICKLES) for path in own)
-        what = "weights only as pickle, which can run code" if pickled else "no weights"
-        how = "ask its authors for model.safetensors, or choose another encoder"
+    for path in _encoder_files(name, names):
+        _download(name, path, commit, "model")
+
+
+def _encoder_files(name: str, names: list[str]) -> list[str]:
+    """Choose what an encoder is read from; a folder of it with pickled weights alone is refused.
+
+    A plain transformer lies in the repository's own folder; what is below are checkpoints and other matters.
+    """
+    plain = "modules.json" not in names
+    own = [
+        path
+        for path in map(PurePosixPath, names)
+        if not (path.parts[1:] and plain) and not set(path.parts[:-1]) & set(_EXPORTS)
+    ]
+    safe = {path.parent for path in own if path.suffix == ".safetensors"}
+    pickled = {path.parent for path in own if path.match("pytorch_model*.bin")}
+    if pickled - safe or not safe:
+        how = (
+            "name a `revision:` that has model.safetensors (pull requests are refs/pr/1 and so on), or load it where "
+            "you trust it, save it with save_pretrained and give that as `folder:`"
+        )
+        other = any(path.suffix in _PICKLES for path in own)
+        what = "weights only as pickle, which can run code" if pickled or other else "no weights"
         raise UserError(what, where=f"{name} on the hub", how=how)
-    for path in own:
-        if path.endswith(_ENCODER_FILES):
-            _download(name, path, commit, "model")
+    return [str(path) for path in own if path.suffix in _ENCODER_FILES]
 
 
 def _look_up(repo: str, revision: str, kind: Kind) -> tuple[str, list[str]]:

@@ -1,0 +1,151 @@
+"""Several processes: each text is encoded once, the losses are those of one process, and a dead one is told."""
+
+import csv
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from small_training import Job, environ, hashes, start_team, write_project, write_small_corpus
+
+from babelmix.records import Pair
+from babelmix.workers import Team, workers
+
+CPU = torch.device("cpu")
+PLAIN: dict[str, Any] = {"bfloat16": False, "steps": 6, "look_steps": 3, "freeze_word_embeddings": True}
+
+
+@given(st.lists(st.integers(1, 512), min_size=1, max_size=60), st.integers(1, 6))
+def test_every_text_is_one_processs_and_the_work_is_equal(lengths: list[int], world: int) -> None:
+    shares = [Team(rank, world, CPU, 1).share(lengths) for rank in range(world)]
+    assert sorted(np.concatenate(shares).tolist()) == list(range(len(lengths)))
+    assert all(share.tolist() == sorted(share.tolist()) for share in shares)
+    work = [sum(lengths[row] for row in share) for share in shares]
+    assert max(work) - min(work) <= max(lengths)
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+    assert len(lengths) < world or min(map(len, shares)) > 0
+
+
+def test_alone_nothing_is_sent() -> None:
+    team, vectors = Team(0, 1, CPU, 1), torch.arange(6.0).view(3, 2)
+    assert torch.equal(team.gather(vectors, np.array([2, 0, 1]), 3), vectors[[1, 2, 0]])
+    weight = torch.nn.Parameter(torch.ones(2))
+    weight.grad = torch.ones(2)
+    team.sum_gradients([weight])
+    assert team.first and weight.grad.tolist() == [1, 1]
+    assert team.describe(True) == "cpu, 1 threads, bfloat16"
+    assert Team(1, 2, CPU, 3).describe(False) == "cpu, 3 threads, float32, 2 processes"
+
+
+@pytest.mark.parametrize(("world", "here", "own"), [("1", "1", 2), ("1", "2", 1), ("1", "8", 1)])
+def test_the_threads_are_divided_among_the_processes_of_a_machine(
+    world: str, here: str, own: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = torch.get_num_threads()
+    for name, value in (("RANK", "0"), ("WORLD_SIZE", world), ("LOCAL_RANK", "0"), ("LOCAL_WORLD_SIZE", here)):
+        monkeypatch.setenv(name, value)
+    with workers(2) as team:
+        assert (team.rank, team.world, team.threads, torch.get_num_threads()) == (0, 1, own, own)
+    torch.set_num_threads(before)
+
+
+def finish(processes: list[subprocess.Popen[str]], seconds: float) -> list[tuple[int, str]]:
+    """Wait for all, and return their exit codes and what they said on stderr."""
+    until = time.monotonic() + seconds
+    try:
+        found = [process.communicate(timeout=max(0.1, until - time.monotonic()))[1] for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+    return [(process.returncode, error) for process, error in zip(processes, found, strict=True)]
+
+
+def losses(folder: Path) -> list[float]:
+    rows = list(csv.DictReader((folder / "history.csv").read_text().splitlines()))
+    return [float(row[name]) for row in rows for name in ("loss", "dev_english", "dev_crosslingual") if row[name]]
+
+
+def test_two_processes_train_as_one(tiny_encoder: Path, parallel_pairs: list[Pair], tmp_path: Path) -> None:
+    write_small_corpus(tmp_path / "tokens", parallel_pairs, tiny_encoder)
+    recipes = [
+        {"cached": False},
+        {"cached": True, "freeze_word_embeddings": False, "matryoshka": (8,), "symmetric": True},
+        {"cached": False, "freeze_word_embeddings": False},
+        {"cached": True, "batch_size": 5},  # ten texts of a batch: five each
+        {"cached": False, "batch_size": 5, "keep": "crosslingual", "bfloat16": True, "dropout": 0.1},
+    ]
+    jobs = [
+        Job(str(tiny_encoder), str(tmp_path / "tokens"), str(tmp_path / f"two{number}"), PLAIN | recipe)
+        for number, recipe in enumerate(recipes)
+    ]
+    for code, error in finish(start_team(jobs, tmp_path / "processes"), 240):
+        assert code == 0, error
+    for number, (job, recipe) in enumerate(zip(jobs, recipes, strict=True)):
+        first, second = (tmp_path / f"two{number}-{rank}" for rank in (0, 1))
+        assert hashes(first) == hashes(second), recipe
+        one = replace(job, output=str(tmp_path / f"one{number}")).run()
+        rel = 0.2 if recipe.get("dropout") else 1e-4  # each process drops other numbers than one alone
+        assert losses(first) == pytest.approx(losses(one), rel=rel), recipe
+
+
+def test_a_process_that_dies_is_told_and_both_go_on(
+    tiny_encoder: Path, parallel_pairs: list[Pair], tmp_path: Path
+) -> None:
+    write_small_corpus(tmp_path / "tokens", parallel_pairs, tiny_encoder)
+    job = Job(
+        str(tiny_encoder), str(tmp_path / "tokens"), str(tmp_path / "out"),
+        PLAIN | {"steps": 12, "freeze_word_embeddings": False}, store=str(tmp_path / "store"), kill_after=8, kill_rank=1,
+    )  # fmt: skip
+    living, dead = start_team([job], tmp_path / "processes")
+    dead.wait(timeout=120)
+    died = time.monotonic()
+    (code, error), (killed, _) = finish([living, dead], 30)
+    assert time.monotonic() - died < 20
+    assert (code, killed) == (2, -signal.SIGKILL)
+    assert "process 1 of 2: another process of this training has died or is silent; see what it said" in error
+    assert "start the same command again" in error and "Traceback" not in error
+    again = start_team([replace(job, kill_after=None)], tmp_path / "processes")
+    steps = [process.stdout.readline().strip() for process in again if process.stdout]
+    for code, error in finish(again, 120):
+        assert code == 0, error
+    assert steps == ["6", "6"], "both go on after the last look"
+    assert hashes(tmp_path / "out-0") == hashes(tmp_path / "out-1")
+    whole = replace(job, store=None, kill_after=None, output=str(tmp_path / "one")).run()
+    assert losses(tmp_path / "out-0") == pytest.approx(losses(whole), rel=1e-4)
+
+
+@pytest.mark.parametrize("launcher", ["torchrun", "accelerate"])
+def test_the_command_trains_in_two_processes(
+    launcher: str, tiny_encoder: Path, parallel_pairs: list[Pair], tmp_path: Path
+) -> None:
+    folder = write_project(tmp_path / "project", tiny_encoder, parallel_pairs, bfloat16=False)
+    tokenise = [sys.executable, "-m", "babelmix", "tokenise"]
+    subprocess.run(tokenise, cwd=folder, env=environ(), check=True, capture_output=True)
+    two = {
+        "torchrun": ["torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0"],
+        "accelerate": ["accelerate.commands.launch", "--cpu", "--num_processes", "2", "--main_process_port", "0",
+                       "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"],
+    }[launcher]  # fmt: skip
+    results = []
+    for number, start in enumerate(([], ["-m", *two])):
+        command = [sys.executable, *start, "-m", "babelmix", "train", "--objective", "hybrid"]
+        result = subprocess.run(command, cwd=folder, env=environ(), capture_output=True, text=True, timeout=240)
+        assert result.returncode == 0, result.stderr
+        assert result.stdout.count("babelmix: wrote models/hybrid, last loss ") == 1
+        told = re.findall(r"babelmix: training on cpu, 1 threads, float32(, 2 processes)?$", result.stderr, re.MULTILINE)
+        assert told == [["", ", 2 processes"][number]]
+        rows = list(csv.DictReader((folder / "metrics/history/hybrid.csv").read_text().splitlines()))
+        results.append([float(row["loss"]) for row in rows])
+        assert not os.listdir(folder / ".babelmix/training")
+    assert results[0] == pytest.approx(results[1], rel=1e-4)
