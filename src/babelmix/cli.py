@@ -184,6 +184,7 @@ def tokenise() -> None:
     from babelmix.backbone import load_encoder
     from babelmix.tokens import write_corpus
 
+    os.environ["TOKENIZERS_PARALLELISM"] = "true"  # nothing is forked here
     settings = load_settings()
     model = load_encoder(MODELS / "untrained")
     with progress("tokenise", None) as step:

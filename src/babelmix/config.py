@@ -100,7 +100,7 @@ class Objective(_Frozen):
     batch_languages: int | None = Field(default=None, ge=2)
     origin: Literal["human", "machine"] | None = None
     teacher: str | None = None
-    teacher_weight: float = Field(default=3.0, gt=0)
+    teacher_weight: float = Field(default=1.0, gt=0)
     negatives: Path | None = None
 
     @model_validator(mode="after")

@@ -108,6 +108,8 @@ class Box:
 def _packed(model: "SentenceTransformer", texts: "Texts") -> torch.Tensor:
     device = model.device
     inner: Any = model[0].model
+    if inner.config._attn_implementation != PACKED:  # it would see all texts as one
+        raise RuntimeError("two passes over one model at once: finish the first before the second")
     ids = torch.from_numpy(np.concatenate([np.asarray(text, dtype=np.int64) for text in texts])).to(device)
     positions = np.concatenate([np.arange(len(text)) for text in texts]) + _first_position(inner)
     hidden = inner(

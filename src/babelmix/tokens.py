@@ -41,7 +41,9 @@ class TokenTexts:
     starts: NDArray[np.int64]
 
     def __getitem__(self, row: int) -> NDArray[np.int32]:
-        """Return the token ids of one text."""
+        """Return the token ids of one text; a row that is not there raises IndexError."""
+        if not 0 <= row < len(self):
+            raise IndexError(f"no text {row} among {len(self)}")
         return self.ids[self.starts[row] : self.starts[row + 1]]
 
     def __len__(self) -> int:
