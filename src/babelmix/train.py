@@ -74,6 +74,9 @@ def train(
     _check_widths(model, recipe, extras)
     units = index_units(corpus.index, training_rows(corpus.index, objective))
     look = _Look(corpus, recipe)
+    if team.world > min(recipe.batch_size, look.units or recipe.batch_size):
+        what = f"{team.world} processes for batches of {recipe.batch_size} pairs and looks at {look.units} dev units"
+        raise UserError(what, where="train", how="start fewer: one that has nothing to encode would be in the way")
     if recipe.keep != "last" and recipe.keep not in look.settings:
         how = "choose another train.keep, or add dev pairs (pairs.dev_share) in the languages it needs"
         raise UserError(f"the dev split cannot give the {recipe.keep} loss", where="params.yaml, train.keep", how=how)
@@ -94,10 +97,10 @@ def train(
         rate = settings.learning_rate() * learning_rate_share(number - 1, recipe)
         with _faults(number, batch, recipe, keeper):
             loss = engine.step(units, batch, number, rate, objective)
-        looked = number % recipe.look_steps == 0 or number == recipe.steps
-        dev = look.losses(engine) if looked else {}
+            looked = number % recipe.look_steps == 0 or number == recipe.steps
+            dev = look.losses(engine) if looked else {}
         history.append(Step(number, batch.kind, loss, rate, **{f"dev_{name}": value for name, value in dev.items()}))
-        if looked and recipe.keep != "last" and (best is None or dev[recipe.keep] < best[1]):
+        if looked and recipe.keep != "last" and (best is None or math.isnan(best[1]) or dev[recipe.keep] < best[1]):
             best, best_weights = (number, dev[recipe.keep]), engine.copy_weights()
         if looked and keeper and team.first and number < recipe.steps:
             rows = [list(astuple(row)) for row in history]
@@ -161,6 +164,7 @@ class _Look:
         for unit in known:
             if len(chosen) < DEV_UNITS and groups[unit] not in groups[chosen]:
                 chosen.append(unit)
+        self.units = len(chosen)
         self._rows = rows[np.isin(index.unit[rows], chosen)]
         self._texts = [corpus.queries[row] for row in self._rows] + [corpus.passages[row] for row in self._rows]
         self._unit = index.unit[self._rows].astype(np.int64)

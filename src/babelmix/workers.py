@@ -110,7 +110,12 @@ def workers(threads: int) -> Generator[Team]:
     if world == 1:
         yield team
         return
-    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=SILENCE)
+    try:
+        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=SILENCE)
+    except (RuntimeError, ValueError) as error:  # a port that is taken, a partner that never comes, no address
+        how = "start all of them with torchrun or accelerate launch, on a port that is free (--master-port)"
+        what = f"the {world} processes do not find one another ({str(error).splitlines()[0]})"
+        raise UserError(what, where=f"process {rank + 1} of {world}", how=how) from error
     try:
         yield team
     finally:

@@ -86,6 +86,7 @@ def tiny_params(transformer: Path) -> dict[str, Any]:
     params["translate"]["units"] = 40
     params["train"] |= {"steps": 4, "batch_size": 4}
     params["benchmarks"] = ["gnome-help"]
+    params["model"]["teachers"] = ["large"]
     params["evaluate"]["resamples"] = 100
     for size in SIZES:
         layers = {"small": 1, "base": 2, "large": 2}[size]

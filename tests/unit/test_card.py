@@ -33,14 +33,20 @@ def test_the_card_says_how_the_model_came_about_and_no_time() -> None:
 
 @pytest.mark.parametrize(
     ("preset", "start"),
-    [({"hub": "org/name"}, "org/name"), ({"folder": "data/own/mine", "layers": 2}, "the folder data/own/mine, 2 evenly")],
+    [
+        ({"hub": "org/name"}, "org/name"),
+        ({"folder": "data/own/mine", "layers": 2}, "the folder data/own/mine, 2 evenly"),
+    ],
 )
 def test_the_card_says_what_else_was_asked(preset: dict[str, Any], start: str) -> None:
-    objective = {"languages": ["en", "pt"], "origin": "human", "teacher": "large", "negatives": "data/own/hard.npz"}
+    objective = {
+        "languages": ["en", "pt"], "origin": "human", "teacher": "large", "teacher_weight": 2,
+        "negatives": "data/own/hard.npz",
+    }  # fmt: skip
     card = model_card("mine", with_preset(Preset.model_validate({"learning_rate": 0.1, **preset}), **objective))
     for told in (
         f"Trained by babelmix from {start}", "symmetric InfoNCE", "also at the first 64, 128 numbers",
-        "the lowest crosslingual loss on the dev split", "Pulled to the vectors of `large`, weight 1.",
+        "the lowest crosslingual loss on the dev split", "Pulled to the vectors of `large`, weight 2.",
         "Hard negatives from data/own/hard.npz.", "probability 0.25",
     ):  # fmt: skip
         assert told in card, told

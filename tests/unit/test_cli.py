@@ -4,13 +4,20 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
+import yaml
+from small_training import hashes, one_thread, write_project
 
+from babelmix import cli, engine
 from babelmix.benchmark import write_benchmark
 from babelmix.dev import dev_benchmark
+from babelmix.errors import UserError
 from babelmix.records import Pair
 
 ROOT = Path(__file__).parents[2]
@@ -161,6 +168,8 @@ def test_word_overlap_and_files_of_the_users_own_need_no_model(tmp_path: Path) -
         (("translate", "bench", "--language", "xx"), "unknown language 'xx'"),
         (("pairs", "squadshift"), "did you mean 'squadshifts'"),
         (("plan", "--steps", "0"), "--steps"),
+        (("train", "--objective", "hybird"), "did you mean 'hybrid'"),
+        (("teach", "lareg"), "did you mean 'large'"),
     ],
 )
 def test_bad_input_is_one_message_and_exit_code_2(
@@ -176,3 +185,127 @@ def test_bad_input_is_one_message_and_exit_code_2(
 def test_debug_shows_the_traceback() -> None:
     result = babelmix("--debug", "plan", "--objective", "hybird")
     assert result.returncode != 0 and "Traceback" in result.stderr
+
+
+@pytest.fixture
+def project(
+    tiny_encoder: Path, parallel_pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
+    """A project's folder, and the test in it."""
+    folder = write_project(tmp_path / "project", tiny_encoder, parallel_pairs, dropout=0.1)
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    with one_thread():
+        yield folder
+
+
+def change(**values: Any) -> None:
+    """Change parameters of the project: `train__steps=3`."""
+    raw = yaml.safe_load(Path("params.yaml").read_text())
+    for name, value in values.items():
+        *path, last = name.split("__")
+        inner = raw
+        for part in path:
+            inner = inner[part]
+        inner[last] = value
+    Path("params.yaml").write_text(yaml.safe_dump(raw))
+
+
+def test_train_writes_the_model_and_its_history_and_keeps_no_state(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cli.tokenise()
+    assert "babelmix: wrote 240 pairs to data/tokens; next: dvc repro train" in capsys.readouterr().out
+    tokens = hashes(project / "data/tokens")
+    cli.tokenise()
+    assert hashes(project / "data/tokens") == tokens.copy()
+    for name in ("first", "second"):
+        cli.train("hybrid")
+        told = capsys.readouterr()
+        assert told.err == "babelmix: training on cpu, 1 threads, bfloat16\n"
+        assert "babelmix: wrote models/hybrid, last loss " in told.out
+        Path("models/hybrid").rename(name)
+        Path("metrics/history/hybrid.csv").rename(f"{name}/history.csv")
+    assert hashes(project / "first") == hashes(project / "second")
+    assert "`hybrid`: a batch is monolingual" in Path("first/README.md").read_text()
+    assert list(Path(".babelmix/training").iterdir()) == []
+
+
+def test_a_training_that_fails_leaves_its_state_alone_and_the_next_goes_on(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cli.tokenise()
+    cli.train("hybrid")
+    whole = hashes(Path("models/hybrid")) | {"history": Path("metrics/history/hybrid.csv").read_text()}
+    capsys.readouterr()
+    right, calls = engine.batch_loss, 0
+
+    def broken(*args: Any) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        return right(*args) * (float("nan") if calls == 8 else 1)
+
+    monkeypatch.setattr(engine, "batch_loss", broken)
+    Path("models/hybrid").rename("models/before")
+    with pytest.raises(UserError, match=r"train, step 8 .* no model was written; the state of the last look is kept"):
+        cli.train("hybrid")
+    assert not Path("models/hybrid").exists()
+    (folder,) = Path(".babelmix/training").iterdir()
+    monkeypatch.setattr(engine, "batch_loss", right)
+    change(seed=14)
+    with monkeypatch.context() as patch, pytest.raises(UserError, match="out of memory"):
+        patch.setattr(engine, "batch_loss", lambda *args: (_ for _ in ()).throw(MemoryError()))
+        cli.train("hybrid")
+    told = capsys.readouterr().err
+    assert f"babelmix: not gone on from: {folder.absolute()} (step 5; other seed)" in told and "going on" not in told
+    change(seed=13)
+    cli.train("hybrid")
+    assert f"babelmix: going on after step 5, from {folder.absolute()}" in capsys.readouterr().err
+    assert hashes(Path("models/hybrid")) | {"history": Path("metrics/history/hybrid.csv").read_text()} == whole
+    assert not folder.exists()
+
+
+def test_what_a_training_needs_and_has_not_is_told(project: Path) -> None:
+    with pytest.raises(UserError, match="data/tokens: no tokenised pairs; run `dvc repro tokenise`"):
+        cli.train("hybrid")
+    cli.tokenise()
+    change(model__teachers=["large"], objective__hybrid__teacher="large")
+    with pytest.raises(UserError, match=r"data/teacher/large.npz: no such file; run `babelmix teach`"):
+        cli.train("hybrid")
+    change(objective__hybrid__teacher=None, objective__hybrid__negatives="data/own/hard.npz")
+    with pytest.raises(UserError, match=r"data/own/hard.npz: no such file; run `babelmix mine`"):
+        cli.train("hybrid")
+    Path("models/untrained").rename("models/elsewhere")
+    change(objective__hybrid__negatives=None)
+    with pytest.raises(UserError, match="models/untrained"):
+        cli.train("hybrid")
+    assert not Path("models/hybrid").exists() and not Path("metrics").exists()
+
+
+def test_teachers_and_hard_negatives_reach_the_training(project: Path) -> None:
+    from babelmix.backbone import load_encoder
+    from babelmix.embed import encode
+    from babelmix.pairs import index_pairs
+    from babelmix.teach import TeacherVectors, write_teacher
+
+    cli.tokenise()
+    cli.train("hybrid")
+    plain = Path("metrics/history/hybrid.csv").read_text()
+    settings = cli.load_settings()
+    index = index_pairs(cli.read_pairs_of_all(settings))
+    vectors = encode(
+        load_encoder(Path("models/hybrid")), [f"the file {number}" for number in range(60)],
+        prompt="query", settings=settings.embed, threads=1,
+    )  # fmt: skip
+    write_teacher(Path("data/teacher/large.npz"), TeacherVectors(index.units, vectors, vectors))
+    cli.mine("models/hybrid", Path("data/own/hard.npz"), None, 2, 0.99)
+    change(model__teachers=["large"], objective__hybrid__teacher="large")
+    cli.train("hybrid")
+    taught = Path("metrics/history/hybrid.csv").read_text()
+    change(objective__hybrid__negatives="data/own/hard.npz")
+    cli.train("hybrid")
+    both = Path("metrics/history/hybrid.csv").read_text()
+    first = [float(history.splitlines()[1].split(",")[2]) for history in (plain, taught, both)]
+    assert first[0] < first[1] < first[2]
+    card = Path("models/hybrid/README.md").read_text()
+    assert "Pulled to the vectors of `large`, weight 3." in card and "Hard negatives from data/own/hard.npz." in card

@@ -82,7 +82,7 @@ def data(tiny_encoder: Path, parallel_pairs: list[Pair], tmp_path_factory: pytes
     pairs = [
         Pair(one.unit, one.lang, one.split, one.query, text[shared.get((one.unit, one.lang), one.unit), one.lang], "")
         for one in parallel_pairs
-        if (one.unit, one.lang) != ("page09#h", "fr")
+        if (one.unit, one.lang) != ("page13#h", "fr")
     ]
     return gathered(pairs, tiny_encoder, tmp_path_factory.mktemp("engine") / "tokens")
 
@@ -246,7 +246,7 @@ def test_gradients_are_cut_as_torch_cuts_them(temperature: float, freeze: bool, 
     cut = {key: gradient for part in used for key, gradient in part.items()}
     for weight, copy in zip(engine.params, copies, strict=True):
         if copy.grad is not None:
-            torch.testing.assert_close(cut[id(weight)], copy.grad, rtol=1e-5, atol=1e-9)
+            torch.testing.assert_close(cut[id(weight)], copy.grad, rtol=1e-5, atol=1e-8)
     total = torch.sqrt(sum(((gradient**2).sum() for gradient in cut.values()), torch.zeros(())))
     assert total.item() == pytest.approx(min(norm.item(), LONGEST_GRADIENT), rel=1e-4)
 
@@ -278,7 +278,7 @@ def test_only_the_words_of_the_batch_move(tiny_encoder: Path, data: Data) -> Non
     engine = Engine(model, data.corpus, some_settings(freeze_word_embeddings=False), watched(), Extras())
     engine.step(data.units, BATCH, 1, 1e-2, HYBRID)
     after = model[0].model.get_input_embeddings().weight.detach()
-    read = {int(word) for text in model.tokenizer(texts_of_batch(data))["input_ids"] for word in text}
+    read = {word for text in model.tokenizer(texts_of_batch(data))["input_ids"] for word in text}
     moved = set((before != after).any(dim=1).nonzero().flatten().tolist())
     assert moved == read and len(read) < len(before)
     frozen = Engine(model, data.corpus, some_settings(), watched(), Extras())
@@ -288,7 +288,7 @@ def test_only_the_words_of_the_batch_move(tiny_encoder: Path, data: Data) -> Non
 
 def test_a_step_follows_the_gradient_down(tiny_encoder: Path, data: Data) -> None:
     engine = Engine(load_encoder(tiny_encoder), data.corpus, some_settings(), watched(), Extras())
-    losses = [engine.step(data.units, BATCH, number, 2e-3, HYBRID) for number in range(8)]
+    losses = [engine.step(data.units, BATCH, number, 5e-3, HYBRID) for number in range(20)]
     assert losses[-1] < losses[0] / 2
 
 
@@ -329,11 +329,11 @@ def test_hard_negatives_are_in_the_querys_language_and_left_out_where_there_is_n
 ) -> None:
     model = load_encoder(tiny_encoder)
     batch = Batch("crosslingual", ((0, "fr", "de"), (2, "de", "en"), (3, "en", "fr")))
-    assert data.row(9, "fr") < 0 <= data.row(9, "de")
-    extras = negatives_of(data, fr_0=[9, 20], de_2=[9], de_0=[30])  # the last is of a query that is not asked
+    assert data.row(13, "fr") < 0 <= data.row(13, "de")
+    extras = negatives_of(data, fr_0=[13, 20], de_2=[13], de_0=[30])  # the last is of a query that is not asked
     texts = [data.query(0, "fr"), data.query(2, "de"), data.query(3, "en")]
     texts += [data.passage(0, "de"), data.passage(2, "en"), data.passage(3, "fr")]
-    texts += [data.passage(20, "fr"), data.passage(9, "de")]
+    texts += [data.passage(20, "fr"), data.passage(13, "de")]
     expected = loss_of(model.encode(texts), 3, [])
     found = Engine(model, data.corpus, some_settings(), watched(), extras).step(data.units, batch, 1, 1e-3, HYBRID)
     assert found == pytest.approx(expected, rel=1e-4)
