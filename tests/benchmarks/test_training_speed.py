@@ -83,10 +83,12 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> list[Pair]:
 
 
 @pytest.fixture(scope="module")
-def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def large(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Path:
+    """All 12 layers, or 3 with benchmarks off."""
     folder = tmp_path_factory.mktemp("models") / "large"
     prompts = {"query_prefix": "query: ", "passage_prefix": "passage: "}
-    build_encoder(Preset(layers=12, learning_rate=4e-5, **prompts), folder)
+    layers = 12 if pytestconfig.getoption("benchmark_enable") else 3
+    build_encoder(Preset(layers=layers, learning_rate=4e-5, **prompts), folder)
     return folder
 
 

@@ -4,8 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from babelmix import embed
 from babelmix.backbone import load_encoder
@@ -13,17 +11,9 @@ from babelmix.benchmark import Benchmark, Passage, Qrel, Query, write_benchmark
 from babelmix.config import Embed
 from babelmix.dev import dev_benchmark
 from babelmix.embed import embed_benchmark, encode
-from babelmix.forward import group_by_length
 from babelmix.records import Pair
 
 EXACT = Embed(max_tokens=64, bfloat16=False, context=False)
-
-
-@given(st.lists(st.integers(1, 40), max_size=60), st.integers(1, 200))
-def test_groups_cover_every_row_once_within_the_bound(lengths: list[int], bound: int) -> None:
-    groups = list(group_by_length(lengths, bound))
-    assert sorted(row for group in groups for row in group) == list(range(len(lengths)))
-    assert all(len(group) == 1 or len(group) * max(lengths[row] for row in group) <= bound for group in groups)
 
 
 @pytest.mark.parametrize("prompt", ["query", "passage"])
