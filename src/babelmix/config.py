@@ -415,8 +415,10 @@ def _check_names(settings: Settings, path: str) -> None:
     for name, objective in settings.objective_presets.items():
         valid = known if name in settings.objectives else LANGUAGES
         check("language", objective.languages or (), valid, f"objective.{name}.languages")
-        if objective.teacher and name in settings.objectives:
-            check("teacher", (objective.teacher,), settings.model.teachers, f"objective.{name}.teacher")
+        if objective.teacher and name in settings.objectives and objective.teacher not in settings.model.teachers:
+            how = f"add it: -S 'model.teachers=[{objective.teacher}]'"
+            what = f"{objective.teacher!r} is not among model.teachers"
+            raise UserError(what, where=f"{path}, objective.{name}.teacher", how=how)
     check("language", settings.benchmark.query_languages, settings.translate.routes, "benchmark.query_languages")
     if settings.benchmark.languages != "all":
         check("language", settings.benchmark.languages, LANGUAGES, "benchmark.languages")

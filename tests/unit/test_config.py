@@ -89,7 +89,7 @@ def test_the_project_s_own_settings_are_valid() -> None:
         ("objective.hybrid.batch_languages", 1, "objective.hybrid.batch_languages"),
         ("objective.hybrid.other", "X-Z", "objective.hybrid.other"),
         ("objective.hybrid.teacher_weight", 0, "objective.hybrid.teacher_weight"),
-        ("objective.hybrid.teacher", "large", "objective.hybrid.teacher: unknown teacher 'large'"),
+        ("objective.hybrid.teacher", "large", r"objective.hybrid.teacher: 'large' is not among model.teachers; add it"),
         ("train.keep", "best", "train.keep"),
         ("train.look_steps", 0, "train.look_steps"),
         ("train.learning_rate", 1, "train.learning_rate"),
