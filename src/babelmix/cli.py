@@ -27,7 +27,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import typer
 
-from babelmix.config import BENCHMARKS, MIRACL, NANOBEIR, Settings, load_settings
+from babelmix.config import BENCHMARKS, MIRACL, NANOBEIR, Objective, Preset, Settings, load_settings
 from babelmix.errors import UserError, unknown_name
 from babelmix.files import project_root
 from babelmix.progress import done, progress
@@ -169,12 +169,8 @@ def encoder() -> None:
     from babelmix.backbone import build_encoder
 
     settings = load_settings()
-    preset = settings.preset()
-    if preset.hub is not None:
-        from babelmix.sources.hub import allow_hub
-
-        allow_hub()
-    build_encoder(preset, MODELS / "untrained")
+    _allow_hub_of(settings.preset())
+    build_encoder(settings.preset(), MODELS / "untrained")
     done(f"wrote models/untrained ({settings.model.size})", "dvc repro train")
 
 
@@ -205,10 +201,7 @@ def teach(size: Annotated[str, typer.Argument(help="A preset of model.presets, s
         raise unknown_name("size", size, presets, where="params.yaml, model.presets")
     written = [DATA / "pairs" / "human" / name / f"{settings.source_language(name)}.jsonl" for name in settings.sources]
     known = [pair for pair in read_pairs(*written) if pair.split == "train"]
-    if presets[size].hub is not None:
-        from babelmix.sources.hub import allow_hub
-
-        allow_hub()
+    _allow_hub_of(presets[size])
     with TemporaryDirectory(prefix="babelmix-") as scratch:
         build_encoder(presets[size], Path(scratch) / size)
         model = load_encoder(Path(scratch) / size)
@@ -227,7 +220,6 @@ def train(objective: ObjectiveName) -> None:
     from babelmix import train as training
     from babelmix.backbone import load_encoder, save_encoder
     from babelmix.card import model_card
-    from babelmix.engine import Extras
     from babelmix.files import new_folder, store
     from babelmix.resume import Keeper
     from babelmix.tokens import read_corpus
@@ -237,15 +229,15 @@ def train(objective: ObjectiveName) -> None:
     recipe, start = settings.objective(objective), MODELS / "untrained"
     with workers(settings.threads) as team:
         corpus = read_corpus(DATA / "tokens")
-        extras = Extras(*_extras(recipe, corpus))
-        inputs = training.inputs(objective, settings, start, DATA / "tokens", _extra_files(recipe), team)
+        extras = _extras(recipe, corpus.index)
+        files = [file for file in _extra_files(recipe) if file]
+        inputs = training.inputs(objective, settings, start, DATA / "tokens", files, team)
         keeper = Keeper(store() / "training", inputs)
         model = load_encoder(start)
         if team.first:
-            kept = keeper.read()
             typer.echo(f"babelmix: training on {team.describe(settings.train.bfloat16)}", err=True)
-            if kept:
-                typer.echo(f"babelmix: going on after step {kept.step}, from {keeper.folder}", err=True)
+            if kept := keeper.step():
+                typer.echo(f"babelmix: going on after step {kept}, from {keeper.folder}", err=True)
             for other in keeper.others():
                 typer.echo(f"babelmix: not gone on from: {other}", err=True)
         with progress(f"train {objective}", settings.train.steps) as step:
@@ -501,23 +493,33 @@ def read_pairs_of_all(settings: Settings) -> Generator[tuple[Any, bool]]:
         yield from ((pair, translated) for _, pair in iterate_pairs(*files))
 
 
+def _allow_hub_of(preset: Preset) -> None:
+    """Switch the hub on where a preset is of it."""
+    if preset.hub is not None:
+        from babelmix.sources.hub import allow_hub
+
+        allow_hub()
+
+
 def _silent(_: int) -> None:
     """Tell nothing: one process of several shows the progress."""
 
 
-def _extra_files(objective: Any) -> list[Path]:
-    """Return the files besides pairs that an objective needs."""
-    teacher = [DATA / "teacher" / f"{objective.teacher}.npz"] if objective.teacher else []
-    return teacher + ([objective.negatives] if objective.negatives else [])
+def _extra_files(objective: Objective) -> tuple[Path | None, Path | None]:
+    """Return the files of the teacher's vectors and the hard negatives of an objective; None where it has none."""
+    return DATA / "teacher" / f"{objective.teacher}.npz" if objective.teacher else None, objective.negatives
 
 
-def _extras(objective: Any, corpus: Any) -> tuple[Any, Any]:
-    """Read the teacher's vectors and the hard negatives of an objective, as the corpus numbers units; None for none."""
+def _extras(objective: Objective, index: Any) -> Any:
+    """Read the teacher's vectors and the hard negatives of an objective, as the index numbers units."""
     from babelmix import mine, teach
+    from babelmix.engine import Extras
 
-    teacher = objective.teacher and teach.aligned(teach.read_teacher(_extra_files(objective)[0]), corpus.index)
-    negatives = objective.negatives and mine.aligned(mine.read_negatives(objective.negatives), corpus.index)
-    return teacher, negatives
+    teacher, negatives = _extra_files(objective)
+    return Extras(
+        teacher=teach.aligned(teach.read_teacher(teacher), index) if teacher else None,
+        negatives=mine.aligned(mine.read_negatives(negatives), index) if negatives else None,
+    )
 
 
 def read_human_pairs(settings: Settings) -> list[Any]:

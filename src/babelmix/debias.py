@@ -16,13 +16,12 @@ from dataclasses import dataclass
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from babelmix.errors import UserError
-from babelmix.files import new_binary_file
+from babelmix.files import new_binary_file, read_arrays
 from babelmix.records import Pair
 
 LOST = float(np.finfo(np.float16).eps)  # what remains of a vector below this share of it is float16 rounding
@@ -134,13 +133,7 @@ def write_directions(path: Path, directions: Directions) -> None:
 
 def read_directions(path: Path) -> Directions:
     """Read what `write_directions` wrote; a missing or broken file is a UserError."""
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            languages, own, other = (stored[name] for name in ("languages", "directions", "other"))
-    except FileNotFoundError as error:
-        raise UserError("no such file", where=str(path), how=HOW) from error
-    except (BadZipFile, EOFError, KeyError, TypeError, ValueError) as error:  # TypeError: a single array
-        raise UserError("not a whole .npz file of directions", where=str(path), how=HOW) from error
+    languages, own, other = read_arrays(path, ("languages", "directions", "other"), what="directions", how=HOW)
     if not _sound(languages, own, other):
         raise UserError("the arrays are no directions", where=str(path), how=HOW)
     return Directions(dict(zip(languages.tolist(), own, strict=True)), other)

@@ -133,13 +133,13 @@ class Engine:
         """Send the gradient of each vector back through the encoder, which makes the vectors again where it must."""
         if not self._recipe.cached:
             kept = [vectors for _, vectors in groups]
-            torch.autograd.backward(kept, [_like(gradient[rows], vectors) for rows, vectors in groups])
+            torch.autograd.backward(kept, [gradient[rows].to(vectors.dtype) for rows, vectors in groups])
             return
         for at, (rows, _) in enumerate(groups):
             self._sow(number, at)
             with self._autocast():
                 ((again, vectors),) = forward(self._model, [texts[row] for row in rows], tokens_per_batch=2**62)
-            vectors.backward(_like(gradient[[rows[row] for row in again]], vectors))
+            vectors.backward(gradient[[rows[row] for row in again]].to(vectors.dtype))
 
     def _sow(self, number: int, group: int) -> None:
         """Seed the generators for one group of one step: a step can be done again, or first, and drops the same."""
@@ -174,24 +174,21 @@ class Engine:
 
         Raises KeyError or ValueError, and changes nothing, where the tensors are not those of this model.
         """
-        parts: dict[str, dict[str, torch.Tensor]] = {"weight": {}, "moment": {}, "best": {}}
-        for name, tensor in tensors.items():
-            kind, rest = name.split(".", 1)
-            parts[kind][rest] = tensor
-            shape = self._named[rest.split(".", 1)[1] if kind == "moment" else rest].shape
-            if tensor.shape not in ((shape, ()) if kind == "moment" else (shape,)):
-                raise ValueError(f"{name} of another shape")
+        parts: dict[str, dict[str, torch.Tensor]] = {"weight": {}, "best": {}}
+        moments: dict[str, dict[str, Any]] = {name: {} for name in self._named}
+        for full, tensor in tensors.items():
+            kind, name = full.split(".", 1)
+            key, name = name.split(".", 1) if kind == "moment" else ("", name)
+            if tensor.shape not in ((self._named[name].shape, ()) if key else (self._named[name].shape,)):
+                raise ValueError(f"{full} of another shape")
+            (moments[name] if key else parts[kind])[key or name] = tensor
         if any(part and part.keys() != self._named.keys() for part in (parts["weight"], parts["best"])):
             raise ValueError("weights are missing")
         self.load_weights(parts["weight"])
+        names = {weight: name for name, weight in self._named.items()}
         for optimiser in self._optimisers:
             for weight in (weight for group in optimiser.param_groups for weight in group["params"]):
-                name = next(name for name, other in self._named.items() if other is weight)
-                state: dict[str, Any] = {
-                    key.split(".", 1)[0]: tensor.to(self._team.device)
-                    for key, tensor in parts["moment"].items()
-                    if key.split(".", 1)[1] == name
-                }
+                state = {key: tensor.to(self._team.device) for key, tensor in moments[names[weight]].items()}
                 if isinstance(optimiser, torch.optim.SparseAdam) and state:
                     state["step"] = int(state["step"])
                 optimiser.state[weight] = state
@@ -213,10 +210,6 @@ def _joined(groups: list[tuple[list[int], torch.Tensor]]) -> torch.Tensor:
     order = torch.tensor([row for rows, _ in groups for row in rows])
     vectors = torch.cat([vectors.detach().float() for _, vectors in groups])
     return vectors[torch.argsort(order).to(vectors.device)]
-
-
-def _like(gradient: torch.Tensor, vectors: torch.Tensor) -> torch.Tensor:
-    return gradient.to(vectors.dtype)
 
 
 def _shorten(params: list[torch.nn.Parameter]) -> torch.Tensor:

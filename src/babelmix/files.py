@@ -12,13 +12,17 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
+from zipfile import BadZipFile
 
 from babelmix.errors import UserError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def project_root() -> Path:
@@ -60,6 +64,22 @@ def write_json(path: Path, value: Any) -> None:
     """Write JSON with sorted keys, so that the same content is the same bytes."""
     with new_file(path) as stream:
         stream.write(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def read_arrays(path: Path, names: Iterable[str], *, what: str, how: str) -> list["NDArray[Any]"]:
+    """Read the named arrays of an .npz file, never a pickle; a missing or broken file, or one without them, is told.
+
+    `what` says what the file should hold, `how` how to make it again.
+    """
+    import numpy as np
+
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
+            return [stored[name] for name in names]
+    except FileNotFoundError as error:
+        raise UserError("no such file", where=str(path), how=how) from error
+    except (BadZipFile, EOFError, KeyError, TypeError, ValueError) as error:  # TypeError: a single array
+        raise UserError(f"not a whole .npz file of {what}", where=str(path), how=how) from error
 
 
 @contextmanager

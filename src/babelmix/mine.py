@@ -17,7 +17,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +24,7 @@ from numpy.typing import NDArray
 from babelmix.batching import Units
 from babelmix.config import Embed
 from babelmix.errors import UserError
-from babelmix.files import new_binary_file
+from babelmix.files import new_binary_file, read_arrays
 from babelmix.pairs import PairIndex
 from babelmix.rank import PASSAGES, QUERIES, Top, kth_or_less
 from babelmix.records import Pair
@@ -182,13 +181,7 @@ def write_negatives(path: Path, negatives: Negatives) -> None:
 def read_negatives(path: Path) -> Negatives:
     """Read what `write_negatives` wrote; a missing or broken file, or one of other arrays, is a UserError."""
     names = ("units", "languages", "unit", "lang", "negatives")
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            units, languages, unit, lang, negatives = (stored[name] for name in names)
-    except FileNotFoundError as error:
-        raise UserError("no such file", where=str(path), how=HOW) from error
-    except (BadZipFile, EOFError, KeyError, TypeError, ValueError) as error:  # TypeError: a single array
-        raise UserError("not a whole .npz file of negatives", where=str(path), how=HOW) from error
+    units, languages, unit, lang, negatives = read_arrays(path, names, what="negatives", how=HOW)
     named = units.dtype.kind == languages.dtype.kind == "U" and units.ndim == languages.ndim == 1
     numbers = (unit.dtype, lang.dtype, negatives.dtype) == (np.int32, np.int16, np.int32)
     shapes = unit.ndim == 1 and negatives.ndim == 2 and unit.shape == lang.shape == negatives.shape[:1]

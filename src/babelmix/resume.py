@@ -13,7 +13,8 @@ the dropout of a step are drawn from (seed, step) alone, and the learning rate i
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,17 +47,30 @@ class Keeper:
         self._all = folder
         self.folder = folder / self.fingerprint[:16]
 
+    def step(self) -> int | None:
+        """Return after how many steps the state was kept, None where there is none; its tensors are not read."""
+        with self._whole():
+            return int(self._told()["step"]) if self.folder.is_dir() else None
+
     def read(self) -> State | None:
         """Return the kept state, or None where there is none of these inputs. UserError where it is spoilt."""
         if not self.folder.is_dir():
             return None
-        try:
-            told = json.loads((self.folder / "state.json").read_text(encoding="utf-8"))
-            if told["inputs"] != json.loads(json.dumps(self._inputs)):
-                raise ValueError("of another training")
-            tensors = load_file(self.folder / "state.safetensors")
+        with self._whole():
+            told, tensors = self._told(), load_file(self.folder / "state.safetensors")
             best = told["best"]
             return State(told["step"], told["history"], (best[0], best[1]) if best else None, tensors)
+
+    def _told(self) -> dict[str, Any]:
+        told: dict[str, Any] = json.loads((self.folder / "state.json").read_text(encoding="utf-8"))
+        if told["inputs"] != json.loads(json.dumps(self._inputs)):
+            raise ValueError("of another training")
+        return told
+
+    @contextmanager
+    def _whole(self) -> Generator[None]:
+        try:
+            yield
         except (OSError, ValueError, KeyError, TypeError, IndexError, SafetensorError) as error:
             raise self.spoilt() from error
 

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +22,7 @@ from numpy.typing import NDArray
 from babelmix.config import Embed
 from babelmix.embed import SHARD, encode
 from babelmix.errors import UserError
-from babelmix.files import new_binary_file
+from babelmix.files import new_binary_file, read_arrays
 from babelmix.pairs import PairIndex
 from babelmix.records import Pair
 
@@ -140,13 +139,8 @@ def write_teacher(path: Path, vectors: TeacherVectors) -> None:
 
 def read_teacher(path: Path) -> TeacherVectors:
     """Read what `write_teacher` wrote; a missing or broken file, or one of other arrays, is a UserError."""
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            units, queries, passages = (stored[name] for name in ("units", "queries", "passages"))
-    except FileNotFoundError as error:
-        raise UserError("no such file", where=str(path), how=HOW) from error
-    except (BadZipFile, EOFError, KeyError, TypeError, ValueError) as error:  # TypeError: a single array
-        raise UserError("not a whole .npz file of a teacher's vectors", where=str(path), how=HOW) from error
+    names = ("units", "queries", "passages")
+    units, queries, passages = read_arrays(path, names, what="a teacher's vectors", how=HOW)
     if not _sound(units, queries, passages):
         raise UserError("the arrays are no vectors of a teacher", where=str(path), how=HOW)
     return TeacherVectors(tuple(units.tolist()), queries, passages)
