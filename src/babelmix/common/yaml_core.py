@@ -18,8 +18,8 @@ import yaml
 from babelmix.common.reading import checked_text
 from babelmix.errors import UserError, quoted, shown
 
-VALUES = 20_000  # at most, where an alias counts as all that it stands for; params.yaml has 600
-CHARACTERS = 10  # for each of those values
+VALUES = 10_000  # at most, where an alias counts as all that it stands for; params.yaml has 600
+CHARACTERS = 20  # for each of those values
 DEPTH = 20
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
@@ -143,7 +143,7 @@ class _Reader:
         plain = event.tag is None and event.implicit[0]
         if not plain and event.tag not in (None, "!", _TAG + "str"):
             raise self._tagged(event.tag)
-        text = checked_text(event.value, self._place())
+        text = event.value if event.value.isprintable() else checked_text(event.value, self._place())
         value = self._resolved(text) if plain else text
         if event.anchor:
             self._anchors[event.anchor] = value, 1
