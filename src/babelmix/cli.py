@@ -142,7 +142,7 @@ def translate_pairs(
 def translate_index() -> None:
     """Write which sources are translated into which languages, by which routes, or why they are not."""
     from babelmix.files import write_json
-    from babelmix.translate.pairs import index_translations
+    from babelmix.translate.index import index_translations
 
     index = index_translations(load_settings())
     for folder in (DATA / "pairs" / "machine", METRICS / "translate"):

