@@ -27,6 +27,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import typer
 
+from babelmix.common.ending import ended
 from babelmix.config import BENCHMARKS, MIRACL, NANOBEIR, Objective, Preset, Settings, load_settings
 from babelmix.errors import UserError, unknown_name
 from babelmix.files import project_root
@@ -444,7 +445,7 @@ def track() -> None:
 
 
 @app.command(epilog="Example: babelmix ui --port 5000")
-def ui(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 5000) -> None:
+def ui(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.", min=1, max=65535)] = 5000) -> None:
     """Open MLflow on loopback at the comparison of all runs."""
     from babelmix import tracking
 
@@ -615,16 +616,36 @@ def _scores(benchmark: Path, embeddings: Path | None, directions: Path | None) -
     return Cosines(queries, passages, where=str(embeddings))
 
 
-def main() -> NoReturn:
-    """Run the command line; what a user can mend is told in one line, with exit code 2."""
-    debug = "--debug" in sys.argv
-    if debug:
-        sys.argv.remove("--debug")
+def run(arguments: list[str]) -> int:
+    """Run one command and return the exit code; what it cannot do is raised, wrong arguments as a UserError."""
+    command = typer.main.get_command(app)
     try:
-        app()
-    except UserError as error:
-        if debug:
-            raise
-        typer.echo(f"babelmix: {error}", err=True)
-        sys.exit(2)
-    sys.exit(0)
+        with command.make_context("babelmix", arguments) as context:
+            command.invoke(context)
+    except typer.Exit as ended:
+        return ended.exit_code
+    except typer.TyperException as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # the help stands there
+            return 2
+        raise _wrong_usage(error, arguments) from error
+    return 0
+
+
+def _wrong_usage(error: typer.TyperException, arguments: list[str]) -> UserError:
+    """Return the error for arguments that no command takes: what is wrong, what may be meant, where the help is."""
+    context: Any = getattr(error, "ctx", None)
+    path: str = context.command_path if context else " ".join(["babelmix", *arguments[:1]])
+    what, _, meant = error.format_message().partition(" (Possible options: ")
+    if meant:
+        meant = f"did you mean {meant.removesuffix(')')}? "
+    elif ". Did you mean " in what:
+        what, _, meant = what.partition(". D")
+        meant = f"d{meant} "
+    what = f"{what[:1].lower()}{what[1:]}".rstrip(".")
+    where = path.partition(" ")[2] or "command line"
+    return UserError(what, where=where, how=f"{meant}see `{path} --help`")
+
+
+def main() -> NoReturn:
+    """Run the command line and end the program; `babelmix.__main__` does so before anything heavy is imported."""
+    ended(run, sys.argv[1:])
