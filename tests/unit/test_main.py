@@ -239,6 +239,19 @@ def test_a_signal_clears_up_and_is_one_line(end: Ended, tmp_path: Path, number: 
     assert not file.exists() and signal.getsignal(number) == before
 
 
+def test_a_second_ctrl_c_ends_the_program_at_once(end: Ended) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        assert end(lambda: os.kill(os.getpid(), signal.SIGINT)) == (
+            130,
+            "",
+            "babelmix: evaluate was stopped (SIGINT)\n",
+        )
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_a_signal_that_is_ignored_stays_ignored(end: Ended) -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
@@ -381,15 +394,14 @@ def test_a_full_disk_under_stdout_is_one_line(tmp_path: Path) -> None:
     for printing in (PLAIN, LATE):
         code = f"from babelmix.common.ending import ended\ndef run(_):\n    {printing}\n    return 0\nended(run, ['p'])"
         with Path("/dev/full").open("wb") as full:
-            environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+            environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "PYTHONUNBUFFERED": ""}
             command = [sys.executable, "-c", code]
             ran = subprocess.run(
                 command, stdout=full, stderr=subprocess.PIPE, cwd=tmp_path, env=environment, check=False, timeout=60
             )
-        where = "standard output" if printing == LATE else "p"
         assert ran.returncode == 2
-        assert ran.stderr.decode() == (
-            f"babelmix: {where}: no space left on the disk; free some space and run the same command again\n"
+        assert ran.stderr == (
+            b"babelmix: standard output: no space left on the disk; free some space and run the same command again\n"
         )
 
 

@@ -14,6 +14,7 @@ With `--debug` the traceback is shown as well, and so are the warnings of librar
 import atexit
 import os
 import platform
+import re
 import signal
 import sys
 import threading
@@ -49,12 +50,13 @@ def ended(run: Callable[[list[str]], int], arguments: Sequence[str]) -> NoReturn
     debug = "--debug" in own
     if debug:
         given.remove("--debug")
-    name = next((word for word in own if word.isalpha()), "babelmix")
+    name = next((word for word in own if re.fullmatch("[a-z]{1,20}", word)), "babelmix")
     fit_streams()
     with _quiet(name, debug), _stoppable():
         try:
             code: Any = run(given)
-            _flush()
+            if sys.stdout:
+                sys.stdout.flush()
         except SystemExit as error:  # of a library
             code = READER_GONE if isinstance(error.__context__, BrokenPipeError) else error.code
         except BaseException as error:
@@ -77,7 +79,8 @@ def _tell(error: BaseException, name: str, debug: bool) -> int:
         _end_children()
         _say(f"{name} was stopped ({signal.Signals(number).name})")
         return 128 + number
-    mendable = error if isinstance(error, UserError) else system_error(error, name) or _not_installed(error)
+    where = "standard output" if isinstance(error, OSError) and sys.stdout and _broken(sys.stdout) else name
+    mendable = error if isinstance(error, UserError) else system_error(error, where) or _not_installed(error)
     if mendable:
         _say(str(mendable))
         return USER
@@ -88,7 +91,7 @@ def _tell(error: BaseException, name: str, debug: bool) -> int:
 def _fault(error: BaseException, what: str, traceback_at: str | None = None) -> str:
     """Return the line of a fault of babelmix; its traceback is written to a file unless it is somewhere already."""
     first = first_line(error)
-    named = f"{type(error).__name__}: {one_line(first)}" if first else type(error).__name__
+    named = f"{type(error).__name__}: {first}" if first else type(error).__name__
     if traceback_at is None:
         file = _write_traceback(error, what)
         traceback_at = f"is in {file}" if file else "could be written nowhere: `babelmix --debug ...` shows it"
@@ -144,15 +147,6 @@ def _say(line: str) -> None:
             print(f"babelmix: {one_line(line, 4000)}", file=sys.stderr, flush=True)
 
 
-def _flush() -> None:
-    """Send what was printed on its way; a full disk is told as that of stdout."""
-    try:
-        if sys.stdout:
-            sys.stdout.flush()
-    except OSError as error:
-        raise system_error(error, "standard output") or error from error
-
-
 def _broken(stream: Any) -> bool:
     """Whether what was written to a stream cannot be sent on."""
     try:
@@ -199,20 +193,22 @@ def _hush() -> None:
 
 @contextmanager
 def _stoppable() -> Generator[None]:
-    """Raise Stopped at SIGTERM and SIGHUP, once: the second one ends the program as it would any other."""
+    """Raise KeyboardInterrupt or Stopped at the first Ctrl-C, SIGTERM or SIGHUP; the second ends the program at once."""
 
     def stop(number: int, _: object) -> NoReturn:
         signal.signal(number, signal.SIG_DFL)
-        raise Stopped(number)
+        raise KeyboardInterrupt if number == signal.SIGINT else Stopped(number)
 
-    mine: list[int] = []
+    before: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(number) == signal.SIG_DFL:  # nohup ignores SIGHUP, and that stays
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            handler = signal.getsignal(number)
+            if handler in (signal.SIG_DFL, signal.default_int_handler):  # nohup ignores SIGHUP, and that stays
+                before[number] = handler
                 signal.signal(number, stop)
-                mine.append(number)
     try:
         yield
     finally:
-        for number in mine:
-            signal.signal(number, signal.SIG_DFL)
+        for number, handler in before.items():
+            if signal.getsignal(number) == stop:
+                signal.signal(number, handler)
