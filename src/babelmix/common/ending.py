@@ -193,7 +193,7 @@ def _hush() -> None:
 
 @contextmanager
 def _stoppable() -> Generator[None]:
-    """Raise KeyboardInterrupt or Stopped at the first Ctrl-C, SIGTERM or SIGHUP; the second ends the program at once."""
+    """Raise KeyboardInterrupt or Stopped at the first Ctrl-C, SIGTERM or SIGHUP; the second ends the program."""
 
     def stop(number: int, _: object) -> NoReturn:
         signal.signal(number, signal.SIG_DFL)
