@@ -1,0 +1,1 @@
+"""What every room may use: texts as they are kept and compared, files as they are read."""

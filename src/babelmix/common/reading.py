@@ -1,0 +1,170 @@
+"""Files of any origin as text: encodings, compression, line ends and JSON as people publish them.
+
+    for where, row in json_rows(Path("corpus.jsonl")):      # "corpus.jsonl, line 3", {"_id": ...}
+        text = checked_text(row["text"], f"{where}, text")
+
+UTF-8 with or without a byte order mark, UTF-16 and UTF-32, gzip under any name, the line ends of all systems. What
+cannot be read is a UserError with file, line and field; nothing is guessed beyond that.
+"""
+
+import gzip
+import json
+import re
+import zlib
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from io import BufferedReader, TextIOWrapper
+from pathlib import Path
+from typing import Any, TextIO
+
+from babelmix.errors import UserError
+
+_GZIP = b"\x1f\x8b"
+_AGAIN = "the file may be cut short: make it, or fetch it, again"
+# Controls that no text is meant to hold; tabs, line ends and form feeds are white space, and published texts hold the
+# second set of controls (U+0080 and on) where an older encoding was misread.
+_UNFIT = re.compile("[\ud800-\udfff]|[\x00-\x08\x0e-\x1f\x7f]")
+_DECODER = json.JSONDecoder()
+_BLANK = re.compile(r"[ \t\r\n]*")
+
+
+def numbered_lines(file: Path) -> Iterator[tuple[int, str]]:
+    """Yield (line number from 1, line without its end), one at a time.
+
+    UserError for a file that is not there, cannot be read, is damaged, or is in no encoding of Unicode; the line is
+    named.
+    """
+    with _opened(file) as lines:
+        for number, line in enumerate(lines, start=1):
+            yield number, line.rstrip("\n")
+
+
+def read_text(file: Path) -> str:
+    """Return the text of a whole file, line ends as "\\n"; UserError as `numbered_lines` has it."""
+    with _opened(file) as text:
+        return text.read()
+
+
+def json_rows(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield (where, object) of a file of JSON lines; `where` names file and line.
+
+    Blank lines are passed over. A line may hold several objects, or a list of them: some tools write a whole file on
+    one line. UserError for a line that is no JSON, or a value that is no object.
+    """
+    for number, line in numbered_lines(file):
+        start, place, where = _skip(line, 0), 0, f"{file}, line {number}"
+        while start < len(line):
+            place += 1
+            here = where if place == 1 else f"{where}, object {place}"
+            value, end = _decode(line, start, here)
+            start = _skip(line, end)
+            if start < len(line) and line[start] == ",":  # between objects, as in a list that lost its brackets
+                start = _skip(line, start + 1)
+            rows: list[Any] = value if isinstance(value, list) else [value]
+            for item, row in enumerate(rows, start=1):
+                found = here if len(rows) == 1 else f"{where}, object {item}"
+                if not isinstance(row, dict):
+                    how = "write one object a line, such as {...}"
+                    raise UserError("not a JSON object", where=found, how=how)
+                yield found, row
+
+
+def parse_json(text: str, where: str) -> Any:
+    """Return the value of a JSON text; UserError, with line and column, where it is none.
+
+    NaN and Infinity come back as numbers, for whoever wants a text or a whole number to refuse with the field's name.
+    """
+    start = _skip(text, 0)
+    value, end = _decode(text, start, where)
+    end = _skip(text, end)
+    if end < len(text):
+        line, column = text.count("\n", 0, end) + 1, end - text.rfind("\n", 0, end)
+        raise UserError("more after the end", where=f"{where}, line {line}, column {column}", how=_AGAIN)
+    return value
+
+
+def checked_text(value: Any, where: str) -> str:
+    """Return a value that is a text without half characters and control characters; UserError at `where` otherwise."""
+    if not isinstance(value, str):
+        how = "give it a text or drop the line"
+        raise UserError("missing" if value is None else f"not a text: {json.dumps(value)[:40]}", where=where, how=how)
+    if fault := _UNFIT.search(value):
+        sign = ord(fault[0])
+        what = "half a character (a lone surrogate," if sign >= 0xD800 else "a control character ("
+        what = f"{what}{' ' if what.endswith(',') else ''}U+{sign:04X})"
+        raise UserError(what, where=f"{where}, character {fault.start() + 1}", how="take it out")
+    return value
+
+
+@contextmanager
+def _opened(file: Path) -> Generator[TextIO]:
+    """Open a file as text, unpacked where it is gzip; the first bytes tell which Unicode encoding it is in, or UTF-8.
+
+    What goes wrong while it is read becomes a UserError.
+    """
+    encoding = "utf-8"
+    try:
+        with _binary(file) as binary:
+            encoding = json.detect_encoding(binary.peek(4)[:4])
+            with TextIOWrapper(binary, encoding=encoding) as text:
+                yield text
+    except UnicodeError as error:
+        raise _not_text(file, encoding) from error
+    except FileNotFoundError as error:
+        raise UserError("no such file", where=str(file), how="correct the path, or make the file") from error
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise UserError(f"damaged gzip ({error})", where=str(file), how=_AGAIN) from error
+    except OSError as error:
+        how = "correct the path or its rights"
+        raise UserError(f"cannot be read ({error.strerror or error})", where=str(file), how=how) from error
+
+
+@contextmanager
+def _binary(file: Path) -> "Generator[BufferedReader[Any]]":
+    with file.open("rb") as plain:
+        if plain.peek(2)[:2] == _GZIP:
+            with gzip.open(plain) as packed, BufferedReader(packed) as binary:
+                yield binary
+        else:
+            yield plain
+
+
+def _not_text(file: Path, encoding: str) -> UserError:
+    """Return the error for bytes that are not in an encoding, with the first line that is not."""
+    how = "save the file as UTF-8"
+    if not encoding.startswith("utf-8"):
+        return UserError(f"not whole {encoding.upper()} text", where=str(file), how=how)
+    with _binary(file) as binary:
+        for number, line in enumerate(binary, start=1):
+            try:
+                line.decode()
+            except UnicodeDecodeError as error:
+                byte = f"byte 0x{line[error.start]:02x}"
+                what = f"not UTF-8 text ({byte}; it may be in Latin-1 or Windows-1252)"
+                return UserError(what, where=f"{file}, line {number}", how=how)
+    return UserError("not UTF-8 text", where=str(file), how=how)
+
+
+def _skip(text: str, start: int) -> int:
+    """Return where the blanks that begin at `start` end."""
+    blank = _BLANK.match(text, start)
+    return blank.end() if blank else start
+
+
+def _decode(text: str, start: int, where: str) -> tuple[Any, int]:
+    """Return the JSON value that begins at `start`, and where it ends."""
+    try:
+        return _DECODER.raw_decode(text, start)
+    except json.JSONDecodeError as error:
+        if "control character" in error.msg:
+            sign = ord(text[error.pos]) if error.pos < len(text) else 0
+            what, how = f"a control character (U+{sign:04X}) in a text", "take it out, or write it as \\n and the like"
+        else:
+            what, how = f"not whole JSON ({error.msg[:1].lower()}{error.msg[1:]})", _AGAIN
+        line = f"line {error.lineno}, " if ", line " not in where else ""
+        raise UserError(what, where=f"{where}, {line}column {error.colno}", how=how) from error
+    except RecursionError as error:
+        how = "write values that are less deep"
+        raise UserError("JSON that is nested too deep", where=where, how=how) from error
+    except ValueError as error:  # a whole number of thousands of digits
+        raise UserError("a number of too many digits", where=where, how="correct the number") from error
