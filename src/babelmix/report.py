@@ -15,6 +15,7 @@ from babelmix import figures
 from babelmix.benchmark import read_benchmark
 from babelmix.compare import compare, read_scores, reference_of
 from babelmix.config import Settings
+from babelmix.embeddings import open_embeddings
 from babelmix.evaluate import MEASURES
 from babelmix.explore import choose, show_chosen
 from babelmix.explore_page import write_page

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from babelmix.common.outputs import MANIFEST
 from babelmix.common.reading import parse_json, read_text
 from babelmix.config import Embed
 from babelmix.errors import UserError
@@ -21,7 +22,7 @@ from babelmix.similarity import SIMILARITIES, Similarity
 
 FILE = "vectors.json"
 # What has no part in what a model says: the card, and the list of a folder's own files.
-_NO_PART = ("README.md", ".babelmix.json", ".gitattributes", ".gitignore")
+_NO_PART = ("README.md", MANIFEST, ".gitattributes", ".gitignore")
 
 
 @dataclass(frozen=True, slots=True)
