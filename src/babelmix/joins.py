@@ -84,9 +84,9 @@ def _by_order(rows: Rows, name: str, folder: Path, benchmark: Path) -> Joined:
             raise UserError(f"{number:,} rows for the {len(own):,} {name} of the file{told}", where=where, how=how)
         place = {text: row for row, text in enumerate(sizes[number])}
         picked = np.array([place[text] for text in texts], dtype=np.int64)
-        note = f"no {name}.txt: rows of {name}.npy are taken in the order of the {name} in the benchmark's own file"
+        note = f"no {name}.txt: rows of {name}.npy are taken in the order of the {name} in the user's own file"
         if number > len(texts):
-            note += f"; {number - len(texts):,} of texts that were left out are passed over"
+            note += f"; {number - len(texts):,} of {number:,} passed over: texts that were left out or are not judged"
         return Joined(Picked(rows, picked), "order", (note,))
     if number != len(texts):
         raise UserError(f"{number:,} rows for the benchmark's {len(texts):,} {name}", where=where, how=how)
@@ -140,11 +140,11 @@ def _picked(rows: Rows, picked: list[int], name: str, names: list[str], own: lis
     passed = [line for row, line in enumerate(names) if row not in used]
     unknown = [line for line in passed if line not in known]
     notes: list[str] = []
+    count = f"of {len(names):,} rows of {name}.npy"
     if len(passed) > len(unknown):
-        what = "that were left out or are not judged"
-        notes.append(f"{len(passed) - len(unknown):,} rows of {name}.npy are of texts {what}: passed over")
+        notes.append(f"{len(passed) - len(unknown):,} {count} passed over: texts that were left out or are not judged")
     if unknown:
-        notes.append(f"{len(unknown):,} rows of {name}.npy have ids that nothing here has, such as {unknown[0]!r}")
+        notes.append(f"{len(unknown):,} {count} passed over: ids that nothing here has, such as {unknown[0]!r}")
     order = np.array(picked, dtype=np.int64)
     in_order = len(order) == rows.shape[0] and bool((order == np.arange(len(order))).all())
     return Joined(rows if in_order else Picked(rows, order), "ids", tuple(notes))
