@@ -5,17 +5,19 @@
     judged = read_judged(Path("data/benchmarks/miracl-sw"))     # one line at a time, for millions of passages
 
 A query asks a `question`; queries that share it are translations of one another. The qrels say which passages, in any
-language, answer the question, and how well.
+language, answer the question, and how well. A passage that is the question itself (equal id, equal text) is no answer
+to it: it takes no part in the question's rankings, in whatever language the question is asked.
 """
 
-from collections.abc import Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from babelmix.common.text import compared_form
 from babelmix.config import LANGUAGES
 from babelmix.errors import UserError, unknown_name
 from babelmix.files import new_folder
@@ -95,7 +97,9 @@ class Benchmark:
 class Judged:
     """What scoring needs of a benchmark: no texts, and a byte for each passage.
 
-    One row of the last three for each (query, relevant passage), ascending by query, then passage.
+    One row of `query`, `passage` and `grade` for each (query, relevant passage), ascending by query, then passage. A
+    query whose only answer was itself has none, and takes no part in any figure. One row of `itself_query` and
+    `itself_passage` for each passage that is left out of a query's rankings because it is that query.
     """
 
     name: str
@@ -105,6 +109,9 @@ class Judged:
     query: NDArray[np.int32]  # [R] row in queries
     passage: NDArray[np.int32]  # [R] row of the passage
     grade: NDArray[np.int32]  # [R] 1 or more
+    itself_query: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, dtype=np.int32))  # [I] row in queries
+    itself_passage: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, dtype=np.int32))  # [I] its row
+    left_out: dict[str, int] = field(default_factory=dict[str, int])  # how often, by reason
 
 
 def judge(benchmark: Benchmark) -> Judged:
@@ -113,7 +120,21 @@ def judge(benchmark: Benchmark) -> Judged:
     code = {lang: number for number, lang in enumerate(languages)}
     passage_language = np.array([code[passage.lang] for passage in benchmark.passages], dtype=np.int8)
     row_of = {passage.id: row for row, passage in enumerate(benchmark.passages)}
-    return _judged(benchmark.name, benchmark.queries, languages, passage_language, benchmark.qrels, row_of)
+    itself = itself_of(benchmark)
+    return _judged(benchmark.name, benchmark.queries, languages, passage_language, benchmark.qrels, itself, row_of)
+
+
+def itself_of(benchmark: Benchmark) -> tuple[Itself, ...]:
+    """Return the passages that are their own question: those that the benchmark names, or else those that show it.
+
+    A query and a passage are one where their ids are equal and so are their texts, in the form in which texts are
+    compared.
+    """
+    if benchmark.itself:
+        return benchmark.itself
+    known = {query.id: query for query in benchmark.queries}
+    found = (_as_itself(known, passage) for passage in benchmark.passages)
+    return tuple(row for row in found if row is not None)
 
 
 def read_judged(folder: Path) -> Judged:
@@ -121,21 +142,26 @@ def read_judged(folder: Path) -> Judged:
 
     For corpora that do not fit in memory: the passages are read one line at a time.
     """
-    queries, qrels = read_queries(folder), _qrels(folder)
-    wanted = {qrel.passage for qrel in qrels}
+    queries, qrels, itself = read_queries(folder), _qrels(folder), list(_itself(folder))
+    known = {} if itself else {query.id: query for query in queries}
+    wanted = {qrel.passage for qrel in qrels} | {row.passage for row in itself}
     row_of: dict[str, int] = {}
     code: dict[str, int] = {}
     codes = bytearray()
     for row, passage in enumerate(_ascending(folder / "passages.jsonl", Passage)):
         codes.append(code.setdefault(passage.lang, len(code)))
-        if passage.id in wanted:
+        if found := _as_itself(known, passage):
+            itself.append(found)
+        if found or passage.id in wanted:
             row_of[passage.id] = row
     _check_qrels(folder, queries, qrels, row_of.keys())
+    _check_itself(folder, queries, itself, row_of)
     languages = tuple(sorted(code))
     place = np.zeros(max(len(code), 1), dtype=np.int8)
     for lang, number in code.items():
         place[number] = languages.index(lang)
-    return _judged(folder.name, queries, languages, place[np.frombuffer(codes, dtype=np.uint8)], qrels, row_of)
+    languages_of = place[np.frombuffer(codes, dtype=np.uint8)]
+    return _judged(folder.name, queries, languages, languages_of, qrels, itself, row_of)
 
 
 def write_benchmark(folder: Path, benchmark: Benchmark) -> None:
@@ -189,7 +215,8 @@ def read_benchmark(folder: Path) -> Benchmark:
     passages = tuple(_ascending(folder / "passages.jsonl", Passage))
     known = {passage.id for passage in passages}
     _check_qrels(folder, queries, qrels, known)
-    itself = tuple(_itself(folder, queries, known))
+    itself = tuple(_itself(folder))
+    _check_itself(folder, queries, itself, known)
     own_queries, own_passages = (tuple(read_own_ids(folder, name)) for name in ("queries", "passages"))
     return Benchmark(folder.name, queries, passages, tuple(qrels), itself, own_queries, own_passages)
 
@@ -217,16 +244,26 @@ def read_queries(folder: Path) -> tuple[Query, ...]:
     return tuple(_ascending(folder / "queries.jsonl", Query))
 
 
-def _itself(folder: Path, queries: Sequence[Query], passages: Container[str]) -> Iterator[Itself]:
+def _as_itself(known: Mapping[str, Query], passage: Passage) -> Itself | None:
+    query = known.get(passage.id)
+    if query is None or compared_form(query.text) != compared_form(passage.text):
+        return None
+    return Itself(query.question, passage.id)
+
+
+def _itself(folder: Path) -> Iterator[Itself]:
     file = folder / "itself.jsonl"
-    if not file.is_file():
-        return
+    if file.is_file():
+        yield from (row for _, row in read_rows(file, Itself))
+
+
+def _check_itself(folder: Path, queries: Sequence[Query], itself: Sequence[Itself], passages: Container[str]) -> None:
     questions = {query.question for query in queries}
-    for where, row in read_rows(file, Itself):
+    for line, row in enumerate(itself, start=1):
         for kind, name, valid in (("passage", row.passage, passages), ("question", row.question, questions)):
             if name not in valid:
-                raise UserError(f"unknown {kind} {name!r}", where=where, how="every row names ids of the other files")
-        yield row
+                where, how = f"{folder / 'itself.jsonl'}, line {line}", "every row names ids of the other files"
+                raise UserError(f"unknown {kind} {name!r}", where=where, how=how)
 
 
 def _qrels(folder: Path) -> list[Qrel]:
@@ -274,11 +311,20 @@ def _judged(
     languages: tuple[str, ...],
     passage_language: NDArray[np.int8],
     qrels: Iterable[Qrel],
+    itself: Iterable[Itself],
     row_of: dict[str, int],
 ) -> Judged:
+    own: dict[str, set[int]] = {}
+    for pair in itself:
+        own.setdefault(pair.question, set()).add(row_of[pair.passage])
     answers: dict[str, dict[int, int]] = {}
+    dropped = 0
     for qrel in qrels:
-        answers.setdefault(qrel.question, {})[row_of[qrel.passage]] = qrel.grade
+        passage, grades = row_of[qrel.passage], answers.setdefault(qrel.question, {})
+        if passage in own.get(qrel.question, ()):
+            dropped += 1
+        else:
+            grades[passage] = qrel.grade
     rows = [
         (row, passage, grade)
         for row, query in enumerate(queries)
@@ -286,6 +332,29 @@ def _judged(
     ]
     mute = next((query.id for query in queries if query.question not in answers), None)
     if mute is not None or not rows:
-        raise UserError(f"no passage answers {mute or 'any query'!r}", where=name, how="leave the query out")
+        raise UserError(
+            f"no passage answers {repr(mute) if mute else 'any query'}", where=name, how="leave the query out"
+        )
     query, passage, grade = np.array(rows, dtype=np.int32).T
-    return Judged(name, queries, languages, passage_language, query, passage, grade)
+    themselves = [
+        (row, passage) for row, query in enumerate(queries) for passage in sorted(own.get(query.question, ()))
+    ]
+    itself_query, itself_passage = np.array(themselves, dtype=np.int32).reshape(-1, 2).T
+    counts = {
+        "passages that are their own query": sum(map(len, own.values())),
+        "qrels of a query to itself": dropped,
+        "queries answered by themselves alone": sum(not answers[query.question] for query in queries),
+    }
+    left_out = {reason: number for reason, number in counts.items() if number}
+    return Judged(
+        name,
+        queries,
+        languages,
+        passage_language,
+        query,
+        passage,
+        grade,
+        itself_query=itself_query,
+        itself_passage=itself_passage,
+        left_out=left_out,
+    )
