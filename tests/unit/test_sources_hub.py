@@ -14,6 +14,7 @@ import pytest
 from hub import TOKEN, Hub
 
 from babelmix.benchmark import read_benchmark, read_judged, write_benchmark
+from babelmix.common.outputs import written_files
 from babelmix.config import NANOBEIR_TASKS
 from babelmix.errors import UserError
 from babelmix.sources import miracl, nanobeir
@@ -68,7 +69,7 @@ result = [names, path.read_text(), str(path)]"""
     digest = hashlib.sha256(text.encode()).hexdigest()
     expected = {DATA: {"commit": hub.commit("datasets", DATA), "files": {NAME: digest}}}
     assert json.loads((tmp_path / "raw/manifest.json").read_text()) == expected
-    assert sorted(file.name for file in (tmp_path / "raw").rglob("*") if file.is_file()) == ["b.tsv", "manifest.json"]
+    assert {Path(name).name for name in written_files(tmp_path / "raw")} == {"b.tsv", "manifest.json"}
     assert sum("GET" in asked and "/resolve/" in asked for asked in hub.asked) == 1, "the second time from the cache"
     assert run(code, environment)[1] == text
 
