@@ -13,7 +13,8 @@
 On a benchmark with passages in one language (BEIR) the pool is that language, and `by` holds one row for each language
 of the queries.
 
-A relevant passage that the system did not find (see rank) earns nothing in any measure, wherever its id stands.
+A relevant passage that the system did not find (see rank) earns nothing in any measure, wherever its id stands; nor
+does one that nothing can find (benchmark.Lost). Both count in the denominators.
 """
 
 import hashlib
@@ -93,11 +94,14 @@ def evaluate(judged: Judged, scores: Scores) -> Evaluation:
     """
     ranks = rank_relevant(judged, scores)
     languages = judged.languages
-    pool, own = (np.where(ranks.found, rank, np.inf) for rank in (ranks.pool, ranks.own))
+    lost = np.full(len(judged.lost_query), np.inf)
+    pool, own = (np.concatenate([np.where(ranks.found, rank, np.inf), lost]) for rank in (ranks.pool, ranks.own))
+    asked = np.concatenate([judged.query, judged.lost_query])
+    grade = np.concatenate([judged.grade, judged.lost_grade])
     # A query against one language is one ranking, numbered by (query, language); against the pool, by query.
-    language = judged.passage_language[judged.passage].astype(np.int64)
-    single, single_measures = measures(judged.query * len(languages) + language, own, judged.grade)
-    pooled, pooled_measures = measures(judged.query, pool, judged.grade)
+    language = np.concatenate([judged.passage_language[judged.passage], judged.lost_language]).astype(np.int64)
+    single, single_measures = measures(asked * len(languages) + language, own, grade)
+    pooled, pooled_measures = measures(asked, pool, grade)
     query = np.concatenate([single // len(languages), pooled])
     query_language = np.array([q.lang for q in judged.queries])[query]
     passage_language = np.concatenate([np.array(languages)[single % len(languages)], [POOL] * len(pooled)])
@@ -106,7 +110,7 @@ def evaluate(judged: Judged, scores: Scores) -> Evaluation:
     question = np.array([short_id(q.question) for q in judged.queries])[query]
     columns = np.concatenate([single_measures, pooled_measures], axis=1)
     found = QueryScores(setting, question, query_language, passage_language, *columns)
-    graded = judged.name in (*BEIR, *NANOBEIR, *MIRACL) or bool((judged.grade > 1).any())
+    graded = judged.name in (*BEIR, *NANOBEIR, *MIRACL) or bool((grade > 1).any())
     headline = "ndcg_at_10" if graded else "map"
     return Evaluation(judged.name, headline, found, language_bias(judged, ranks), judged.left_out)
 
