@@ -635,26 +635,27 @@ def _benchmark(name: str, split: str | None = None, *, strict: bool = False) -> 
 
     `split` names the judgements of a folder in BEIR form; `strict` refuses what would leave anything out.
     """
-    from babelmix.benchmark import read_about
+    from babelmix.benchmark import is_built, read_about
     from babelmix.sources import build_benchmark, build_folder
 
     path = Path(name)
     if path.name in ("", ".."):  # "." and "..": scored under the folder's real name
         path = path.resolve()
-    for folder in (path, *([DATA / "benchmarks" / name] if path.name == name else [])):
-        if (folder / "passages.jsonl").is_file():
-            told = read_about(folder)
-            if split is not None and told.split != split:
-                how = "leave it out, or give the folder that the benchmark was built from"
-                raise UserError("a split is chosen where a folder in BEIR form is read", where="--split", how=how)
-            if strict:
-                _tell(told.left_out, strict=True, where=name)
-            yield folder
-            return
+    elif path.name == name and not path.exists() and (DATA / "benchmarks" / name).is_dir():
+        path = DATA / "benchmarks" / name
+    if is_built(path):
+        told = read_about(path)
+        if split is not None and told.split != split:
+            how = "leave it out, or give the folder that the benchmark was built from"
+            raise UserError("a split is chosen where a folder in BEIR form is read", where="--split", how=how)
+        if strict:
+            _tell(told.left_out, strict=True, where=name)
+        yield path
+        return
     if not path.exists() and name not in BENCHMARKS:
         raise unknown_name("benchmark", name, BENCHMARKS, where="--benchmark")
     with TemporaryDirectory(prefix="babelmix-") as scratch:
-        built = Path(scratch) / (path.name.removesuffix(".json") or "benchmark")
+        built = Path(scratch) / ((path.name.split(".json")[0] if path.is_file() else path.name) or "benchmark")
         if path.exists():
             left_out = build_folder(path, built, split=split)
         else:
