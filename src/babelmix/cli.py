@@ -48,8 +48,8 @@ MODELS = Path("models")
 METRICS = Path("metrics")
 
 BM25 = "bm25"
-# What is counted of a benchmark and loses nothing: it is kept, or of another split.
-NOTHING_LOST = {"documents with the text of another", "queries not judged in this split"}
+# What is counted of a benchmark and loses nothing: it is kept, or it belongs to another split.
+NOTHING_LOST = {"documents with the text of another", "queries without judgements"}
 
 Name = Annotated[str, typer.Argument(help="A source or benchmark, such as gnome-help.")]
 ObjectiveName = Annotated[str, typer.Option("--objective", help="A batch recipe of params.yaml, such as hybrid.")]
@@ -287,8 +287,10 @@ def benchmark(name: Name, strict: Strict = False) -> None:
 
     settings, output = load_settings(), claim_folder(DATA / "benchmarks" / name)
     allow_models(settings)
-    left_out = build_benchmark(name, DATA / "raw" / name, output, settings)
-    _tell(left_out, strict=strict, where=name)
+    if strict:
+        with TemporaryDirectory(prefix="babelmix-") as scratch:
+            _tell(build_benchmark(name, DATA / "raw" / name, Path(scratch) / name, settings), strict=True, where=name)
+    _tell(build_benchmark(name, DATA / "raw" / name, output, settings))
     done(f"wrote {output}", "dvc repro")
 
 
@@ -672,7 +674,8 @@ def _tell(left_out: Mapping[str, int], *, strict: bool = False, where: str = "")
     lost = [what for what, number in left_out.items() if number and what not in NOTHING_LOST]
     if strict and lost:
         how = "mend the files, or leave --strict out"
-        raise UserError(f"{left_out[lost[0]]:,} {lost[0]} would be left out (counted: {told})", where=where, how=how)
+        others = f" (all in all: {told})" if "," in told else ""
+        raise UserError(f"{left_out[lost[0]]:,} {lost[0]} would be left out{others}", where=where, how=how)
     if told:
         _say(f"counted and cleaned: {told}")
 
