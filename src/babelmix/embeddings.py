@@ -26,7 +26,9 @@ class Embeddings:
     notes: tuple[str, ...]  # what is to be said of the joining
 
 
-def open_embeddings(folder: Path, benchmark: Path, similarity: Similarity | None = None) -> Embeddings:
+def open_embeddings(
+    folder: Path, benchmark: Path, similarity: Similarity | None = None, *, queries: Rows | None = None
+) -> Embeddings:
     """Open the vectors of a benchmark's queries and passages: those of `embed_benchmark`, or of any other model.
 
     The folder holds `queries.npy` and `passages.npy` (or shards `passages-*.npy`, in the order of their names), a row
@@ -37,6 +39,7 @@ def open_embeddings(folder: Path, benchmark: Path, similarity: Similarity | None
         folder: of the vectors.
         benchmark: a benchmark folder.
         similarity: what the vectors are compared by; unless given, what `vectors.json` says, or else cosine.
+        queries: vectors of other queries, in place of the benchmark's.
 
     Raises:
         UserError: a missing or broken file, vectors that `vectors.json` says were made of other texts, ids or numbers
@@ -47,11 +50,14 @@ def open_embeddings(folder: Path, benchmark: Path, similarity: Similarity | None
         how = "embed the benchmark again"
         raise UserError("vectors of other texts than this benchmark has", where=f"{folder}, {benchmark.name}", how=how)
     named = similarity or (record.similarity if record else "cosine")
-    queries, passages = (join(open_shards(folder, name), name, folder, benchmark) for name in ("queries", "passages"))
-    where = str(folder)
+    passages = join(open_shards(folder, "passages"), "passages", folder, benchmark)
+    joined = {"passages": passages}
+    if queries is None:
+        joined = {"queries": join(open_shards(folder, "queries"), "queries", folder, benchmark), **joined}
+        queries = joined["queries"].rows
     return Embeddings(
-        *comparable(queries.rows, passages.rows, named, where=where),
+        *comparable(queries, passages.rows, named, where=str(folder)),
         named,
-        {"queries": queries.by, "passages": passages.by},
-        (*queries.notes, *passages.notes),
+        {name: found.by for name, found in joined.items()},
+        tuple(note for found in joined.values() for note in found.notes),
     )

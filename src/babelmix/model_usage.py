@@ -36,7 +36,7 @@ def set_prompts(model: "SentenceTransformer", folder: Path, *, query: str | None
         return None
     others = f" (it names {', '.join(sorted(own))})" if own else ""
     how = "if its card asks for some, give --query-prompt and --passage-prompt"
-    return f"no prompts for queries and passages in the files of {folder}{others}; {how}"
+    return f"no prompts for queries and passages in its files{others}; {how}"
 
 
 def similarity_of(model: "SentenceTransformer") -> tuple[Similarity, str | None]:

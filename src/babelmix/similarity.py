@@ -18,12 +18,22 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from babelmix.errors import UserError
+from babelmix.errors import UserError, unknown_name
 from babelmix.vectors import Rows, UnitRows
 
 Similarity = Literal["cosine", "dot", "euclidean"]
 SIMILARITIES: tuple[Similarity, ...] = get_args(Similarity)
 BLOCK = 16384  # rows looked at together where the longest is sought
+
+
+def named_similarity(name: str | None) -> Similarity | None:
+    """Return a similarity by its name, None for none; UserError for one that is not offered."""
+    if name is None:
+        return None
+    for similarity in SIMILARITIES:
+        if similarity == name:
+            return similarity
+    raise unknown_name("similarity", name, SIMILARITIES, where="--similarity")
 
 
 def comparable(

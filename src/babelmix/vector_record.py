@@ -2,7 +2,7 @@
 
     made = made_of(Path("models/hybrid"), Path("data/benchmarks/xquad-r"), embed_settings, (None, None))
     write_record(folder, Record(made, "cosine", ...))
-    (record := read_record(folder)) is not None and record.made_of == made
+    is_made_of(folder, made)            # True
 
 Two folders with one `made_of` hold vectors of the same weights, prompts, lengths and texts.
 """
@@ -77,6 +77,12 @@ def read_record(folder: Path) -> Record | None:
         how = "embed the benchmark again, or delete the file if the vectors are of another program"
         raise UserError("not the record of `babelmix embed`", where=str(file), how=how)
     return Record(**{name: raw[name] for name in names})
+
+
+def is_made_of(folder: Path, made: dict[str, Any]) -> bool:
+    """Return whether a folder holds vectors that were made of this, whatever the folder is called."""
+    record = read_record(folder)
+    return record is not None and record.made_of == made
 
 
 def _digest(folder: Path, files: Iterable[Path]) -> str:
