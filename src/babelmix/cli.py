@@ -48,8 +48,8 @@ MODELS = Path("models")
 METRICS = Path("metrics")
 
 BM25 = "bm25"
-# What is counted of a benchmark and loses nothing: it is kept, or of another split.
-NOTHING_LOST = {"documents with the text of another", "queries not judged in this split"}
+# What is counted of a benchmark and loses nothing: it is kept, or it belongs to another split.
+NOTHING_LOST = {"documents with the text of another", "queries without judgements"}
 
 Name = Annotated[str, typer.Argument(help="A source or benchmark, such as gnome-help.")]
 ObjectiveName = Annotated[str, typer.Option("--objective", help="A batch recipe of params.yaml, such as hybrid.")]
@@ -287,8 +287,10 @@ def benchmark(name: Name, strict: Strict = False) -> None:
 
     settings, output = load_settings(), claim_folder(DATA / "benchmarks" / name)
     allow_models(settings)
-    left_out = build_benchmark(name, DATA / "raw" / name, output, settings)
-    _tell(left_out, strict=strict, where=name)
+    if strict:
+        with TemporaryDirectory(prefix="babelmix-") as scratch:
+            _tell(build_benchmark(name, DATA / "raw" / name, Path(scratch) / name, settings), strict=True, where=name)
+    _tell(build_benchmark(name, DATA / "raw" / name, output, settings))
     done(f"wrote {output}", "dvc repro")
 
 
@@ -635,26 +637,27 @@ def _benchmark(name: str, split: str | None = None, *, strict: bool = False) -> 
 
     `split` names the judgements of a folder in BEIR form; `strict` refuses what would leave anything out.
     """
-    from babelmix.benchmark import read_about
+    from babelmix.benchmark import is_built, read_about
     from babelmix.sources import build_benchmark, build_folder
 
     path = Path(name)
     if path.name in ("", ".."):  # "." and "..": scored under the folder's real name
         path = path.resolve()
-    for folder in (path, *([DATA / "benchmarks" / name] if path.name == name else [])):
-        if (folder / "passages.jsonl").is_file():
-            told = read_about(folder)
-            if split is not None and told.split != split:
-                how = "leave it out, or give the folder that the benchmark was built from"
-                raise UserError("a split is chosen where a folder in BEIR form is read", where="--split", how=how)
-            if strict:
-                _tell(told.left_out, strict=True, where=name)
-            yield folder
-            return
+    elif path.name == name and not path.exists() and (DATA / "benchmarks" / name).is_dir():
+        path = DATA / "benchmarks" / name
+    if is_built(path):
+        told = read_about(path)
+        if split is not None and told.split != split:
+            how = "leave it out, or give the folder that the benchmark was built from"
+            raise UserError("a split is chosen where a folder in BEIR form is read", where="--split", how=how)
+        if strict:
+            _tell(told.left_out, strict=True, where=name)
+        yield path
+        return
     if not path.exists() and name not in BENCHMARKS:
         raise unknown_name("benchmark", name, BENCHMARKS, where="--benchmark")
     with TemporaryDirectory(prefix="babelmix-") as scratch:
-        built = Path(scratch) / (path.name.removesuffix(".json") or "benchmark")
+        built = Path(scratch) / ((path.name.split(".json")[0] if path.is_file() else path.name) or "benchmark")
         if path.exists():
             left_out = build_folder(path, built, split=split)
         else:
@@ -671,7 +674,8 @@ def _tell(left_out: Mapping[str, int], *, strict: bool = False, where: str = "")
     lost = [what for what, number in left_out.items() if number and what not in NOTHING_LOST]
     if strict and lost:
         how = "mend the files, or leave --strict out"
-        raise UserError(f"{left_out[lost[0]]:,} {lost[0]} would be left out (counted: {told})", where=where, how=how)
+        others = f" (all in all: {told})" if "," in told else ""
+        raise UserError(f"{left_out[lost[0]]:,} {lost[0]} would be left out{others}", where=where, how=how)
     if told:
         _say(f"counted and cleaned: {told}")
 

@@ -225,9 +225,9 @@ def choose(benchmark: Benchmark, first: QueryScores, second: QueryScores, seed: 
         UserError: scores of other queries than the benchmark's.
     """
     precision: list[NDArray[np.float64]] = []
-    asked = [
-        benchmark.queries[row] for row in np.unique(judge(benchmark).query).tolist()
-    ]  # without an answer, no score
+    judged = judge(benchmark)
+    rows = np.union1d(judged.query, judged.lost_query).tolist()  # others have no answer, and no score
+    asked = [benchmark.queries[row] for row in rows]
     expected = [(short_id(query.question), query.lang) for query in asked]
     for scores in (first, second):
         mask = scores.setting == "multilingual"

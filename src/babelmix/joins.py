@@ -19,6 +19,7 @@ import numpy as np
 
 from babelmix.benchmark import OwnId, read_own_ids, read_passages, read_queries
 from babelmix.common.reading import numbered_lines
+from babelmix.common.text import kept_form
 from babelmix.errors import UserError
 from babelmix.vectors import Picked, Rows
 
@@ -151,9 +152,10 @@ def _picked(rows: Rows, picked: list[int], name: str, names: list[str], own: lis
 
 
 def _ids(file: Path) -> Iterator[str]:
-    """Yield the ids of a file, one a line; blank lines at its end are none."""
+    """Yield the ids of a file, one a line, in the form in which ids are kept; blank lines at its end are none."""
     blank = 0
     for number, line in numbered_lines(file):
+        line = kept_form(line.strip())
         if not line:
             blank = blank or number
         elif blank:

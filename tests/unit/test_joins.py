@@ -135,7 +135,7 @@ def test_ids_in_the_benchmarks_order_are_compared_without_being_held(
 
 @pytest.mark.parametrize(
     "ids",
-    ["\ufeff1\n10\n2\n", "1\r\n10\r\n2\r\n", "1\n10\n2", "1\n10\n2\n\n\r\n", "en:1\r\nen:10\r\nen:2"],
+    ["\ufeff1\n10\n2\n", " 1\n10 \n2\n", "1\r\n10\r\n2\r\n", "1\n10\n2", "1\n10\n2\n\n\r\n", "en:1\r\nen:10\r\nen:2"],
 )
 def test_byte_order_marks_line_ends_and_blank_lines_at_the_end_are_no_ids(ids: str, tmp_path: Path) -> None:
     write(tmp_path)

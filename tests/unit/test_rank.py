@@ -190,7 +190,7 @@ def test_nothing_is_gained_by_where_an_id_stands_in_the_alphabet(name):
 def test_a_passage_that_is_the_question_is_left_out_in_every_language_it_is_asked_in():
     queries = tuple(Query(f"{lang}:1", "1", lang, f"The pool in {lang}") for lang in ("de", "en"))
     passages = (
-        Passage("de:1", "de", "THE  pool in\u00ad de"),
+        Passage("de:1", "de", " The  pool in de"),
         Passage("en:1", "en", "The pool is open."),
         Passage("fr:1", "fr", "The pool in en"),
     )
