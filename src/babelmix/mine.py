@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 SHARE = 0.95  # of the right passage's score, which a negative may reach; NV-Retriever's
 HOW = "run `babelmix mine` again"
+ARRAYS = ("units", "units_ends", "languages", "unit", "lang", "negatives")  # of an .npz file of negatives
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +182,7 @@ def write_negatives(path: Path, negatives: Negatives) -> None:
 
 def read_negatives(path: Path) -> Negatives:
     """Read what `write_negatives` wrote; a missing or broken file, or one of other arrays, is a UserError."""
-    names = ("units", "units_ends", "languages", "unit", "lang", "negatives")
-    content, ends, languages, unit, lang, negatives = read_arrays(path, names, what="negatives", how=HOW)
+    content, ends, languages, unit, lang, negatives = read_arrays(path, ARRAYS, what="negatives", how=HOW)
     try:
         units = unpack(content, ends)
     except ValueError as error:

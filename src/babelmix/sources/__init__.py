@@ -8,12 +8,11 @@
 What is downloaded is named here, so that a change in how a source is read does not download it again.
 """
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from babelmix.benchmark import read_judged, write_benchmark
+from babelmix.benchmark import About, write_benchmark
 from babelmix.benchmarks.own import own_files, own_names, unknown_benchmark
 from babelmix.benchmarks.registry import BEIR, BENCHMARKS, LAREQA, MIRACL, NANOBEIR
 from babelmix.config import Settings
@@ -173,30 +172,29 @@ def build_benchmark(name: str, raw_folder: Path, output: Path, settings: Setting
 
 
 def build_folder(path: Path, output: Path, *, split: str | None = None) -> dict[str, int]:
-    """Build a benchmark, in `output`, out of a user's own files; return what was left out.
+    """Build a benchmark, in `output`, out of a user's own files; return what was left out, by reason.
 
-    Either a folder in the project's own form (see `benchmark`), which is checked and copied; or a folder in BEIR form
-    (corpus.jsonl, queries.jsonl, qrels/test.tsv, see `beir`), whose `split` is "test" unless given; or a SQuAD-form
-    file or a folder of them (see `squad`). UserError for another form, and for a split where there are none.
+    Either a folder in babelmix's own form (passages.jsonl, see `own`) or in BEIR's (corpus.jsonl, see `beir`), or a
+    SQuAD-form file or a folder of them (see `squad`). `split` names the judgements of a BEIR folder. What was read and
+    what was left out stands in the output's about.json too. UserError for no such form, and for a split of another.
     """
-    from babelmix.sources import beir, squad
+    from babelmix.sources import beir, own, squad
 
-    if any(path.glob("corpus*.jsonl*")):
-        built, left_out = beir.build(path, path.name, split=split or TEST)
-        write_benchmark(output, built)
-        return left_out
-    if split is not None:
-        raise UserError(f"no split {split!r}: only BEIR form has splits", where=str(path), how="name none for it")
-    if (path / "passages.jsonl").is_file():
-        read_judged(path)  # checks every line
-        with new_folder(output) as beside:
-            for file in (path / f"{name}.jsonl" for name in OWN_FORM):
-                if file.is_file():
-                    shutil.copyfile(file, beside / file.name)
-        return {}
-    if path.is_file() or any(path.glob("*.json*")):
-        built, left_out = squad.build(path, path.stem if path.is_file() else path.name)
-        write_benchmark(output, built)
-        return left_out
-    how = "give passages.jsonl, corpus.jsonl (BEIR) or *.json (SQuAD), see data/README.md"
-    raise UserError("no benchmark in a form that is known", where=str(path), how=how)
+    chosen, name = None, path.resolve().name
+    if own.find_own(path, "passages").is_file():
+        form = "own"
+        built, left_out = own.build(path, name)
+    elif any([*path.glob("corpus*.jsonl"), *path.glob("corpus*.jsonl.gz")]):
+        form, (chosen, _) = "beir", beir.find_qrels(path, split)
+        built, left_out = beir.build(path, name, split=chosen)
+    elif path.name.endswith((".json", ".json.gz")) or any([*path.glob("*.json"), *path.glob("*.json.gz")]):
+        form = "squad"
+        built, left_out = squad.build(path, path.name.split(".json")[0] if path.is_file() else name)
+    else:
+        what = "no benchmark in a form that is known" if path.exists() else "no such file or folder"
+        how = "give a folder with passages.jsonl or corpus.jsonl (BEIR), or *.json (SQuAD), see data/README.md"
+        raise UserError(what, where=str(path), how=how)
+    if split is not None and form != "beir":
+        raise UserError("only a folder in BEIR form has splits", where="--split", how="leave it out")
+    write_benchmark(output, built, About(form, chosen, left_out))
+    return left_out
