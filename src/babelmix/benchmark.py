@@ -8,7 +8,7 @@ A query asks a `question`; queries that share it are translations of one another
 language, answer the question, and how well.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,16 +52,38 @@ class Qrel:
 
 
 @dataclass(frozen=True, slots=True)
+class Itself:
+    """Passage `passage` is the question itself, by id and by text: it is left out of that question's rankings."""
+
+    question: str
+    passage: str
+
+
+@dataclass(frozen=True, slots=True)
+class OwnId:
+    """What a text is called in the user's own file; `id` is the benchmark's, empty where the text was left out."""
+
+    own: str = ""
+    id: str = ""
+    lang: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Benchmark:
     """A retrieval benchmark in memory.
 
     Queries and passages are in ascending order of id; the order of passages breaks ties between equal scores.
+    `own_queries` and `own_passages` name the texts of the user's own files, left out or not, in the order of those
+    files: vectors made from the files are joined to the benchmark by them.
     """
 
     name: str
     queries: tuple[Query, ...]
     passages: tuple[Passage, ...]
     qrels: tuple[Qrel, ...]
+    itself: tuple[Itself, ...] = ()
+    own_queries: tuple[OwnId, ...] = ()
+    own_passages: tuple[OwnId, ...] = ()
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -117,18 +139,44 @@ def read_judged(folder: Path) -> Judged:
 
 
 def write_benchmark(folder: Path, benchmark: Benchmark) -> None:
-    """Write `queries.jsonl`, `passages.jsonl` and `qrels.jsonl`, replacing the folder as a whole."""
-    stream_benchmark(folder, benchmark.queries, benchmark.passages, benchmark.qrels)
+    """Write `queries.jsonl`, `passages.jsonl` and `qrels.jsonl`, replacing the folder as a whole.
+
+    `itself.jsonl`, `own-queries.jsonl` and `own-passages.jsonl` are written beside them if they have rows.
+    """
+    stream_benchmark(
+        folder,
+        benchmark.queries,
+        benchmark.passages,
+        benchmark.qrels,
+        itself=benchmark.itself,
+        own_queries=benchmark.own_queries,
+        own_passages=benchmark.own_passages,
+    )
 
 
 def stream_benchmark(
-    folder: Path, queries: Iterable[Query], passages: Iterable[Passage], qrels: Iterable[Qrel]
+    folder: Path,
+    queries: Iterable[Query],
+    passages: Iterable[Passage],
+    qrels: Iterable[Qrel],
+    *,
+    itself: Iterable[Itself] = (),
+    own_queries: Iterable[OwnId] = (),
+    own_passages: Iterable[OwnId] = (),
 ) -> None:
-    """Write a benchmark whose rows are made one by one, queries and passages in ascending order of id."""
+    """Write a benchmark whose rows are made one by one, queries and passages in ascending order of id.
+
+    The files are written in the order of the arguments: a later one may be gathered while an earlier one is written.
+    """
     with new_folder(folder) as beside:
         write_rows(beside / "queries.jsonl", queries)
         write_rows(beside / "passages.jsonl", passages)
         write_rows(beside / "qrels.jsonl", qrels)
+        for name, rows in (("itself", itself), ("own-queries", own_queries), ("own-passages", own_passages)):
+            file = beside / f"{name}.jsonl"
+            write_rows(file, rows)
+            if not file.stat().st_size:
+                file.unlink()
 
 
 def read_benchmark(folder: Path) -> Benchmark:
@@ -139,8 +187,21 @@ def read_benchmark(folder: Path) -> Benchmark:
     """
     queries, qrels = read_queries(folder), _qrels(folder)
     passages = tuple(_ascending(folder / "passages.jsonl", Passage))
-    _check_qrels(folder, queries, qrels, {passage.id for passage in passages})
-    return Benchmark(folder.name, queries, passages, tuple(qrels))
+    known = {passage.id for passage in passages}
+    _check_qrels(folder, queries, qrels, known)
+    itself = tuple(_itself(folder, queries, known))
+    own_queries, own_passages = (tuple(read_own_ids(folder, name)) for name in ("queries", "passages"))
+    return Benchmark(folder.name, queries, passages, tuple(qrels), itself, own_queries, own_passages)
+
+
+def read_own_ids(folder: Path, name: str) -> Iterator[OwnId]:
+    """Yield what the user's own files call the "queries" or "passages", in the order of those files.
+
+    Nothing is yielded for a benchmark that no file of a user's was read into.
+    """
+    file = folder / f"own-{name}.jsonl"
+    if file.is_file():
+        yield from (row for _, row in read_rows(file, OwnId))
 
 
 def read_passages(folder: Path) -> Iterator[Passage]:
@@ -154,6 +215,18 @@ def read_queries(folder: Path) -> tuple[Query, ...]:
         how = f"run `dvc repro benchmark@{folder.name}`"
         raise UserError("no benchmark here (queries.jsonl is missing)", where=str(folder), how=how)
     return tuple(_ascending(folder / "queries.jsonl", Query))
+
+
+def _itself(folder: Path, queries: Sequence[Query], passages: Container[str]) -> Iterator[Itself]:
+    file = folder / "itself.jsonl"
+    if not file.is_file():
+        return
+    questions = {query.question for query in queries}
+    for where, row in read_rows(file, Itself):
+        for kind, name, valid in (("passage", row.passage, passages), ("question", row.question, questions)):
+            if name not in valid:
+                raise UserError(f"unknown {kind} {name!r}", where=where, how="every row names ids of the other files")
+        yield row
 
 
 def _qrels(folder: Path) -> list[Qrel]:

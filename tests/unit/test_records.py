@@ -6,7 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from babelmix.benchmark import Benchmark, Passage, Qrel, Query, judge, read_benchmark, read_judged, write_benchmark
+from babelmix.benchmark import (
+    Benchmark,
+    Itself,
+    OwnId,
+    Passage,
+    Qrel,
+    Query,
+    judge,
+    read_benchmark,
+    read_judged,
+    write_benchmark,
+)
 from babelmix.dev import dev_benchmark
 from babelmix.errors import UserError
 from babelmix.records import Pair, read_pairs, write_pairs
@@ -61,6 +72,21 @@ def test_a_benchmark_comes_back_as_written(tmp_path: Path) -> None:
     write_benchmark(tmp_path / "b", BENCHMARK)
     assert read_benchmark(tmp_path / "b") == BENCHMARK
     assert BENCHMARK.languages == ("de", "en")
+
+
+def test_what_the_users_files_call_the_texts_comes_back_and_leaves_no_file_where_there_is_nothing(
+    tmp_path: Path,
+) -> None:
+    own = (OwnId("2", "de:1", "de"), OwnId("left out", "", "de"), OwnId("1", "en:1", "en"))
+    benchmark = replace(BENCHMARK, itself=(Itself("1", "de:1"),), own_queries=own, own_passages=own[::-1])
+    write_benchmark(tmp_path / "b", benchmark)
+    assert read_benchmark(tmp_path / "b") == benchmark
+    write_benchmark(tmp_path / "b", BENCHMARK)
+    assert sorted(file.name for file in (tmp_path / "b").glob("*.jsonl")) == [
+        "passages.jsonl",
+        "qrels.jsonl",
+        "queries.jsonl",
+    ]
 
 
 def test_reading_line_by_line_judges_as_reading_at_once(tmp_path: Path, parallel_pairs: list[Pair]) -> None:
