@@ -158,8 +158,8 @@ def build_folder(path: Path, output: Path) -> dict[str, int]:
 
     if path.is_dir() and any(path.glob("corpus*.jsonl")):
         built, left_out = beir.build(path, path.name)
-    elif path.suffix == ".json" or any(path.glob("*.json")):
-        built, left_out = squad.build(path, path.stem if path.is_file() else path.name)
+    elif squad.squad_files(path):
+        built, left_out = squad.build(path, output.name)
     else:
         how = "give passages.jsonl, corpus.jsonl (BEIR) or *.json (SQuAD), see data/README.md"
         raise UserError("no benchmark in a form that is known", where=str(path), how=how)
