@@ -2,26 +2,32 @@
 
     fetch_source("gnome-help", Path("data/raw/gnome-help"), settings)
     left_out = build_benchmark("gnome-help", Path("data/raw/gnome-help"), Path("data/benchmarks/gnome-help"), settings)
-    left_out = build_folder(Path("my-questions.de.json"), Path("data/benchmarks/mine"))
+    left_out = build_folder(Path("data/own/faq"), Path("data/benchmarks/faq"))
     pairs, counts = build_source("squadshifts", Path("data/raw/squadshifts"), settings)
 
 What is downloaded is named here, so that a change in how a source is read does not download it again.
 """
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from babelmix.benchmark import write_benchmark
-from babelmix.config import BEIR, BENCHMARKS, LAREQA, MIRACL, NANOBEIR, PAIR_SOURCES, Settings
+from babelmix.benchmark import read_judged, write_benchmark
+from babelmix.benchmarks.own import own_files, own_names, unknown_benchmark
+from babelmix.benchmarks.registry import BEIR, BENCHMARKS, LAREQA, MIRACL, NANOBEIR
+from babelmix.config import Settings
+from babelmix.corpus.registry import PAIR_SOURCES
 from babelmix.errors import UserError, unknown_name
-from babelmix.files import store
+from babelmix.files import new_folder, store
 
 if TYPE_CHECKING:
     from babelmix.records import Pair
     from babelmix.sources.parallel import Counts
 
-SOURCES = (*PAIR_SOURCES, *BENCHMARKS)
+# The files of a benchmark in the project's own form, the last three only where they have rows.
+OWN_FORM = ("queries", "passages", "qrels", "itself", "own-queries", "own-passages")
+TEST = "test"  # of the judgements in BEIR form, unless another split is asked for
 GNOME_PACKAGE = "gnome-user-docs"
 HANDBOOK_PACKAGE = "debian-handbook"
 # The languages that LibreOffice Help is packaged in (Norwegian and others go by names of their own).
@@ -49,7 +55,8 @@ def fetch_source(name: str, folder: Path, settings: Settings) -> str | None:
     """Download the raw files of a source into `folder`, replacing it; return what its licence asks to be told.
 
     Settings are read by `libreoffice-help` and `mmarco`, which come in each of `pairs.languages`, and by the tables of
-    `source:`, of which one with `path:` downloads nothing. An unknown name is a UserError.
+    `source:`. Of a table with `path:`, and of a benchmark of the user's own, nothing is copied: an empty manifest
+    stands in the folder. An unknown name is a UserError.
     """
     from babelmix.sources.packages import fetch_packages
 
@@ -87,9 +94,21 @@ def fetch_source(name: str, folder: Path, settings: Settings) -> str | None:
         from babelmix.sources import table
 
         table.fetch(settings.source[name], folder)
+    elif own_files(name) is not None:
+        with new_folder(folder) as beside:
+            (beside / "manifest.json").write_text("{}\n", encoding="utf-8")
     else:
-        raise unknown_name("source", name, (*SOURCES, *settings.source), where="fetch")
+        valid = (*PAIR_SOURCES, *BENCHMARKS, *settings.source, *own_names())
+        raise unknown_name("source or benchmark", name, valid, where="fetch")
     return None
+
+
+def asks_hub(name: str, settings: Settings) -> bool:
+    """Return whether fetching a source or benchmark asks the Hugging Face hub."""
+    if name in settings.source:
+        return settings.source[name].hub is not None
+    known = PAIR_SOURCES.get(name) or BENCHMARKS.get(name)
+    return known is not None and known.hub
 
 
 def build_source(name: str, raw_folder: Path, settings: Settings) -> "tuple[list[Pair], dict[str, Counts]]":
@@ -120,12 +139,14 @@ def build_source(name: str, raw_folder: Path, settings: Settings) -> "tuple[list
 def build_benchmark(name: str, raw_folder: Path, output: Path, settings: Settings) -> dict[str, int]:
     """Build a benchmark, in `output`, out of what `fetch_source` left in `raw_folder`; return what was left out.
 
-    The queries of an English benchmark (BEIR) are asked in `benchmark.query_languages` too, translated by machine. An
-    unknown name is a UserError.
+    The queries of an English benchmark (BEIR) are asked in `benchmark.query_languages` too, translated by machine. A
+    name that is not known is that of a benchmark of the user's own, whose files are read where they are, below
+    data/own; `benchmark.splits` says which judgements of a benchmark in BEIR form. UserError for a name without files.
     """
     from babelmix.sources import beir, debian_handbook, gnome_help, lareqa, miracl, nanobeir
 
     left_out: dict[str, int] = {}
+    split = settings.benchmark.splits.get(name)
     if name == "gnome-help":
         built = gnome_help.build(raw_folder, settings.benchmark)
     elif name == "debian-handbook":
@@ -135,7 +156,7 @@ def build_benchmark(name: str, raw_folder: Path, output: Path, settings: Setting
     elif name in BEIR:
         from babelmix.translate.queries import translate_queries
 
-        built, left_out = beir.build(raw_folder, name)
+        built, left_out = beir.build(raw_folder, name, split=split or TEST)
         built, unasked = translate_queries(built, settings, store() / "translations")
         left_out |= unasked
     elif name in NANOBEIR:
@@ -143,25 +164,39 @@ def build_benchmark(name: str, raw_folder: Path, output: Path, settings: Setting
     elif name in MIRACL:
         return miracl.stream(raw_folder, name.removeprefix("miracl-"), output)
     else:
-        raise unknown_name("benchmark", name, BENCHMARKS, where="benchmarks")
+        path = own_files(name)
+        if path is None:
+            raise unknown_benchmark(name, "benchmarks")
+        return build_folder(path, output, split=split)
     write_benchmark(output, built)
     return left_out
 
 
-def build_folder(path: Path, output: Path) -> dict[str, int]:
+def build_folder(path: Path, output: Path, *, split: str | None = None) -> dict[str, int]:
     """Build a benchmark, in `output`, out of a user's own files; return what was left out.
 
-    Either a folder in BEIR form (corpus.jsonl, queries.jsonl, qrels/test.tsv, see `beir`), or a SQuAD-form file or a
-    folder of them (see `squad`).
+    Either a folder in the project's own form (see `benchmark`), which is checked and copied; or a folder in BEIR form
+    (corpus.jsonl, queries.jsonl, qrels/test.tsv, see `beir`), whose `split` is "test" unless given; or a SQuAD-form
+    file or a folder of them (see `squad`). UserError for another form, and for a split where there are none.
     """
     from babelmix.sources import beir, squad
 
-    if path.is_dir() and any(path.glob("corpus*.jsonl")):
-        built, left_out = beir.build(path, path.name)
-    elif squad.squad_files(path):
+    if any(path.glob("corpus*.jsonl*")):
+        built, left_out = beir.build(path, path.name, split=split or TEST)
+        write_benchmark(output, built)
+        return left_out
+    if split is not None:
+        raise UserError(f"no split {split!r}: only BEIR form has splits", where=str(path), how="name none for it")
+    if (path / "passages.jsonl").is_file():
+        read_judged(path)  # checks every line
+        with new_folder(output) as beside:
+            for file in (path / f"{name}.jsonl" for name in OWN_FORM):
+                if file.is_file():
+                    shutil.copyfile(file, beside / file.name)
+        return {}
+    if squad.squad_files(path):
         built, left_out = squad.build(path, output.name)
-    else:
-        how = "give passages.jsonl, corpus.jsonl (BEIR) or *.json (SQuAD), see data/README.md"
-        raise UserError("no benchmark in a form that is known", where=str(path), how=how)
-    write_benchmark(output, built)
-    return left_out
+        write_benchmark(output, built)
+        return left_out
+    how = "give passages.jsonl, corpus.jsonl (BEIR) or *.json (SQuAD), see data/README.md"
+    raise UserError("no benchmark in a form that is known", where=str(path), how=how)

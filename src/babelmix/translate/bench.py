@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from babelmix.config import Settings, parse_route
+from babelmix.config import Settings
 from babelmix.errors import UserError, unknown_name
 from babelmix.files import new_file
 from babelmix.progress import progress
+from babelmix.settings.routes import parse_route
 from babelmix.sources import HELP_LANGUAGES, build_source, fetch_source
 from babelmix.translate.route import Route
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from babelmix.benchmark import Benchmark, Query
-from babelmix.config import Settings, parse_route
+from babelmix.config import Settings
+from babelmix.settings.routes import parse_route
 from babelmix.translate.gate import text_fault
 from babelmix.translate.route import Route
 
