@@ -52,6 +52,13 @@ class Preset(_Frozen):
             raise ValueError(f"give {how}")
         return self
 
+    def describe(self) -> str:
+        """Return what the encoder is in words, for reports and model cards."""
+        revision = "" if self.revision == "main" else f" at {self.revision}"
+        start = f"{self.hub}{revision} of the Hugging Face hub" if self.hub else f"the folder {self.folder}"
+        start = start if self.hub or self.folder else "multilingual-e5-small (4-bit weights, dequantised)"
+        return f"{start}, {self.layers} evenly spaced layers" if self.layers else start
+
 
 class Model(_Frozen):
     """The chosen size, the presets it is chosen from, and those that teach (`objective.*.teacher`)."""
@@ -275,29 +282,29 @@ class Settings(_Frozen):
         return self.source[name].language if name in self.source else "en"
 
     def route(self, source: str, target: str) -> tuple[Leg, ...]:
-        """Return the legs from a source's language to `target`: the target's route, from where it passes there.
-
-        No legs where nothing is translated, see `untranslated`. UserError for a language without a route.
-        """
-        own = self.source_language(source)
-        if own == target:
-            return ()
-        legs = self._route(target)
-        start = next((at for at, leg in enumerate(legs) if leg.source == own), None)
-        return () if start is None else legs[start:]
+        """Return the legs from a source's language to `target`, see `legs`."""
+        return self.legs(self.source_language(source), target)
 
     def untranslated(self, source: str, target: str) -> str | None:
         """Return why no pair of a source is translated into `target`, None where `route` has the legs that do it."""
         own = self.source_language(source)
         if own == target:
             return "the source is in this language"
-        return None if self.route(source, target) else f"no route from {own} to {target}"
+        return None if self.legs(own, target) else f"no route from {own} to {target}"
 
-    def _route(self, target: str) -> tuple[Leg, ...]:
+    def legs(self, language: str, target: str) -> tuple[Leg, ...]:
+        """Return the legs from a language to `target`: the target's route, from where it passes there.
+
+        No legs where the two are one, or the route does not pass the language. UserError for a target without a route.
+        """
         routes, where = self.translate.routes, "params.yaml, translate.routes"
+        if language == target:
+            return ()
         if target not in routes:
             raise unknown_name("language", target, routes, where=where)
-        return parse_route(routes[target], f"{where}.{target}")
+        legs = parse_route(routes[target], f"{where}.{target}")
+        start = next((at for at, leg in enumerate(legs) if leg.source == language), len(legs))
+        return legs[start:]
 
 
 def load_settings(path: Path = Path("params.yaml")) -> Settings:

@@ -13,13 +13,14 @@ from typing import Any
 
 from babelmix import figures
 from babelmix.benchmark import read_benchmark
+from babelmix.benchmarks.registry import licence_of
 from babelmix.compare import compare, read_scores, reference_of
 from babelmix.config import Settings
 from babelmix.evaluate import MEASURES
 from babelmix.explore import choose, show_chosen
 from babelmix.explore_page import write_page
 from babelmix.files import new_file, new_folder
-from babelmix.report_text import LICENCES, to_markdown
+from babelmix.report_text import to_markdown
 from babelmix.results import SETTINGS, UNTRAINED, Results, read_results, seen, training_languages
 from babelmix.sheets import write_sheets
 from babelmix.vectors import open_embeddings
@@ -120,5 +121,6 @@ def write_pages(root: Path, results: Results, settings: Settings, folder: Path) 
             (variant, *open_embeddings(root / "data" / "embeddings" / variant / name, root / "data/benchmarks" / name))
             for variant in (first, second)
         ]
-        licence = LICENCES.get(name, "as their publisher has them")
-        write_page(folder / f"explore-{name}.html", name, licence, choice, show_chosen(benchmark, choice, systems))
+        write_page(
+            folder / f"explore-{name}.html", name, licence_of(name), choice, show_chosen(benchmark, choice, systems)
+        )

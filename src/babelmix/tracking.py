@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import yaml
 from filelock import FileLock
 
+from babelmix.common.yaml_core import parse_yaml
 from babelmix.config import Settings
 from babelmix.errors import UserError
 from babelmix.evaluate import MEASURES
@@ -36,6 +36,7 @@ EXPERIMENT = "babelmix"
 FINGERPRINT = "babelmix.fingerprint"
 CONTENT = "babelmix.content"  # sha256 of all that was logged; set last: a run cut short is completed next time
 LOOPBACK = "127.0.0.1"
+LOCK_VALUES = 10_000_000  # of dvc.lock, at most: it grows with objectives times benchmarks
 BATCH = 1000  # metrics that MLflow takes in one request
 VIEW = {"mlflow.experimentKind": "custom_model_development"}  # the UI shows training runs, not chat traces
 # Read by mlflow when it is imported: nothing is sent anywhere, and the log of its migrations is not shown.
@@ -261,10 +262,14 @@ def _origin(root: Path) -> dict[str, str]:
 
 
 def _read_lock(root: Path) -> dict[str, Any]:
+    file = root / "dvc.lock"
     try:
-        return yaml.safe_load((root / "dvc.lock").read_text(encoding="utf-8"))["stages"]
+        lock = parse_yaml(file.read_text(encoding="utf-8"), str(file), most=LOCK_VALUES)
     except FileNotFoundError as error:
-        raise UserError("no such file", where=str(root / "dvc.lock"), how="run `dvc repro`") from error
+        raise UserError("no such file", where=str(file), how="run `dvc repro`") from error
+    if not (isinstance(lock, dict) and isinstance(lock.get("stages"), dict)):
+        raise UserError("no stages in it", where=str(file), how="run `dvc repro`, or take it from Git again")
+    return lock["stages"]
 
 
 def _stage(stages: dict[str, Any], name: str) -> dict[str, Any]:

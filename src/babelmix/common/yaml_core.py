@@ -18,8 +18,8 @@ import yaml
 from babelmix.common.reading import checked_text
 from babelmix.errors import UserError, quoted, shown
 
-CHARACTERS = 200_000  # of a file; that of the project has 11,000
-VALUES = 20_000  # an alias counts as all that it stands for
+VALUES = 20_000  # at most, where an alias counts as all that it stands for; params.yaml has 600
+CHARACTERS = 10  # for each of those values
 DEPTH = 20
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
@@ -48,14 +48,17 @@ class _Open:
     merged: list[Any] = field(default_factory=list)  # what stands behind `<<`
 
 
-def parse_yaml(text: str, where: str) -> Any:
-    """Return the only document of a YAML text, None where it is empty; UserError, with line and field, for a fault."""
-    if len(text) > CHARACTERS:
-        raise UserError(f"{len(text):,} characters", where=where, how=f"write {CHARACTERS:,} at most")
+def parse_yaml(text: str, where: str, most: int = VALUES) -> Any:
+    """Return the only document of a YAML text, None where it is empty; UserError, with line and field, for a fault.
+
+    `most` bounds the number of values, and with it that of characters.
+    """
+    if len(text) > most * CHARACTERS:
+        raise UserError(f"{len(text):,} characters", where=where, how=f"write {most * CHARACTERS:,} at most")
     for number, line in enumerate(text.split("\n"), start=1):
         checked_text(line, f"{where}, line {number}")
     try:
-        return _Reader(where).read(yaml.parse(text, Loader=_LOADER))
+        return _Reader(where, most).read(yaml.parse(text, Loader=_LOADER))
     except yaml.reader.ReaderError as error:
         line = text.encode()[: error.position].count(b"\n") + 1
         raise UserError("a control character", where=f"{where}, line {line}", how="take it out") from error
@@ -70,8 +73,8 @@ def parse_yaml(text: str, where: str) -> Any:
 class _Reader:
     """Makes values out of the parser's events, one after another: no depth of the file is a depth of calls."""
 
-    def __init__(self, where: str) -> None:
-        self._where = where
+    def __init__(self, where: str, most: int) -> None:
+        self._where, self._most = where, most
         self._open: list[_Open] = []
         self._anchors: dict[str, tuple[Any, int] | None] = {}  # None: of what is still being read
         self._count = 0
@@ -201,8 +204,8 @@ class _Reader:
 
     def _grow(self, values: int) -> None:
         self._count += values
-        if self._count > VALUES:
-            raise self._fault(f"more than {VALUES:,} values, with those that aliases stand for", _SMALLER)
+        if self._count > self._most:
+            raise self._fault(f"more than {self._most:,} values, with those that aliases stand for", _SMALLER)
 
     def _place(self, key: str | None = None) -> str:
         """Return file, line and the field that is being read."""

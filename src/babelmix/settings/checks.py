@@ -35,9 +35,9 @@ def check_own_benchmarks(settings: "Settings", path: Path) -> None:
 
 def _check_names(settings: "Settings", path: str) -> None:
     for name in settings.objective_presets:
-        check_name("objective", name, f"{path}, objective", SYSTEMS)
+        check_name(name, f"{path}, objective", SYSTEMS)
     for name in settings.model.presets:
-        check_name("size", name, f"{path}, model.presets")
+        check_name(name, f"{path}, model.presets")
     _check("size", (settings.model.size,), settings.model.presets, f"{path}, model.size")
     _check("size", settings.model.teachers, settings.model.presets, f"{path}, model.teachers")
     _check("objective", settings.objectives, settings.objective_presets, f"{path}, objectives")
@@ -46,7 +46,7 @@ def _check_names(settings: "Settings", path: str) -> None:
 
 def _check_sources(settings: "Settings", path: str) -> None:
     for name, table in settings.source.items():
-        check_name("source", name, f"{path}, source", frozenset((*PAIR_SOURCES, *BENCHMARKS)))
+        check_name(name, f"{path}, source", frozenset((*PAIR_SOURCES, *BENCHMARKS)))
         _check("language", (table.language,), LANGUAGES, f"{path}, source.{name}.language")
     _check("source", settings.sources, (*PAIR_SOURCES, *settings.source), f"{path}, sources")
     needing = [name for name in settings.sources if name in PAIR_SOURCES and PAIR_SOURCES[name].needs_english]
@@ -88,12 +88,12 @@ def _check_benchmarks(settings: "Settings", path: str) -> None:
             if "/" in name:
                 how = f"write its name, {shown(Path(name).name)}, and put its files below {OWN}"
                 raise UserError(f"{quoted(name)} is a path", where=f"{path}, benchmarks", how=how)
-            check_name("benchmark", name, f"{path}, benchmarks", taken)
+            check_name(name, f"{path}, benchmarks", taken)
     _check_once("benchmark", settings.benchmarks, f"{path}, benchmarks")
     for name, split in benchmark.splits.items():
         where = f"{path}, benchmark.splits"
-        check_name("benchmark", name, where)
-        check_name("split", split, f"{where}.{name}")
+        check_name(name, where)
+        check_name(split, f"{where}.{name}")
         if name in BENCHMARKS and not BENCHMARKS[name].splits:
             raise UserError(f"{name} has one split alone", where=where, how=f"take {name} out")
     where = f"{path}, benchmark.query_languages"

@@ -10,10 +10,10 @@ SYSTEMS = frozenset(("bm25", "untrained"))
 BESIDE_BENCHMARKS = frozenset(("dev", "index", "lir", "model", "train")) | SYSTEMS
 
 
-def check_name(kind: str, name: str, where: str, taken: frozenset[str] = frozenset()) -> None:
+def check_name(name: str, where: str, taken: frozenset[str] = frozenset()) -> None:
     """Raise UserError, at `where`, for a name that cannot be one, or that is among those taken."""
     if not _NAME.fullmatch(name):
         how = "take letters, digits, dots, dashes and underscores, a letter, digit or underscore first"
-        raise UserError(f"{quoted(name)} is no name for a {kind}", where=where, how=how)
+        raise UserError(f"{quoted(name)} is no name", where=where, how=how)
     if name in taken:
-        raise UserError(f"{name!r} is taken", where=where, how=f"call the {kind} something else")
+        raise UserError(f"{name!r} is taken", where=where, how="call it something else")
