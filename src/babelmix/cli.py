@@ -27,6 +27,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import typer
 
+from babelmix.common.outputs import claim_file, claim_folder
 from babelmix.config import BENCHMARKS, MIRACL, NANOBEIR, Objective, Preset, Settings, load_settings
 from babelmix.errors import UserError, unknown_name
 from babelmix.files import project_root
@@ -71,7 +72,7 @@ def _options(  # pyright: ignore[reportUnusedFunction]
 @app.command(epilog="Example: babelmix fetch xquad-r")
 def fetch(name: Name) -> None:
     """Download the raw files of a source into data/raw/NAME."""
-    folder = DATA / "raw" / name
+    folder = claim_folder(DATA / "raw" / name)
     _fetch(name, folder, load_settings())
     done(f"wrote {folder}", "dvc repro")
 
@@ -83,6 +84,8 @@ def pairs(name: Annotated[str, typer.Argument(help="A source of pairs, such as l
     from babelmix.records import write_pairs
     from babelmix.sources import build_source
 
+    claim_folder(DATA / "pairs" / "human" / name)
+    claim_file(METRICS / "pairs" / f"{name}.json")
     kept, counts = build_source(name, DATA / "raw" / name, load_settings())
     write_pairs(DATA / "pairs" / "human" / name, kept)
     write_json(METRICS / "pairs" / f"{name}.json", counts)
@@ -96,6 +99,7 @@ def dev() -> None:
     from babelmix.dev import dev_benchmark
 
     settings = load_settings()
+    claim_folder(DATA / "dev")
     write_benchmark(DATA / "dev", dev_benchmark(read_human_pairs(settings), settings.pairs.dev_questions))
     done("wrote data/dev", "dvc repro")
 
@@ -119,6 +123,8 @@ def translate_pairs(
     legs = settings.route(source, language)
     route = Route(legs, threads=settings.threads, cache=store() / "translations") if legs else None
     kept, rejected = (DATA / "pairs" / kind / source / f"{language}.jsonl" for kind in ("machine", "rejected"))
+    for file in (kept, rejected, METRICS / "translate" / source / f"{language}.json"):
+        claim_file(file)
     counts = run(
         DATA / "pairs" / "human" / source / f"{settings.source_language(source)}.jsonl",
         route,
@@ -145,11 +151,12 @@ def translate_bench(
     from rich.console import Console
 
     from babelmix import translate
-    from babelmix.experiments import write_into
+    from babelmix.experiments import check_into, write_into
     from babelmix.files import store
     from babelmix.translate import bench
 
     settings = load_settings()
+    check_into(into or (), "routes")
     translate.allow_models(settings)
     with TemporaryDirectory(prefix="babelmix-") as scratch:
         scores = bench.score_routes(settings, language, raw=Path(scratch), cache=store() / "translations")
@@ -169,6 +176,7 @@ def encoder() -> None:
     from babelmix.backbone import build_encoder
 
     settings = load_settings()
+    claim_folder(MODELS / "untrained")
     _allow_hub_of(settings.preset())
     build_encoder(settings.preset(), MODELS / "untrained")
     done(f"wrote models/untrained ({settings.model.size})", "dvc repro train")
@@ -182,6 +190,7 @@ def tokenise() -> None:
 
     os.environ["TOKENIZERS_PARALLELISM"] = "true"  # nothing is forked here
     settings = load_settings()
+    claim_folder(DATA / "tokens")
     model = load_encoder(MODELS / "untrained")
     with progress("tokenise", None) as step:
         number = write_corpus(DATA / "tokens", read_pairs_of_all(settings), model, settings.train, step)
@@ -196,6 +205,7 @@ def teach(size: Annotated[str, typer.Argument(help="A preset of model.presets, s
     from babelmix.records import read_pairs
 
     settings, output = load_settings(), DATA / "teacher" / f"{size}.npz"
+    claim_file(output)
     presets = settings.model.presets
     if size not in presets:
         raise unknown_name("size", size, presets, where="params.yaml, model.presets")
@@ -227,6 +237,8 @@ def train(objective: ObjectiveName) -> None:
 
     settings = load_settings()
     recipe, start = settings.objective(objective), MODELS / "untrained"
+    claim_folder(MODELS / objective)
+    claim_file(METRICS / "history" / f"{objective}.csv")
     with workers(settings.threads) as team:
         corpus = read_corpus(DATA / "tokens")
         extras = _extras(recipe, corpus.index)
@@ -260,7 +272,7 @@ def benchmark(name: Name) -> None:
     from babelmix.sources import build_benchmark
     from babelmix.translate import allow_models
 
-    settings, output = load_settings(), DATA / "benchmarks" / name
+    settings, output = load_settings(), claim_folder(DATA / "benchmarks" / name)
     allow_models(settings)
     _tell(build_benchmark(name, DATA / "raw" / name, output, settings))
     done(f"wrote {output}", "dvc repro")
@@ -273,6 +285,7 @@ def embed(
     output: Annotated[Path, typer.Option(help="Folder to write.")],
 ) -> None:
     """Encode the queries and passages of a benchmark once, for every setting."""
+    claim_folder(output, inputs=[Path(model), Path(benchmark)])
     with _benchmark(benchmark) as folder:
         queries, passages = _embed(model, folder, output)
     done(f"wrote {queries} + {passages} rows to {output}", "babelmix evaluate")
@@ -286,6 +299,7 @@ def directions(model: ModelName, output: Annotated[Path, typer.Option(help="File
     from babelmix.pairs import index_pairs, training_rows
 
     settings = load_settings()
+    claim_file(output, inputs=[Path(model)], written=debias.ARRAYS)
     known = list(read_pairs_of_all(settings))
     train = [known[row][0] for row in training_rows(index_pairs(known))]
     passages = debias.sample(train, settings.evaluate.debias_units)
@@ -316,6 +330,7 @@ def mine(
     from babelmix.pairs import index_pairs, training_rows
 
     settings = load_settings()
+    claim_file(output, inputs=[Path(model)], written=mining.ARRAYS)
     known = list(read_pairs_of_all(settings))
     index = index_pairs(known)
     rows = training_rows(index)
@@ -351,6 +366,12 @@ def evaluate(
 
     if (model is None) == (embeddings is None):
         raise UserError("one of --model and --embeddings is needed", where="evaluate", how="give exactly one")
+    inputs = [Path(name) for name in (benchmark, model, embeddings, directions) if name]
+    claim_file(output, inputs=inputs, written=evaluation.KEYS)
+    if per_query:
+        claim_file(per_query, inputs=[*inputs, output], written=evaluation.COLUMNS, what="--per-query")
+        if per_query.resolve() == output.resolve():
+            raise UserError("--output and --per-query are one file", where=str(output), how="give each its own name")
     with _benchmark(benchmark) as folder, TemporaryDirectory(prefix="babelmix-") as scratch:
         if model and model != BM25:
             embeddings = Path(scratch) / "vectors"
@@ -408,6 +429,7 @@ def report() -> None:
     """Write metrics/headline.json, metrics/by_language.csv and reports/report.md with its figures."""
     from babelmix.report import write_report
 
+    claim_folder(Path("reports"))
     write_report(Path(), load_settings())
     done("wrote reports/report.md and metrics/headline.json", "make ui")
 
@@ -425,6 +447,7 @@ def compare(
     """Put DVC experiments of several sizes and seeds side by side, with intervals over questions and seeds."""
     from babelmix import experiments as across
 
+    across.check_into(into or (), name or benchmark)
     names = experiments or across.experiment_names(Path(), benchmark)
     text = across.to_markdown(across.read_experiments(Path(), names, benchmark))
     typer.echo(text)

@@ -26,6 +26,7 @@ from babelmix.records import Pair
 
 LOST = float(np.finfo(np.float16).eps)  # what remains of a vector below this share of it is float16 rounding
 HOW = "estimate the directions again"
+ARRAYS = ("languages", "directions", "other")  # of an .npz file of directions
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ def write_directions(path: Path, directions: Directions) -> None:
 
 def read_directions(path: Path) -> Directions:
     """Read what `write_directions` wrote; a missing or broken file is a UserError."""
-    languages, own, other = read_arrays(path, ("languages", "directions", "other"), what="directions", how=HOW)
+    languages, own, other = read_arrays(path, ARRAYS, what="directions", how=HOW)
     if not _sound(languages, own, other):
         raise UserError("the arrays are no directions", where=str(path), how=HOW)
     return Directions(dict(zip(languages.tolist(), own, strict=True)), other)

@@ -37,6 +37,8 @@ MEASURES = {  # name in the JSON -> column of QueryScores
     "recall_at_10": "recall_at_10",
     "recall_at_100": "recall_at_100",
 }
+# What stands in every file of scores, and in every file of the scores of each query: a result is known by it.
+KEYS, COLUMNS = ("benchmark", "model", "settings", "bias"), ("setting", "average_precision")
 POOL = "pool"  # stands for the passage language where the passages are those of all languages
 
 

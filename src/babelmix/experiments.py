@@ -10,7 +10,7 @@ and the workspace stays as it is.
 import io
 import json
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from babelmix.compare import Comparison, contrast, read_scores
 from babelmix.config import Settings, parse_settings
 from babelmix.errors import UserError
 from babelmix.evaluate import QueryScores
-from babelmix.files import new_file
+from babelmix.files import new_binary_file
 from babelmix.report_text import MEASURE_NAMES, NAMES, interval, number, signed, table
 from babelmix.results import SETTINGS, variants
 from babelmix.stats import holm
@@ -123,15 +123,32 @@ def to_markdown(runs: Sequence[Experiment]) -> str:
 def write_into(file: Path, name: str, text: str) -> None:
     """Replace what stands between the markers `<!-- babelmix compare: begin NAME -->` and `end` in a Markdown file.
 
-    UserError where the markers are not there, or not in this order.
+    All else stays as it was, to the byte. UserError as `check_into` has it.
     """
+    before, after = _around(file, name)
+    with new_binary_file(file) as stream:
+        stream.write(b"%b\n%b\n%b" % (before, text.encode(), after))
+
+
+def check_into(files: Iterable[Path], name: str) -> None:
+    """Raise UserError, before any work, where a file is not there or lacks the markers, or has them the other way."""
+    for file in files:
+        _around(file, name)
+
+
+def _around(file: Path, name: str) -> tuple[bytes, bytes]:
+    """Return what stands before and after the place of a table, its markers with it."""
     begin, end = (f"<!-- babelmix compare: {edge} {name} -->" for edge in ("begin", "end"))
-    before, found, rest = file.read_text(encoding="utf-8").partition(begin)
-    _, closed, after = rest.partition(end)
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        how = "name a Markdown file that is there"
+        raise UserError(f"cannot be read ({error.strerror})", where=str(file), how=how) from error
+    before, found, rest = content.partition(begin.encode())
+    _, closed, after = rest.partition(end.encode())
     if not (found and closed):
         raise UserError("no place for the table", where=str(file), how=f"put the lines {begin} and {end} there")
-    with new_file(file) as stream:
-        stream.write(f"{before}{begin}\n{text}\n{end}{after}")
+    return before + found, closed + after
 
 
 def _read(root: Path, name: str, benchmark: str) -> Experiment:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 SHARE = 0.95  # of the right passage's score, which a negative may reach; NV-Retriever's
 HOW = "run `babelmix mine` again"
+ARRAYS = ("units", "languages", "unit", "lang", "negatives")  # of an .npz file of negatives
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +181,7 @@ def write_negatives(path: Path, negatives: Negatives) -> None:
 
 def read_negatives(path: Path) -> Negatives:
     """Read what `write_negatives` wrote; a missing or broken file, or one of other arrays, is a UserError."""
-    names = ("units", "languages", "unit", "lang", "negatives")
-    units, languages, unit, lang, negatives = read_arrays(path, names, what="negatives", how=HOW)
+    units, languages, unit, lang, negatives = read_arrays(path, ARRAYS, what="negatives", how=HOW)
     named = units.dtype.kind == languages.dtype.kind == "U" and units.ndim == languages.ndim == 1
     numbers = (unit.dtype, lang.dtype, negatives.dtype) == (np.int32, np.int16, np.int32)
     shapes = unit.ndim == 1 and negatives.ndim == 2 and unit.shape == lang.shape == negatives.shape[:1]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from babelmix.common.outputs import MANIFEST
 from babelmix.errors import UserError
 from babelmix.files import new_file, new_folder
 
@@ -29,7 +30,7 @@ def test_a_folder_is_replaced_as_a_whole(tmp_path: Path) -> None:
         (folder / "new").write_text("x")
     with pytest.raises(ValueError, match="bad"), new_folder(target) as folder:
         raise ValueError("bad")
-    assert [file.name for file in target.iterdir()] == ["new"]
+    assert sorted(file.name for file in target.iterdir()) == [MANIFEST, "new"]
     assert [file.name for file in tmp_path.iterdir()] == ["model"]
 
 
