@@ -17,6 +17,7 @@ from typing import Any, TypedDict
 import py3langid
 
 from babelmix.benchmark import Benchmark, Passage, Qrel, Query
+from babelmix.common.text import published_form
 from babelmix.config import BenchmarkSettings
 from babelmix.errors import UserError, unknown_name
 from babelmix.records import Pair
@@ -46,7 +47,7 @@ class Section:
 
 def plain_text(element: Any) -> str:
     """Return the text of an lxml element and all below it, every run of white space as one space."""
-    return " ".join("".join(element.itertext()).split())
+    return published_form(" ".join("".join(element.itertext()).split()))
 
 
 def written_in(text: str, lang: str) -> bool:
