@@ -15,6 +15,7 @@ from babelmix import figures
 from babelmix.benchmark import read_benchmark
 from babelmix.compare import compare, read_scores, reference_of
 from babelmix.config import Settings
+from babelmix.embeddings import open_embeddings
 from babelmix.evaluate import MEASURES
 from babelmix.explore import choose, show_chosen
 from babelmix.explore_page import write_page
@@ -22,7 +23,6 @@ from babelmix.files import new_file, new_folder
 from babelmix.report_text import LICENCES, to_markdown
 from babelmix.results import SETTINGS, UNTRAINED, Results, read_results, seen, training_languages
 from babelmix.sheets import write_sheets
-from babelmix.vectors import open_embeddings
 
 HEADLINES = 12  # numbers in metrics/headline.json at most
 
@@ -116,9 +116,10 @@ def write_pages(root: Path, results: Results, settings: Settings, folder: Path) 
         benchmark = read_benchmark(root / "data" / "benchmarks" / name)
         files = [results.per_query[variant][name] for variant in (first, second)]
         choice = choose(benchmark, *(read_scores(file, str(file)) for file in files), seed=settings.seed)
-        systems = [
-            (variant, *open_embeddings(root / "data" / "embeddings" / variant / name, root / "data/benchmarks" / name))
+        opened = {
+            variant: open_embeddings(root / "data/embeddings" / variant / name, root / "data/benchmarks" / name)
             for variant in (first, second)
-        ]
+        }
+        systems = [(variant, vectors.queries, vectors.passages) for variant, vectors in opened.items()]
         licence = LICENCES.get(name, "as their publisher has them")
         write_page(folder / f"explore-{name}.html", name, licence, choice, show_chosen(benchmark, choice, systems))

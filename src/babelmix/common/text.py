@@ -40,6 +40,11 @@ def published_form(text: str) -> str:
     return kept_form(text if text.isprintable() else _CONTROLS.sub(" ", text))
 
 
+def spaced_form(text: str) -> str:
+    """Return the text in NFC with single spaces: two texts with one such form are one text, set in two ways."""
+    return " ".join(kept_form(text).split())
+
+
 def compared_form(text: str) -> str:
     """Return the form in which texts are compared; two texts that a reader takes for one have the same.
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from babelmix.benchmark import write_benchmark
+from babelmix.benchmark import About, write_benchmark
 from babelmix.config import BEIR, BENCHMARKS, LAREQA, MIRACL, NANOBEIR, PAIR_SOURCES, Settings
 from babelmix.errors import UserError, unknown_name
 from babelmix.files import store
@@ -148,20 +148,30 @@ def build_benchmark(name: str, raw_folder: Path, output: Path, settings: Setting
     return left_out
 
 
-def build_folder(path: Path, output: Path) -> dict[str, int]:
-    """Build a benchmark, in `output`, out of a user's own files; return what was left out.
+def build_folder(path: Path, output: Path, *, split: str | None = None) -> dict[str, int]:
+    """Build a benchmark, in `output`, out of a user's own files; return what was left out, by reason.
 
-    Either a folder in BEIR form (corpus.jsonl, queries.jsonl, qrels/test.tsv, see `beir`), or a SQuAD-form file or a
-    folder of them (see `squad`).
+    Either a folder in babelmix's own form (passages.jsonl, see `own`) or in BEIR's (corpus.jsonl, see `beir`), or a
+    SQuAD-form file or a folder of them (see `squad`). `split` names the judgements of a BEIR folder. What was read and
+    what was left out stands in the output's about.json too. UserError for no such form, and for a split of another.
     """
-    from babelmix.sources import beir, squad
+    from babelmix.sources import beir, own, squad
 
-    if path.is_dir() and any(path.glob("corpus*.jsonl")):
-        built, left_out = beir.build(path, path.name)
-    elif path.suffix == ".json" or any(path.glob("*.json")):
-        built, left_out = squad.build(path, path.stem if path.is_file() else path.name)
+    chosen, name = None, path.resolve().name
+    if own.find_own(path, "passages").is_file():
+        form = "own"
+        built, left_out = own.build(path, name)
+    elif any([*path.glob("corpus*.jsonl"), *path.glob("corpus*.jsonl.gz")]):
+        form, (chosen, _) = "beir", beir.find_qrels(path, split)
+        built, left_out = beir.build(path, name, split=chosen)
+    elif path.name.endswith((".json", ".json.gz")) or any([*path.glob("*.json"), *path.glob("*.json.gz")]):
+        form = "squad"
+        built, left_out = squad.build(path, path.name.split(".json")[0] if path.is_file() else name)
     else:
-        how = "give passages.jsonl, corpus.jsonl (BEIR) or *.json (SQuAD), see data/README.md"
-        raise UserError("no benchmark in a form that is known", where=str(path), how=how)
-    write_benchmark(output, built)
+        what = "no benchmark in a form that is known" if path.exists() else "no such file or folder"
+        how = "give a folder with passages.jsonl or corpus.jsonl (BEIR), or *.json (SQuAD), see data/README.md"
+        raise UserError(what, where=str(path), how=how)
+    if split is not None and form != "beir":
+        raise UserError("only a folder in BEIR form has splits", where="--split", how="leave it out")
+    write_benchmark(output, built, About(form, chosen, left_out))
     return left_out
