@@ -52,14 +52,18 @@ def imported(tree: ast.AST) -> set[Path]:
 
 
 def code_of(function: str) -> ast.AST:
-    """The command's function, with the private helpers of cli.py that it calls."""
+    """The command's function, with the private helpers of cli.py that it calls, and those that these call."""
     tree = ast.parse(inspect.getsource(getattr(cli, function)))
-    helpers = {
-        node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-    }
-    for helper in sorted(helpers & HELPERS):
-        tree.body += ast.parse(inspect.getsource(getattr(cli, helper))).body
+    added: set[str] = set()
+    while new := sorted({*called(tree)} & HELPERS - added):
+        for helper in new:
+            tree.body += ast.parse(inspect.getsource(getattr(cli, helper))).body
+        added |= {*new}
     return tree
+
+
+def called(tree: ast.AST) -> list[str]:
+    return [node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
 
 
 def closure(stage: str) -> dict[str, ast.AST]:
