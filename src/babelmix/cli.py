@@ -27,9 +27,11 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import typer
 
+from babelmix.benchmarks.own import own_files, unknown_benchmark
+from babelmix.benchmarks.registry import BENCHMARKS
 from babelmix.common.ending import ended
 from babelmix.common.outputs import claim_file, claim_folder
-from babelmix.config import BENCHMARKS, MIRACL, NANOBEIR, Objective, Preset, Settings, load_settings
+from babelmix.config import Objective, Preset, Settings, load_settings
 from babelmix.errors import UserError, unknown_name
 from babelmix.files import project_root
 from babelmix.progress import done, progress
@@ -134,8 +136,9 @@ def translate_pairs(
 
     settings = load_settings()
     translate.allow_models(settings)
+    reason = settings.untranslated(source, language)
     legs = settings.route(source, language)
-    route = Route(legs, threads=settings.threads, cache=store() / "translations") if legs else None
+    route = reason or Route(legs, threads=settings.threads, cache=store() / "translations")
     kept, rejected = (DATA / "pairs" / kind / source / f"{language}.jsonl" for kind in ("machine", "rejected"))
     for file in (kept, rejected, METRICS / "translate" / source / f"{language}.json"):
         claim_file(file)
@@ -149,8 +152,22 @@ def translate_pairs(
         rejected=rejected,
     )
     write_json(METRICS / "translate" / source / f"{language}.json", counts)
+    if reason:
+        typer.echo(f"babelmix: {source} is not translated into {language}: {reason}", err=True)
     thrown = sum(counts["rejected"].values())
     done(f"wrote {counts['kept']:,} pairs to {kept} and {thrown:,} to {rejected}", "dvc repro train")
+
+
+@translation.command("index", epilog="Example: babelmix translate index")
+def translate_index() -> None:
+    """Write which sources are translated into which languages, by which routes, or why they are not."""
+    from babelmix.files import write_json
+    from babelmix.translate.pairs import index_translations
+
+    index = index_translations(load_settings())
+    for folder in (DATA / "pairs" / "machine", METRICS / "translate"):
+        write_json(folder / "index.json", index)
+    done("wrote data/pairs/machine/index.json and metrics/translate/index.json", "dvc repro translate")
 
 
 @translation.command("bench", epilog="Example: babelmix translate bench --language es --apply")
@@ -581,7 +598,8 @@ def read_pairs_of_all(settings: Settings) -> Generator[tuple[Any, bool]]:
         for language in settings.translate.languages
     ]
     for translated, files in ((False, human), (True, machine)):
-        yield from ((pair, translated) for _, pair in iterate_pairs(*files))
+        if files:  # translate.languages may be empty
+            yield from ((pair, translated) for _, pair in iterate_pairs(*files))
 
 
 def _allow_hub_of(preset: Preset) -> None:
@@ -621,9 +639,9 @@ def read_human_pairs(settings: Settings) -> list[Any]:
 
 
 def _fetch(name: str, folder: Path, settings: Settings) -> None:
-    from babelmix.sources import fetch_source
+    from babelmix.sources import asks_hub, fetch_source
 
-    if name in (*NANOBEIR, *MIRACL, "mmarco", *settings.source):
+    if asks_hub(name, settings):
         from babelmix.sources.hub import allow_hub
 
         allow_hub()
@@ -655,8 +673,8 @@ def _benchmark(name: str, split: str | None = None, *, strict: bool = False) -> 
             _tell(told.left_out, strict=True, where=name)
         yield path
         return
-    if not path.exists() and name not in BENCHMARKS:
-        raise unknown_name("benchmark", name, BENCHMARKS, where="--benchmark")
+    if not path.exists() and name not in BENCHMARKS and own_files(name) is None:
+        raise unknown_benchmark(name, "--benchmark")
     with TemporaryDirectory(prefix="babelmix-") as scratch:
         built = Path(scratch) / ((path.name.split(".json")[0] if path.is_file() else path.name) or "benchmark")
         if path.exists():

@@ -123,7 +123,7 @@ def _add_table(gathered: Gathered, file: Path, name: str, table: Table, settings
     empty = True
     for where, row in _rows(file, table):
         empty = False
-        if any(_reach(row, column, where) != value for column, value in table.where.items()):
+        if not all(table.wants(column, _reach(row, column, where)) for column in table.where):
             continue
         query, passage = (_text(row, column, where) for column in (table.query, table.passage))
         answer = _text(row, table.answer, where) if table.answer else ""
