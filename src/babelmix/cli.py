@@ -11,7 +11,7 @@ import os
 import re
 import sys
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any, NoReturn
@@ -27,8 +27,11 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import typer
 
+from babelmix.benchmarks.own import own_files, unknown_benchmark
+from babelmix.benchmarks.registry import BENCHMARKS
+from babelmix.common.ending import ended
 from babelmix.common.outputs import claim_file, claim_folder
-from babelmix.config import BENCHMARKS, MIRACL, NANOBEIR, Objective, Preset, Settings, load_settings
+from babelmix.config import Objective, Preset, Settings, load_settings
 from babelmix.errors import UserError, unknown_name
 from babelmix.files import project_root
 from babelmix.progress import done, progress
@@ -133,8 +136,9 @@ def translate_pairs(
 
     settings = load_settings()
     translate.allow_models(settings)
+    reason = settings.untranslated(source, language)
     legs = settings.route(source, language)
-    route = Route(legs, threads=settings.threads, cache=store() / "translations") if legs else None
+    route = reason or Route(legs, threads=settings.threads, cache=store() / "translations")
     kept, rejected = (DATA / "pairs" / kind / source / f"{language}.jsonl" for kind in ("machine", "rejected"))
     for file in (kept, rejected, METRICS / "translate" / source / f"{language}.json"):
         claim_file(file)
@@ -148,8 +152,22 @@ def translate_pairs(
         rejected=rejected,
     )
     write_json(METRICS / "translate" / source / f"{language}.json", counts)
+    if reason:
+        typer.echo(f"babelmix: {source} is not translated into {language}: {reason}", err=True)
     thrown = sum(counts["rejected"].values())
     done(f"wrote {counts['kept']:,} pairs to {kept} and {thrown:,} to {rejected}", "dvc repro train")
+
+
+@translation.command("index", epilog="Example: babelmix translate index")
+def translate_index() -> None:
+    """Write which sources are translated into which languages, by which routes, or why they are not."""
+    from babelmix.files import write_json
+    from babelmix.translate.pairs import index_translations
+
+    index = index_translations(load_settings())
+    for folder in (DATA / "pairs" / "machine", METRICS / "translate"):
+        write_json(folder / "index.json", index)
+    done("wrote data/pairs/machine/index.json and metrics/translate/index.json", "dvc repro translate")
 
 
 @translation.command("bench", epilog="Example: babelmix translate bench --language es --apply")
@@ -246,25 +264,37 @@ def train(objective: ObjectiveName) -> None:
     from babelmix.files import new_folder, store
     from babelmix.resume import Keeper
     from babelmix.tokens import read_corpus
-    from babelmix.workers import workers
+    from babelmix.workers import Team, workers
 
     settings = load_settings()
     recipe, start = settings.objective(objective), MODELS / "untrained"
     claim_folder(MODELS / objective)
     claim_file(METRICS / "history" / f"{objective}.csv")
-    with workers(settings.threads) as team:
-        corpus = read_corpus(DATA / "tokens")
-        extras = _extras(recipe, corpus.index)
+
+    def keeper_of(team: Team) -> Keeper:
         files = [file for file in _extra_files(recipe) if file]
         inputs = training.inputs(objective, settings, start, DATA / "tokens", files, team)
-        keeper = Keeper(store() / "training", inputs)
+        return Keeper(store() / "training", inputs)
+
+    keepers: list[Keeper] = []
+    with ExitStack() as stack:
+        team = stack.enter_context(
+            workers(settings.threads, lambda team: keepers.append(stack.enter_context(keeper_of(team).alone(_say))))
+        )
+        corpus = read_corpus(DATA / "tokens")
+        extras = _extras(recipe, corpus.index)
         model = load_encoder(start)
+        keeper = keeper_of(team)
+        if keepers and keeper.fingerprint != keepers[0].fingerprint:
+            how = "run the same command again"
+            raise UserError("what it trains on was changed while it waited", where=f"train {objective}", how=how)
+        keeper = keepers[0] if keepers else keeper
         if team.first:
-            typer.echo(f"babelmix: training on {team.describe(settings.train.bfloat16)}", err=True)
+            _say(f"training on {team.describe(settings.train.bfloat16)}")
             if kept := keeper.step():
-                typer.echo(f"babelmix: going on after step {kept}, from {keeper.folder}", err=True)
+                _say(f"going on after step {kept}, from {keeper.file}")
             for other in keeper.others():
-                typer.echo(f"babelmix: not gone on from: {other}", err=True)
+                _say(f"not gone on from: {other}")
         with progress(f"train {objective}", settings.train.steps) as step:
             told = step if team.first else _silent
             history = training.train(
@@ -534,7 +564,7 @@ def track() -> None:
 
 
 @app.command(epilog="Example: babelmix ui --port 5000")
-def ui(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 5000) -> None:
+def ui(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.", min=1, max=65535)] = 5000) -> None:
     """Open MLflow on loopback at the comparison of all runs."""
     from babelmix import tracking
 
@@ -580,7 +610,8 @@ def read_pairs_of_all(settings: Settings) -> Generator[tuple[Any, bool]]:
         for language in settings.translate.languages
     ]
     for translated, files in ((False, human), (True, machine)):
-        yield from ((pair, translated) for _, pair in iterate_pairs(*files))
+        if files:  # translate.languages may be empty
+            yield from ((pair, translated) for _, pair in iterate_pairs(*files))
 
 
 def _allow_hub_of(preset: Preset) -> None:
@@ -589,6 +620,11 @@ def _allow_hub_of(preset: Preset) -> None:
         from babelmix.sources.hub import allow_hub
 
         allow_hub()
+
+
+def _say(line: str) -> None:
+    """Tell the person in front of it something on stderr, beside the bar."""
+    typer.echo(f"babelmix: {line}", err=True)
 
 
 def _silent(_: int) -> None:
@@ -620,9 +656,9 @@ def read_human_pairs(settings: Settings) -> list[Any]:
 
 
 def _fetch(name: str, folder: Path, settings: Settings) -> None:
-    from babelmix.sources import fetch_source
+    from babelmix.sources import asks_hub, fetch_source
 
-    if name in (*NANOBEIR, *MIRACL, "mmarco", *settings.source):
+    if asks_hub(name, settings):
         from babelmix.sources.hub import allow_hub
 
         allow_hub()
@@ -654,8 +690,8 @@ def _benchmark(name: str, split: str | None = None, *, strict: bool = False) -> 
             _tell(told.left_out, strict=True, where=name)
         yield path
         return
-    if not path.exists() and name not in BENCHMARKS:
-        raise unknown_name("benchmark", name, BENCHMARKS, where="--benchmark")
+    if not path.exists() and name not in BENCHMARKS and own_files(name) is None:
+        raise unknown_benchmark(name, "--benchmark")
     with TemporaryDirectory(prefix="babelmix-") as scratch:
         built = Path(scratch) / ((path.name.split(".json")[0] if path.is_file() else path.name) or "benchmark")
         if path.exists():
@@ -678,11 +714,6 @@ def _tell(left_out: Mapping[str, int], *, strict: bool = False, where: str = "")
         raise UserError(f"{left_out[lost[0]]:,} {lost[0]} would be left out{others}", where=where, how=how)
     if told:
         _say(f"counted and cleaned: {told}")
-
-
-def _say(line: str) -> None:
-    """Tell the user something that is no result."""
-    typer.echo(f"babelmix: {line}", err=True)
 
 
 def _model_folder(name: str) -> Path:
@@ -777,16 +808,36 @@ def _no_directions(similarity: str, where: str) -> UserError:
     return UserError(f"directions are taken out of cosines alone, not of {similarity!r}", where=where, how=how)
 
 
-def main() -> NoReturn:
-    """Run the command line; what a user can mend is told in one line, with exit code 2."""
-    debug = "--debug" in sys.argv
-    if debug:
-        sys.argv.remove("--debug")
+def run(arguments: list[str]) -> int:
+    """Run one command and return the exit code; what it cannot do is raised, wrong arguments as a UserError."""
+    command = typer.main.get_command(app)
     try:
-        app()
-    except UserError as error:
-        if debug:
-            raise
-        typer.echo(f"babelmix: {error}", err=True)
-        sys.exit(2)
-    sys.exit(0)
+        with command.make_context("babelmix", arguments) as context:
+            command.invoke(context)
+    except typer.Exit as ended:
+        return ended.exit_code
+    except typer.TyperException as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # the help stands there
+            return 2
+        raise _wrong_usage(error, arguments) from error
+    return 0
+
+
+def _wrong_usage(error: typer.TyperException, arguments: list[str]) -> UserError:
+    """Return the error for arguments that no command takes: what is wrong, what may be meant, where the help is."""
+    context: Any = getattr(error, "ctx", None)
+    path: str = context.command_path if context else " ".join(["babelmix", *arguments[:1]])
+    what, _, meant = error.format_message().partition(" (Possible options: ")
+    if meant:
+        meant = f"did you mean {meant.removesuffix(')')}? "
+    elif ". Did you mean " in what:
+        what, _, meant = what.partition(". D")
+        meant = f"d{meant} "
+    what = f"{what[:1].lower()}{what[1:]}".rstrip(".")
+    where = path.partition(" ")[2] or "command line"
+    return UserError(what, where=where, how=f"{meant}see `{path} --help`")
+
+
+def main() -> NoReturn:
+    """Run the command line and end the program; `babelmix.__main__` does so before anything heavy is imported."""
+    ended(run, sys.argv[1:])

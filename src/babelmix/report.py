@@ -13,6 +13,7 @@ from typing import Any
 
 from babelmix import figures
 from babelmix.benchmark import read_benchmark
+from babelmix.benchmarks.registry import licence_of
 from babelmix.compare import compare, read_scores, reference_of
 from babelmix.config import Settings
 from babelmix.embeddings import open_embeddings
@@ -20,7 +21,7 @@ from babelmix.evaluate import MEASURES
 from babelmix.explore import choose, show_chosen
 from babelmix.explore_page import write_page
 from babelmix.files import new_file, new_folder
-from babelmix.report_text import LICENCES, to_markdown
+from babelmix.report_text import to_markdown
 from babelmix.results import SETTINGS, UNTRAINED, Results, read_results, seen, training_languages
 from babelmix.sheets import write_sheets
 
@@ -121,5 +122,5 @@ def write_pages(root: Path, results: Results, settings: Settings, folder: Path) 
             for variant in (first, second)
         }
         systems = [(variant, vectors.queries, vectors.passages) for variant, vectors in opened.items()]
-        licence = LICENCES.get(name, "as their publisher has them")
-        write_page(folder / f"explore-{name}.html", name, licence, choice, show_chosen(benchmark, choice, systems))
+        entries = show_chosen(benchmark, choice, systems)
+        write_page(folder / f"explore-{name}.html", name, licence_of(name), choice, entries)
