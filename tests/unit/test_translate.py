@@ -25,7 +25,8 @@ from babelmix.records import Pair, Rejected, read_rows, write_rows
 from babelmix.settings.routes import Leg
 from babelmix.translate import bergamot, get_engine, route
 from babelmix.translate.cache import Cache
-from babelmix.translate.pairs import BLOCK, index_translations, translate_pairs
+from babelmix.translate.index import index_translations
+from babelmix.translate.pairs import BLOCK, translate_pairs
 from babelmix.translate.queries import translate_queries
 from babelmix.translate.route import BATCH, Route
 
