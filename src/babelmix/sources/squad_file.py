@@ -28,6 +28,8 @@ BLANK_CONTEXT = "paragraphs without a text"
 BLANK_QUESTION = "questions without a text"
 UNANSWERED = "questions without an answer"
 NOT_IN_CONTEXT = "questions whose answer is not in their paragraph"
+BLANK_ANSWER = "answers without a text"
+LOST_ANSWER = "answers not in their paragraph"
 NO_ID = "questions without an id"
 REPEATED_ID = "repeated ids"
 DISPLACED = "answers not at their answer_start"
@@ -74,7 +76,8 @@ def read_squad_file(path: Path) -> Iterator[Paragraph]:
     repeat their ids alike stay aligned; one without an id is called after its place, `00003#1`: paragraph 3, first
     question. An answer stands where `find_span` finds it; the first answer that stands at its `answer_start` counts, or
     else the first that is found. Left out are questions that are blank, that no answer is given to (`is_impossible`
-    in any spelling, no `answers`, or blank ones alone), or whose answers stand nowhere in the context.
+    in any spelling, no `answers`, or blank ones alone), or whose answers stand nowhere in the context. Blank answers
+    beside others, and those that stand nowhere, are left out.
     `sentence_breaks` are [start, end) in characters of the context; the sentence that holds the start of the answer
     answers.
 
@@ -128,7 +131,8 @@ def _paragraph(paragraph: Field, items: list[Field], ids: list[str], number: int
         mended[NO_ID] += not id_
         if id_ and name != id_:
             repeated.append(id_)
-        answers = [] if blank else _answers(item)
+        given_answers = [] if blank else _answers(item)
+        answers = [(told, start) for told, start in given_answers if not _blank(told) and told.strip() != _NO_ANSWER]
         text = kept_form(item.get("question").text()) if answers else ""
         if not answers:
             left_out[UNANSWERED] += 1
@@ -139,6 +143,8 @@ def _paragraph(paragraph: Field, items: list[Field], ids: list[str], number: int
         else:
             sentence, start, end, moved = span
             mended[DISPLACED] += moved
+            mended[BLANK_ANSWER] += len(given_answers) - len(answers)
+            mended[LOST_ANSWER] += sum(told not in context and not find_span(told, context) for told, _ in answers)
             questions.append(Question(name, text, sentence, start, end))
     mended[REPEATED_ID] += len(repeated)
     found = (tuple(questions), tuple(given), tuple(repeated), +left_out, +mended)
@@ -213,13 +219,12 @@ def _sentences(paragraph: Field) -> tuple[tuple[str, ...], list[tuple[int, ...]]
 
 
 def _answers(item: Field) -> list[tuple[str, int | None]]:
-    """Return (text, start or None) of each answer with a text; none for a question that is said to have no answer."""
+    """Return (text, start or None) of each answer; none for a question that is said to have no answer."""
     if any(item.get(flag).flag() for flag in ("is_impossible", "no_answer")):
         return []
     given = item.get("answers") if item.has("answers") else item.get("answer")
     fields = [pair for answer in given.items() for pair in _answer(answer)]
-    answers = [(text.answer(), start.start()) for text, start in fields]
-    return [(text, start) for text, start in answers if not _blank(text) and text.strip() != _NO_ANSWER]
+    return [(text.answer(), start.start()) for text, start in fields]
 
 
 def _answer(answer: Field) -> list[tuple[Field, Field]]:
