@@ -24,6 +24,7 @@ os.environ.setdefault("DO_NOT_TRACK", "1")
 if "HF_HUB_OFFLINE" not in os.environ:
     os.environ["HF_HUB_OFFLINE"] = os.environ["BABELMIX_HUB_OFF"] = "1"
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # what does not fit is told in one line by us
 
 import typer
 
@@ -32,7 +33,7 @@ from babelmix.common.outputs import claim_file, claim_folder
 from babelmix.config import BENCHMARKS, MIRACL, NANOBEIR, Objective, Preset, Settings, load_settings
 from babelmix.errors import UserError, unknown_name
 from babelmix.files import project_root
-from babelmix.progress import done, progress
+from babelmix.progress import done, note, progress, terminal
 
 app = typer.Typer(
     add_completion=False,
@@ -149,8 +150,6 @@ def translate_bench(
     into: Annotated[list[Path] | None, typer.Option(help="Also put the table into these Markdown files.")] = None,
 ) -> None:
     """Score the routes of translate.candidates against human translations, with chrF and BLEU."""
-    from rich.console import Console
-
     from babelmix import translate
     from babelmix.experiments import check_into, write_into
     from babelmix.files import store
@@ -161,7 +160,7 @@ def translate_bench(
     translate.allow_models(settings)
     with TemporaryDirectory(prefix="babelmix-") as scratch:
         scores = bench.score_routes(settings, language, raw=Path(scratch), cache=store() / "translations")
-    bench.render(scores, Console())
+    bench.render(scores, terminal())
     for file in into or ():
         write_into(file, "routes", bench.to_markdown(scores))
     best = bench.best_routes(scores)
@@ -248,11 +247,11 @@ def train(objective: ObjectiveName) -> None:
         keeper = Keeper(store() / "training", inputs)
         model = load_encoder(start)
         if team.first:
-            typer.echo(f"babelmix: training on {team.describe(settings.train.bfloat16)}", err=True)
+            note(f"training on {team.describe(settings.train.bfloat16)}")
             if kept := keeper.step():
-                typer.echo(f"babelmix: going on after step {kept}, from {keeper.folder}", err=True)
+                note(f"going on after step {kept}, from {keeper.folder}")
             for other in keeper.others():
-                typer.echo(f"babelmix: not gone on from: {other}", err=True)
+                note(f"not gone on from: {other}")
         with progress(f"train {objective}", settings.train.steps) as step:
             told = step if team.first else _silent
             history = training.train(
@@ -394,8 +393,6 @@ def explore(
     top: Annotated[int, typer.Option(help="How many passages to show.", min=1)] = 10,
 ) -> None:
     """Show what two models find for one query, and where the right answers stand in every language."""
-    from rich.console import Console
-
     from babelmix import explore as look
     from babelmix.benchmark import Query, read_benchmark
     from babelmix.embed import encode
@@ -422,7 +419,7 @@ def explore(
                 row = next(row for row, known in enumerate(read.queries) if known.id == asked.id)
                 vector = queries[row : row + 1][0]
             systems.append((Path(name).name, vector, passages))
-        render(look.show(read, asked or Query("", "", "", query), systems, top=top), Console())
+        render(look.show(read, asked or Query("", "", "", query), systems, top=top), terminal())
 
 
 @app.command(epilog="Example: babelmix report")
@@ -484,8 +481,6 @@ def plan(
     from functools import partial
     from itertools import islice
 
-    from rich.console import Console
-
     from babelmix.audit import audit, render
     from babelmix.batching import describe, index_units
     from babelmix.batching import plan as make_plan
@@ -499,7 +494,7 @@ def plan(
     typer.echo(f"{objective}: {recipe.describe()}")
     for number, batch in enumerate(islice(batches(), steps), start=1):
         typer.echo(f"{number:4} {describe(batch)}")
-    render(audit(index, units, batches(), seed=seed), Console())
+    render(audit(index, units, batches(), seed=seed), terminal())
     done(f"planned {total:,} batches of {settings.train.batch_size}", "dvc repro")
 
 
@@ -562,7 +557,7 @@ def _fetch(name: str, folder: Path, settings: Settings) -> None:
         allow_hub()
     notice = fetch_source(name, folder, settings)
     if notice:
-        typer.echo(f"babelmix: {notice}", err=True)
+        note(notice)
 
 
 @contextmanager
@@ -591,7 +586,7 @@ def _tell(left_out: Mapping[str, int]) -> None:
     """Say what a benchmark was built without."""
     told = ", ".join(f"{number:,} {what.replace('_', ' ')}" for what, number in left_out.items() if number)
     if told:
-        typer.echo(f"babelmix: counted and cleaned: {told}", err=True)
+        note(f"counted and cleaned: {told}")
 
 
 def _encoder(name: str) -> Any:
@@ -641,6 +636,10 @@ def _scores(benchmark: Path, embeddings: Path | None, directions: Path | None) -
 
 def run(arguments: list[str]) -> int:
     """Run one command and return the exit code; what it cannot do is raised, wrong arguments as a UserError."""
+    for argument in arguments:
+        if re.search("[\udc80-\udcff]", argument):  # bytes that Python could not decode
+            how = "rename it, or set LC_ALL to C.UTF-8 where the terminal's encoding is another"
+            raise UserError("a name that is not in UTF-8", where=argument, how=how)
     command = typer.main.get_command(app)
     try:
         with command.make_context("babelmix", arguments) as context:
