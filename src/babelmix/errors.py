@@ -34,9 +34,24 @@ class UserError(Exception):
         return partial(type(self), where=self.where, how=self.how), (self.what,)
 
 
+def shown(text: str, most: int = 60) -> str:
+    """Return a text of the user's as it stands in a message: on one line, and cut where it is longer than `most`."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in _cut(text, most))
+
+
+def quoted(text: str, most: int = 60) -> str:
+    """Return a text of the user's in quotes, as `shown` has it."""
+    return repr(_cut(text, most))
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
 def unknown_name(kind: str, name: str, valid: Iterable[str], *, where: str) -> UserError:
-    """Return the error for a misspelt choice: it names the nearest valid one and lists them all."""
+    """Return the error for a misspelt choice: it names the nearest valid one and lists them all, or 100 of them."""
     choices = sorted(valid)
-    near = get_close_matches(name[:100], choices, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    return UserError(f"unknown {kind} {name!r}", where=where, how=f"{hint}valid: {', '.join(choices)}")
+    near = get_close_matches(name[:100], choices[:1000], n=1)
+    hint = f"did you mean {quoted(near[0])}? " if near else ""
+    listed = ", ".join(map(shown, choices[:100])) + (", ..." if len(choices) > 100 else "")
+    return UserError(f"unknown {kind} {quoted(name)}", where=where, how=f"{hint}valid: {listed or 'none'}")

@@ -43,7 +43,7 @@ def terminal(*, stderr: bool = False) -> "Console":
     return Console(stderr=stderr, markup=False, emoji=False)
 
 
-def note(what: str) -> None:
+def say(what: str) -> None:
     """Print a line on stderr: what the person should know although all goes well."""
     print(f"babelmix: {one_line(what, NOTE)}", file=sys.stderr, flush=True)
 

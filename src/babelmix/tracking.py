@@ -20,9 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import yaml
-
 from babelmix.common.reading import read_text
+from babelmix.common.yaml_core import parse_yaml
 from babelmix.config import Settings
 from babelmix.errors import UserError
 from babelmix.evaluate import MEASURES
@@ -35,6 +34,7 @@ if TYPE_CHECKING:  # mlflow takes two seconds to import
 EXPERIMENT = "babelmix"
 FINGERPRINT = "babelmix.fingerprint"
 CONTENT = "babelmix.content"  # sha256 of all that was logged; set last: a run cut short is completed next time
+LOCK_VALUES = 10_000_000  # of dvc.lock, at most: it grows with objectives times benchmarks
 BATCH = 1000  # metrics that MLflow takes in one request
 KEY = 250  # characters of a name that MLflow takes
 VIEW = {"mlflow.experimentKind": "custom_model_development"}  # the UI shows training runs, not chat traces
@@ -232,12 +232,13 @@ def _read_lock(root: Path) -> dict[str, Any]:
     file = root / "dvc.lock"
     if not file.exists():
         raise UserError("no such file", where=str(file), how="run `dvc repro`")
+    lock = parse_yaml(read_text(file), str(file), most=LOCK_VALUES)
     try:
-        stages = {name: {**stage} for name, stage in yaml.safe_load(read_text(file))["stages"].items()}
+        stages = {name: {**stage} for name, stage in lock["stages"].items()}
         for stage in stages.values():
             _dependencies(stage, ("",))
         return stages
-    except (yaml.YAMLError, AttributeError, LookupError, TypeError) as error:
+    except (AttributeError, LookupError, TypeError) as error:
         how = "restore it (`git checkout dvc.lock`) or run `dvc repro`"
         raise UserError("not a whole dvc.lock", where=str(file), how=how) from error
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from babelmix.common.one_line import first_line, one_line
 from babelmix.common.terminal import ERRORS, fit_stdout, reader_gone
 from babelmix.errors import UserError
-from babelmix.progress import done, note, progress, terminal
+from babelmix.progress import done, progress, say, terminal
 
 ROOT = Path(__file__).parents[2]
 ENCODINGS = ("latin-1", "ascii", "cp1252", "koi8-r", "utf-8")
@@ -88,7 +88,7 @@ def test_a_label_of_a_bar_is_no_markup(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_notes_and_closing_lines_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     done("wrote a\nb\x1b[2J", "look into a\nb")
-    note("going on in a\nb")
+    say("going on in a\nb")
     told = capsys.readouterr()
     assert told.out == "babelmix: wrote a\\nb\\x1b[2J; next: look into a\\nb\n"
     assert told.err == "babelmix: going on in a\\nb\n"
