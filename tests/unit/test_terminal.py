@@ -121,10 +121,10 @@ def judged(tmp_path: Path) -> Path:
     """A folder in BEIR form whose name, ids and texts have signs that Latin-1 and ASCII have not."""
     folder = tmp_path / "Prüfung … ✓"
     (folder / "qrels").mkdir(parents=True)
-    rows = [{"_id": f"д{number}", "title": "", "text": f"текст {word}"} for number, word in enumerate(("один", "два"))]
-    for name in ("corpus", "queries"):
+    for name, prefix in (("corpus", "д"), ("queries", "в")):
+        rows = [{"_id": f"{prefix}{number}", "text": f"{name} {word}"} for number, word in enumerate(("один", "два"))]
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nд0\tд0\t1\nд1\tд1\t1\n")
+    (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nв0\tд0\t1\nв1\tд1\t1\n")
     return folder
 
 
