@@ -24,6 +24,7 @@ os.environ.setdefault("DO_NOT_TRACK", "1")
 if "HF_HUB_OFFLINE" not in os.environ:
     os.environ["HF_HUB_OFFLINE"] = os.environ["BABELMIX_HUB_OFF"] = "1"
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # what does not fit is told in one line by us
 
 import typer
 
@@ -34,7 +35,7 @@ from babelmix.common.outputs import claim_file, claim_folder
 from babelmix.config import Objective, Preset, Settings, load_settings
 from babelmix.errors import UserError, unknown_name
 from babelmix.files import project_root
-from babelmix.progress import done, progress
+from babelmix.progress import done, progress, say, terminal
 
 app = typer.Typer(
     add_completion=False,
@@ -153,7 +154,7 @@ def translate_pairs(
     )
     write_json(METRICS / "translate" / source / f"{language}.json", counts)
     if reason:
-        _say(f"{source} is not translated into {language}: {reason}")
+        say(f"{source} is not translated into {language}: {reason}")
     thrown = sum(counts["rejected"].values())
     done(f"wrote {counts['kept']:,} pairs to {kept} and {thrown:,} to {rejected}", "dvc repro train")
 
@@ -179,8 +180,6 @@ def translate_bench(
     into: Annotated[list[Path] | None, typer.Option(help="Also put the table into these Markdown files.")] = None,
 ) -> None:
     """Score the routes of translate.candidates against human translations, with chrF and BLEU."""
-    from rich.console import Console
-
     from babelmix import translate
     from babelmix.experiments import check_into, write_into
     from babelmix.files import store
@@ -191,7 +190,7 @@ def translate_bench(
     translate.allow_models(settings)
     with TemporaryDirectory(prefix="babelmix-") as scratch:
         scores = bench.score_routes(settings, language, raw=Path(scratch), cache=store() / "translations")
-    bench.render(scores, Console())
+    bench.render(scores, terminal())
     for file in into or ():
         write_into(file, "routes", bench.to_markdown(scores))
     best = bench.best_routes(scores)
@@ -279,7 +278,7 @@ def train(objective: ObjectiveName) -> None:
     keepers: list[Keeper] = []
     with ExitStack() as stack:
         team = stack.enter_context(
-            workers(settings.threads, lambda team: keepers.append(stack.enter_context(keeper_of(team).alone(_say))))
+            workers(settings.threads, lambda team: keepers.append(stack.enter_context(keeper_of(team).alone(say))))
         )
         corpus = read_corpus(DATA / "tokens")
         extras = _extras(recipe, corpus.index)
@@ -290,11 +289,11 @@ def train(objective: ObjectiveName) -> None:
             raise UserError("what it trains on was changed while it waited", where=f"train {objective}", how=how)
         keeper = keepers[0] if keepers else keeper
         if team.first:
-            _say(f"training on {team.describe(settings.train.bfloat16)}")
+            say(f"training on {team.describe(settings.train.bfloat16)}")
             if kept := keeper.step():
-                _say(f"going on after step {kept}, from {keeper.file}")
+                say(f"going on after step {kept}, from {keeper.file}")
             for other in keeper.others():
-                _say(f"not gone on from: {other}")
+                say(f"not gone on from: {other}")
         with progress(f"train {objective}", settings.train.steps) as step:
             told = step if team.first else _silent
             history = training.train(
@@ -403,7 +402,7 @@ def mine(
         rows = rows[np.isin(index.lang[rows], [index.languages.index(lang) for lang in languages])]
     encoder, embedding, threads = _encoder(model, query_prompt, passage_prompt), settings.embed, settings.threads
     if (similarity := similarity_of(encoder)[0]) != "cosine":
-        _say(f"{model}: mined by cosine, though its file names the similarity {similarity!r}")
+        say(f"{model}: mined by cosine, though its file names the similarity {similarity!r}")
     with progress(f"mine with {model}", 3 * len(rows)) as step:
         pairs = [pair for pair, _ in known]
         found = mining.mine(
@@ -481,8 +480,6 @@ def explore(
     strict: Strict = False,
 ) -> None:
     """Show what two models find for one query, and where the right answers stand in every language."""
-    from rich.console import Console
-
     from babelmix import explore as look
     from babelmix.benchmark import Query, read_benchmark
     from babelmix.embed import encode, encode_raw
@@ -516,9 +513,9 @@ def explore(
                 row = next(row for row, known in enumerate(read.queries) if known.id == asked.id)
             opened = open_embeddings(vectors, folder, queries=queries)
             for note in opened.notes:
-                _say(note)
+                say(note)
             systems.append((Path(name).name, opened.queries[row : row + 1][0], opened.passages))
-        render(look.show(read, asked or Query("", "", "", query), systems, top=top), Console())
+        render(look.show(read, asked or Query("", "", "", query), systems, top=top), terminal())
 
 
 @app.command(epilog="Example: babelmix report")
@@ -580,8 +577,6 @@ def plan(
     from functools import partial
     from itertools import islice
 
-    from rich.console import Console
-
     from babelmix.audit import audit, render
     from babelmix.batching import describe, index_units
     from babelmix.batching import plan as make_plan
@@ -595,7 +590,7 @@ def plan(
     typer.echo(f"{objective}: {recipe.describe()}")
     for number, batch in enumerate(islice(batches(), steps), start=1):
         typer.echo(f"{number:4} {describe(batch)}")
-    render(audit(index, units, batches(), seed=seed), Console())
+    render(audit(index, units, batches(), seed=seed), terminal())
     done(f"planned {total:,} batches of {settings.train.batch_size}", "dvc repro")
 
 
@@ -620,11 +615,6 @@ def _allow_hub_of(preset: Preset) -> None:
         from babelmix.sources.hub import allow_hub
 
         allow_hub()
-
-
-def _say(line: str) -> None:
-    """Tell the person in front of it something on stderr, beside the bar."""
-    typer.echo(f"babelmix: {line}", err=True)
 
 
 def _silent(_: int) -> None:
@@ -664,7 +654,7 @@ def _fetch(name: str, folder: Path, settings: Settings) -> None:
         allow_hub()
     notice = fetch_source(name, folder, settings)
     if notice:
-        _say(notice)
+        say(notice)
 
 
 @contextmanager
@@ -713,7 +703,7 @@ def _tell(left_out: Mapping[str, int], *, strict: bool = False, where: str = "")
         others = f" (all in all: {told})" if "," in told else ""
         raise UserError(f"{left_out[lost[0]]:,} {lost[0]} would be left out{others}", where=where, how=how)
     if told:
-        _say(f"counted and cleaned: {told}")
+        say(f"counted and cleaned: {told}")
 
 
 def _model_folder(name: str) -> Path:
@@ -737,7 +727,7 @@ def _encoder(
     encoder = load_encoder(folder)
     note = set_prompts(encoder, folder, query=query_prompt, passage=passage_prompt)
     if note and not quiet:
-        _say(f"{name}: {note}")
+        say(f"{name}: {note}")
     return encoder
 
 
@@ -764,7 +754,7 @@ def _embed(
             say=said.append,
         )
     for line in said:
-        _say(f"{model}: {line}")
+        say(f"{model}: {line}")
     return counts
 
 
@@ -788,7 +778,7 @@ def _scores(
 
     opened = open_embeddings(embeddings, benchmark, named_similarity(similarity))
     for note in opened.notes:
-        _say(note)
+        say(note)
     queries, passages = opened.queries, opened.passages
     if directions:
         from babelmix.benchmark import read_passages, read_queries
@@ -810,6 +800,10 @@ def _no_directions(similarity: str, where: str) -> UserError:
 
 def run(arguments: list[str]) -> int:
     """Run one command and return the exit code; what it cannot do is raised, wrong arguments as a UserError."""
+    for argument in arguments:
+        if re.search("[\udc80-\udcff]", argument):  # bytes that Python could not decode
+            how = "rename it, or set LC_ALL to C.UTF-8 where the terminal's encoding is another"
+            raise UserError("a name that is not in UTF-8", where=argument, how=how)
     command = typer.main.get_command(app)
     try:
         with command.make_context("babelmix", arguments) as context:
