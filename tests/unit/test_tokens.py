@@ -11,6 +11,7 @@ import pytest
 
 from babelmix import tokens
 from babelmix.backbone import load_encoder
+from babelmix.common.outputs import MANIFEST
 from babelmix.config import Train, load_settings
 from babelmix.errors import UserError
 from babelmix.forward import tokenise
@@ -99,15 +100,17 @@ def test_two_writings_leave_the_same_bytes(
     monkeypatch.setattr(tokens, "CHUNK", 11)
     write_corpus(tmp_path / "again", rows, model, recipe())
     assert digest(folder) == digest(tmp_path / "again")
-    assert set(digest(folder)) == {"queries.bin", "passages.bin", "index.npz"}
+    assert set(digest(folder)) == {"queries.bin", "passages.bin", "index.npz", MANIFEST}
 
 
 def test_a_new_writing_replaces_the_folder_as_a_whole(folder: Path, model: Any, rows: list[tuple[Pair, bool]]) -> None:
-    (folder / "left.bin").write_bytes(b"of an older layout")
     assert write_corpus(folder, rows[:10], model, recipe()) == 10
     corpus = read_corpus(folder)
     assert len(corpus.queries) == len(corpus.passages) == len(corpus.index.unit) == 10
-    assert not (folder / "left.bin").exists()
+    (folder / "mine.bin").write_bytes(b"of the user's own")
+    with pytest.raises(UserError, match=r"the output holds 'mine.bin', which babelmix did not write there"):
+        write_corpus(folder, rows[:10], model, recipe())
+    assert (folder / "mine.bin").exists()
 
 
 def test_an_error_half_way_leaves_the_old_folder(
