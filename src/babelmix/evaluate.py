@@ -12,10 +12,15 @@
 
 On a benchmark with passages in one language (BEIR) the pool is that language, and `by` holds one row for each language
 of the queries.
+
+A relevant passage that the system did not find (see rank) earns nothing in any measure, wherever its id stands; nor
+does one that nothing can find (benchmark.Lost). Both count in the denominators.
 """
 
+import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +42,7 @@ MEASURES = {  # name in the JSON -> column of QueryScores
     "recall_at_10": "recall_at_10",
     "recall_at_100": "recall_at_100",
 }
+ID_CHARACTERS = 100
 # What stands in every file of scores, and in every file of the scores of each query: a result is known by it.
 KEYS, COLUMNS = ("benchmark", "model", "settings", "bias"), ("setting", "average_precision")
 POOL = "pool"  # stands for the passage language where the passages are those of all languages
@@ -47,7 +53,7 @@ class QueryScores:
     """Columns with one row for each query and each set of passages that it is scored against."""
 
     setting: NDArray[np.str_]  # one of SETTINGS
-    question: NDArray[np.str_]  # shared by the translations of a query
+    question: NDArray[np.str_]  # shared by the translations of a query; see short_id
     query_language: NDArray[np.str_]
     passage_language: NDArray[np.str_]  # or "pool"
     average_precision: NDArray[np.float64]
@@ -78,6 +84,7 @@ class Evaluation:
     headline: str  # the measure that the benchmark's own papers report: a name in MEASURES
     scores: QueryScores
     bias: Bias
+    left_out: Mapping[str, int] = field(default_factory=dict[str, int])  # of the rankings: how often, by reason
 
 
 def evaluate(judged: Judged, scores: Scores) -> Evaluation:
@@ -87,24 +94,39 @@ def evaluate(judged: Judged, scores: Scores) -> Evaluation:
     """
     ranks = rank_relevant(judged, scores)
     languages = judged.languages
+    lost = np.full(len(judged.lost_query), np.inf)
+    pool, own = (np.concatenate([np.where(ranks.found, rank, np.inf), lost]) for rank in (ranks.pool, ranks.own))
+    asked = np.concatenate([judged.query, judged.lost_query])
+    grade = np.concatenate([judged.grade, judged.lost_grade])
     # A query against one language is one ranking, numbered by (query, language); against the pool, by query.
-    language = judged.passage_language[judged.passage].astype(np.int64)
-    single, single_measures = measures(judged.query * len(languages) + language, ranks.own, judged.grade)
-    pooled, pooled_measures = measures(judged.query, ranks.pool, judged.grade)
+    language = np.concatenate([judged.passage_language[judged.passage], judged.lost_language]).astype(np.int64)
+    single, single_measures = measures(asked * len(languages) + language, own, grade)
+    pooled, pooled_measures = measures(asked, pool, grade)
     query = np.concatenate([single // len(languages), pooled])
     query_language = np.array([q.lang for q in judged.queries])[query]
     passage_language = np.concatenate([np.array(languages)[single % len(languages)], [POOL] * len(pooled)])
     multilingual, monolingual = passage_language == POOL, passage_language == query_language
     setting = np.where(multilingual, "multilingual", np.where(monolingual, "monolingual", "crosslingual"))
-    question = np.array([q.question for q in judged.queries])[query]
+    question = np.array([short_id(q.question) for q in judged.queries])[query]
     columns = np.concatenate([single_measures, pooled_measures], axis=1)
     found = QueryScores(setting, question, query_language, passage_language, *columns)
-    graded = judged.name in (*BEIR, *NANOBEIR, *MIRACL) or bool((judged.grade > 1).any())
-    return Evaluation(judged.name, "ndcg_at_10" if graded else "map", found, language_bias(judged, ranks))
+    graded = judged.name in (*BEIR, *NANOBEIR, *MIRACL) or bool((grade > 1).any())
+    headline = "ndcg_at_10" if graded else "map"
+    return Evaluation(judged.name, headline, found, language_bias(judged, ranks), judged.left_out)
+
+
+def short_id(question: str) -> str:
+    """Return a question's id, or for one of over 100 characters its first 20 and a hash.
+
+    A column of texts is as wide as its widest: one id of 200,000 characters would make it gigabytes.
+    """
+    if len(question) <= ID_CHARACTERS:
+        return question
+    return f"{question[:20]}:{hashlib.sha256(question.encode()).hexdigest()}"
 
 
 def measures(
-    ranking: NDArray[np.integer[Any]], rank: NDArray[np.integer[Any]], grade: NDArray[np.integer[Any]]
+    ranking: NDArray[np.integer[Any]], rank: NDArray[np.number[Any]], grade: NDArray[np.integer[Any]]
 ) -> tuple[NDArray[np.integer[Any]], NDArray[np.float64]]:
     """Compute the measures of many rankings from the ranks of their relevant passages alone.
 
@@ -115,7 +137,7 @@ def measures(
 
     Args:
         ranking: int [R], which ranking each relevant passage belongs to, in any order.
-        rank: int [R], its 1-based rank there.
+        rank: int or float [R], its 1-based rank there; infinite where it was not found, which earns nothing.
         grade: int [R], how relevant it is, 1 or more; only nDCG looks at it.
 
     Returns:
@@ -145,8 +167,11 @@ def per_query(evaluation: Evaluation) -> dict[str, NDArray[Any]]:
     return {name: getattr(evaluation.scores, name) for name in QueryScores.__dataclass_fields__}
 
 
-def to_json(evaluation: Evaluation, model: str) -> dict[str, Any]:
+def to_json(evaluation: Evaluation, model: str, **about: Any) -> dict[str, Any]:
     """Return the figures as the stable JSON that `babelmix evaluate` writes; numbers rounded to 6 decimals.
+
+    `about` is what else is to be told of the system and of the benchmark: its similarity, say. What it says was left
+    out is told together with what the rankings left out.
 
     `queries` counts rankings: in the cross-lingual setting a query counts once for each language it is
     scored against. A figure that the benchmark does not allow is None, never NaN: the cross-lingual ones
@@ -161,6 +186,8 @@ def to_json(evaluation: Evaluation, model: str) -> dict[str, Any]:
         {
             "benchmark": evaluation.benchmark,
             "model": model,
+            **about,
+            "left_out": {**about.get("left_out", {}), **evaluation.left_out},
             "headline": evaluation.headline,
             "settings": settings,
             "bias": {
@@ -201,10 +228,12 @@ def _rounded(figure: Any) -> Any:
     return round(figure, 6) if isinstance(figure, float) else figure
 
 
-def write_evaluation(evaluation: Evaluation, model: str, output: Path, per_query_output: Path | None = None) -> None:
-    """Write the scores as JSON, and beside them the score of every query as .npz (no pickle) where asked for."""
+def write_evaluation(
+    evaluation: Evaluation, model: str, output: Path, per_query_output: Path | None = None, **about: Any
+) -> None:
+    """Write the scores as JSON, see `to_json`, and the score of every query as .npz (no pickle) where asked for."""
     if per_query_output is not None:
         with new_binary_file(per_query_output) as stream:
             np.savez_compressed(stream, allow_pickle=False, **per_query(evaluation))
     with new_file(output) as stream:
-        stream.write(json.dumps(to_json(evaluation, model), indent=1, ensure_ascii=False) + "\n")
+        stream.write(json.dumps(to_json(evaluation, model, **about), indent=1, ensure_ascii=False) + "\n")

@@ -19,11 +19,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from babelmix.benchmark import Benchmark, Judged, Query
+from babelmix.benchmark import Benchmark, Judged, Query, itself_of, judge
 from babelmix.errors import UserError, unknown_name
-from babelmix.evaluate import QueryScores, measures
+from babelmix.evaluate import QueryScores, measures, short_id
 from babelmix.rank import Cosines, rank_relevant
 from babelmix.search import search
+from babelmix.similarity import as_similarity
 from babelmix.vectors import Rows
 
 IMPROVED, WORSENED, RANDOM = "improved", "worsened", "random"
@@ -107,16 +108,18 @@ def look(
     system: str,
     relevant: Collection[int],
     top: int = 10,
+    itself: Collection[int] = (),
 ) -> View:
     """Return the best passages for a query, and the ranks of the right ones, under the order (-score, passage).
 
     Args:
         benchmark: for the texts and languages of the passages.
         query_vector: [d], a unit vector.
-        passages: [P, d] unit vectors, in the order of the benchmark.
+        passages: [P, d] unit vectors, in the order of the benchmark; see similarity for those of other kinds.
         system: what to call the system.
         relevant: rows of the right answers; none for a free-text query.
         top: how many of the best to return.
+        itself: rows of the passages that are the query itself; they take no part.
 
     Raises:
         UserError: vectors that do not fit the benchmark or each other, or are no unit vectors.
@@ -126,16 +129,21 @@ def look(
         how = "embed the benchmark again: it has changed since"
         raise UserError(what, where=f"{benchmark.name}, embeddings of {system}", how=how)
     query, where = query_vector[None], f"{benchmark.name}, embeddings of {system}"
-    best = search(query, passages, top, where=where)
+    best = search(query, passages, top + len(itself), where=where)
+    scored = zip(best.passage[0].tolist(), best.score[0].tolist(), strict=True)
+    others = [(row, as_similarity(passages, score)) for row, score in scored if row not in itself][:top]
     hits = tuple(
-        Hit(rank, float(score), benchmark.passages[row].lang, benchmark.passages[row].text, row in relevant)
-        for rank, (row, score) in enumerate(zip(best.passage[0].tolist(), best.score[0].tolist(), strict=True), start=1)
+        Hit(rank, score, benchmark.passages[row].lang, benchmark.passages[row].text, row in relevant)
+        for rank, (row, score) in enumerate(others, start=1)
     )
-    rows = np.array(sorted(relevant), dtype=np.int32)
+    rows, own = np.array(sorted(relevant), dtype=np.int32), np.array(sorted(itself), dtype=np.int32)
     ranks: NDArray[np.int32] = rows
     if len(rows):  # one query, and one language where languages play no part
         language, zeros = np.zeros(len(benchmark.passages), dtype=np.int8), np.zeros_like(rows)
-        judged = Judged(benchmark.name, (Query("", "", "", ""),), ("",), language, zeros, rows, zeros + 1)
+        asked = (Query("", "", "", ""),)
+        judged = Judged(
+            benchmark.name, asked, ("",), language, zeros, rows, zeros + 1, np.zeros_like(own), itself_passage=own
+        )
         ranks = rank_relevant(judged, Cosines(query, passages, where=where)).pool
     right = ((rank, benchmark.passages[row]) for rank, row in zip(ranks.tolist(), rows.tolist(), strict=True))
     answers = (Answer(passage.lang, rank, passage.text, passage.id) for rank, passage in right)
@@ -151,9 +159,11 @@ def show(
 ) -> Entry:
     """Look at a query through several systems: (name, vector of the query [d], passages [P, d]); see look."""
     answers = {qrel.passage for qrel in benchmark.qrels if qrel.question == query.question}
-    relevant = {row for row, passage in enumerate(benchmark.passages) if passage.id in answers}
+    own = {row.passage for row in itself_of(benchmark) if row.question == query.question}
+    itself = {row for row, passage in enumerate(benchmark.passages) if passage.id in own}
+    relevant = {row for row, passage in enumerate(benchmark.passages) if passage.id in answers - own}
     english = [other.text for other in benchmark.queries if other.question == query.question and other.lang == "en"]
-    views = tuple(look(benchmark, vector, rows, name, relevant, top) for name, vector, rows in systems)
+    views = tuple(look(benchmark, vector, rows, name, relevant, top, itself) for name, vector, rows in systems)
     return Entry(query, english[0] if english and query.lang != "en" else "", views, group)
 
 
@@ -215,7 +225,10 @@ def choose(benchmark: Benchmark, first: QueryScores, second: QueryScores, seed: 
         UserError: scores of other queries than the benchmark's.
     """
     precision: list[NDArray[np.float64]] = []
-    expected = [(query.question, query.lang) for query in benchmark.queries]
+    judged = judge(benchmark)
+    rows = np.union1d(judged.query, judged.lost_query).tolist()  # others have no answer, and no score
+    asked = [benchmark.queries[row] for row in rows]
+    expected = [(short_id(query.question), query.lang) for query in asked]
     for scores in (first, second):
         mask = scores.setting == "multilingual"
         if list(zip(scores.question[mask].tolist(), scores.query_language[mask].tolist(), strict=True)) != expected:
@@ -224,11 +237,11 @@ def choose(benchmark: Benchmark, first: QueryScores, second: QueryScores, seed: 
         precision.append(scores.average_precision[mask])
     change = precision[1] - precision[0]
     groups = (
-        (IMPROVED, _one_a_question(benchmark, np.argsort(-change, kind="stable"), change > 0, each)),
-        (WORSENED, _one_a_question(benchmark, np.argsort(change, kind="stable"), change < 0, each)),
-        (RANDOM, _drawn(benchmark, np.random.default_rng(seed), each)),
+        (IMPROVED, _one_a_question(asked, np.argsort(-change, kind="stable"), change > 0, each)),
+        (WORSENED, _one_a_question(asked, np.argsort(change, kind="stable"), change < 0, each)),
+        (RANDOM, _drawn(asked, np.random.default_rng(seed), each)),
     )
-    picked = tuple((group, benchmark.queries[row]) for group, rows in groups for row in rows)
+    picked = tuple((group, asked[row]) for group, rows in groups for row in rows)
     return Choice(picked, int((change > 0).sum()), int((change < 0).sum()), len(change))
 
 
@@ -266,18 +279,20 @@ def _in_language(asked: Sequence[Query], lang: str | None) -> Query:
     return languages[lang]
 
 
-def _drawn(benchmark: Benchmark, rng: np.random.Generator, count: int) -> list[int]:
+def _drawn(queries: Sequence[Query], rng: np.random.Generator, count: int) -> list[int]:
     rows: dict[str, list[int]] = {}
-    for row, query in enumerate(benchmark.queries):
+    for row, query in enumerate(queries):
         rows.setdefault(query.lang, []).append(row)
     shuffled = [rng.permutation(rows[lang]).tolist() for lang in rng.permutation(sorted(rows)).tolist()]
     return [row for turn in zip_longest(*shuffled) for row in turn if row is not None][:count]
 
 
-def _one_a_question(benchmark: Benchmark, order: NDArray[np.intp], allowed: NDArray[np.bool_], each: int) -> list[int]:
+def _one_a_question(
+    queries: Sequence[Query], order: NDArray[np.intp], allowed: NDArray[np.bool_], each: int
+) -> list[int]:
     rows: dict[str, int] = {}
     for row in order.tolist():
         if len(rows) == each or not allowed[row]:
             break
-        rows.setdefault(benchmark.queries[row].question, row)
+        rows.setdefault(queries[row].question, row)
     return list(rows.values())

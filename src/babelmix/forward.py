@@ -12,7 +12,7 @@ passages is two thirds padding. A model whose class has no exchangeable attentio
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 import torch
@@ -28,14 +28,70 @@ TOKENS_PER_FORWARD = {"cpu": 2048, "cuda": 65_536, "mps": 16_384}
 PACKED = "babelmix_packed"  # our attention's name in transformers' register
 # Padded tokens that attention looks at together: larger boxes hold more padding, smaller ones are more calls.
 BOX_TOKENS = {"cpu": 512, "cuda": 65_536, "mps": 16_384}
+PROMPTS = {"query": ("query",), "passage": ("document", "passage")}  # their names; "document" is the library's
 LAYOUT = "packed_layout"  # the argument that carries a group's boxes through the model to its attention
 
 
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How many tokens of a text are read, what says so, and how many the model has positions for (None: any number)."""
+
+    tokens: int
+    source: str
+    positions: int | None
+
+
+def limit_of(model: "SentenceTransformer", max_tokens: int) -> Limit:
+    """Return how many tokens of a text the model reads where `max_tokens` are asked for: no more than it can."""
+    positions = _positions(model)
+    own: Any = model.max_seq_length  # of its tokenizer, where 10^30 stands for none
+    found = Limit(max_tokens, "embed.max_tokens", positions)
+    for tokens, source in ((own, "the model's max_seq_length"), (positions, "its positions")):
+        if _is_limit(tokens) and tokens < found.tokens:
+            found = Limit(tokens, source, positions)
+    return found
+
+
+def prompt_of(model: "SentenceTransformer", prompt: str) -> str:
+    """Return the model's prompt for a "query" or a "passage", empty where it has none."""
+    return next((found for name in PROMPTS[prompt] if (found := model.prompts.get(name))), "")
+
+
 def tokenise(model: "SentenceTransformer", texts: Sequence[str], *, prompt: str, max_tokens: int) -> list[list[int]]:
-    """Return the token ids of each text behind the model's own prompt ("query" or "passage"), cut to `max_tokens`."""
-    names = {"query": ("query",), "passage": ("document", "passage")}[prompt]  # "document" is the library's name
-    prefix = next((found for name in names if (found := model.prompts.get(name))), "")
-    return model.tokenizer([prefix + text for text in texts], truncation=True, max_length=max_tokens)["input_ids"]
+    """Return the token ids of each text behind the model's own prompt ("query" or "passage"), cut to `max_tokens`.
+
+    To fewer where the model reads fewer, see `limit_of`.
+    """
+    return _tokens(model, texts, prompt, limit_of(model, max_tokens).tokens)
+
+
+def cut_texts(
+    model: "SentenceTransformer", texts: Sequence[str], ids: "Texts", *, prompt: str, max_tokens: int
+) -> list[int]:
+    """Return which texts `tokenise` has cut, in ascending order: those longer where one more may stay."""
+    limit = limit_of(model, max_tokens).tokens
+    full = [row for row, found in enumerate(ids) if len(found) >= limit]
+    longer = _tokens(model, [texts[row] for row in full], prompt, limit + 1) if full else []
+    return [row for row, found in zip(full, longer, strict=True) if len(found) > limit]
+
+
+def _tokens(model: "SentenceTransformer", texts: Sequence[str], prompt: str, limit: int) -> list[list[int]]:
+    prefix = prompt_of(model, prompt)
+    return model.tokenizer([prefix + text for text in texts], truncation=True, max_length=limit)["input_ids"]
+
+
+def _positions(model: "SentenceTransformer") -> int | None:
+    """Return how many tokens the model can tell the places of; XLM-R's table begins after the padding's row."""
+    inner: Any = getattr(model[0], "model", None)
+    table: Any = getattr(getattr(inner, "embeddings", None), "position_embeddings", None)
+    if table is None:
+        found = getattr(getattr(inner, "config", None), "max_position_embeddings", None)
+        return found if _is_limit(found) else None
+    return table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)
+
+
+def _is_limit(number: Any) -> TypeGuard[int]:
+    return isinstance(number, int) and 0 < number < 10**9
 
 
 def forward(

@@ -13,7 +13,7 @@ passage that scores above 95 % of the right one's score is left out too, the "To
 of the filters that they compared, with that share.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from babelmix.batching import Units
+from babelmix.common.id_arrays import pack, unpack
 from babelmix.config import Embed
 from babelmix.errors import UserError
 from babelmix.files import new_binary_file, read_arrays
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 SHARE = 0.95  # of the right passage's score, which a negative may reach; NV-Retriever's
 HOW = "run `babelmix mine` again"
-ARRAYS = ("units", "languages", "unit", "lang", "negatives")  # of an .npz file of negatives
+ARRAYS = ("units", "units_ends", "languages", "unit", "lang", "negatives")  # of an .npz file of negatives
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,27 +172,31 @@ def write_negatives(path: Path, negatives: Negatives) -> None:
         np.savez(
             stream,
             allow_pickle=False,
-            units=np.array(negatives.units, dtype=np.str_),
             languages=np.array(negatives.languages, dtype=np.str_),
             unit=negatives.unit,
             lang=negatives.lang,
             negatives=negatives.negatives,
+            **pack("units", negatives.units),
         )
 
 
 def read_negatives(path: Path) -> Negatives:
     """Read what `write_negatives` wrote; a missing or broken file, or one of other arrays, is a UserError."""
-    units, languages, unit, lang, negatives = read_arrays(path, ARRAYS, what="negatives", how=HOW)
-    named = units.dtype.kind == languages.dtype.kind == "U" and units.ndim == languages.ndim == 1
+    content, ends, languages, unit, lang, negatives = read_arrays(path, ARRAYS, what="negatives", how=HOW)
+    try:
+        units = unpack(content, ends)
+    except ValueError as error:
+        raise UserError("the arrays are no negatives", where=str(path), how=HOW) from error
+    named = languages.dtype.kind == "U" and languages.ndim == 1
     numbers = (unit.dtype, lang.dtype, negatives.dtype) == (np.int32, np.int16, np.int32)
     shapes = unit.ndim == 1 and negatives.ndim == 2 and unit.shape == lang.shape == negatives.shape[:1]
     if not (named and numbers and shapes and _within(unit, units) and _within(lang, languages)):
         raise UserError("the arrays are no negatives", where=str(path), how=HOW)
     if not _within(negatives, units, least=-1):
         raise UserError("a negative that is no unit", where=str(path), how=HOW)
-    return Negatives(tuple(units.tolist()), tuple(languages.tolist()), unit, lang, negatives)
+    return Negatives(units, tuple(languages.tolist()), unit, lang, negatives)
 
 
-def _within(numbers: NDArray[np.integer[Any]], names: NDArray[np.str_], least: int = 0) -> bool:
+def _within(numbers: NDArray[np.integer[Any]], names: Sized, least: int = 0) -> bool:
     """Say whether all numbers are places among the names, or not below `least`."""
     return bool(((numbers >= least) & (numbers < len(names))).all())

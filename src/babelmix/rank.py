@@ -8,6 +8,10 @@
 The order is total: score descending, then passage ascending. No ranking is ever built: the rank of a passage is one
 more than the number of passages ahead of it, so a count over scores that are made block by block is enough, and the
 passages may lie on disk. Monolingual, cross-lingual and multilingual retrieval are all views over these two ranks.
+
+Two kinds of passages have no rank. A passage that is the query itself (Judged.itself_query) is not in the query's
+ranking. A passage with the system's score for "not found", BM25's zero, was not retrieved: it would otherwise stand
+where its id does in the alphabet.
 """
 
 from collections.abc import Callable, Iterator
@@ -28,7 +32,16 @@ TOP = 10  # how much of the top of the pool is kept, for the share of each langu
 
 
 class Scores(Protocol):
-    """A system's scores, float32 and comparable over all passages: cosines, or BM25."""
+    """A system's scores, float32 and comparable over all passages: cosines, or BM25.
+
+    `not_found` is the score of a passage that the system did not retrieve, below which there is none; None where every
+    passage is retrieved.
+    """
+
+    @property
+    def not_found(self) -> float | None:
+        """The score that means "not found": BM25's zero; None for vectors."""
+        ...
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -36,7 +49,7 @@ class Scores(Protocol):
         ...
 
     def against(self, passages: slice) -> Callable[[NDArray[np.intp]], NDArray[np.float32]]:
-        """Return a function from query rows, [n], to their scores with these passages, [n, passages]."""
+        """Return a function from query rows, [n], to their scores with these passages, [n, passages], a new array."""
         ...
 
     def pairs(self, query: NDArray[np.integer[Any]], passage: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
@@ -51,6 +64,8 @@ class Cosines:
     of 2^-24 (see vectors.unit_rows), and all their partial sums are exact: a score depends on its two vectors alone,
     never on block size, threads or position, and equal vectors tie exactly.
     """
+
+    not_found = None  # whatever the angle, every passage is retrieved
 
     def __init__(self, queries: Rows, passages: Rows, *, where: str = "embeddings") -> None:
         """Take [Q, d] and [P, d] vectors; UserError where the dimensions differ; `where` names them in errors."""
@@ -83,11 +98,16 @@ class Cosines:
 
 @dataclass(frozen=True, slots=True)
 class Ranks:
-    """The ranks of each (query, relevant passage), in the order of the benchmark's Judged.query and .passage."""
+    """The ranks of each (query, relevant passage), in the order of the benchmark's Judged.query and .passage.
+
+    A relevant passage that was not found has the last rank of its ranking, as all that were not found have; so it is
+    the number of passages, less those that are the query itself.
+    """
 
     pool: NDArray[np.int32]  # [R] 1-based rank among all passages
     own: NDArray[np.int32]  # [R] 1-based rank among the passages of its language
-    top: NDArray[np.int64]  # [Q, min(10, P)] row of the best passages of all, best first
+    top: NDArray[np.int64]  # [Q, min(10, P)] row of the best passages of all, best first; -1 where none was found
+    found: NDArray[np.bool_]  # [R] whether the passage was found
 
 
 class Top:
@@ -122,8 +142,12 @@ def rank_relevant(judged: Judged, scores: Scores) -> Ranks:
         what = f"{scores.shape[0]} queries and {scores.shape[1]} passages where {expected[0]} and {expected[1]} are due"
         raise UserError(what, where=f"{judged.name}, embeddings", how="embed the benchmark again: it has changed since")
     threshold = scores.pairs(judged.query, judged.passage)
+    retrieved = np.full(len(threshold), True) if scores.not_found is None else threshold > scores.not_found
+    threshold = np.where(retrieved, threshold, np.float32(np.inf))  # nothing is ahead or level: that spares a count
     pool, own = np.ones(len(threshold), dtype=np.int32), np.ones(len(threshold), dtype=np.int32)
-    top = {first: Top(len(query), min(TOP, expected[1])) for first, (query, _) in enumerate(_query_blocks(judged))}
+    blocks = list(_query_blocks(judged))
+    top = [Top(len(query), min(TOP, expected[1])) for query, _ in blocks]
+    barred = _barred(judged, [query for query, _ in blocks])
     for start in range(0, expected[1], PASSAGES):
         block = slice(start, min(start + PASSAGES, expected[1]))
         score = scores.against(block)
@@ -132,8 +156,9 @@ def rank_relevant(judged: Judged, scores: Scores) -> Ranks:
         order = np.argsort(language, kind="stable")
         bounds = np.searchsorted(language[order], np.arange(len(judged.languages) + 1)).tolist()
         in_order = bool((order[1:] > order[:-1]).all())
-        for number, (query, slots) in enumerate(_query_blocks(judged)):
+        for number, (query, slots) in enumerate(blocks):
             values = score(query)
+            _bar(values, barred[number], block)
             _propose(top[number], values, block.start)
             values = values if in_order else values[:, order]
             for row in slots:  # the j-th relevant passages of the queries that have so many
@@ -148,10 +173,42 @@ def rank_relevant(judged: Judged, scores: Scores) -> Ranks:
                     before = (line[i] == limit[i]) & (order < passage[i])
                     pool[row[i]] += np.count_nonzero(before)
                     own[row[i]] += np.count_nonzero(before[bounds[code[i]] : bounds[code[i] + 1]])
-    best = np.empty((expected[0], min(TOP, expected[1])), dtype=np.int64)
-    for number, (query, _) in enumerate(_query_blocks(judged)):
-        best[query] = top[number].passage
-    return Ranks(pool, own, best)
+    if not retrieved.all():
+        everyone, same_language = _ranked_passages(judged)
+        pool, own = np.where(retrieved, pool, everyone), np.where(retrieved, own, same_language)
+    best = np.full((expected[0], min(TOP, expected[1])), -1, dtype=np.int64)
+    least = -np.inf if scores.not_found is None else scores.not_found
+    for (query, _), kept in zip(blocks, top, strict=True):
+        best[query] = np.where(kept.score > least, kept.passage, -1)
+    return Ranks(pool, own, best, retrieved)
+
+
+def _barred(judged: Judged, blocks: list[NDArray[np.intp]]) -> list[tuple[NDArray[np.intp], NDArray[np.integer[Any]]]]:
+    """Return, for each block of queries, the (row in the block, passage) of those that are the query itself."""
+    number, place = np.full(len(judged.queries), -1), np.zeros(len(judged.queries), dtype=np.intp)
+    for i, query in enumerate(blocks):
+        number[query], place[query] = i, np.arange(len(query))
+    inside = number[judged.itself_query]
+    return [(place[judged.itself_query[inside == i]], judged.itself_passage[inside == i]) for i in range(len(blocks))]
+
+
+def _bar(values: NDArray[np.float32], barred: tuple[NDArray[np.intp], NDArray[np.integer[Any]]], block: slice) -> None:
+    """Take what is the query itself out of a block of scores, in place: below every other score."""
+    row, passage = barred
+    if len(row):
+        here = (passage >= block.start) & (passage < block.stop)
+        values[row[here], passage[here] - block.start] = -np.inf
+
+
+def _ranked_passages(judged: Judged) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return how many passages the rankings of each (query, relevant passage) have: the pool's, its own language's."""
+    language = judged.passage_language[judged.passage]
+    pool = len(judged.passage_language) - np.bincount(judged.itself_query, minlength=len(judged.queries))[judged.query]
+    own = np.bincount(judged.passage_language, minlength=len(judged.languages))[language]
+    barred_language = judged.passage_language[judged.itself_passage].astype(np.intp)
+    barred = np.zeros((len(judged.queries), len(judged.languages)), dtype=np.int32)
+    np.add.at(barred, (judged.itself_query, barred_language), 1)
+    return pool.astype(np.int32), (own - barred[judged.query, language]).astype(np.int32)
 
 
 def _propose(top: Top, values: NDArray[np.float32], start: int) -> None:

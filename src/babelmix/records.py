@@ -12,20 +12,22 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from babelmix.common.reading import checked_id, checked_text, json_rows, shown
 from babelmix.config import LANGUAGES
 from babelmix.errors import UserError, unknown_name
 from babelmix.files import new_file, new_folder
 
 SPLITS = ("train", "dev")
+Id = Annotated[str, "at most 1,000 characters of one line"]
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
     """One question and its answer passage in one language; `unit` is shared by its translations."""
 
-    unit: str
+    unit: Id
     lang: str
     split: str
     query: str
@@ -38,7 +40,7 @@ class Pair:
 class Rejected:
     """A translated pair that the gate threw away, with the reason and what it was translated from."""
 
-    unit: str
+    unit: Id
     lang: str
     reason: str
     source_query: str
@@ -94,46 +96,44 @@ def iterate_pairs(*sources: Path) -> Iterator[tuple[str, Pair]]:
 
 
 def write_rows(file: Path, rows: Iterable[Any]) -> None:
-    """Write dataclass instances as JSON lines, in the order given."""
+    """Write dataclass instances as JSON lines, in the order given; UserError for a text that is none of Unicode."""
     with new_file(file) as stream:
-        for row in rows:
-            stream.write(json.dumps(asdict(row), ensure_ascii=False) + "\n")
+        for number, row in enumerate(rows, start=1):
+            try:
+                stream.write(json.dumps(asdict(row), ensure_ascii=False, allow_nan=False) + "\n")
+            except UnicodeEncodeError:
+                for name, value in asdict(row).items():
+                    if isinstance(value, str):
+                        checked_text(value, f"{file}, line {number}, {name}")
+                raise
 
 
 def read_rows(file: Path, kind: type[Any]) -> Iterator[tuple[str, Any]]:
-    """Yield (where, row), line by line, each checked against the fields of the dataclass `kind`.
+    """Yield (where, row), one at a time, each checked against the fields of the dataclass `kind`.
 
-    A field is a `str` or an `int`; one with a default may be missing, and a `str` without one may not be blank.
+    A field is a `str`, an `Id` or an `int`; one with a default may be missing, and a text without one may not be blank.
     UserError with file, line and field otherwise.
     """
     expected = {field.name: (field.type, field.default) for field in fields(kind)}
-    try:
-        stream = file.open(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise UserError("no such file", where=str(file), how="run `dvc repro` to make it") from error
-    with stream:
-        for number, line in enumerate(stream, start=1):
-            where = f"{file}, line {number}"
-            try:
-                raw = json.loads(line)
-            except json.JSONDecodeError as error:
-                how = "the file may be cut short: make it again"
-                raise UserError("not a line of JSON", where=where, how=how) from error
-            if not isinstance(raw, dict):
-                raise UserError("not a JSON object", where=where, how=f"write an object with {', '.join(expected)}")
-            for name, (form, default) in expected.items():
-                _check_field(raw.get(name, None if default is MISSING else default), form, default, f"{where}, {name}")
-            unknown = sorted(set(raw) - set(expected))
-            if unknown:
-                raise UserError(f"unknown field {unknown[0]!r}", where=where, how=f"valid: {', '.join(expected)}")
-            yield where, kind(**raw)
+    if not file.exists():
+        raise UserError("no such file", where=str(file), how="run `dvc repro` to make it")
+    for where, raw in json_rows(file):
+        for name, (form, default) in expected.items():
+            _check_field(raw.get(name, None if default is MISSING else default), form, default, f"{where}, {name}")
+        unknown = sorted(set(raw) - set(expected))
+        if unknown:
+            raise UserError(f"unknown field {shown(unknown[0])}", where=where, how=f"valid: {', '.join(expected)}")
+        yield where, kind(**raw)
 
 
 def _check_field(value: Any, form: Any, default: Any, where: str) -> None:
-    if form is str:
+    if form is not int:
         if value is None or (isinstance(value, str) and default is MISSING and not value.strip()):
             raise UserError("missing or empty", where=where, how="give it a text or drop the line")
-        if not isinstance(value, str):
-            raise UserError("not a string", where=where, how="give it a text or drop the line")
-    elif not isinstance(value, form) or isinstance(value, bool):
-        raise UserError("not a whole number", where=where, how="give it a number or drop the line")
+        checked_text(value, where)
+        if form is Id and value:
+            checked_id(value, where)
+    elif not isinstance(value, int) or isinstance(value, bool):
+        raise UserError(f"not a whole number: {shown(value)}", where=where, how="give it a number or drop the line")
+    elif abs(value) >= 2**31:
+        raise UserError(f"too large a number: {shown(value)}", where=where, how="give it at most nine digits")

@@ -13,16 +13,17 @@ from typing import Any
 
 from babelmix import figures
 from babelmix.benchmark import read_benchmark
+from babelmix.benchmarks.registry import licence_of
 from babelmix.compare import compare, read_scores, reference_of
 from babelmix.config import Settings
+from babelmix.embeddings import open_embeddings
 from babelmix.evaluate import MEASURES
 from babelmix.explore import choose, show_chosen
 from babelmix.explore_page import write_page
 from babelmix.files import new_file, new_folder
-from babelmix.report_text import LICENCES, to_markdown
+from babelmix.report_text import to_markdown
 from babelmix.results import SETTINGS, UNTRAINED, Results, read_results, seen, training_languages
 from babelmix.sheets import write_sheets
-from babelmix.vectors import open_embeddings
 
 HEADLINES = 12  # numbers in metrics/headline.json at most
 
@@ -116,9 +117,10 @@ def write_pages(root: Path, results: Results, settings: Settings, folder: Path) 
         benchmark = read_benchmark(root / "data" / "benchmarks" / name)
         files = [results.per_query[variant][name] for variant in (first, second)]
         choice = choose(benchmark, *(read_scores(file, str(file)) for file in files), seed=settings.seed)
-        systems = [
-            (variant, *open_embeddings(root / "data" / "embeddings" / variant / name, root / "data/benchmarks" / name))
+        opened = {
+            variant: open_embeddings(root / "data/embeddings" / variant / name, root / "data/benchmarks" / name)
             for variant in (first, second)
-        ]
-        licence = LICENCES.get(name, "as their publisher has them")
-        write_page(folder / f"explore-{name}.html", name, licence, choice, show_chosen(benchmark, choice, systems))
+        }
+        systems = [(variant, vectors.queries, vectors.passages) for variant, vectors in opened.items()]
+        entries = show_chosen(benchmark, choice, systems)
+        write_page(folder / f"explore-{name}.html", name, licence_of(name), choice, entries)

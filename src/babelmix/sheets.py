@@ -9,20 +9,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from babelmix.config import Settings
+from babelmix.corpus.registry import licence_of
 from babelmix.files import new_file
 from babelmix.records import Pair, Rejected, read_rows
 
 PAIRS = 20
-PAIR_LICENCES = {
-    "libreoffice-help": "LibreOffice Help: MPL-2.0",
-    "squadshifts": "SQuADShifts: CC BY 4.0",
-    "mmarco": "mMARCO: Apache-2.0, of MS MARCO, for research that is not commercial",
-}
-
-
-def licence_of(source: str) -> str:
-    """Return the licence of a source of pairs, as its publisher states it."""
-    return PAIR_LICENCES.get(source, f"{source}: as its publisher has it")
 
 
 def sheet_name(source: str, lang: str) -> str:
@@ -46,18 +37,20 @@ def write_sheets(root: Path, settings: Settings, folder: Path) -> None:
             for _, row in read_rows(root / "data/pairs/rejected" / source / f"{lang}.jsonl", Rejected):
                 if row.reason not in thrown or _order(row.unit) < _order(thrown[row.reason].unit):
                     thrown[row.reason] = row
+            licence = licence_of(source, settings.source[source].hub if source in settings.source else None)
+            sheet = _sheet(source, lang, licence, [(originals[pair.unit], pair) for pair in drawn], thrown.values())
             with new_file(folder / sheet_name(source, lang)) as stream:
-                stream.write(_sheet(source, lang, [(originals[pair.unit], pair) for pair in drawn], thrown.values()))
+                stream.write(sheet)
 
 
-def _sheet(source: str, lang: str, kept: Iterable[tuple[Pair, Pair]], thrown: Iterable[Rejected]) -> str:
+def _sheet(source: str, lang: str, licence: str, kept: Iterable[tuple[Pair, Pair]], thrown: Iterable[Rejected]) -> str:
     pairs = list(kept)
     rows = [f"| {_cell(one.query, one.passage)} | {_cell(two.query, two.passage)} |" for one, two in pairs]
     engine = f" by {pairs[0][1].origin}" if pairs else ""
     lines = [
         f"# {source} in {lang}{engine}",
         "",
-        f"{len(pairs)} pairs, drawn by hash and not chosen: the query in bold, then the passage. {licence_of(source)}.",
+        f"{len(pairs)} pairs, drawn by hash and not chosen: the query in bold, then the passage. {licence}.",
         "",
         "| source | translation |",
         "|---|---|",

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from babelmix.common.id_arrays import pack, unpack
 from babelmix.config import Embed
 from babelmix.embed import SHARD, encode
 from babelmix.errors import UserError
@@ -131,24 +132,28 @@ def write_teacher(path: Path, vectors: TeacherVectors) -> None:
         np.savez(
             stream,
             allow_pickle=False,
-            units=np.array(vectors.units, dtype=np.str_),
             queries=vectors.queries,
             passages=vectors.passages,
+            **pack("units", vectors.units),
         )
 
 
 def read_teacher(path: Path) -> TeacherVectors:
     """Read what `write_teacher` wrote; a missing or broken file, or one of other arrays, is a UserError."""
-    names = ("units", "queries", "passages")
-    units, queries, passages = read_arrays(path, names, what="a teacher's vectors", how=HOW)
+    names = ("units", "units_ends", "queries", "passages")
+    content, ends, queries, passages = read_arrays(path, names, what="a teacher's vectors", how=HOW)
+    try:
+        units = unpack(content, ends)
+    except ValueError as error:
+        raise UserError("the arrays are no vectors of a teacher", where=str(path), how=HOW) from error
     if not _sound(units, queries, passages):
         raise UserError("the arrays are no vectors of a teacher", where=str(path), how=HOW)
-    return TeacherVectors(tuple(units.tolist()), queries, passages)
+    return TeacherVectors(units, queries, passages)
 
 
-def _sound(units: NDArray[Any], queries: NDArray[Any], passages: NDArray[Any]) -> bool:
+def _sound(units: Sequence[str], queries: NDArray[Any], passages: NDArray[Any]) -> bool:
     """Say whether these are ascending ids [n] and two finite float16 [n, d], d at least 1."""
-    if units.ndim != 1 or units.dtype.kind != "U" or not (units[1:] > units[:-1]).all():
+    if any(one >= other for one, other in pairwise(units)):
         return False
     if queries.ndim != 2 or queries.shape != passages.shape or len(queries) != len(units) or not queries.shape[1]:
         return False

@@ -18,6 +18,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from babelmix.common.id_arrays import pack, unpack
 from babelmix.config import Train
 from babelmix.errors import UserError
 from babelmix.files import new_folder
@@ -78,7 +79,8 @@ def write_corpus(
         index = index_pairs(_written(pairs, model, recipe, streams, lengths, told))
         np.savez(
             beside / "index.npz",
-            units=np.array(index.units, dtype=np.str_),
+            allow_pickle=False,
+            **pack("units", index.units),
             languages=np.array(index.languages, dtype=np.str_),
             unit=index.unit,
             lang=index.lang,
@@ -98,7 +100,7 @@ def read_corpus(folder: Path) -> Corpus:
         with file.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         index = PairIndex(
-            units=tuple(arrays["units"].tolist()),
+            units=unpack(arrays["units"], arrays["units_ends"]),
             languages=tuple(arrays["languages"].tolist()),
             **{name: arrays[name] for name in ("unit", "lang", "dev", "machine", "keys")},
         )

@@ -12,21 +12,20 @@ does nothing where nothing has changed.
 import hashlib
 import json
 import os
-import socket
+import re
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import yaml
-from filelock import FileLock
-
+from babelmix.common.reading import read_text
+from babelmix.common.yaml_core import parse_yaml
 from babelmix.config import Settings
 from babelmix.errors import UserError
 from babelmix.evaluate import MEASURES
+from babelmix.mlflow_store import LOOPBACK, artifacts, database, locked, open_client, refused, serve
 from babelmix.results import BM25, LIR, SETTINGS, UNTRAINED, HistoryRow, Results, read_results
 
 if TYPE_CHECKING:  # mlflow takes two seconds to import
@@ -35,11 +34,10 @@ if TYPE_CHECKING:  # mlflow takes two seconds to import
 EXPERIMENT = "babelmix"
 FINGERPRINT = "babelmix.fingerprint"
 CONTENT = "babelmix.content"  # sha256 of all that was logged; set last: a run cut short is completed next time
-LOOPBACK = "127.0.0.1"
+LOCK_VALUES = 10_000_000  # of dvc.lock, at most: it grows with objectives times benchmarks
 BATCH = 1000  # metrics that MLflow takes in one request
+KEY = 250  # characters of a name that MLflow takes
 VIEW = {"mlflow.experimentKind": "custom_model_development"}  # the UI shows training runs, not chat traces
-# Read by mlflow when it is imported: nothing is sent anywhere, and the log of its migrations is not shown.
-QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MLFLOW_LOGGING_LEVEL": "WARNING"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +87,8 @@ def track(root: Path, settings: Settings, store_root: Path) -> TrackResult:
     wanted = [_describe(settings, results, stages, objective) for objective in settings.objectives]
     created = updated = 0
     run_ids: list[str] = []
-    store_root.mkdir(parents=True, exist_ok=True)
-    # MLflow migrates a fresh database on first use, and parallel starters trip over one another there.
-    with FileLock(store_root / "mlflow.db.lock"):
-        client = _client(store_root)
+    with locked(store_root), refused(store_root):
+        client = open_client(store_root)
         experiment = _experiment(client, store_root)
         for run in wanted:
             content = run.content(root / "reports")
@@ -113,12 +109,13 @@ def track(root: Path, settings: Settings, store_root: Path) -> TrackResult:
 def comparison_url(store_root: Path, host: str = LOOPBACK, port: int = 5000) -> str:
     """Return the address of MLflow's comparison of all runs; raises UserError where there is none yet."""
     runs: list[Any] = []
-    if (store_root / "mlflow.db").is_file():
-        client = _client(store_root)
-        experiment = client.get_experiment_by_name(EXPERIMENT)
-        runs = list(client.search_runs([experiment.experiment_id])) if experiment else []
+    if database(store_root).exists():
+        with locked(store_root), refused(store_root):
+            client = open_client(store_root)
+            experiment = client.get_experiment_by_name(EXPERIMENT)
+            runs = list(client.search_runs([experiment.experiment_id])) if experiment else []
     if not runs:
-        raise UserError("no runs yet", where=str(store_root / "mlflow.db"), how="run `make repro` first")
+        raise UserError("no runs yet", where=str(database(store_root)), how="run `make repro` first")
     names = sorted((run.info.run_name, run.info.run_id) for run in runs)
     chosen = quote(json.dumps([run_id for _, run_id in names], separators=(",", ":")))
     experiments = quote(json.dumps([runs[0].info.experiment_id]))
@@ -130,28 +127,7 @@ def serve_ui(store_root: Path, port: int = 5000) -> None:
 
     Raises UserError where there are no runs, or where the port is taken.
     """
-    address = comparison_url(store_root, port=port)
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOOPBACK, port))
-        except OSError as error:
-            how = f"choose another one: `babelmix ui --port {port + 1}`"
-            raise UserError(f"port {port} is taken", where=LOOPBACK, how=how) from error
-    print(f"Comparison of all runs (Ctrl-C ends the server):\n{address}", flush=True)
-    command = [sys.executable, "-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(port)]
-    # Ctrl-C reaches the server as well; below "critical" it would log that as an error, with a traceback.
-    command += ["--uvicorn-opts", "--log-level critical"]
-    command += ["--workers", "1", "--backend-store-uri", _database(store_root)]
-    command += ["--no-serve-artifacts", "--default-artifact-root", str(store_root / "mlruns")]
-    environment = os.environ | QUIET | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # no workers for chat jobs
-    try:
-        subprocess.run(command, env=environment, check=True)
-    except KeyboardInterrupt:
-        pass
-    except subprocess.CalledProcessError as error:
-        how = "its message stands above"
-        raise UserError(f"MLflow ended with code {error.returncode}", where=address, how=how) from error
+    serve(store_root, comparison_url(store_root, port=port), port)
 
 
 def _describe(settings: Settings, results: Results, stages: dict[str, Any], objective: str) -> _Run:
@@ -211,14 +187,14 @@ def _log(client: "MlflowClient", made: Any, run: _Run, reports: Path, content: s
     from mlflow.entities import Dataset, DatasetInput, Metric, Param, RunTag
 
     run_id, started, now = made.info.run_id, made.info.start_time, int(time.time() * 1000)
-    metrics = [Metric(key, value, now, 0) for key, value in run.metrics.items()]
+    metrics = [Metric(_key(key), value, now, 0) for key, value in run.metrics.items()]
     for row in run.history:  # stamped with the run's own start, so that a second logging adds no second point
         curves = {"train/loss": row.loss, "train/learning_rate": row.learning_rate}
         curves |= {f"dev/{name}": loss for name, loss in row.dev.items()}
-        metrics += [Metric(key, value, started, row.step) for key, value in curves.items()]
+        metrics += [Metric(_key(key), value, started, row.step) for key, value in curves.items()]
     # MLflow refuses a param that changes; what is not part of the fingerprint stays as it was first logged.
     params = [Param(key, value) for key, value in run.params.items() if key not in made.data.params]
-    tags = [RunTag(f"dvc.md5.{path}", md5) for path, md5 in run.inputs.items()]
+    tags = [RunTag(_key(f"dvc.md5.{path}"), md5) for path, md5 in run.inputs.items()]
     client.log_batch(run_id, params=params, tags=tags)
     for start in range(0, len(metrics), BATCH):
         client.log_batch(run_id, metrics=metrics[start : start + BATCH])
@@ -229,23 +205,11 @@ def _log(client: "MlflowClient", made: Any, run: _Run, reports: Path, content: s
     client.set_tag(run_id, CONTENT, content)
 
 
-def _client(store_root: Path) -> "MlflowClient":
-    os.environ.update(QUIET)
-    from mlflow.tracking import MlflowClient
-
-    return MlflowClient(_database(store_root))
-
-
-def _database(store_root: Path) -> str:
-    return f"sqlite:///{store_root.resolve() / 'mlflow.db'}"
-
-
 def _experiment(client: "MlflowClient", store_root: Path) -> str:
     """Return the id of the experiment, made with an explicit artifact location or taken back from the bin."""
     experiment = client.get_experiment_by_name(EXPERIMENT)
     if experiment is None:
-        place = str(store_root.resolve() / "mlruns")
-        return client.create_experiment(EXPERIMENT, artifact_location=place, tags=VIEW)
+        return client.create_experiment(EXPERIMENT, artifact_location=artifacts(store_root), tags=VIEW)
     if experiment.lifecycle_stage == "deleted":
         client.restore_experiment(experiment.experiment_id)
     return experiment.experiment_id
@@ -253,29 +217,48 @@ def _experiment(client: "MlflowClient", store_root: Path) -> str:
 
 def _origin(root: Path) -> dict[str, str]:
     """The revision and experiment that made a run; told once, when it is made."""
-    git = subprocess.run(["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    tags = {"dvc.rev": git.stdout.strip() if git.returncode == 0 else "unversioned"}
+    command = ["git", "-C", str(root), "rev-parse", "HEAD"]
+    try:
+        revision = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):  # no git, or no repository
+        revision = "unversioned"
+    tags = {"dvc.rev": revision}
     if name := os.environ.get("DVC_EXP_NAME"):
         tags["dvc.exp"] = name
     return tags
 
 
 def _read_lock(root: Path) -> dict[str, Any]:
+    file = root / "dvc.lock"
+    if not file.exists():
+        raise UserError("no such file", where=str(file), how="run `dvc repro`")
+    lock = parse_yaml(read_text(file), str(file), most=LOCK_VALUES)
     try:
-        return yaml.safe_load((root / "dvc.lock").read_text(encoding="utf-8"))["stages"]
-    except FileNotFoundError as error:
-        raise UserError("no such file", where=str(root / "dvc.lock"), how="run `dvc repro`") from error
+        stages = {name: {**stage} for name, stage in lock["stages"].items()}
+        for stage in stages.values():
+            _dependencies(stage, ("",))
+        return stages
+    except (AttributeError, LookupError, TypeError) as error:
+        how = "restore it (`git checkout dvc.lock`) or run `dvc repro`"
+        raise UserError("not a whole dvc.lock", where=str(file), how=how) from error
 
 
 def _stage(stages: dict[str, Any], name: str) -> dict[str, Any]:
-    if name not in stages:
+    if "cmd" not in stages.get(name, {}):
         raise UserError(f"no stage {name}", where="dvc.lock", how=f"run `dvc repro {name}`")
     return stages[name]
 
 
 def _dependencies(stage: dict[str, Any], under: tuple[str, ...]) -> dict[str, str]:
     """Return path -> hash of the dependencies of a stage that lie under the given folders."""
-    return {row["path"]: row["md5"] for row in stage.get("deps", []) if row["path"].startswith(under)}
+    return {row["path"]: row.get("md5", "") for row in stage.get("deps", []) if row["path"].startswith(under)}
+
+
+def _key(name: str) -> str:
+    """Return the name under which MLflow takes a metric or tag: as it is, or with what MLflow refuses replaced."""
+    parts = (re.sub(r"[^\w. :-]", "_", part) for part in name.split("/"))
+    key = "/".join("_" if part in ("", ".", "..") else part for part in parts)
+    return key if key == name and len(key) <= KEY else f"{key[: KEY - 9]}.{_sha256(name)[:8]}"
 
 
 def _sha256(value: Any) -> str:

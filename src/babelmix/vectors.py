@@ -1,13 +1,14 @@
 """Vectors as rows, in memory or on disk in shards: babelmix's own, or those of any other model.
 
-    queries, passages = open_embeddings(Path("vectors"), Path("data/benchmarks/xquad-r"))
+    passages = open_rows(Path("vectors"), "passages")
     passages.shape                     # (13014, 384)
-    passages[8192:9000]                # read from disk now
+    passages[8192:9000]                # read from disk now, unit vectors
+    Picked(passages, np.array([2, 0]))[:]      # the third row, then the first
 
 A row on disk is float16 and of unit length, or a float32 or float64 vector, which is made a unit vector as it is read.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,7 +16,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from babelmix.benchmark import read_passages, read_queries
 from babelmix.errors import UserError
 
 
@@ -32,25 +32,14 @@ class Rows(Protocol):
         ...
 
 
-def open_embeddings(folder: Path, benchmark: Path) -> tuple[Rows, Rows]:
-    """Open the vectors of a benchmark's queries and passages: those of `embed_benchmark`, or of any other model.
-
-    The folder holds `queries.npy` and `passages.npy` (or shards `passages-*.npy`, in the order of their names), a row
-    a text. With `queries.txt` or `passages.txt`, an id a line, rows may stand in any order and are brought into the
-    benchmark's; without, they are in its order. Rows of float16 must be unit vectors; others are made so.
-
-    Raises UserError: a missing or broken file, ids that are unknown, missing or stand twice.
-    """
-    return (
-        _ordered(folder, "queries", (query.id for query in read_queries(benchmark))),
-        _ordered(folder, "passages", (passage.id for passage in read_passages(benchmark))),
-    )
+def open_rows(folder: Path, name: str) -> "UnitRows":
+    """Open `<name>.npy`, or the shards `<name>-*.npy` in the order of their names, as unit vectors on disk."""
+    return UnitRows(open_shards(folder, name))
 
 
-def open_rows(folder: Path, name: str) -> "Shards":
-    """Open `<name>.npy`, or the shards `<name>-*.npy` in the order of their names, as rows on disk."""
-    files = sorted(folder.glob(f"{name}-*.npy")) or [folder / f"{name}.npy"]
-    return Shards(files)
+def open_shards(folder: Path, name: str) -> "Shards":
+    """Open `<name>.npy`, or the shards `<name>-*.npy` in the order of their names, as the rows that they are."""
+    return Shards(sorted(folder.glob(f"{name}-*.npy")) or [folder / f"{name}.npy"])
 
 
 def unit_rows(vectors: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
@@ -103,7 +92,7 @@ class Shards:
         return int(self._ends[-1]), self._files[0].shape[1]
 
     def __getitem__(self, key: Any, /) -> NDArray[np.floating[Any]]:
-        """Return the rows of a slice, or of an ascending array of row numbers, ready for exact sums."""
+        """Return the rows of a slice, or of an ascending array of row numbers, as they are on disk."""
         parts: list[NDArray[np.floating[Any]]] = []
         if isinstance(key, slice):
             start, stop, _ = key.indices(self.shape[0])
@@ -116,7 +105,46 @@ class Shards:
             for file, end, low, high in zip(self._files, self._ends.tolist(), [0, *cuts], cuts, strict=False):
                 if high > low:
                     parts.append(file.pick(key[low:high] - (end - file.shape[0])))
-        return unit_rows(np.concatenate(parts) if parts else np.empty((0, self.shape[1]), dtype=np.float16))
+        return np.concatenate(parts) if parts else np.empty((0, self.shape[1]), dtype=np.float16)
+
+
+class UnitRows:
+    """Rows of any length as unit vectors, ready for exact sums; see unit_rows."""
+
+    def __init__(self, rows: Rows) -> None:
+        """Take rows in memory or on disk."""
+        self._rows = rows
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows and dimensions."""
+        return self._rows.shape
+
+    def __getitem__(self, key: Any, /) -> NDArray[np.floating[Any]]:
+        """Return the rows of a slice, or of an ascending array of row numbers."""
+        return unit_rows(self._rows[key])
+
+
+class Picked:
+    """Some rows of others, in an order of their own, read when they are asked for."""
+
+    def __init__(self, rows: Rows, picked: NDArray[np.integer[Any]]) -> None:
+        """Row i is row `picked[i]` of `rows`."""
+        self._rows, self._picked = rows, picked
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows and dimensions."""
+        return len(self._picked), self._rows.shape[1]
+
+    def __getitem__(self, key: Any, /) -> NDArray[np.floating[Any]]:
+        """Return the rows of a slice, or of an array of row numbers."""
+        wanted = self._picked[key]
+        order = np.argsort(wanted, kind="stable")  # on disk, rows are read in their order
+        found = self._rows[wanted[order]]
+        rows = np.empty_like(found)
+        rows[order] = found
+        return rows
 
 
 def _header(path: Path) -> _File:
@@ -132,26 +160,3 @@ def _header(path: Path) -> _File:
     if array.ndim != 2 or array.dtype.kind != "f" or not array.flags.c_contiguous or 0 in array.shape:
         raise UserError(f"an array of {array.dtype}, shape {array.shape}", where=str(path), how=how)
     return _File(path, int(array.offset), array.shape, array.dtype)
-
-
-def _ordered(folder: Path, name: str, ids: Iterator[str]) -> Rows:
-    rows, file = open_rows(folder, name), folder / f"{name}.txt"
-    if not file.is_file():
-        return rows
-    row_of: dict[str, int] = {}
-    for row, line in enumerate(file.read_text(encoding="utf-8").splitlines()):
-        if line in row_of:
-            how = f"line {row_of[line] + 1} has it already; give each text one row"
-            raise UserError(f"duplicate id {line!r}", where=f"{file}, line {row + 1}", how=how)
-        row_of[line] = row
-    if len(row_of) != rows.shape[0]:
-        what = f"{len(row_of)} ids for {rows.shape[0]} rows of {name}.npy"
-        raise UserError(what, where=str(file), how="write one id a line, in the order of the rows")
-    wanted = list(ids)
-    missing = next((wanted_id for wanted_id in wanted if wanted_id not in row_of), None)
-    if missing is not None:
-        raise UserError(f"no row for {missing!r}", where=str(file), how=f"embed every text of {name}.jsonl")
-    if len(wanted) != len(row_of):
-        unknown = min(row_of.keys() - set(wanted))
-        raise UserError(f"unknown id {unknown!r}", where=str(file), how=f"keep the ids of {name}.jsonl alone")
-    return rows[:][[row_of[wanted_id] for wanted_id in wanted]]

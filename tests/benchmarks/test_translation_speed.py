@@ -16,10 +16,11 @@ from time import perf_counter
 
 import pytest
 
-from babelmix.config import Leg, load_settings
+from babelmix.config import load_settings
 from babelmix.errors import UserError
 from babelmix.records import Pair, read_rows, write_rows
 from babelmix.sentences import clean, split
+from babelmix.settings.routes import Leg
 from babelmix.sources import fetch_source
 from babelmix.sources.squad import read_squad_file
 from babelmix.translate.pairs import translate_pairs
@@ -30,7 +31,8 @@ THREADS = 2
 PEAK = """
 import re, sys
 from pathlib import Path
-from babelmix.config import Leg, load_settings
+from babelmix.config import load_settings
+from babelmix.settings.routes import Leg
 from babelmix.translate import route
 from babelmix.translate.pairs import translate_pairs
 

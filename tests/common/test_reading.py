@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from babelmix.common.reading import checked_text, json_rows, numbered_lines, parse_json, read_text
+from babelmix.common.reading import checked_id, checked_text, json_rows, numbered_lines, parse_json, read_text
 from babelmix.errors import UserError
 
 ROWS = '{"a": "é"}\n{"a": "ü"}\n'
@@ -35,9 +35,30 @@ def test_several_objects_on_a_line_and_blank_lines_are_read(tmp_path: Path, text
     assert rows(tmp_path / "rows.jsonl") == ["1", "2"]
 
 
+@pytest.mark.parametrize("indent", [0, 1, None])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_one_list_over_many_lines_is_read(tmp_path: Path, indent: int | None, end: str) -> None:
+    text = json.dumps([{"a": "1"}, {"a": "2"}], indent=indent)
+    (tmp_path / "rows.jsonl").write_text(text.replace("}, {", "},\n {").replace("\n", end), newline="")
+    assert rows(tmp_path / "rows.jsonl") == ["1", "2"]
+
+
+def test_objects_over_many_lines_are_read_with_their_lines(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text('{\n "a": "1"\n}\n{\n "a": "2"\n} {"a": "3"}\n')
+    found = [(where.removeprefix(f"{tmp_path}/"), row["a"]) for where, row in json_rows(tmp_path / "rows.jsonl")]
+    assert found == [
+        ("rows.jsonl, line 1", "1"),
+        ("rows.jsonl, line 4", "2"),
+        ("rows.jsonl, line 6", "3"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [
+        (b'[\n{"a": "x"},\n{"a": \n]', "rows.jsonl, line 4, column 1: not whole JSON"),
+        (b'[\n{"a": "x"},\n7]', "rows.jsonl, line 1, object 2: not a JSON object"),
+        (b'{"a": "x"}\n[\n{"a": "x"}]', "rows.jsonl, line 2, column 2: not whole JSON"),
         (b'{"a": "x"}\n{"a": "\xe1gua"}\n', "rows.jsonl, line 2: not UTF-8 text (byte 0xe1; it may be in Latin-1"),
         (b'{"a": "x"}\n{"a": \n', "rows.jsonl, line 2, column 7: not whole JSON"),
         (b'{"a": "x"}\n7\n', "rows.jsonl, line 2: not a JSON object"),
@@ -75,6 +96,8 @@ def test_what_follows_a_json_text_is_told() -> None:
         (None, "missing"),
         (7, "not a text: 7"),
         (float("nan"), "not a text: NaN"),
+        ([[]], "not a text: a list"),
+        (json.loads("[" * 900 + "]" * 900), "not a text: a list"),
     ],
 )
 def test_what_is_no_text_is_told(value: object, told: str) -> None:
@@ -85,3 +108,36 @@ def test_what_is_no_text_is_told(value: object, told: str) -> None:
 def test_white_space_and_misread_quotes_are_texts() -> None:
     text = json.loads('"a\\t\\n\\f\\u0094"')
     assert checked_text(text, "x") == text
+
+
+@pytest.mark.parametrize(
+    ("value", "name"), [(7, "7"), (7.0, "7"), (" 7 ", "7"), ("1.0", "1.0"), (-1, "-1"), ("e\u0301 1", "é 1")]
+)
+def test_numbers_and_texts_are_ids(value: object, name: str) -> None:
+    assert checked_id(value, "x") == name
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (None, "x: missing"),
+        ("", "x: blank id"),
+        (" ", "x: blank id"),
+        (True, "x: not a text: true"),
+        (1.5, "x: not an id: 1.5"),
+        (1e300, "x: not an id: 1e.300"),
+        (float("nan"), "x: not an id: NaN"),
+        (float("-inf"), "x: not an id: -Infinity"),
+        ([1], "x: not a text: a list"),
+        ("a\tb", r"x, character 2: a tab or a line end \(U\+0009\) in an id"),
+        ("a\n", r"x, character 2: a tab or a line end \(U\+000A\) in an id"),
+        ("a\u2028", "a tab or a line end"),
+        ("a\x00", "a control character"),
+        ("\udfff", "half a character"),
+        ("9" * 200_000, "x: an id of 200,000 characters; give it at most 1,000"),
+    ],
+)
+def test_what_is_no_id_is_told_in_one_short_line(value: object, told: str) -> None:
+    with pytest.raises(UserError, match=told) as found:
+        checked_id(value, "x")
+    assert len(str(found.value)) < 200

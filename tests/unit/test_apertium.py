@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packages import make_package
 
+from babelmix.common.outputs import MANIFEST
 from babelmix.config import LANGUAGES
 from babelmix.errors import UserError
 from babelmix.translate import apertium_programs
@@ -195,7 +196,7 @@ def test_packages_come_from_the_mirror(tmp_path: Path, monkeypatch: pytest.Monke
     make_package(tmp_path / "mirror/deb", "apertium-pt-gl", {"usr/share/apertium/modes/pt-gl.mode": mode})
     assert Apertium("pt", "gl").name == "apertium-pt-gl 1 pt-gl"
     folder = tmp_path / ".babelmix/apertium/apertium-pt-gl"
-    assert sorted(path.name for path in folder.iterdir()) == ["manifest.json", "root"]
+    assert sorted(path.name for path in folder.iterdir()) == [MANIFEST, "manifest.json", "root"]
 
 
 def can_fetch(package: str) -> str:

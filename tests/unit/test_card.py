@@ -1,12 +1,13 @@
 """The card of a trained model: what it is, from the settings alone."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from small_training import small_settings
 
 from babelmix.card import model_card
-from babelmix.config import Objective, Preset, Settings
+from babelmix.config import Objective, Preset, Settings, Table
 
 
 def with_preset(preset: Preset, **objective: Any) -> Settings:
@@ -50,4 +51,16 @@ def test_the_card_says_what_else_was_asked(preset: dict[str, Any], start: str) -
         "Hard negatives from data/own/hard.npz.", "probability 0.25",
     ):  # fmt: skip
         assert told in card, told
-    assert "machine-translated" not in card and "zero-shot" not in card
+    assert "machine-translated" not in card and "not zero-shot" not in card
+    assert "its maker's to tell" in card and "e5" not in card
+
+
+def test_the_card_names_the_languages_that_something_is_translated_into() -> None:
+    settings = small_settings()
+    german = Table(path=Path("data/own/x.jsonl"), language="de")
+    own = settings.model_copy(update={"sources": ("mine",), "source": {"mine": german}})
+    assert "- Data: mine.\n" in model_card("hybrid", own)
+    both = settings.model_copy(update={"sources": ("libreoffice-help", "mine"), "source": {"mine": german}})
+    assert "- Data: libreoffice-help, mine, machine-translated into pt.\n" in model_card("hybrid", both)
+    none = settings.model_copy(update={"translate": settings.translate.model_copy(update={"languages": ()})})
+    assert "- Data: libreoffice-help.\n" in model_card("hybrid", none)

@@ -67,7 +67,7 @@ def test_a_benchmark_is_embedded_in_its_order_and_in_shards_where_it_is_large(
     assert np.array_equal(whole, encode(model, texts, prompt="passage", settings=EXACT, threads=1))
     monkeypatch.setattr(embed, "SHARD", 12)
     embed_benchmark(model, tmp_path / "b", tmp_path / "many", settings=EXACT, threads=1)
-    shards = sorted(path.name for path in (tmp_path / "many").glob("passages*"))
+    shards = sorted(path.name for path in (tmp_path / "many").glob("passages*.npy"))
     assert shards == [f"passages-{number:05}.npy" for number in range(3)]
     joined = np.concatenate([np.load(tmp_path / "many" / name) for name in shards])
     np.testing.assert_allclose(joined.astype(float), whole.astype(float), atol=1e-3)

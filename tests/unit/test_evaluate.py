@@ -270,7 +270,7 @@ def test_queries_in_a_language_without_passages_are_cross_lingual_only():
 def test_the_json_has_the_promised_fields_and_no_others():
     benchmark = parallel()
     found = to_json(scored(benchmark, *random_vectors(benchmark, 8)), "models/hybrid")
-    assert list(found) == ["benchmark", "model", "headline", "settings", "bias"]
+    assert list(found) == ["benchmark", "model", "left_out", "headline", "settings", "bias"]
     assert (found["benchmark"], found["model"]) == ("toy", "models/hybrid")
     assert list(found["settings"]) == ["monolingual", "crosslingual", "multilingual"]
     for name, setting in found["settings"].items():

@@ -13,7 +13,9 @@ from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 import pytest
 
+from babelmix.common.outputs import MANIFEST, written_files
 from babelmix.errors import UserError
+from babelmix.files import new_folder
 from babelmix.sources import fetch, packages
 from babelmix.sources.fetch import fetch_file, unpack_zip
 from babelmix.sources.packages import fetch_packages, needed_packages, read_package, unpack_packages
@@ -88,6 +90,7 @@ def test_packages_come_from_the_mirror_with_a_sorted_manifest(tmp_path: Path, mo
     monkeypatch.setenv("BABELMIX_MIRROR", str(tmp_path / "mirror"))
     fetch_packages(["zebra", "ant"], tmp_path / "raw")
     assert sorted(path.name for path in (tmp_path / "raw").iterdir()) == [
+        MANIFEST,
         "ant.deb",
         "manifest.json",
         "zebra.deb",
@@ -252,7 +255,7 @@ def test_packages_are_unpacked_into_one_tree_with_their_links(tmp_path: Path):
     assert (root / "lib/a.so.1").readlink() == Path("a.so.1.2")
     assert stat.S_IMODE((root / "bin/program").stat().st_mode) == 0o755
     assert stat.S_IMODE((root / "lib/b").stat().st_mode) == 0o644
-    assert [path.name for path in (tmp_path / "root").iterdir()] == ["usr"]
+    assert sorted(path.name for path in (tmp_path / "root").iterdir()) == [MANIFEST, "usr"]
 
 
 @needs_dpkg
@@ -348,8 +351,8 @@ def declare(archive: Path, *, size: int | None = None, crc: int | None = None, f
 def refused(archive: Path, *, max_bytes: int = 1 << 20) -> UserError:
     """The error of unpacking, which leaves the old folder and nothing beside it."""
     folder = archive.parent / "out" / "raw"
-    folder.mkdir(parents=True)
-    (folder / "old").write_text("old")
+    with new_folder(folder) as beside:
+        (beside / "old").write_text("old")
     before = sorted(archive.parent.rglob("*"))
     with pytest.raises(UserError, match="delete the archive and fetch it again") as caught:
         unpack_zip(archive, folder, max_bytes=max_bytes)
@@ -361,15 +364,16 @@ def refused(archive: Path, *, max_bytes: int = 1 << 20) -> UserError:
 def test_a_zip_is_unpacked_as_a_whole_new_folder(tmp_path: Path):
     content = {"top/": b"", "top/a.txt": b"a" * 3_000_000, "top/in/b": b"", "readme": b"read", "..a/b..": b"dots"}
     archive = make_zip(tmp_path / "a.zip", content)
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "old").write_text("old")
+    with new_folder(tmp_path / "out") as beside:
+        (beside / "old").write_text("old")
     unpack_zip(archive, tmp_path / "out", keep=lambda path: path != "readme")
     found = {str(path.relative_to(tmp_path / "out")): path for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    found.pop(MANIFEST)
     assert {name: path.read_bytes() for name, path in found.items()} == {
         name: data for name, data in content.items() if name not in ("top/", "readme")
     }
     unpack_zip(make_zip(tmp_path / "b.zip", {"one": b"1" * 999}, method=ZIP_STORED), tmp_path / "out", max_bytes=999)
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["one"]
+    assert written_files(tmp_path / "out") == {"one"}
 
 
 @pytest.mark.parametrize(
@@ -384,7 +388,7 @@ def test_a_path_that_leads_out_is_refused_though_nobody_would_keep_it(tmp_path: 
     assert error.where == f"{archive}, {name!r}"
     with pytest.raises(UserError, match="a path that leads out"):
         unpack_zip(archive, tmp_path / "kept", keep=lambda path: path == "good")
-    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["a.zip", "old"]
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [MANIFEST, "a.zip", "old"]
 
 
 @pytest.mark.parametrize("mode", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR])

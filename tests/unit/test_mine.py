@@ -15,6 +15,7 @@ from babelmix import cli
 from babelmix import mine as module
 from babelmix.backbone import load_encoder
 from babelmix.batching import index_units
+from babelmix.common.id_arrays import pack
 from babelmix.config import Embed
 from babelmix.embed import encode
 from babelmix.errors import UserError
@@ -218,7 +219,7 @@ def test_a_missing_or_broken_file_is_told(tmp_path: Path) -> None:
     ],
 )
 def test_arrays_of_another_kind_are_refused(change: dict, says: str, tmp_path: Path) -> None:
-    arrays = {"units": np.array(FEW.units), "languages": np.array(FEW.languages), "unit": FEW.unit, "lang": FEW.lang}
+    arrays = pack("units", FEW.units) | {"languages": np.array(FEW.languages), "unit": FEW.unit, "lang": FEW.lang}
     np.savez(tmp_path / "negatives.npz", **(arrays | {"negatives": FEW.negatives} | change))
     with pytest.raises(UserError, match=says):
         read_negatives(tmp_path / "negatives.npz")

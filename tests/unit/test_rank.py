@@ -2,39 +2,44 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scored import Given
 
 from babelmix import rank
-from babelmix.benchmark import Benchmark, Passage, Qrel, Query, judge
+from babelmix.benchmark import Benchmark, Itself, Passage, Qrel, Query, itself_of, judge
 from babelmix.errors import UserError
 from babelmix.rank import Cosines, kth_or_less, rank_relevant
 
 
-def make_benchmark(query_languages, passage_languages, answers):
-    """`answers` are (question number, passage number); query i asks question i."""
+def make_benchmark(query_languages, passage_languages, answers, itself=()):
+    """`answers` and `itself` are (question number, passage number); query i asks question i."""
     return Benchmark(
         "toy",
         tuple(Query(f"q{i:03}", f"question{i:03}", lang, "?") for i, lang in enumerate(query_languages)),
         tuple(Passage(f"p{i:03}", lang, "!") for i, lang in enumerate(passage_languages)),
         tuple(Qrel(f"question{question:03}", f"p{passage:03}") for question, passage in answers),
+        tuple(Itself(f"question{question:03}", f"p{passage:03}") for question, passage in itself),
     )
 
 
-def brute_force(benchmark, scores):
+def brute_force(benchmark, scores, not_found=None):
     """Look relevant passages up in rankings really built: [(query, passage, pool, own)], and the ten best."""
     languages = [passage.lang for passage in benchmark.passages]
     rows, top = [], []
     for i, query in enumerate(benchmark.queries):
-        ranking = sorted(range(len(languages)), key=lambda p: (-scores[i][p], p))
-        top.append(ranking[:10])
-        answers = {qrel.passage for qrel in benchmark.qrels if qrel.question == query.question}
+        barred = {row.passage for row in benchmark.itself if row.question == query.question}
+        ranked = [p for p, passage in enumerate(benchmark.passages) if passage.id not in barred]
+        ranking = sorted((p for p in ranked if scores[i][p] != not_found), key=lambda p: (-scores[i][p], p))
+        answers = {qrel.passage for qrel in benchmark.qrels if qrel.question == query.question} - barred
+        width = min(10, len(languages))
+        top.append([*ranking[:10], *([-1] * width)][:width] if answers else [-1] * width)
         for j, passage in enumerate(benchmark.passages):
             if passage.id in answers:
                 own = [p for p in ranking if languages[p] == passage.lang]
-                rows.append((i, j, ranking.index(j) + 1, own.index(j) + 1))
+                last = len(ranked), sum(languages[p] == passage.lang for p in ranked)
+                rows.append((i, j, *((ranking.index(j) + 1, own.index(j) + 1) if j in ranking else last)))
     return rows, top
 
 
@@ -52,24 +57,27 @@ def problems(draw):
     passage_languages = draw(st.lists(language, min_size=1, max_size=40))
     passage = st.integers(0, len(passage_languages) - 1)
     answers = [(q, p) for q in range(len(query_languages)) for p in draw(st.sets(passage, min_size=1, max_size=6))]
-    benchmark = make_benchmark(query_languages, passage_languages, answers)
+    itself = [(q, p) for q in range(len(query_languages)) for p in draw(st.sets(passage, max_size=2))]
+    assume(set(answers) - set(itself))
+    benchmark = make_benchmark(query_languages, passage_languages, answers, itself)
     return benchmark, draw(arrays(np.float32, (len(query_languages), len(passage_languages)), elements=SMALL))
 
 
 SMALL = st.integers(-2, 2).map(float)
 
 
-@given(problems(), st.integers(1, 12), st.integers(1, 4))
-def test_ranks_and_top_are_those_of_rankings_really_built_whatever_the_blocks(problem, passages, queries):
+@given(problems(), st.integers(1, 12), st.integers(1, 4), st.sampled_from([None, -2.0]))
+def test_ranks_and_top_are_those_of_rankings_really_built_whatever_the_blocks(problem, passages, queries, not_found):
     benchmark, scores = problem
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rank, "PASSAGES", passages)
         patch.setattr(rank, "QUERIES", queries)
-        ranks = rank_relevant(judge(benchmark), Given(scores))
-    rows, top = brute_force(benchmark, scores)
+        ranks = rank_relevant(judge(benchmark), Given(scores, not_found))
+    rows, top = brute_force(benchmark, scores, not_found)
     assert rows_of(benchmark, ranks) == rows
     assert ranks.top.tolist() == top
     assert [ranks.pool.dtype, ranks.own.dtype] == [np.int32, np.int32]
+    assert ranks.found.tolist() == [scores[q][p] != not_found for q, p, _, _ in rows]
 
 
 @given(arrays(np.float32, st.tuples(st.integers(1, 3), st.integers(1, 200)), elements=SMALL), st.integers(1, 10))
@@ -165,3 +173,45 @@ def test_embeddings_that_do_not_fit_are_refused_with_the_place(queries, passages
 def test_a_query_without_an_answer_is_refused():
     with pytest.raises(UserError, match="toy: no passage answers 'q000'"):
         judge(make_benchmark(["en", "en"], ["en"], [(1, 0)]))
+
+
+@pytest.mark.parametrize("name", ["a", "z"])
+def test_nothing_is_gained_by_where_an_id_stands_in_the_alphabet(name):
+    benchmark = Benchmark(
+        "toy",
+        (Query("q", "q", "en", "?"),),
+        tuple(Passage(id_, "en", "!") for id_ in sorted([name, "m", "n"])),
+        (Qrel("q", name),),
+    )
+    ranks = rank_relevant(judge(benchmark), Given([[0.0, 0.0, 0.0]], not_found=0.0))
+    assert (ranks.pool.tolist(), ranks.top.tolist(), ranks.found.tolist()) == ([3], [[-1, -1, -1]], [False])
+
+
+def test_a_passage_that_is_the_question_is_left_out_in_every_language_it_is_asked_in():
+    queries = tuple(Query(f"{lang}:1", "1", lang, f"The pool in {lang}") for lang in ("de", "en"))
+    passages = (
+        Passage("de:1", "de", " The  pool in de"),
+        Passage("en:1", "en", "The pool is open."),
+        Passage("fr:1", "fr", "The pool in en"),
+    )
+    benchmark = Benchmark("toy", queries, passages, (Qrel("1", "de:1"), Qrel("1", "en:1")))
+    judged = judge(benchmark)
+    assert itself_of(benchmark) == (Itself("1", "de:1"),)  # by id and text both: en:1 has another text, fr:1 another id
+    assert list(zip(judged.itself_query.tolist(), judged.itself_passage.tolist(), strict=True)) == [(0, 0), (1, 0)]
+    assert judged.left_out == {"passages that are their own query": 1, "qrels of a query to itself": 1}
+    ranks = rank_relevant(judged, Given([[3, 1, 2], [3, 2, 1]]))
+    ranked = zip(judged.query.tolist(), judged.passage.tolist(), ranks.pool.tolist(), ranks.own.tolist(), strict=True)
+    assert list(ranked) == [(0, 1, 2, 1), (1, 1, 1, 1)]
+    assert ranks.top.tolist() == [[2, 1, -1], [1, 2, -1]]
+
+
+def test_a_query_that_only_itself_would_answer_takes_no_part():
+    queries = (Query("a", "a", "en", "rain"), Query("b", "b", "en", "sun"))
+    passages = (Passage("a", "en", "rain"), Passage("b", "en", "snow"))
+    judged = judge(Benchmark("toy", queries, passages, (Qrel("a", "a"), Qrel("b", "b"))))
+    assert (judged.query.tolist(), judged.passage.tolist()) == ([1], [1])
+    assert judged.left_out["queries answered by themselves alone"] == 1
+    ranks = rank_relevant(judged, Given([[1, 0], [1, 2]]))
+    assert (ranks.pool.tolist(), ranks.top.tolist()) == ([1], [[-1, -1], [1, 0]])
+    with pytest.raises(UserError, match="no passage answers any query"):
+        judge(Benchmark("toy", queries[:1], passages, (Qrel("a", "a"),)))

@@ -6,7 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from babelmix.benchmark import Benchmark, Passage, Qrel, Query, judge, read_benchmark, read_judged, write_benchmark
+from babelmix.benchmark import (
+    Benchmark,
+    Itself,
+    OwnId,
+    Passage,
+    Qrel,
+    Query,
+    judge,
+    read_benchmark,
+    read_judged,
+    write_benchmark,
+)
 from babelmix.dev import dev_benchmark
 from babelmix.errors import UserError
 from babelmix.records import Pair, read_pairs, write_pairs
@@ -41,15 +52,29 @@ def test_pairs_come_back_as_written_whatever_their_order(tmp_path: Path, paralle
         (GOOD | {"lang": "EN"}, r"line 2, lang: unknown language code 'EN'"),
         (GOOD | {"split": "tain"}, r"line 2, split: unknown split 'tain'; did you mean 'train'"),
         (GOOD, r"line 2: duplicate id 'u1' in en; it stands at .*line 1"),
-        (GOOD | {"passage": 3}, r"line 2, passage: not a string"),
+        (GOOD | {"passage": 3}, r"line 2, passage: not a text: 3"),
         (GOOD | {"lable": "x"}, r"line 2: unknown field 'lable'"),
-        ('{"unit": "u1", "lang"', r"line 2: not a line of JSON; the file may be cut short"),
-        ("[]", r"line 2: not a JSON object"),
+        ('{"unit": "u1", "lang"', r"line 2, column 22: not whole JSON \(.*\); the file may be cut short"),
+        ("[7]", r"line 2: not a JSON object"),
+        (GOOD | {"query": "\ud83d"}, r"line 2, query, character 1: half a character"),
+        (GOOD | {"query": "a\x00"}, r"line 2, query, character 2: a control character"),
+        (GOOD | {"query": float("nan")}, r"line 2, query: not a text: NaN"),
+        (GOOD | {"passage": True}, r"line 2, passage: not a text: true"),
+        (GOOD | {"unit": "u" * 200_000}, r"line 2, unit: an id of 200,000 characters; give it at most 1,000"),
+        (GOOD | {"unit": "a\tb"}, r"line 2, unit, character 2: a tab"),
+        (GOOD | {"x" * 200_000: ""}, r"line 2: unknown field 'x{49}\.\.\.; valid"),
     ],
 )
 def test_a_faulty_pairs_file_is_told(row: dict[str, object] | str, told: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=told):
         read_pairs(write_lines(tmp_path / "pairs.jsonl", GOOD, row))
+
+
+def test_half_a_character_is_never_written(tmp_path: Path) -> None:
+    pairs = [Pair(**GOOD), Pair(**GOOD | {"unit": "u2", "passage": "So\ud83d."})]
+    with pytest.raises(UserError, match=r"en.jsonl, line 2, passage, character 3: half a character"):
+        write_pairs(tmp_path / "pairs", pairs)
+    assert not (tmp_path / "pairs").exists()
 
 
 def test_no_pairs_at_all_are_told(tmp_path: Path) -> None:
@@ -61,6 +86,21 @@ def test_a_benchmark_comes_back_as_written(tmp_path: Path) -> None:
     write_benchmark(tmp_path / "b", BENCHMARK)
     assert read_benchmark(tmp_path / "b") == BENCHMARK
     assert BENCHMARK.languages == ("de", "en")
+
+
+def test_what_the_users_files_call_the_texts_comes_back_and_leaves_no_file_where_there_is_nothing(
+    tmp_path: Path,
+) -> None:
+    own = (OwnId("2", "de:1", "de"), OwnId("left out", "", "de"), OwnId("1", "en:1", "en"))
+    benchmark = replace(BENCHMARK, itself=(Itself("1", "de:1"),), own_queries=own, own_passages=own[::-1])
+    write_benchmark(tmp_path / "b", benchmark)
+    assert read_benchmark(tmp_path / "b") == benchmark
+    write_benchmark(tmp_path / "b", BENCHMARK)
+    assert sorted(file.name for file in (tmp_path / "b").glob("*.jsonl")) == [
+        "passages.jsonl",
+        "qrels.jsonl",
+        "queries.jsonl",
+    ]
 
 
 def test_reading_line_by_line_judges_as_reading_at_once(tmp_path: Path, parallel_pairs: list[Pair]) -> None:
@@ -82,6 +122,8 @@ def test_reading_line_by_line_judges_as_reading_at_once(tmp_path: Path, parallel
         ("qrels.jsonl", {"question": "1", "passage": "en:1", "grade": 0}, "line 3, grade: grade 0"),
         ("qrels.jsonl", {"question": "1", "passage": "en:1", "grade": "2"}, "line 3, grade: not a whole number"),
         ("qrels.jsonl", {"question": "1", "passage": "en:1", "grade": True}, "line 3, grade: not a whole number"),
+        ("qrels.jsonl", {"question": "1", "passage": "en:1", "grade": float("inf")}, "line 3, grade: not a whole"),
+        ("qrels.jsonl", {"question": "1", "passage": "en:1", "grade": 2**31}, "line 3, grade: too large a number"),
         (
             "queries.jsonl",
             {"id": "en:1", "question": "1", "lang": "en", "text": "x"},

@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 from hub import TOKEN, Hub
 
+from babelmix.backbone import load_encoder
 from babelmix.benchmark import read_benchmark, read_judged, write_benchmark
+from babelmix.common.outputs import written_files
 from babelmix.config import NANOBEIR_TASKS
 from babelmix.errors import UserError
 from babelmix.sources import miracl, nanobeir
-from babelmix.sources.hub import load_hub_encoder
+from babelmix.sources.hub import hub_sentence_encoder
 
 DATA, NAME = "one/data", "a/b.tsv"
 
@@ -68,7 +70,7 @@ result = [names, path.read_text(), str(path)]"""
     digest = hashlib.sha256(text.encode()).hexdigest()
     expected = {DATA: {"commit": hub.commit("datasets", DATA), "files": {NAME: digest}}}
     assert json.loads((tmp_path / "raw/manifest.json").read_text()) == expected
-    assert sorted(file.name for file in (tmp_path / "raw").rglob("*") if file.is_file()) == ["b.tsv", "manifest.json"]
+    assert {Path(name).name for name in written_files(tmp_path / "raw")} == {"b.tsv", "manifest.json"}
     assert sum("GET" in asked and "/resolve/" in asked for asked in hub.asked) == 1, "the second time from the cache"
     assert run(code, environment)[1] == text
 
@@ -125,7 +127,7 @@ def test_a_hub_that_does_not_answer_is_told_at_once(hub: Hub, tmp_path: Path):
 hub.TIMEOUT_SECONDS = 0.5
 start = time.monotonic()
 out = Path(os.environ["OUT"])
-result = [told(lambda: hub.hub_file("{DATA}", "{NAME}")), told(lambda: hub.load_hub_encoder("{DATA}")),
+result = [told(lambda: hub.hub_file("{DATA}", "{NAME}")), told(lambda: hub.hub_sentence_encoder("{DATA}")),
           told(lambda: hub.fetch_from_hub(out, hub.Wanted("{DATA}", "main", list))), time.monotonic() - start]"""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -179,7 +181,7 @@ def test_an_encoder_comes_from_the_hub_with_its_prompts(
     (models / "tiny" / "code.py").write_text("raise SystemExit(3)\n")
     (models / "tiny" / "onnx").mkdir()
     (models / "tiny" / "onnx" / "model.json").write_text("{}")
-    model = load_hub_encoder("one/tiny")
+    model = load_encoder(hub_sentence_encoder("one/tiny"))
     expected = SentenceTransformer(str(tiny_encoder), local_files_only=True)
     assert model.prompts == expected.prompts
     assert model.prompts["query"] == "query: "
@@ -189,10 +191,10 @@ def test_an_encoder_comes_from_the_hub_with_its_prompts(
 
     connected.setattr(constants, "HF_HUB_OFFLINE", True)
     hub.asked.clear()
-    assert load_hub_encoder("one/tiny").prompts == expected.prompts
+    assert load_encoder(hub_sentence_encoder("one/tiny")).prompts == expected.prompts
     assert hub.asked == []
     with pytest.raises(UserError, match="not in the cache, and the hub is switched off"):
-        load_hub_encoder("one/other")
+        hub_sentence_encoder("one/other")
 
 
 def test_an_encoder_that_could_run_code_is_refused(
@@ -213,7 +215,7 @@ def test_an_encoder_that_could_run_code_is_refused(
         "nothing": "no such model on the hub, or a private one",
     }.items():
         with pytest.raises(UserError) as caught:
-            load_hub_encoder(f"one/{name}")
+            hub_sentence_encoder(f"one/{name}")
         assert caught.value.what == what
     assert not any(asked.endswith(".bin") for asked in hub.asked)
 

@@ -72,7 +72,7 @@ def test_the_table_holds_the_published_totals():
 
 def test_mlqa_r_is_fetched_with_its_licence_told(small: Path, tmp_path: Path):
     assert lareqa.fetch("mlqa-r", tmp_path / "raw") == "MLQA-R is CC BY-NC 4.0: not for commercial use"
-    assert sorted(file.name for file in (tmp_path / "raw").iterdir()) == ["de.json", "en.json", "es.json"]
+    assert sorted(file.name for file in (tmp_path / "raw").glob("*.json")) == ["de.json", "en.json", "es.json"]
 
 
 def test_a_changed_file_is_not_fetched_and_nothing_is_left(small: Path, tmp_path: Path):

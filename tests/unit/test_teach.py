@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from babelmix import cli
 from babelmix.backbone import load_encoder
+from babelmix.common.id_arrays import pack
 from babelmix.config import Embed
 from babelmix.embed import encode
 from babelmix.errors import UserError
@@ -112,8 +113,9 @@ def test_a_missing_or_broken_file_is_told(few: TeacherVectors, tmp_path: Path) -
     [
         ({"units": np.array([{}, 2, 3], dtype=object)}, "not a whole"),  # pickled, and never loaded
         ({"units": np.arange(3)}, "no vectors"),
-        ({"units": np.array(["a", "c", "b"])}, "no vectors"),
-        ({"units": np.array(["a", "b"])}, "no vectors"),
+        ({"units": np.array(["a", "b", "c"])}, "no vectors"),  # as they were written once
+        (pack("units", ("a", "c", "b")), "no vectors"),
+        (pack("units", ("a", "b")), "no vectors"),
         ({"queries": np.zeros((3, 8))}, "no vectors"),
         ({"passages": np.zeros((3, 7), dtype=np.float16)}, "no vectors"),
         ({"passages": np.full((3, 8), np.nan, dtype=np.float16)}, "no vectors"),
@@ -121,7 +123,7 @@ def test_a_missing_or_broken_file_is_told(few: TeacherVectors, tmp_path: Path) -
     ],
 )
 def test_arrays_of_another_kind_are_refused(change: dict, says: str, few: TeacherVectors, tmp_path: Path) -> None:
-    arrays = {"units": np.array(few.units), "queries": few.queries, "passages": few.passages} | change
+    arrays = pack("units", few.units) | {"queries": few.queries, "passages": few.passages} | change
     np.savez(tmp_path / "large.npz", **arrays)
     with pytest.raises(UserError, match=says):
         read_teacher(tmp_path / "large.npz")

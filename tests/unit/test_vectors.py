@@ -1,4 +1,4 @@
-"""Vectors read back from disk: shards are one array, ids bring rows into order, faults are told by file and row."""
+"""Vectors read back from disk: shards are one array, rows are picked in any order, faults are told by file."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,57 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from babelmix.benchmark import Benchmark, Passage, Qrel, Query, write_benchmark
 from babelmix.errors import UserError
-from babelmix.vectors import Shards, open_embeddings, open_rows, unit_rows
-
-BENCHMARK = Benchmark(
-    "b",
-    (Query("q1", "1", "de", "Wie?"), Query("q2", "1", "en", "How?")),
-    (Passage("p1", "de", "So."), Passage("p2", "en", "Thus."), Passage("p3", "en", "Else.")),
-    (Qrel("1", "p1"),),
-)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    write_benchmark(tmp_path / "b", BENCHMARK)
-    (tmp_path / "v").mkdir()
-    np.save(tmp_path / "v/queries.npy", np.eye(4, dtype=np.float16)[:2])
-    np.save(tmp_path / "v/passages.npy", np.eye(4, dtype=np.float16)[1:])
-    return tmp_path
-
-
-def test_rows_without_ids_stand_in_the_benchmarks_order(folder: Path) -> None:
-    queries, passages = open_embeddings(folder / "v", folder / "b")
-    assert np.array_equal(queries[:], np.eye(4)[:2]) and np.array_equal(passages[:], np.eye(4)[1:])
-
-
-def test_rows_with_ids_are_brought_into_the_benchmarks_order(folder: Path) -> None:
-    (folder / "v/passages.txt").write_text("p3\np1\np2\n")
-    _, passages = open_embeddings(folder / "v", folder / "b")
-    assert np.array_equal(passages[:], np.eye(4)[[2, 3, 1]])
-
-
-@pytest.mark.parametrize(
-    ("ids", "told"),
-    [
-        ("p1\np2\np2\n", r"passages.txt, line 3: duplicate id 'p2'; line 2 has it already"),
-        ("p1\np2\n", r"2 ids for 3 rows of passages.npy"),
-        ("p1\np2\np4\n", r"no row for 'p3'"),
-    ],
-)
-def test_ids_that_do_not_fit_are_told(ids: str, told: str, folder: Path) -> None:
-    (folder / "v/passages.txt").write_text(ids)
-    with pytest.raises(UserError, match=told):
-        open_embeddings(folder / "v", folder / "b")
-
-
-def test_an_id_of_no_passage_is_told(folder: Path) -> None:
-    np.save(folder / "v/passages.npy", np.eye(4, dtype=np.float16))
-    (folder / "v/passages.txt").write_text("p1\np2\np3\np4\n")
-    with pytest.raises(UserError, match="unknown id 'p4'"):
-        open_embeddings(folder / "v", folder / "b")
+from babelmix.vectors import Picked, Shards, open_rows, unit_rows
 
 
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=5), st.integers(0, 30), st.integers(0, 30), st.data())
@@ -74,6 +25,18 @@ def test_shards_are_one_array(lengths: list[int], start: int, stop: int, data: s
         assert np.array_equal(rows[start:stop], whole[start:stop]) and np.array_equal(rows[:], whole)
         wanted = np.array(sorted(data.draw(st.lists(st.integers(0, len(whole) - 1)))), dtype=np.intp)
         assert np.array_equal(rows[wanted], whole[wanted])
+
+
+@given(st.data())
+def test_rows_are_picked_in_any_order(data: st.DataObject) -> None:
+    whole = np.random.default_rng(0).normal(size=(12, 3))
+    picked = np.array(data.draw(st.lists(st.integers(0, 11), unique=True)), dtype=np.int64)
+    rows = Picked(whole, picked)
+    assert rows.shape == (len(picked), 3)
+    start, stop = sorted(data.draw(st.tuples(st.integers(0, 12), st.integers(0, 12))))
+    assert np.array_equal(rows[start:stop], whole[picked][start:stop])
+    some = data.draw(st.lists(st.integers(0, len(picked) - 1))) if len(picked) else []
+    assert np.array_equal(rows[np.array(some, dtype=np.intp)], whole[picked[some]] if some else np.empty((0, 3)))
 
 
 @given(arrays(np.float32, (4, 3), elements=st.floats(-100, 100, width=32)))

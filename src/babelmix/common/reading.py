@@ -1,6 +1,7 @@
 """Files of any origin as text: encodings, compression, line ends and JSON as people publish them.
 
     for where, row in json_rows(Path("corpus.jsonl")):      # "corpus.jsonl, line 3", {"_id": ...}
+        name = checked_id(row["_id"], f"{where}, _id")      # 7 and "7" are one id
         text = checked_text(row["text"], f"{where}, text")
 
 UTF-8 with or without a byte order mark, UTF-16 and UTF-32, gzip under any name, the line ends of all systems. What
@@ -17,13 +18,17 @@ from io import BufferedReader, TextIOWrapper
 from pathlib import Path
 from typing import Any, TextIO
 
+from babelmix.common.text import kept_form
 from babelmix.errors import UserError
 
+LONGEST_ID = 1_000  # characters: arrays of ids take four bytes for each, in every row
+MORE = "more after the end"  # what the error of `parse_json` says of JSON lines
 _GZIP = b"\x1f\x8b"
 _AGAIN = "the file may be cut short: make it, or fetch it, again"
 # Controls that no text is meant to hold; tabs, line ends and form feeds are white space, and published texts hold the
 # second set of controls (U+0080 and on) where an older encoding was misread.
 _UNFIT = re.compile("[\ud800-\udfff]|[\x00-\x08\x0e-\x1f\x7f]")
+_BREAK = re.compile("[\t-\r\x85\u2028\u2029]")  # would cut an id in two in a table or a list of ids
 _DECODER = json.JSONDecoder()
 _BLANK = re.compile(r"[ \t\r\n]*")
 
@@ -49,24 +54,47 @@ def json_rows(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield (where, object) of a file of JSON lines; `where` names file and line.
 
     Blank lines are passed over. A line may hold several objects, or a list of them: some tools write a whole file on
-    one line. UserError for a line that is no JSON, or a value that is no object.
+    one line. A file that is one list, or objects, over many lines is read as a whole. UserError for what is no JSON, or
+    a value that is no object.
     """
+    found = False
     for number, line in numbered_lines(file):
-        start, place, where = _skip(line, 0), 0, f"{file}, line {number}"
-        while start < len(line):
-            place += 1
-            here = where if place == 1 else f"{where}, object {place}"
-            value, end = _decode(line, start, here)
-            start = _skip(line, end)
-            if start < len(line) and line[start] == ",":  # between objects, as in a list that lost its brackets
-                start = _skip(line, start + 1)
-            rows: list[Any] = value if isinstance(value, list) else [value]
-            for item, row in enumerate(rows, start=1):
-                found = here if len(rows) == 1 else f"{where}, object {item}"
-                if not isinstance(row, dict):
-                    how = "write one object a line, such as {...}"
-                    raise UserError("not a JSON object", where=found, how=how)
-                yield found, row
+        try:
+            for where, value in _values(line, file, number):
+                yield from _objects(where, value)
+                found = True
+        except UserError:
+            if found or not (line.lstrip().startswith("[") or line.strip() == "{"):
+                raise
+            break
+    else:
+        return
+    for where, value in _values(read_text(file), file, 1):
+        yield from _objects(where, value)
+
+
+def _values(text: str, file: Path, line: int) -> Iterator[tuple[str, Any]]:
+    """Yield (where, value) of the JSON values of a text, with blanks or commas between them; `line` is its first."""
+    start, counted, place, whole = _skip(text, 0), 0, 0, "\n" in text
+    while start < len(text):
+        ends = text.count("\n", counted, start)
+        line, counted, place = line + ends, start, 1 if ends else place + 1
+        where = f"{file}, line {line}" if place == 1 else f"{file}, line {line}, object {place}"
+        value, end = _decode(text, start, str(file) if whole else where)
+        start = _skip(text, end)
+        if start < len(text) and text[start] == ",":  # as in a list that lost its brackets
+            start = _skip(text, start + 1)
+        yield where, value
+
+
+def _objects(where: str, value: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield (where, object) of a value that is an object, or a list of them."""
+    rows: list[Any] = value if isinstance(value, list) else [value]
+    for item, row in enumerate(rows, start=1):
+        found = where if len(rows) == 1 else f"{where}, object {item}"
+        if not isinstance(row, dict):
+            raise UserError("not a JSON object", where=found, how="write one object a line, such as {...}")
+        yield found, row
 
 
 def parse_json(text: str, where: str) -> Any:
@@ -79,7 +107,7 @@ def parse_json(text: str, where: str) -> Any:
     end = _skip(text, end)
     if end < len(text):
         line, column = text.count("\n", 0, end) + 1, end - text.rfind("\n", 0, end)
-        raise UserError("more after the end", where=f"{where}, line {line}, column {column}", how=_AGAIN)
+        raise UserError(MORE, where=f"{where}, line {line}, column {column}", how=_AGAIN)
     return value
 
 
@@ -87,13 +115,44 @@ def checked_text(value: Any, where: str) -> str:
     """Return a value that is a text without half characters and control characters; UserError at `where` otherwise."""
     if not isinstance(value, str):
         how = "give it a text or drop the line"
-        raise UserError("missing" if value is None else f"not a text: {json.dumps(value)[:40]}", where=where, how=how)
+        raise UserError("missing" if value is None else f"not a text: {shown(value)}", where=where, how=how)
     if fault := _UNFIT.search(value):
         sign = ord(fault[0])
         what = "half a character (a lone surrogate," if sign >= 0xD800 else "a control character ("
         what = f"{what}{' ' if what.endswith(',') else ''}U+{sign:04X})"
         raise UserError(what, where=f"{where}, character {fault.start() + 1}", how="take it out")
     return value
+
+
+def checked_id(value: Any, where: str) -> str:
+    """Return an id as a text: in NFC, without white space around it; of a whole number, its digits.
+
+    So 7, 7.0 and "7" are one id. UserError at `where` for what is no id, a blank one, one with control characters, tabs
+    or line ends, and one of more than 1,000 characters.
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if not abs(value) < 2**63 or value != int(value):  # false for what is no number at all
+            raise UserError(f"not an id: {shown(value)}", where=where, how="give it a text or a whole number")
+        return str(int(value))
+    name = checked_text(value, where)
+    if fault := _BREAK.search(name):
+        what = f"a tab or a line end (U+{ord(fault[0]):04X}) in an id"
+        raise UserError(what, where=f"{where}, character {fault.start() + 1}", how="take it out")
+    name = kept_form(name.strip())
+    if not name:
+        raise UserError("blank id", where=where, how="give it an id or drop the line")
+    if len(name) > LONGEST_ID:
+        how = f"give it at most {LONGEST_ID:,}"
+        raise UserError(f"an id of {len(name):,} characters", where=where, how=how)
+    return name
+
+
+def shown(value: Any) -> str:
+    """Return what a value of JSON looks like, short enough for one line: a list or an object by its kind alone."""
+    if isinstance(value, list | dict):
+        return "a list" if isinstance(value, list) else "an object"
+    text = repr(value) if isinstance(value, str) else json.dumps(value, default=str)
+    return text if len(text) <= 60 else f"{text[:50]}..."
 
 
 @contextmanager

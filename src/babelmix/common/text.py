@@ -33,6 +33,11 @@ def kept_form(text: str) -> str:
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
+def spaced_form(text: str) -> str:
+    """Return the text in NFC with single spaces: two texts with one such form are one text, set in two ways."""
+    return " ".join(kept_form(text).split())
+
+
 def compared_form(text: str) -> str:
     """Return the form in which texts are compared; two texts that a reader takes for one have the same.
 
@@ -44,7 +49,8 @@ def compared_form(text: str) -> str:
         return " ".join(text.lower().split())
     while True:
         folded = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).casefold()
-        folded = unicodedata.normalize("NFKC", _INVISIBLE.sub("", _TURKISH.sub("i", folded)))
+        if "\u0307" in folded or "\u0131" in folded:
+            folded = _TURKISH.sub("i", folded)
         folded = " ".join(folded.split())
         if folded == text:
             return folded

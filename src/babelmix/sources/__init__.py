@@ -2,7 +2,7 @@
 
     fetch_source("gnome-help", Path("data/raw/gnome-help"), settings)
     left_out = build_benchmark("gnome-help", Path("data/raw/gnome-help"), Path("data/benchmarks/gnome-help"), settings)
-    left_out = build_folder(Path("my-questions.de.json"), Path("data/benchmarks/mine"))
+    left_out = build_folder(Path("data/own/faq"), Path("data/benchmarks/faq"))
     pairs, counts = build_source("squadshifts", Path("data/raw/squadshifts"), settings)
 
 What is downloaded is named here, so that a change in how a source is read does not download it again.
@@ -12,16 +12,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from babelmix.benchmark import write_benchmark
-from babelmix.config import BEIR, BENCHMARKS, LAREQA, MIRACL, NANOBEIR, PAIR_SOURCES, Settings
+from babelmix.benchmark import About, write_benchmark
+from babelmix.benchmarks.own import own_files, own_names, unknown_benchmark
+from babelmix.benchmarks.registry import BEIR, BENCHMARKS, LAREQA, MIRACL, NANOBEIR
+from babelmix.config import Settings
+from babelmix.corpus.registry import PAIR_SOURCES
 from babelmix.errors import UserError, unknown_name
-from babelmix.files import store
+from babelmix.files import new_folder, store
 
 if TYPE_CHECKING:
     from babelmix.records import Pair
     from babelmix.sources.parallel import Counts
 
-SOURCES = (*PAIR_SOURCES, *BENCHMARKS)
+# The files of a benchmark in the project's own form, the last three only where they have rows.
+TEST = "test"  # of the judgements in BEIR form, unless another split is asked for
 GNOME_PACKAGE = "gnome-user-docs"
 HANDBOOK_PACKAGE = "debian-handbook"
 # The languages that LibreOffice Help is packaged in (Norwegian and others go by names of their own).
@@ -49,7 +53,8 @@ def fetch_source(name: str, folder: Path, settings: Settings) -> str | None:
     """Download the raw files of a source into `folder`, replacing it; return what its licence asks to be told.
 
     Settings are read by `libreoffice-help` and `mmarco`, which come in each of `pairs.languages`, and by the tables of
-    `source:`, of which one with `path:` downloads nothing. An unknown name is a UserError.
+    `source:`. Of a table with `path:`, and of a benchmark of the user's own, nothing is copied: an empty manifest
+    stands in the folder. An unknown name is a UserError.
     """
     from babelmix.sources.packages import fetch_packages
 
@@ -87,9 +92,21 @@ def fetch_source(name: str, folder: Path, settings: Settings) -> str | None:
         from babelmix.sources import table
 
         table.fetch(settings.source[name], folder)
+    elif own_files(name) is not None:
+        with new_folder(folder) as beside:
+            (beside / "manifest.json").write_text("{}\n", encoding="utf-8")
     else:
-        raise unknown_name("source", name, (*SOURCES, *settings.source), where="fetch")
+        valid = (*PAIR_SOURCES, *BENCHMARKS, *settings.source, *own_names())
+        raise unknown_name("source or benchmark", name, valid, where="fetch")
     return None
+
+
+def asks_hub(name: str, settings: Settings) -> bool:
+    """Return whether fetching a source or benchmark asks the Hugging Face hub."""
+    if name in settings.source:
+        return settings.source[name].hub is not None
+    known = PAIR_SOURCES.get(name) or BENCHMARKS.get(name)
+    return known is not None and known.hub
 
 
 def build_source(name: str, raw_folder: Path, settings: Settings) -> "tuple[list[Pair], dict[str, Counts]]":
@@ -120,12 +137,14 @@ def build_source(name: str, raw_folder: Path, settings: Settings) -> "tuple[list
 def build_benchmark(name: str, raw_folder: Path, output: Path, settings: Settings) -> dict[str, int]:
     """Build a benchmark, in `output`, out of what `fetch_source` left in `raw_folder`; return what was left out.
 
-    The queries of an English benchmark (BEIR) are asked in `benchmark.query_languages` too, translated by machine. An
-    unknown name is a UserError.
+    The queries of an English benchmark (BEIR) are asked in `benchmark.query_languages` too, translated by machine. A
+    name that is not known is that of a benchmark of the user's own, whose files are read where they are, below
+    data/own; `benchmark.splits` says which judgements of a benchmark in BEIR form. UserError for a name without files.
     """
     from babelmix.sources import beir, debian_handbook, gnome_help, lareqa, miracl, nanobeir
 
     left_out: dict[str, int] = {}
+    split = settings.benchmark.splits.get(name)
     if name == "gnome-help":
         built = gnome_help.build(raw_folder, settings.benchmark)
     elif name == "debian-handbook":
@@ -135,7 +154,8 @@ def build_benchmark(name: str, raw_folder: Path, output: Path, settings: Setting
     elif name in BEIR:
         from babelmix.translate.queries import translate_queries
 
-        built, left_out = beir.build(raw_folder, name)
+        split = split or TEST
+        built, left_out = beir.build(raw_folder, name, split=split)
         built, unasked = translate_queries(built, settings, store() / "translations")
         left_out |= unasked
     elif name in NANOBEIR:
@@ -143,25 +163,38 @@ def build_benchmark(name: str, raw_folder: Path, output: Path, settings: Setting
     elif name in MIRACL:
         return miracl.stream(raw_folder, name.removeprefix("miracl-"), output)
     else:
-        raise unknown_name("benchmark", name, BENCHMARKS, where="benchmarks")
-    write_benchmark(output, built)
+        path = own_files(name)
+        if path is None:
+            raise unknown_benchmark(name, "benchmarks")
+        return build_folder(path, output, split=split)
+    write_benchmark(output, built, About(split=split if name in BEIR else None, left_out=left_out))
     return left_out
 
 
-def build_folder(path: Path, output: Path) -> dict[str, int]:
-    """Build a benchmark, in `output`, out of a user's own files; return what was left out.
+def build_folder(path: Path, output: Path, *, split: str | None = None) -> dict[str, int]:
+    """Build a benchmark, in `output`, out of a user's own files; return what was left out, by reason.
 
-    Either a folder in BEIR form (corpus.jsonl, queries.jsonl, qrels/test.tsv, see `beir`), or a SQuAD-form file or a
-    folder of them (see `squad`).
+    Either a folder in babelmix's own form (passages.jsonl, see `own`) or in BEIR's (corpus.jsonl, see `beir`), or a
+    SQuAD-form file or a folder of them (see `squad`). `split` names the judgements of a BEIR folder. What was read and
+    what was left out stands in the output's about.json too. UserError for no such form, and for a split of another.
     """
-    from babelmix.sources import beir, squad
+    from babelmix.sources import beir, own, squad
 
-    if path.is_dir() and any(path.glob("corpus*.jsonl")):
-        built, left_out = beir.build(path, path.name)
-    elif path.suffix == ".json" or any(path.glob("*.json")):
-        built, left_out = squad.build(path, path.stem if path.is_file() else path.name)
+    chosen, name = None, path.resolve().name
+    if own.find_own(path, "passages").is_file():
+        form = "own"
+        built, left_out = own.build(path, name)
+    elif any([*path.glob("corpus*.jsonl"), *path.glob("corpus*.jsonl.gz")]):
+        form, (chosen, _) = "beir", beir.find_qrels(path, split)
+        built, left_out = beir.build(path, name, split=chosen)
+    elif squad.squad_files(path):
+        form = "squad"
+        built, left_out = squad.build(path, output.name)
     else:
-        how = "give passages.jsonl, corpus.jsonl (BEIR) or *.json (SQuAD), see data/README.md"
-        raise UserError("no benchmark in a form that is known", where=str(path), how=how)
-    write_benchmark(output, built)
+        what = "no benchmark in a form that is known" if path.exists() else "no such file or folder"
+        how = "give a folder with passages.jsonl or corpus.jsonl (BEIR), or *.json (SQuAD), see data/README.md"
+        raise UserError(what, where=str(path), how=how)
+    if split is not None and form != "beir":
+        raise UserError("only a folder in BEIR form has splits", where="--split", how="leave it out")
+    write_benchmark(output, built, About(form, chosen, left_out))
     return left_out

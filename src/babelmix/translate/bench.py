@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from babelmix.config import Settings, parse_route
+from babelmix.config import Settings
 from babelmix.errors import UserError, unknown_name
 from babelmix.files import new_file
 from babelmix.progress import progress
+from babelmix.settings.routes import parse_route
 from babelmix.sources import HELP_LANGUAGES, build_source, fetch_source
 from babelmix.translate.route import Route
 
@@ -69,7 +70,12 @@ def score_routes(settings: Settings, languages: Sequence[str] | None, *, raw: Pa
     with progress("routes", sum(len(candidates[lang]) for lang in chosen)) as step:
         for lang in chosen:
             for text in candidates[lang]:
-                legs = parse_route(text, f"translate.candidates.{lang}")
+                legs = parse_route(text, f"params.yaml, translate.candidates.{lang}")
+                if legs[0].source != "en":
+                    where = f"params.yaml, translate.candidates.{lang}"
+                    raise UserError(
+                        f"it begins in {legs[0].source!r}", where=where, how="the references are in English"
+                    )
                 route = Route(legs, threads=settings.threads, cache=cache)
                 scores += [_score(lang, text, found, route.translate(found.english)) for found in references[lang]]
                 step(1)
@@ -140,7 +146,7 @@ def _references(settings: Settings, lang: str, raw: Path) -> list[References]:
 
 
 def _xquad(raw: Path, lang: str, settings: Settings) -> list[References]:
-    from babelmix.sources.squad import read_squad_file
+    from babelmix.sources.squad_file import read_squad_file
 
     if not (raw / XQUAD).is_dir():
         fetch_source(XQUAD, raw / XQUAD, settings)

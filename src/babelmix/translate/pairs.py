@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TextIO, TypedDict
 
-from babelmix.config import Gate
+from babelmix.config import Gate, Settings
 from babelmix.errors import UserError
 from babelmix.files import new_file
 from babelmix.progress import progress
@@ -36,20 +36,20 @@ class Counts(TypedDict):
 
 
 def translate_pairs(
-    source: Path, route: Route | None, lang: str, gate: Gate, *, limit: int | None, kept: Path, rejected: Path
+    source: Path, route: Route | str, lang: str, gate: Gate, *, limit: int | None, kept: Path, rejected: Path
 ) -> Counts:
     """Translate the pairs of a JSONL file and write those that pass the gate, and those that do not, with the reason.
 
     `limit` takes the units with the lowest sha256 of their id (None = all), so train and dev are drawn alike and a
     larger limit adds units without taking any away. A kept pair has its unit and split, language `lang`, and the
-    route's name as its origin. `route` None is a source that is in this language itself: nothing is written. Both
+    route's name as its origin. `route` is why nothing is translated where nothing is: both files are then empty. Both
     files are in the order of `source`, which has to ascend by unit. UserError otherwise, and for what `read_rows`
     and the engines refuse; both files are then left as they were.
     """
     counts: Counter[str] = Counter()
     with new_file(kept) as good, new_file(rejected) as bad:
-        if route is None:
-            return Counts(engine="none: the source is in this language", kept=0, rejected={})
+        if isinstance(route, str):
+            return Counts(engine=f"none: {route}", kept=0, rejected={})
         chosen = _chosen(source, limit)
         total = len(chosen) if chosen is not None else sum(1 for _ in read_rows(source, Pair))
         with progress(f"{source.parent.name} to {lang}", total) as step:
@@ -65,6 +65,18 @@ def translate_pairs(
                         _write(bad, Rejected(before.unit, lang, reason, *texts))
                 step(len(block))
     return Counts(engine=route.name, kept=counts.pop("", 0), rejected=dict(sorted(counts.items())))
+
+
+def index_translations(settings: Settings) -> dict[str, dict[str, str]]:
+    """Return source -> language -> the route from the source's language, or "none: " and why there is none."""
+    index: dict[str, dict[str, str]] = {}
+    for source in settings.sources:
+        index[source] = {}
+        for lang in settings.translate.languages:
+            legs, reason = settings.route(source, lang), settings.untranslated(source, lang)
+            steps = (f"{leg.engine}{f':{leg.model}' if leg.model else ''} {leg.target}" for leg in legs)
+            index[source][lang] = f"none: {reason}" if reason else " ".join((legs[0].source, *steps))
+    return index
 
 
 def _translate(block: tuple[Pair, ...], route: Route, lang: str) -> Iterator[Pair]:

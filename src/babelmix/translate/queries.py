@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from babelmix.benchmark import Benchmark, Query
-from babelmix.config import Settings, parse_route
+from babelmix.config import Settings
 from babelmix.translate.gate import text_fault
 from babelmix.translate.route import Route
 
@@ -14,14 +14,17 @@ def translate_queries(benchmark: Benchmark, settings: Settings, cache: Path) -> 
 
     Returns the benchmark with the queries added, and how many were left out for a fault, by language. A translation
     that equals its source stays: a query may be a name, and a person would type it so. A language that the benchmark
-    has queries in already is passed over.
+    has queries in already is passed over, and so, counted, is one whose route does not pass English.
     """
     english = [query for query in benchmark.queries if query.lang == "en"]
     queries, left_out = list(benchmark.queries), {}
     for lang in settings.benchmark.query_languages:
         if not english or any(query.lang == lang for query in benchmark.queries):
             continue
-        legs = parse_route(settings.translate.routes[lang], f"translate.routes.{lang}")
+        legs = settings.legs("en", lang)
+        if not legs:
+            left_out[f"queries without a route from en to {lang}"] = len(english)
+            continue
         translations = Route(legs, threads=settings.threads, cache=cache).translate([query.text for query in english])
         kept = [
             Query(f"{lang}:{query.question}", query.question, lang, text)

@@ -11,9 +11,9 @@ with the same bytes.
 from collections.abc import Sequence
 from pathlib import Path
 
-from babelmix.config import Leg
 from babelmix.errors import UserError
 from babelmix.sentences import clean, split
+from babelmix.settings.routes import Leg
 from babelmix.translate import Engine, get_engine
 from babelmix.translate.cache import Cache
 

@@ -1,0 +1,63 @@
+"""Benchmarks of the user's own: a name in `benchmarks:` that is no known one stands for files below data/own.
+
+    own_files("faq")     # data/own/faq, a folder; or data/own/faq.json, data/own/faq.de.json, a SQuAD-form file
+
+The pipeline names folders, files and stages after it, so it is a name and no path.
+"""
+
+import re
+from pathlib import Path
+
+from babelmix.benchmarks.registry import BENCHMARKS
+from babelmix.common.languages import LANGUAGES
+from babelmix.errors import UserError, unknown_name
+
+OWN = Path("data/own")
+_SQUAD = re.compile(r"(?P<stem>.+?)(?P<lang>[._-][a-z]{2})?\.json(\.gz)?")
+
+
+def own_files(name: str, root: Path = OWN) -> Path | None:
+    """Return the folder `root`/NAME, or else the one file of that name but for its language; None where neither is.
+
+    UserError for several such files, and for a link that leads out of `root`: DVC would not see what changes there.
+    """
+    found = _found(name, root)
+    if found is not None and not found.resolve().is_relative_to(root.resolve()):
+        how = f"put the files themselves into {root}"
+        raise UserError("a link to somewhere else", where=str(found), how=how)
+    return found
+
+
+def own_names(root: Path = OWN) -> list[str]:
+    """Return the names that `own_files` has something for, as far as it may be a benchmark."""
+    if not root.is_dir():
+        return []
+    return sorted({name for path in root.iterdir() if (name := path.name if path.is_dir() else _stem(path.name))})
+
+
+def unknown_benchmark(name: str, where: str, root: Path = OWN) -> UserError:
+    """Return the error for a name that is neither known nor has files below `root`."""
+    error = unknown_name("benchmark", name, (*BENCHMARKS, *own_names(root)), where=where)
+    return UserError(error.what, where=where, how=f"{error.how}; or put its files into {root / name}")
+
+
+def _found(name: str, root: Path) -> Path | None:
+    if (root / name).is_dir():
+        return root / name
+    files = sorted(path for path in root.glob("*.json*") if path.is_file())
+    exact = [path for path in files if path.name in (f"{name}.json", f"{name}.json.gz")]
+    found = exact or [path for path in files if _stem(path.name) == name]
+    if len(found) > 1:
+        names = " and ".join(path.name for path in found[:2])
+        how = f"put them into a folder {root / name} if their questions are translations of one another, or rename one"
+        raise UserError(f"{len(found)} files of this name, {names} first", where=str(root), how=how)
+    return found[0] if found else None
+
+
+def _stem(name: str) -> str:
+    """Return the name of a SQuAD-form file without its ending and its language, "" for any other file."""
+    parts = _SQUAD.fullmatch(name)
+    if parts is None:
+        return ""
+    known = parts["lang"] and parts["lang"][1:] in LANGUAGES
+    return parts["stem"] if known or not parts["lang"] else f"{parts['stem']}{parts['lang']}"

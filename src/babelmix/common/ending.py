@@ -1,0 +1,214 @@
+"""How the program ends: whatever happens in it, one line on stderr and an exit code that says whose turn it is.
+
+    ended(run, sys.argv[1:])        # never returns
+
+    0             it went well
+    2             something that the user can mend: what, where and how
+    70            a fault of babelmix: the line names the file that holds the traceback
+    129, 130, 143 the terminal was closed, Ctrl-C, SIGTERM
+    141           whoever read stdout has gone (`| head`); no line
+
+With `--debug` the traceback is shown as well, and so are the warnings of libraries.
+"""
+
+import atexit
+import os
+import platform
+import re
+import signal
+import sys
+import threading
+import traceback
+import warnings
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import count
+from pathlib import Path
+from typing import Any, NoReturn
+
+from babelmix.common.one_line import first_line, one_line
+from babelmix.common.os_errors import system_error
+from babelmix.common.terminal import fit_streams, reader_gone, silence
+from babelmix.errors import UserError
+
+USER, FAULT, READER_GONE = 2, 70, 128 + signal.SIGPIPE
+
+
+class Stopped(BaseException):
+    """SIGTERM or SIGHUP came: what is half done is cleared away on the way out, as after Ctrl-C."""
+
+    def __init__(self, number: int) -> None:
+        """Keep the signal's number."""
+        super().__init__(number)
+        self.number = number
+
+
+def ended(run: Callable[[list[str]], int], arguments: Sequence[str]) -> NoReturn:
+    """Call `run` with the arguments less `--debug`; exit with the code that it returns, or that its error means."""
+    given = list(arguments)
+    own = given[: given.index("--")] if "--" in given else given
+    debug = "--debug" in own
+    if debug:
+        given.remove("--debug")
+    name = next((word for word in own if re.fullmatch("[a-z]{1,20}", word)), "babelmix")
+    fit_streams()
+    with _quiet(name, debug), _stoppable():
+        try:
+            code: Any = run(given)
+            if sys.stdout:
+                sys.stdout.flush()
+        except SystemExit as error:  # of a library
+            code = READER_GONE if isinstance(error.__context__, BrokenPipeError) else error.code
+        except BaseException as error:
+            code = _tell(error, name, debug)
+    for stream in (sys.stdout, sys.stderr):
+        if stream and _broken(stream):
+            silence(stream)
+    sys.exit(code)
+
+
+def _tell(error: BaseException, name: str, debug: bool) -> int:
+    """Print the line that an error means, and return the exit code."""
+    if isinstance(error, BrokenPipeError) and (reader_gone(sys.stdout) or reader_gone(sys.stderr)):
+        return READER_GONE
+    if debug:
+        with suppress(Exception):
+            traceback.print_exception(error)
+    if isinstance(error, KeyboardInterrupt | Stopped):
+        number = error.number if isinstance(error, Stopped) else signal.SIGINT
+        _end_children()
+        _say(f"{name} was stopped ({signal.Signals(number).name})")
+        return 128 + number
+    where = "standard output" if isinstance(error, OSError) and sys.stdout and _broken(sys.stdout) else name
+    mendable = error if isinstance(error, UserError) else system_error(error, where) or _not_installed(error)
+    if mendable:
+        _say(str(mendable))
+        return USER
+    _say(_fault(error, name, "stands above" if debug else None))
+    return FAULT
+
+
+def _fault(error: BaseException, what: str, traceback_at: str | None = None) -> str:
+    """Return the line of a fault of babelmix; its traceback is written to a file unless it is somewhere already."""
+    first = first_line(error)
+    named = f"{type(error).__name__}: {first}" if first else type(error).__name__
+    if traceback_at is None:
+        file = _write_traceback(error, what)
+        traceback_at = f"is in {file}" if file else "could be written nowhere: `babelmix --debug ...` shows it"
+    return f"{what} failed ({named}); this is a fault of babelmix: the traceback {traceback_at}; please report it"
+
+
+def _write_traceback(error: BaseException, name: str) -> Path | None:
+    """Write the traceback into the project, else into the temporary folder; None where neither can be written."""
+    with suppress(Exception):
+        from babelmix.files import project_root, store
+
+        if (project_root() / "params.yaml").is_file():
+            return _new_file(store() / "faults", name, error)
+    with suppress(Exception):
+        import tempfile
+
+        return _new_file(Path(tempfile.gettempdir()), f"babelmix-{name}-{os.getpid()}", error)
+    return None
+
+
+def _new_file(folder: Path, name: str, error: BaseException) -> Path:
+    """Write a traceback, and the command that led to it, into the first file of that name that is not there yet."""
+    folder.mkdir(parents=True, exist_ok=True)
+    head = f"command: babelmix {' '.join(map(repr, sys.argv[1:]))}\nPython {sys.version} on {platform.platform()}\n\n"
+    text = head + "".join(traceback.format_exception(error))
+    for number in count(1):
+        file = folder / f"{name}-{number}.txt"
+        try:
+            stream = file.open("x", encoding="utf-8", errors="backslashreplace")
+        except FileExistsError:
+            continue
+        try:
+            with stream:
+                stream.write(text)
+        except BaseException:
+            file.unlink()
+            raise
+        return file
+    raise AssertionError
+
+
+def _not_installed(error: BaseException) -> UserError | None:
+    """Return the error for a package that is missing or does not load; None where something else happened."""
+    if not isinstance(error, ImportError) or (error.name or "babelmix").partition(".")[0] == "babelmix":
+        return None
+    how = "run `make setup`, or install what requirements.txt names"
+    return UserError(f"this package does not load ({first_line(error)})", where=str(error.name), how=how)
+
+
+def _say(line: str) -> None:
+    if sys.stderr:
+        with suppress(OSError, ValueError):
+            print(f"babelmix: {one_line(line, 4000)}", file=sys.stderr, flush=True)
+
+
+def _broken(stream: Any) -> bool:
+    """Whether what was written to a stream cannot be sent on."""
+    try:
+        stream.flush()
+    except (OSError, ValueError):
+        return True
+    return reader_gone(stream)
+
+
+def _end_children() -> None:
+    """End the processes that translate: the program would wait for all they have been given."""
+    if "multiprocessing" in sys.modules:
+        for child in sys.modules["multiprocessing"].active_children():
+            child.terminate()
+
+
+@contextmanager
+def _quiet(name: str, debug: bool) -> Generator[None]:
+    """Keep the warnings of libraries, and what Python says of errors that nobody can catch, off stderr."""
+    if debug:
+        yield
+        return
+    before = threading.excepthook, sys.unraisablehook
+    threading.excepthook = lambda told: told.exc_value and _say(_fault(told.exc_value, f"{name}, beside its work,"))
+    _hush()
+    atexit.register(_hush)  # after the end, when what is left is cleared away
+    with warnings.catch_warnings():
+        if not sys.warnoptions:
+            warnings.simplefilter("ignore")
+            warnings.showwarning = _pass_over
+        try:
+            yield
+        finally:
+            threading.excepthook, sys.unraisablehook = before
+
+
+def _pass_over(*_: object, **__: object) -> None:
+    """Say nothing of a warning, also of one that a library has put a filter of its own for."""
+
+
+def _hush() -> None:
+    sys.unraisablehook = lambda _: None
+
+
+@contextmanager
+def _stoppable() -> Generator[None]:
+    """Raise KeyboardInterrupt or Stopped at the first Ctrl-C, SIGTERM or SIGHUP; the second ends the program."""
+
+    def stop(number: int, _: object) -> NoReturn:
+        signal.signal(number, signal.SIG_DFL)
+        raise KeyboardInterrupt if number == signal.SIGINT else Stopped(number)
+
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            handler = signal.getsignal(number)
+            if handler in (signal.SIG_DFL, signal.default_int_handler):  # nohup ignores SIGHUP, and that stays
+                before[number] = handler
+                signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if signal.getsignal(number) == stop:
+                signal.signal(number, handler)

@@ -1,0 +1,1 @@
+"""The encoder: what is known of it without running it."""

@@ -1,0 +1,119 @@
+"""What goes with what in params.yaml: names that must exist, and settings that exclude one another."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from babelmix.benchmarks.own import OWN, own_files, unknown_benchmark
+from babelmix.benchmarks.registry import BENCHMARKS
+from babelmix.common.languages import LANGUAGES
+from babelmix.corpus.registry import PAIR_SOURCES
+from babelmix.errors import UserError, quoted, shown, unknown_name
+from babelmix.settings.names import BESIDE_BENCHMARKS, SYSTEMS, check_name
+from babelmix.settings.routes import check_target, parse_route
+
+if TYPE_CHECKING:
+    from babelmix.config import Settings
+
+
+def check_settings(settings: "Settings", path: str) -> None:
+    """Raise UserError for what the text of the settings says wrong about itself; `path` names the file."""
+    _check_names(settings, path)
+    _check_sources(settings, path)
+    _check_routes(settings, path)
+    _check_objectives(settings, path)
+    _check_benchmarks(settings, path)
+
+
+def check_own_benchmarks(settings: "Settings", path: Path) -> None:
+    """Raise UserError for a benchmark that is neither known nor has files below data/own, beside the settings."""
+    for name in settings.benchmarks:
+        root = path.parent / OWN
+        if name not in BENCHMARKS and own_files(name, root) is None:
+            raise unknown_benchmark(name, f"{path}, benchmarks", root)
+
+
+def _check_names(settings: "Settings", path: str) -> None:
+    for name in settings.objective_presets:
+        check_name(name, f"{path}, objective", SYSTEMS)
+    for name in settings.model.presets:
+        check_name(name, f"{path}, model.presets")
+    _check("size", (settings.model.size,), settings.model.presets, f"{path}, model.size")
+    _check("size", settings.model.teachers, settings.model.presets, f"{path}, model.teachers")
+    _check("objective", settings.objectives, settings.objective_presets, f"{path}, objectives")
+    _check("language", settings.pairs.languages, LANGUAGES, f"{path}, pairs.languages")
+
+
+def _check_sources(settings: "Settings", path: str) -> None:
+    for name, table in settings.source.items():
+        check_name(name, f"{path}, source", frozenset((*PAIR_SOURCES, *BENCHMARKS)))
+        _check("language", (table.language,), LANGUAGES, f"{path}, source.{name}.language")
+    _check("source", settings.sources, (*PAIR_SOURCES, *settings.source), f"{path}, sources")
+    needing = [name for name in settings.sources if name in PAIR_SOURCES and PAIR_SOURCES[name].needs_english]
+    if needing and "en" not in settings.pairs.languages:
+        how = f"add en: the other languages of {needing[0]} are aligned to it"
+        raise UserError("English is missing", where=f"{path}, pairs.languages", how=how)
+
+
+def _check_routes(settings: "Settings", path: str) -> None:
+    translate = settings.translate
+    for language, route in translate.routes.items():
+        where = f"{path}, translate.routes.{shown(language)}"
+        check_target(parse_route(route, where), language, where)
+    for language, routes in translate.candidates.items():
+        where = f"{path}, translate.candidates.{shown(language)}"
+        for route in routes:
+            check_target(parse_route(route, where), language, where)
+    _check("language", translate.languages, translate.routes, f"{path}, translate.languages")
+
+
+def _check_objectives(settings: "Settings", path: str) -> None:
+    tables = tuple(settings.source[name].language for name in settings.sources if name in settings.source)
+    known = frozenset((*settings.pairs.languages, *settings.translate.languages, *tables))
+    for name, objective in settings.objective_presets.items():
+        chosen = name in settings.objectives
+        where = f"{path}, objective.{name}"
+        _check("language", objective.languages or (), known if chosen else LANGUAGES, f"{where}.languages")
+        if objective.teacher and chosen and objective.teacher not in settings.model.teachers:
+            how = f"add it: -S 'model.teachers=[{shown(objective.teacher)}]'"
+            what = f"{quoted(objective.teacher)} is not among model.teachers"
+            raise UserError(what, where=f"{where}.teacher", how=how)
+
+
+def _check_benchmarks(settings: "Settings", path: str) -> None:
+    benchmark = settings.benchmark
+    taken = BESIDE_BENCHMARKS | {*PAIR_SOURCES, *settings.source}
+    for name in settings.benchmarks:
+        if name not in BENCHMARKS:
+            if "/" in name:
+                how = f"write its name, {shown(Path(name).name)}, and put its files below {OWN}"
+                raise UserError(f"{quoted(name)} is a path", where=f"{path}, benchmarks", how=how)
+            check_name(name, f"{path}, benchmarks", taken)
+    _check_once("benchmark", settings.benchmarks, f"{path}, benchmarks")
+    for name, split in benchmark.splits.items():
+        where = f"{path}, benchmark.splits"
+        check_name(name, where)
+        check_name(split, f"{where}.{name}")
+        if name in BENCHMARKS and not BENCHMARKS[name].splits:
+            raise UserError(f"{name} has one split alone", where=where, how=f"take {name} out")
+    where = f"{path}, benchmark.query_languages"
+    _check("language", benchmark.query_languages, settings.translate.routes, where)
+    if benchmark.languages != "all":
+        _check("language", benchmark.languages, LANGUAGES, f"{path}, benchmark.languages")
+
+
+def _check(kind: str, names: tuple[str, ...], valid: Iterable[str], where: str) -> None:
+    """Raise UserError, at `where`, for a name that is not valid or stands twice."""
+    choices = frozenset(valid)
+    for name in names:
+        if name not in choices:
+            raise unknown_name(kind, name, choices, where=where)
+    _check_once(kind, names, where)
+
+
+def _check_once(kind: str, names: tuple[str, ...], where: str) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise UserError(f"{kind} {quoted(name)} stands twice", where=where, how="name it once")
+        seen.add(name)

