@@ -7,6 +7,7 @@ one, as a whole, and nothing else has changed; then the same command ends with t
 """
 
 import hashlib
+import importlib
 import json
 import os
 import resource
@@ -25,7 +26,7 @@ from faults import FAULTS, Points
 from stages import STAGES, Stage
 
 SAMPLE = 40  # faults of a stage in the ordinary gate, evenly spread
-SHORT = 2000  # characters of what a failed command said
+SHORT = 20000  # characters of what a failed command said
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ def main() -> None:
     """Drill the stage of the command line, and print one line."""
     name, project, every = sys.argv[1], Path(sys.argv[2]), "--every" in sys.argv
     stage = STAGES[name]
+    importlib.import_module("babelmix.cli")
     stage.load()
     assert threading.active_count() == 1, "a process of several threads is forked"
     work = project.parent / "drill"
@@ -191,6 +193,7 @@ def _command(command: list[str], sandbox: Path, case: Case | None) -> tuple[int,
     import tempfile
 
     from babelmix import cli
+    from babelmix.common.ending import ended
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.chdir(sandbox / "project")
@@ -200,7 +203,7 @@ def _command(command: list[str], sandbox: Path, case: Case | None) -> tuple[int,
     points = Points(sandbox, fault=case.fault, at=case.at) if case else Points(sandbox)
     points.install()
     try:
-        cli.main()
+        ended(cli.run, command)
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 1
     points.reach("the end")
