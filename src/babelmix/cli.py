@@ -710,11 +710,6 @@ def _tell(left_out: Mapping[str, int], *, strict: bool = False, where: str = "")
         _say(f"counted and cleaned: {told}")
 
 
-def _say(line: str) -> None:
-    """Tell the user something that is no result."""
-    typer.echo(f"babelmix: {line}", err=True)
-
-
 def _model_folder(name: str) -> Path:
     """Return a SentenceTransformer's folder: given or, for org/name where no folder `org` is here, of the hub."""
     if re.fullmatch(r"[\w.-]+/[\w.-]+", name) and not Path(name).parent.is_dir():

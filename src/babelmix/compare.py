@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from babelmix.common.arrays import read_arrays
 from babelmix.config import Settings
 from babelmix.errors import UserError
 from babelmix.evaluate import MEASURES, QueryScores
@@ -88,9 +89,15 @@ def contrast(
 
 def read_scores(file: Path | BinaryIO, where: str) -> QueryScores:
     """Read the scores of every query that `babelmix evaluate --per-query` wrote; `where` names it in errors."""
-    try:
-        with np.load(file, allow_pickle=False) as columns:
-            return QueryScores(**{name: columns[name] for name in QueryScores.__dataclass_fields__})
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        how = "delete it and run `dvc repro` again"
-        raise UserError("not the scores of queries", where=where, how=how) from error
+    how = "delete it and run `dvc repro` again"
+    names = tuple(QueryScores.__dataclass_fields__)
+    columns = dict(zip(names, read_arrays(file, names, what="scores of queries", how=how, where=where), strict=True))
+    rows = columns["setting"].shape
+    for name, column in columns.items():
+        text = name in ("setting", "question", "query_language", "passage_language")
+        if column.dtype.kind != ("U" if text else "f") or column.shape != rows or len(rows) != 1:
+            what = f"{column.dtype} numbers, shape {column.shape}"
+            raise UserError(f"the column is none of scores ({what})", where=f"{where}, {name}", how=how)
+        if not text and not ((column >= 0) & (column <= 1)).all():
+            raise UserError("a score that is not between 0 and 1", where=f"{where}, {name}", how=how)
+    return QueryScores(**columns)

@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from babelmix.common.arrays import read_arrays
 from babelmix.errors import UserError
-from babelmix.files import new_binary_file, read_arrays
+from babelmix.files import new_binary_file
 from babelmix.records import Pair
 
 LOST = float(np.finfo(np.float16).eps)  # what remains of a vector below this share of it is float16 rounding

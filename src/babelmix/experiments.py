@@ -8,7 +8,6 @@ and the workspace stays as it is.
 """
 
 import io
-import json
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +20,7 @@ from babelmix.errors import UserError
 from babelmix.evaluate import QueryScores
 from babelmix.files import new_binary_file
 from babelmix.report_text import MEASURE_NAMES, NAMES, interval, number, signed, table
-from babelmix.results import SETTINGS, variants
+from babelmix.results import SETTINGS, parse_evaluation, variants
 from babelmix.stats import holm
 
 
@@ -161,7 +160,7 @@ def _read(root: Path, name: str, benchmark: str) -> Experiment:
     try:
         for variant in variants(settings.objectives):
             path = f"metrics/evaluation/{variant}/{benchmark}"
-            evaluations[variant] = json.loads(files.read_text(f"{path}.json", encoding="utf-8"))
+            evaluations[variant] = parse_evaluation(_text(files, f"{path}.json", name), f"{path}.json of {name}")
             scores[variant] = read_scores(io.BytesIO(files.read_bytes(f"{path}.npz")), f"{path}.npz of {name}")
     except (DvcException, OSError) as error:
         how = f"run it with benchmarks=[{benchmark}], or name others (`dvc exp list`)"
@@ -185,7 +184,14 @@ def _files(root: Path, name: str) -> Any:
 
 
 def _settings(files: Any, name: str) -> Settings:
-    return parse_settings(files.read_text("params.yaml", encoding="utf-8"), f"params.yaml of {name}")
+    return parse_settings(_text(files, "params.yaml", name), f"params.yaml of {name}")
+
+
+def _text(files: Any, path: str, name: str) -> str:
+    try:
+        return files.read_text(path, encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError("not UTF-8 text", where=f"{path} of {name}", how="make the experiment again") from error
 
 
 def _by_size(runs: Sequence[Experiment]) -> dict[str, list[Experiment]]:

@@ -18,18 +18,14 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
-from zipfile import BadZipFile
+from typing import Any, BinaryIO, TextIO
 
 from babelmix.common.outputs import claim_file, claim_folder, write_manifest
 from babelmix.errors import UserError
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 _EXCHANGE, _HERE = 2, -100  # of renameat2(2): RENAME_EXCHANGE, AT_FDCWD
 _NAME = 80  # characters of an output's name in that of its scratch: a name has 255 bytes at most
@@ -91,22 +87,6 @@ def write_json(path: Path, value: Any) -> None:
     """Write JSON with sorted keys, so that the same content is the same bytes."""
     with new_file(path) as stream:
         stream.write(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
-
-
-def read_arrays(path: Path, names: Iterable[str], *, what: str, how: str) -> list["NDArray[Any]"]:
-    """Read the named arrays of an .npz file, never a pickle; a missing or broken file, or one without them, is told.
-
-    `what` says what the file should hold, `how` how to make it again.
-    """
-    import numpy as np
-
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            return [stored[name] for name in names]
-    except FileNotFoundError as error:
-        raise UserError("no such file", where=str(path), how=how) from error
-    except (BadZipFile, EOFError, KeyError, TypeError, ValueError) as error:  # TypeError: a single array
-        raise UserError(f"not a whole .npz file of {what}", where=str(path), how=how) from error
 
 
 @contextmanager

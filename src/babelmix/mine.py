@@ -22,10 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from babelmix.batching import Units
+from babelmix.common.arrays import read_arrays
 from babelmix.common.id_arrays import pack, unpack
 from babelmix.config import Embed
 from babelmix.errors import UserError
-from babelmix.files import new_binary_file, read_arrays
+from babelmix.files import new_binary_file
 from babelmix.pairs import PairIndex
 from babelmix.rank import PASSAGES, QUERIES, Top, kth_or_less
 from babelmix.records import Pair

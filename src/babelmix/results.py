@@ -9,13 +9,17 @@ one of the last two debiased after the fact, "hybrid+lir".
 """
 
 import csv
-import json
-from collections.abc import Sequence
+import io
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+
+from babelmix.common.reading import parse_json, read_text
 from babelmix.config import Settings
 from babelmix.encoder import parameters
 from babelmix.errors import UserError
@@ -61,27 +65,32 @@ def read_results(root: Path, settings: Settings) -> Results:
         for benchmark in settings.benchmarks:
             stage = _stage(variant, benchmark)
             file = root / "metrics" / "evaluation" / variant / f"{benchmark}.json"
-            evaluations.setdefault(variant, {})[benchmark] = _read_json(file, stage)
+            evaluations.setdefault(variant, {})[benchmark] = _read_evaluation(file, stage)
             per_query.setdefault(variant, {})[benchmark] = _existing(file.with_suffix(".npz"), stage)
     metrics = root / "metrics"
     return Results(
         evaluations=evaluations,
         per_query=per_query,
         dev={
-            name: _read_json(metrics / "evaluation" / name / "dev.json", f"evaluate-dev@{name}")
+            name: _read_evaluation(metrics / "evaluation" / name / "dev.json", f"evaluate-dev@{name}")
             for name in settings.objectives
         },
         histories={name: _read_history(metrics / "history" / f"{name}.csv", name) for name in settings.objectives},
-        pairs={name: _read_json(metrics / "pairs" / f"{name}.json", f"pairs@{name}") for name in settings.sources},
+        pairs={
+            name: _read_counts(metrics / "pairs" / f"{name}.json", f"pairs@{name}", dict[str, _Kept])
+            for name in settings.sources
+        },
         translations={
             name: {
-                language: _read_json(metrics / "translate" / name / f"{language}.json", f"translate@{name}-{language}")
+                language: _read_counts(
+                    metrics / "translate" / name / f"{language}.json", f"translate@{name}-{language}", _Translated
+                )
                 for language in settings.translate.languages
             }
             for name in settings.sources
         },
         parameters=count_parameters(root / "models" / UNTRAINED),
-        translation_studies=_existing(root / STUDIES, "translate").read_text(encoding="utf-8").strip(),
+        translation_studies=read_text(_existing(root / STUDIES, "translate")).strip(),
     )
 
 
@@ -117,11 +126,83 @@ def count_parameters(model: Path) -> tuple[int, int]:
             with safe_open(file, framework="numpy") as weights:
                 for name in weights.keys():  # noqa: SIM118 (the handle is no dictionary)
                     sizes[f"{number} {name}"] = prod(weights.get_slice(name).get_shape())
-        except (OSError, SafetensorError) as error:
+        except (OSError, ValueError, SafetensorError) as error:
             raise UserError("not whole weights", where=str(file), how=f"delete it and {how}") from error
     if not sizes:
         raise UserError("no weights (*.safetensors) here", where=str(model), how=how)
     return parameters.count(sizes)
+
+
+def parse_evaluation(text: str, where: str) -> dict[str, Any]:
+    """Return what `evaluate.to_json` wrote, as it was written, once all that is read of it is seen to be there."""
+    value = parse_json(text, where)
+    with _as_written(where):
+        _Evaluation.model_validate(value)
+    return value
+
+
+Figure = Annotated[float, Field(strict=True, allow_inf_nan=False)] | None
+Count = Annotated[int, Field(strict=True)]
+
+
+class _Scope(BaseModel):
+    map: Figure
+    map_at_20: Figure
+    ndcg_at_10: Figure
+    recall_at_1: Figure
+    recall_at_10: Figure
+    recall_at_100: Figure
+    queries: Count
+    by: dict[str, dict[str, Figure]]
+
+
+class _Scopes(BaseModel):
+    multilingual: _Scope
+    crosslingual: _Scope
+    monolingual: _Scope
+
+
+class _Bias(BaseModel):
+    rank_distance: Figure
+    rank_distance_share: Figure
+    language_share_top10: dict[str, Figure]
+    language_share_pool: dict[str, Figure]
+    language_share_by: dict[str, dict[str, Figure]]
+    same_language_share_top10: Figure
+    by: dict[str, Figure]
+
+
+class _Evaluation(BaseModel):
+    """What the report, the comparisons and MLflow read of an evaluation; there may be more."""
+
+    benchmark: str
+    headline: Literal["map", "map_at_20", "ndcg_at_10", "recall_at_1", "recall_at_10", "recall_at_100"]
+    settings: _Scopes
+    bias: _Bias
+
+
+class _Kept(BaseModel):
+    kept_train: Count
+    kept_dev: Count
+    dropped: dict[str, Count]
+
+
+class _Translated(BaseModel):
+    kept: Count
+    rejected: dict[str, Count]
+    engine: str
+
+
+@contextmanager
+def _as_written(where: str) -> Generator[None]:
+    """Turn a value that lacks what its stage writes, or has it in another form, into a UserError with the field."""
+    try:
+        yield
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "all of it"
+        what = first["msg"][:1].lower() + first["msg"][1:]
+        raise UserError(what, where=f"{where}, {field}", how="make the file again") from error
 
 
 def _stage(variant: str, benchmark: str) -> str:
@@ -137,24 +218,48 @@ def _existing(file: Path, stage: str) -> Path:
     return file
 
 
-def _read_json(file: Path, stage: str) -> Any:
+@contextmanager
+def _of_stage(stage: str) -> Generator[None]:
+    """Say of a file that cannot be read which stage writes it."""
     try:
-        return json.loads(_existing(file, stage).read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        how = f"delete it and run `dvc repro {stage}`"
-        raise UserError("not valid JSON", where=f"{file}, line {error.lineno}", how=how) from error
+        yield
+    except UserError as error:
+        raise UserError(error.what, where=error.where, how=f"delete it and run `dvc repro {stage}`") from error
+
+
+def _read_json(file: Path, stage: str) -> Any:
+    path = _existing(file, stage)
+    with _of_stage(stage):
+        return parse_json(read_text(path), str(file))
+
+
+def _read_evaluation(file: Path, stage: str) -> dict[str, Any]:
+    path = _existing(file, stage)
+    with _of_stage(stage):
+        return parse_evaluation(read_text(path), str(file))
+
+
+def _read_counts(file: Path, stage: str, kind: Any) -> Any:
+    value = _read_json(file, stage)
+    with _of_stage(stage), _as_written(str(file)):
+        TypeAdapter(kind).validate_python(value)
+    return value
 
 
 def _read_history(file: Path, objective: str) -> tuple[HistoryRow, ...]:
     stage = f"train@{objective}"
+    path = _existing(file, stage)
     rows: list[HistoryRow] = []
-    with _existing(file, stage).open(encoding="utf-8", newline="") as stream:
-        for number, row in enumerate(csv.DictReader(stream), start=2):
+    with _of_stage(stage):
+        table = csv.DictReader(io.StringIO(read_text(path), newline=""))
+        while True:
             try:
+                row = next(table, None)
+                if row is None:
+                    return tuple(rows)
                 dev = {name[4:]: float(text) for name, text in row.items() if name.startswith("dev_") and text}
                 loss, rate = float(row["loss"]), float(row["learning_rate"])
-                rows.append(HistoryRow(int(row["step"]), row["kind"], loss, rate, dev))
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
-                how = f"delete it and run `dvc repro {stage}`"
-                raise UserError("not a row of a history", where=f"{file}, line {number}", how=how) from error
-    return tuple(rows)
+                rows.append(HistoryRow(int(row["step"]), str(row["kind"]), loss, rate, dev))
+            except (KeyError, TypeError, ValueError, AttributeError, csv.Error) as error:
+                where = f"{file}, line {table.line_num}"
+                raise UserError("not a row of a history", where=where, how="") from error

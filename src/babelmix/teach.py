@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from babelmix.common.arrays import read_arrays
 from babelmix.common.id_arrays import pack, unpack
 from babelmix.config import Embed
 from babelmix.embed import SHARD, encode
 from babelmix.errors import UserError
-from babelmix.files import new_binary_file, read_arrays
+from babelmix.files import new_binary_file
 from babelmix.pairs import PairIndex
 from babelmix.records import Pair
 

@@ -47,12 +47,14 @@ def test_every_direction_is_between_languages_of_the_project():
 
 def test_a_mode_is_read_without_a_shell(tmp_path: Path):
     text = "lt-proc -w '/usr/share/apertium/a b.bin' | apertium-tagger -g $2 '/usr/share/apertium/x' | lt-proc $1 y\n"
-    assert read_mode(text, tmp_path) == [
+    assert read_mode(text, tmp_path, "en-es.mode") == [
         ["lt-proc", "-z", "-w", f"{tmp_path}/usr/share/apertium/a b.bin"],
         ["apertium-tagger", "-z", "-g", f"{tmp_path}/usr/share/apertium/x"],
         ["lt-proc", "-z", "-n", "y"],
     ]
-    assert read_mode("lt-proc '/usr/share/apertium/a'", Path("/")) == [["lt-proc", "-z", "/usr/share/apertium/a"]]
+    assert read_mode("lt-proc '/usr/share/apertium/a'", Path("/"), "a.mode") == [
+        ["lt-proc", "-z", "/usr/share/apertium/a"]
+    ]
 
 
 def program(body: str) -> str:

@@ -330,7 +330,7 @@ def test_nanobeir_tells_what_is_wrong(tmp_path: Path):
     write_rows(folder / "fr/NanoSciFact/queries.jsonl", [{"_id": "q1", "body": "un ?"}])
     assert "queries.jsonl, line 1: no `_id` or no `text`" in told(folder)
     (folder / "fr/NanoSciFact/queries.jsonl").write_text('{"_id": "q1", "te')
-    assert "queries.jsonl, after row 1: damaged file" in told(folder)
+    assert "queries.jsonl, line 1, column 15: not whole JSON" in told(folder)
     folder = write_nano(tmp_path / "d", LAYOUTS["converted"])
     (folder / "NanoSciFact_en/corpus/0001.parquet").write_bytes(b"PAR1 no")
     assert "damaged file" in told(folder)

@@ -16,6 +16,8 @@ _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
+# But tabs, line ends and form feeds, which are white space.
+_CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f]")
 # Casefolding makes "i" and a dot above out of a dotted capital I, and leaves the small dotless one as it is.
 _TURKISH = re.compile("i\u0307|\u0131")
 # How many letters of an alphabet one character stands for. Generous: these decide what is too short to be a sentence,
@@ -31,6 +33,11 @@ _WEIGHTS = ((re.compile(f"[{_SYLLABLES}]"), 5), (re.compile(f"[{_SIGNS}]"), 8))
 def kept_form(text: str) -> str:
     """Return the text in NFC, the form in which every text is kept; a text looks the same before and after."""
     return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def published_form(text: str) -> str:
+    """Return a text of a published data set as it is kept: control characters, which nobody can mend, as blanks."""
+    return kept_form(text if text.isprintable() else _CONTROLS.sub(" ", text))
 
 
 def spaced_form(text: str) -> str:

@@ -52,6 +52,8 @@ def build(packages: Path, settings: BenchmarkSettings) -> Benchmark:
 def read_page(data: bytes) -> Iterator[tuple[str, Section]]:
     """Yield (id, section) for the chapters and sections of one HTML page that have an id and a title."""
     page = fromstring(data, HTMLParser(encoding="utf-8", no_network=True, remove_comments=True))
+    if page is None:  # nothing but comments
+        return
     for element in page.iter("div"):
         if element.get("class") not in ("chapter", "section"):
             continue

@@ -27,6 +27,7 @@ from babelmix.files import new_binary_file, new_folder
 
 MAX_ARCHIVE_BYTES = 2 << 30
 MAX_FILE_BYTES = 256 << 20
+MAX_FOLDERS = 64
 TIMEOUT_SECONDS = 60
 _BLOCK_BYTES = 1 << 20
 _AGAIN = "delete the archive and fetch it again"
@@ -89,12 +90,12 @@ def unpack_zip(
                             if total > max_bytes:
                                 raise UserError(f"more than {max_bytes} bytes unpacked", where=where, how=_AGAIN)
                             stream.write(block)
-        except _DAMAGE as error:
+        except (*_DAMAGE, NotImplementedError, IndexError) as error:
             reason = str(error).strip().rpartition("\n")[2]
             what = f"damaged archive ({reason or 'cut short'})"
             raise UserError(what, where=where, how=_AGAIN) from error
         except OSError as error:
-            if error.errno not in (errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EINVAL):
+            if error.errno not in (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EINVAL):
                 raise
             raise UserError(f"cannot be unpacked ({error.strerror})", where=where, how=_AGAIN) from error
 
@@ -111,6 +112,8 @@ def _refuse_unsafe(archive: Path, member: ZipInfo) -> None:
     path, fault = member.filename, ""
     if "\\" in path or path[1:2] == ":" or {"", ".", ".."} & set(path.removesuffix("/").split("/")):
         fault = "a path that leads out of the folder"
+    elif path.count("/") > MAX_FOLDERS:
+        fault = f"more than {MAX_FOLDERS} folders in one another"
     elif stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
         fault = "a link or a device"
     elif member.flag_bits & 1:

@@ -116,6 +116,8 @@ def read_page(data: bytes) -> Page:
     """Read the title of an HTML help page and the texts that carry an anchor; empty ones do not count."""
     parser = HTMLParser(encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True)
     root = fromstring(data, parser)
+    if root is None:  # nothing but comments
+        return Page("", {})
     strings: dict[str, str] = {}
     for element in root.xpath(_ANCHORED):
         text = plain_text(element)

@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from babelmix.benchmark import Passage, Qrel, Query, stream_benchmark
+from babelmix.common.reading import checked_text, numbered_lines
+from babelmix.common.text import published_form
 from babelmix.config import MIRACL_LANGUAGES
 from babelmix.errors import UserError, unknown_name
 from babelmix.sources.hub import Wanted, fetch_from_hub
@@ -111,7 +113,7 @@ def _read_qrels(file: Path, topics: set[str]) -> dict[tuple[str, str], int]:
     for where, (question, _, docid, grade) in _read_table(file, columns=4):
         if question not in topics:
             raise UserError(f"unknown topic {question!r}", where=where, how=_AGAIN)
-        if not grade.isdecimal():
+        if not re.fullmatch("[0-9]{1,9}", grade):
             raise UserError(f"{grade!r} is no grade", where=where, how=_AGAIN)
         if int(grade) > 0:
             qrels[question, docid] = int(grade)
@@ -120,15 +122,11 @@ def _read_qrels(file: Path, topics: set[str]) -> dict[tuple[str, str], int]:
 
 def _read_table(file: Path, columns: int) -> Iterator[tuple[str, list[str]]]:
     """Yield (where, fields) for the lines of a small file of tab-separated fields, none of them blank."""
-    try:
-        lines = file.read_bytes().decode().split("\n")
-    except FileNotFoundError as error:
-        raise UserError("no such file", where=str(file), how="fetch it with `dvc repro`") from error
-    except UnicodeDecodeError as error:
-        raise UserError("not UTF-8 text", where=str(file), how=_AGAIN) from error
-    for number, line in enumerate(lines, start=1):
+    if not file.exists():
+        raise UserError("no such file", where=str(file), how="fetch it with `dvc repro`")
+    for number, line in numbered_lines(file):
         if line.strip():
-            fields = [field.strip() for field in line.split("\t", columns - 1)]
+            fields = [published_form(field).strip() for field in line.split("\t", columns - 1)]
             if len(fields) != columns or not all(fields):
                 raise UserError(f"not {columns} fields", where=f"{file}, line {number}", how=_AGAIN)
             yield f"{file}, line {number}", fields
@@ -155,9 +153,12 @@ def _read_corpus(shards: list[Path]) -> Iterator[tuple[str, str]]:
                     docid, title, text = row["docid"], row.get("title") or "", row["text"]
                     if not docid or not all(isinstance(field, str) for field in (docid, title, text)):
                         raise ValueError("docid, title and text are no texts")
-                    yield docid, f"{title} {text}".strip() if text.strip() else ""
+                    whole = f"{published_form(title)} {published_form(text)}".strip() if text.strip() else ""
+                    for name, part in (("docid", docid), ("text", whole)):
+                        checked_text(part, f"{file}, line {number}, {name}")
+                    yield docid, whole
         except (OSError, EOFError, zlib.error) as error:
             raise UserError(f"damaged file ({error})", where=f"{file}, line {number + 1}", how=_AGAIN) from error
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             what = "not an object with docid, title and text"
             raise UserError(what, where=f"{file}, line {number}", how=_AGAIN) from error

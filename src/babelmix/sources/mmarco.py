@@ -142,3 +142,5 @@ def _lines(file: Path) -> Iterator[tuple[str, bytes]]:
                 yield f"{file}, line {number}", line
     except FileNotFoundError as error:
         raise UserError("no such file", where=str(file), how="fetch it with `dvc repro`") from error
+    except OSError as error:
+        raise UserError(f"cannot be read ({error.strerror})", where=str(file), how=_AGAIN) from error

@@ -13,7 +13,6 @@ Not confirmed against the hub: how its files are named. As mteb reads it, a task
 language and part are looked for in the words of a file's path, in whatever order; qrels without a language are for all.
 """
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -21,6 +20,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from babelmix.benchmark import Benchmark, Passage, Qrel, Query
+from babelmix.common.reading import checked_text, json_rows
+from babelmix.common.text import published_form
 from babelmix.config import LANGUAGES, NANOBEIR_TASKS
 from babelmix.errors import UserError, unknown_name
 from babelmix.sources.hub import Wanted, fetch_from_hub
@@ -167,17 +168,21 @@ def _read_texts(file: Path) -> Iterator[tuple[str, str, str]]:
     """Yield (where, id, text); a title, where there is one, comes before the text."""
     for where, row in _rows(file):
         id_, text, title = row.get("_id"), row.get("text", False), row.get("title")
-        if id_ is None or not str(id_).strip() or not isinstance(text, str | None):
+        if not isinstance(id_, str | int) or not str(id_).strip() or not isinstance(text, str | None):
             raise UserError("no `_id` or no `text`", where=where, how=_AGAIN)
-        body = (text or "").strip()
-        yield where, str(id_), f"{title or ''} {body}".strip() if body else ""
+        if not isinstance(title, str | None):
+            raise UserError("a title that is no text", where=where, how=_AGAIN)
+        body = published_form(text or "").strip()
+        whole = f"{published_form(title or '')} {body}".strip() if body else ""
+        yield where, checked_text(str(id_), f"{where}, _id"), checked_text(whole, f"{where}, text")
 
 
 def _read_qrels(file: Path) -> _Qrels:
     qrels: _Qrels = {}
     for where, row in _rows(file):
         query, doc, grade = row.get("query-id"), row.get("corpus-id"), row.get("score", 1)
-        if query is None or doc is None or not isinstance(grade, int | float):
+        ids = all(isinstance(id_, str | int) for id_ in (query, doc))
+        if not ids or not isinstance(grade, int | float) or not 0 <= grade < 2**31:
             raise UserError("no `query-id`, `corpus-id` and `score`", where=where, how=_AGAIN)
         if grade >= 1:
             qrels[str(query), str(doc)] = int(grade)
@@ -197,9 +202,6 @@ def _rows(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
                         number += 1
                         yield f"{file}, row {number}", row
         else:
-            with file.open(encoding="utf-8") as lines:
-                for line in lines:
-                    number += 1
-                    yield f"{file}, line {number}", dict(json.loads(line))
+            yield from json_rows(file)
     except (ArrowException, ValueError, TypeError, OSError) as error:
         raise UserError(f"damaged file ({error})", where=f"{file}, after row {number}", how=_AGAIN) from error

@@ -18,13 +18,13 @@ import subprocess
 import tarfile
 import tempfile
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, cast
 
 from babelmix.errors import UserError
 from babelmix.files import new_folder
-from babelmix.sources.fetch import mirror
+from babelmix.sources.fetch import MAX_FOLDERS, mirror
 
 MAX_MEMBER_BYTES = 64 << 20
 MAX_PACKAGE_BYTES = 2 << 30
@@ -89,7 +89,7 @@ def unpack_packages(debs: Sequence[Path], folder: Path) -> None:
     for a path that leads out of the folder or two files of one name.
     """
     with new_folder(folder) as beside:
-        links: list[tuple[Path, tarfile.TarInfo]] = []
+        links: list[tuple[Path, tarfile.TarInfo, Path]] = []
         for deb in debs:
             with closing(_members(deb, lambda member, path: member.isfile())) as members:
                 for member, name, content in members:
@@ -97,23 +97,37 @@ def unpack_packages(debs: Sequence[Path], folder: Path) -> None:
                     if content is not None:
                         _write(path, content, member, deb)
                     elif member.issym() or member.islnk():
-                        links.append((path, member))
+                        links.append((path, member, deb))
         # Links come last, so that no file is written through one.
-        for path, member in links:
+        for path, member, deb in links:
             target = beside / member.linkname if member.islnk() else path.parent / member.linkname
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if not path.exists() and target.resolve().is_relative_to(beside.resolve()):
-                path.symlink_to(os.path.relpath(target, path.parent))
+            with _possible(f"{deb}, {member.name}"):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                if not path.exists() and target.resolve().is_relative_to(beside.resolve()):
+                    path.symlink_to(os.path.relpath(target, path.parent))
 
 
 def _write(path: Path, content: bytes, member: tarfile.TarInfo, deb: Path) -> None:
-    try:
+    with _possible(f"{deb}, {member.name}"):
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("xb") as stream:
             stream.write(content)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise UserError("two files of one name", where=f"{deb}, {member.name}", how=_REFETCH) from error
-    path.chmod(0o755 if member.mode & 0o100 else 0o644)
+        path.chmod(0o755 if member.mode & 0o100 else 0o644)
+
+
+@contextmanager
+def _possible(where: str) -> Generator[None]:
+    """Turn names that cannot stand in one tree into a UserError: it is the package's fault, not the disk's."""
+    try:
+        yield
+    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        raise UserError("two files of one name", where=where, how=_REFETCH) from error
+    except RuntimeError as error:
+        raise UserError("links in a circle", where=where, how=_REFETCH) from error
+    except OSError as error:
+        if error.errno not in (errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL):
+            raise
+        raise UserError(f"a name that cannot be ({error.strerror})", where=where, how=_REFETCH) from error
 
 
 def _mirrored_package(name: str) -> Path | None:
@@ -225,10 +239,13 @@ def _members(
                     if path.startswith("/") or ".." in path.split("/"):
                         what = "a path that leads out of the folder"
                         raise UserError(what, where=f"{deb}, {member.name!r}", how=_REFETCH)
+                    if path.count("/") > MAX_FOLDERS:
+                        what = f"more than {MAX_FOLDERS} folders in one another"
+                        raise UserError(what, where=f"{deb}, {member.name!r}", how=_REFETCH)
                     content = archive.extractfile(member) if read(member, path) else None
                     yield member, path, content.read() if content else None
             damaged = unpack.wait() != 0
-        except (tarfile.TarError, EOFError):
+        except (tarfile.TarError, EOFError, ValueError, OverflowError):
             damaged = True
         finally:
             unpack.kill()  # a reader that stops early would leave it waiting on a full pipe

@@ -16,7 +16,7 @@ from typing import Any, NotRequired, TypedDict
 
 from babelmix.benchmark import Benchmark, Passage, Qrel, Query
 from babelmix.common.identify import identify, stands_for
-from babelmix.common.text import compared_form, kept_form, reading_length
+from babelmix.common.text import compared_form, published_form, reading_length
 from babelmix.config import BenchmarkSettings
 from babelmix.errors import UserError, unknown_name
 from babelmix.records import Pair
@@ -52,7 +52,7 @@ class Section:
 
 def plain_text(element: Any) -> str:
     """Return the text of an lxml element and all below it, in NFC, every run of white space as one space."""
-    return kept_form(" ".join("".join(element.itertext()).split()))
+    return published_form(" ".join("".join(element.itertext()).split()))
 
 
 def written_in(text: str, lang: str) -> bool:
@@ -80,9 +80,9 @@ class Gathered:
     """The pairs of one language out of one source, each checked as it is added, and counted.
 
     Dropped are, with these reasons, in this order: duplicate (its unit was kept before), too-short (no word in the
-    query, or a passage of which the `reading_length` is under `min_characters`), wrong-language (`written_in` over query
-    and passage), duplicate (the same query and passage were kept before, in another `compared_form` or not). `limit` is
-    how many are kept at most.
+    query, or a passage of which the `reading_length` is under `min_characters`), wrong-language (`written_in` over
+    query and passage), duplicate (the same query and passage were kept before, in another `compared_form` or not).
+    `limit` is how many are kept at most.
     """
 
     def __init__(self, lang: str, *, min_characters: int = 1, limit: int | None = None) -> None:

@@ -5,7 +5,8 @@
     pairs, counts = build("nq", nq, Path("data/raw/nq"), settings.pairs)
 
 JSON lines (.jsonl, .jsonl.gz), Parquet, or SQuAD form (.json, .json.gz, see `squad_pairs`). Rows are read one by one,
-and no code or pickle of a repository is run. A column may be a path into nested values: "positive_passages.0.text", "answers.0".
+and no code or pickle of a repository is run. A column may be a path into nested values: "positive_passages.0.text",
+"answers.0".
 """
 
 import hashlib

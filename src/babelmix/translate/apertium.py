@@ -22,11 +22,11 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from json import loads
 from pathlib import Path
 
 from filelock import FileLock
 
+from babelmix.common.reading import parse_json, read_text
 from babelmix.errors import UserError, unknown_name
 from babelmix.files import new_folder, store, temporary_folder
 from babelmix.sources.packages import fetch_packages, needed_packages, unpack_packages
@@ -196,7 +196,7 @@ class _Pair:
             raise UserError(
                 "no such mode", where=str(file), how=f"`apt-get install {package}`, or delete {root.parent}"
             )
-        commands = read_mode(file.read_text(encoding="utf-8"), root)
+        commands = read_mode(read_text(file), root, str(file))
         for program in {command[0] for command in commands}:
             if not shutil.which(program, path=environment["PATH"]):
                 how = f"delete {root.parent} and try again, put all it needs under $BABELMIX_MIRROR/deb, or {install}"
@@ -211,11 +211,18 @@ class _Pair:
         return cls(tuple(stages), _version(root, package))
 
 
-def read_mode(text: str, root: Path) -> list[list[str]]:
-    """Return the commands of a mode: its data below `root`, unknown words unmarked, answers flushed at each NUL."""
+def read_mode(text: str, root: Path, where: str) -> list[list[str]]:
+    """Return the commands of a mode: its data below `root`, unknown words unmarked, answers flushed at each NUL.
+
+    UserError, at `where`, for what is no line of programs with a bar between them.
+    """
     commands: list[list[str]] = []
     for part in text.strip().split("|"):
-        program, *words = shlex.split(part)
+        try:
+            program, *words = shlex.split(part)
+        except ValueError as error:  # a quote that is not closed, or no program
+            how = "install the language pair again"
+            raise UserError(f"not a mode of Apertium ({error})", where=where, how=how) from error
         words = ["-n" if word == "$1" else word for word in words if word != "$2"]
         commands.append(
             [program, "-z", *(re.sub("^/(?=usr/share/)", f"{root}".rstrip("/") + "/", word) for word in words)]
@@ -235,7 +242,12 @@ def _environment(root: Path) -> dict[str, str]:
 
 def _version(root: Path, package: str) -> str:
     if root != Path("/"):
-        return loads((root.parent / "manifest.json").read_text(encoding="utf-8"))[package]["version"]
+        file = root.parent / "manifest.json"
+        try:
+            return str(parse_json(read_text(file), str(file))[package]["version"])
+        except (KeyError, TypeError, IndexError) as error:
+            how = f"delete {root.parent} and try again"
+            raise UserError(f"no version of {package}", where=str(file), how=how) from error
     command = ["dpkg-query", "--show", "--showformat", "${Version}", package]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
