@@ -52,7 +52,7 @@ METRICS = Path("metrics")
 
 BM25 = "bm25"
 # What is counted of a benchmark and loses nothing: it is kept, or it belongs to another split.
-NOTHING_LOST = {"documents with the text of another", "queries without judgements"}
+NOTHING_LOST = {"documents with the text of another", "queries not judged in this split"}
 
 Name = Annotated[str, typer.Argument(help="A source or benchmark, such as gnome-help.")]
 ObjectiveName = Annotated[str, typer.Option("--objective", help="A batch recipe of params.yaml, such as hybrid.")]
@@ -496,9 +496,10 @@ def explore(
         read = read_benchmark(folder)
         asked = look.find_query(read, query, language)
         systems: list[tuple[str, Any, Rows]] = []
+        folders = [_model_folder(name) for name in models]  # all of the hub, before a library is loaded offline
         for number, name in enumerate(models):
             vectors = DATA / "embeddings" / Path(name).name / folder.name
-            cached = is_made_of(vectors, made_of(_model_folder(name), folder, settings.embed, prompts))
+            cached = is_made_of(vectors, made_of(folders[number], folder, settings.embed, prompts))
             if not cached:
                 vectors = Path(scratch) / str(number)
                 _embed(name, folder, vectors, *prompts)
