@@ -11,7 +11,7 @@ import os
 import re
 import sys
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any, NoReturn
@@ -264,25 +264,37 @@ def train(objective: ObjectiveName) -> None:
     from babelmix.files import new_folder, store
     from babelmix.resume import Keeper
     from babelmix.tokens import read_corpus
-    from babelmix.workers import workers
+    from babelmix.workers import Team, workers
 
     settings = load_settings()
     recipe, start = settings.objective(objective), MODELS / "untrained"
     claim_folder(MODELS / objective)
     claim_file(METRICS / "history" / f"{objective}.csv")
-    with workers(settings.threads) as team:
-        corpus = read_corpus(DATA / "tokens")
-        extras = _extras(recipe, corpus.index)
+
+    def keeper_of(team: Team) -> Keeper:
         files = [file for file in _extra_files(recipe) if file]
         inputs = training.inputs(objective, settings, start, DATA / "tokens", files, team)
-        keeper = Keeper(store() / "training", inputs)
+        return Keeper(store() / "training", inputs)
+
+    keepers: list[Keeper] = []
+    with ExitStack() as stack:
+        team = stack.enter_context(
+            workers(settings.threads, lambda team: keepers.append(stack.enter_context(keeper_of(team).alone(_say))))
+        )
+        corpus = read_corpus(DATA / "tokens")
+        extras = _extras(recipe, corpus.index)
         model = load_encoder(start)
+        keeper = keeper_of(team)
+        if keepers and keeper.fingerprint != keepers[0].fingerprint:
+            how = "run the same command again"
+            raise UserError("what it trains on was changed while it waited", where=f"train {objective}", how=how)
+        keeper = keepers[0] if keepers else keeper
         if team.first:
-            typer.echo(f"babelmix: training on {team.describe(settings.train.bfloat16)}", err=True)
+            _say(f"training on {team.describe(settings.train.bfloat16)}")
             if kept := keeper.step():
-                typer.echo(f"babelmix: going on after step {kept}, from {keeper.folder}", err=True)
+                _say(f"going on after step {kept}, from {keeper.file}")
             for other in keeper.others():
-                typer.echo(f"babelmix: not gone on from: {other}", err=True)
+                _say(f"not gone on from: {other}")
         with progress(f"train {objective}", settings.train.steps) as step:
             told = step if team.first else _silent
             history = training.train(
@@ -610,6 +622,11 @@ def _allow_hub_of(preset: Preset) -> None:
         allow_hub()
 
 
+def _say(line: str) -> None:
+    """Tell the person in front of it something on stderr, beside the bar."""
+    typer.echo(f"babelmix: {line}", err=True)
+
+
 def _silent(_: int) -> None:
     """Tell nothing: one process of several shows the progress."""
 
@@ -697,11 +714,6 @@ def _tell(left_out: Mapping[str, int], *, strict: bool = False, where: str = "")
         raise UserError(f"{left_out[lost[0]]:,} {lost[0]} would be left out{others}", where=where, how=how)
     if told:
         _say(f"counted and cleaned: {told}")
-
-
-def _say(line: str) -> None:
-    """Tell the user something that is no result."""
-    typer.echo(f"babelmix: {line}", err=True)
 
 
 def _model_folder(name: str) -> Path:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from babelmix.common.text import compared_form
 from babelmix.config import Objective
 from babelmix.errors import UserError
 from babelmix.records import Pair
@@ -25,7 +26,7 @@ class PairIndex:
 
     `units`: unit ids, ascending; `languages`: codes, ascending. By row: `unit` int32 and `lang` int16, numbers in
     those; `dev` and `machine` bool; `keys` uint64 [rows, 2], equal where two queries (or passages, or one of each) are
-    the same text but for case and white space.
+    the same text to a reader (`compared_form`).
     """
 
     units: tuple[str, ...]
@@ -97,8 +98,8 @@ def dev_rows(index: PairIndex) -> NDArray[np.int64]:
 
 
 def text_key(text: str) -> bytes:
-    """Return 8 bytes that are equal for texts that differ in case and white space alone."""
-    return hashlib.blake2b(" ".join(text.casefold().split()).encode(), digest_size=8).digest()
+    """Return 8 bytes that are equal for texts of one `compared_form`: for what a reader takes for one text."""
+    return hashlib.blake2b(compared_form(text).encode(errors="surrogatepass"), digest_size=8).digest()
 
 
 def _shadowed(index: PairIndex) -> NDArray[np.bool_]:

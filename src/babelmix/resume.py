@@ -1,30 +1,48 @@
 """The state of a training on disk, so that one that was killed goes on and ends with the same bytes.
 
     keeper = Keeper(store() / "training", inputs)          # inputs: all that decides the result
-    state = keeper.read()                                  # None: nothing was kept of exactly these inputs
-    keeper.write(State(step, history, tensors))
-    keeper.forget()                                        # the training is done
+    with keeper.alone(say):                                # an equal training in another process waits here
+        state = keeper.read()                              # None: nothing was kept of exactly these inputs
+        keeper.write(State(step, history, best, tensors))
+        keeper.forget()                                    # the training is done
 
 A state is known by the sha256 of its inputs, so changed ones never go on from it. It holds the trained weights, the
 optimiser's moments and, where the best look is kept, that look's weights. Generators need no state: the batches and
 the dropout of a step are drawn from (seed, step) alone, and the learning rate is a function of the step.
+
+A state is one file, replaced in one step, so that no reader meets parts of two. Where the file system has no locks,
+equal trainings each do the work, and what the last look of either has kept is a whole state of both.
 """
 
+import errno
 import hashlib
 import json
-import shutil
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+import os
+import pickle
+import platform
+from collections.abc import Callable, Generator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 
+from babelmix.common.imports import source_files
+from babelmix.common.locks import locked
 from babelmix.errors import UserError
-from babelmix.files import new_folder
+from babelmix.files import new_binary_file, told
+
+# What they compute, and how they write it, decides the bytes of a model's folder.
+LIBRARIES = ("numpy", "safetensors", "sentence-transformers", "tokenizers", "torch", "transformers")
+# They choose among kernels that round differently.
+SWITCHES = (
+    "ATEN_CPU_CAPABILITY", "CUBLAS_WORKSPACE_CONFIG", "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS", "NPY_DISABLE_CPU_FEATURES",
+    "NVIDIA_TF32_OVERRIDE", "ONEDNN_DEFAULT_FPMATH_MODE", "ONEDNN_MAX_CPU_ISA", "OPENBLAS_CORETYPE",
+    "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
+)  # fmt: skip
+_BROKEN = (OSError, RuntimeError, ValueError, KeyError, TypeError, IndexError, EOFError, pickle.UnpicklingError)
 
 
 @dataclass(frozen=True)
@@ -38,32 +56,59 @@ class State:
 
 
 class Keeper:
-    """The folder of one training's state, named by the fingerprint of its inputs."""
+    """The file of one training's state, named by the fingerprint of its inputs."""
 
     def __init__(self, folder: Path, inputs: Mapping[str, Any]) -> None:
         """`inputs`: JSON values that together decide every byte of the result."""
-        self._inputs = dict(inputs)
+        self._inputs: dict[str, Any] = json.loads(json.dumps(inputs))
         self.fingerprint = hashlib.sha256(json.dumps(self._inputs, sort_keys=True).encode()).hexdigest()
         self._all = folder
-        self.folder = folder / self.fingerprint[:16]
+        self.file = folder / f"{self.fingerprint[:16]}.pt"
+        self._writable = True
+        self._own: os.stat_result | None = None  # of the file that was read or written last
+
+    @contextmanager
+    def alone(self, say: Callable[[str], None]) -> Generator["Keeper"]:
+        """Yield this, and keep equal trainings in other processes waiting; wait for one that was there before.
+
+        `say` gets a line where it waits, and where nothing keeps equal trainings apart.
+        Where the folder cannot be written no state is kept.
+        """
+        lock = self.file.with_suffix(".lock")
+        with ExitStack() as stack:
+            try:
+                with told(lock):
+                    held = stack.enter_context(locked(lock, on_wait=lambda holder: say(_waits(holder, lock))))
+            except (OSError, UserError) as error:
+                number = getattr(error if isinstance(error, OSError) else error.__cause__, "errno", None)
+                if number in (errno.ENOSPC, errno.EDQUOT):
+                    raise
+                self._writable = False
+                say(f"no state is kept, so that a training that is stopped begins again: {error}")
+            else:
+                if not held:
+                    say(f"the file system of {self._all} has no locks: equal trainings at once each do the work")
+            yield self
 
     def step(self) -> int | None:
         """Return after how many steps the state was kept, None where there is none; its tensors are not read."""
         with self._whole():
-            return int(self._told()["step"]) if self.folder.is_dir() else None
+            return int(self._told(mapped=True)["step"]) if self.file.is_file() else None
 
     def read(self) -> State | None:
         """Return the kept state, or None where there is none of these inputs. UserError where it is spoilt."""
-        if not self.folder.is_dir():
+        if not self.file.is_file():
             return None
         with self._whole():
-            told, tensors = self._told(), load_file(self.folder / "state.safetensors")
-            best = told["best"]
-            return State(told["step"], told["history"], (best[0], best[1]) if best else None, tensors)
+            self._own = self.file.stat()
+            told, best = self._told(mapped=False), None
+            if told["best"]:
+                best = (int(told["best"][0]), float(told["best"][1]))
+            return State(int(told["step"]), told["history"], best, dict(told["tensors"]))
 
-    def _told(self) -> dict[str, Any]:
-        told: dict[str, Any] = json.loads((self.folder / "state.json").read_text(encoding="utf-8"))
-        if told["inputs"] != json.loads(json.dumps(self._inputs)):
+    def _told(self, *, mapped: bool) -> dict[str, Any]:
+        told: dict[str, Any] = torch.load(self.file, map_location="cpu", weights_only=True, mmap=mapped)
+        if told["inputs"] != self._inputs:
             raise ValueError("of another training")
         return told
 
@@ -71,53 +116,94 @@ class Keeper:
     def _whole(self) -> Generator[None]:
         try:
             yield
-        except (OSError, ValueError, KeyError, TypeError, IndexError, SafetensorError) as error:
+        except _BROKEN as error:
             raise self.spoilt() from error
 
     def spoilt(self) -> UserError:
         """Return the error for a state that is not whole, or not of the model that it should be of."""
-        how = f"delete it (rm -r {self.folder}) and start again from the beginning"
-        return UserError("the kept state of a training cannot be read", where=str(self.folder), how=how)
+        how = f"delete it (rm {self.file}) and start again from the beginning"
+        return UserError("the kept state of a training cannot be read", where=str(self.file), how=how)
 
     def write(self, state: State) -> None:
         """Keep a state, in place of an earlier one."""
-        for left in self._all.glob(f".{self.folder.name}.*"):
-            shutil.rmtree(left, ignore_errors=True)  # by a process that was killed
-        with new_folder(self.folder) as beside:
-            save_file(
-                {name: tensor.contiguous().cpu() for name, tensor in state.tensors.items()},
-                beside / "state.safetensors",
-            )
-            told = {"step": state.step, "best": state.best, "history": state.history, "inputs": self._inputs}
-            (beside / "state.json").write_text(json.dumps(told, sort_keys=True), encoding="utf-8")
+        if not self._writable:
+            return
+        content = {
+            "step": state.step,
+            "best": list(state.best) if state.best else None,
+            "history": state.history,
+            "inputs": self._inputs,
+            "tensors": {name: tensor.contiguous().cpu() for name, tensor in state.tensors.items()},
+        }
+        with new_binary_file(self.file) as stream:
+            try:
+                torch.save(content, stream)
+            except RuntimeError as error:  # torch's own, in place of what the system said
+                raise error.__context__ if isinstance(error.__context__, OSError) else error from error
+        self._own = self.file.stat()
 
     def forget(self) -> None:
-        """Delete the kept state."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Delete the kept state, but for one that an equal training has kept since, where nothing locks it out."""
+        if not (self._writable and self._own and self.file.is_file()):
+            return
+        now, own = self.file.stat(), self._own
+        if (now.st_ino, now.st_mtime_ns) == (own.st_ino, own.st_mtime_ns):
+            self.file.unlink(missing_ok=True)
 
     def others(self) -> list[str]:
         """Say of each other kept state of the same objective what differs: why it is not gone on from."""
         found: list[str] = []
-        for file in sorted(self._all.glob("[!.]*/state.json")):
+        for file in sorted(self._all.glob("[!.]*.pt")):
             try:
-                told = json.loads(file.read_text(encoding="utf-8"))
+                told: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
                 before, step = dict(told["inputs"]), int(told["step"])
-            except (OSError, ValueError, KeyError, TypeError):
+            except _BROKEN:
                 continue
-            now: dict[str, Any] = json.loads(json.dumps(self._inputs))
+            now = self._inputs
             differs = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
             if differs and before.get("objective name") == now.get("objective name"):
-                found.append(f"{file.parent} (step {step}; other {', '.join(differs)})")
+                found.append(f"{file} (step {step}; other {', '.join(differs)})")
         return found
 
 
+def machine(device: torch.device) -> dict[str, Any]:
+    """Return what of this machine decides how numbers are rounded, as JSON values: not how many cores it has."""
+    kind: dict[str, Any] = {
+        "capability": torch.backends.cpu.get_cpu_capability(),
+        "python": platform.python_version(),
+        "switches": {name: os.environ[name] for name in SWITCHES if name in os.environ},
+        "system": platform.system(),
+    }
+    features = torch.cpu.get_capabilities()
+    kind |= {name: value for name, value in features.items() if not name.startswith("num_")}
+    if device.type == "cuda":
+        kind |= {"gpu": torch.cuda.get_device_name(device), "cuda": torch.version.cuda}
+        kind |= {"compute": torch.cuda.get_device_capability(device), "cudnn": torch.backends.cudnn.version()}
+    return kind
+
+
+def libraries() -> dict[str, str]:
+    """Return the versions of the libraries that have a part in the result."""
+    return {name: version(name) for name in LIBRARIES} | {"torch": torch.__version__}
+
+
+def hash_code(*modules: str) -> str:
+    """Return the sha256 of the project's code that these modules run."""
+    return hash_files(*source_files(*modules))
+
+
 def hash_files(*paths: Path) -> str:
-    """Return the sha256 over the names and bytes of files, or of the files of folders."""
+    """Return the sha256 over the names and bytes of files, or of the files of folders by their names below it."""
     digest = hashlib.sha256()
     for path in paths:
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file():
-                digest.update(file.name.encode() + b"\0")
+                name = file.relative_to(path).as_posix() if path.is_dir() else file.name
+                digest.update(name.encode() + b"\0")
                 with file.open("rb") as stream:
                     digest.update(hashlib.file_digest(stream, "sha256").digest())
     return digest.hexdigest()
+
+
+def _waits(holder: str, lock: Path) -> str:
+    return f"waits for an equal training: {holder} (its lock is {lock})"

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 
 import sentencex
 
+from babelmix.common.text import kept_form
+
 # A neural engine cuts a longer one short or goes round in circles; 3 to 4 characters are a token in most languages.
 MAX_SENTENCE_CHARACTERS = 600
 # Marks that turn the writing direction, byte-order marks and soft hyphens: invisible, and they upset engines. Joiners
@@ -24,11 +26,15 @@ _CUTS = (re.compile(r"[;:—。]\s*"), re.compile(r"[,、،)\]]\s*"), re.compile
 
 
 def clean(text: str) -> str:
-    """Return the text without control characters, direction marks and lone surrogates, white space as single spaces."""
+    """Return the text in NFC, without control characters, direction marks and lone surrogates, white space as single
+    spaces.
+
+    Offsets into a text do not count in what is cleaned: cut first.
+    """
     text = _INVISIBLE.sub("", text)
     if not text.isascii() or not text.isprintable():
         text = "".join(" " if unicodedata.category(one) in ("Cc", "Cs") else one for one in text)
-    return " ".join(text.split())
+    return kept_form(" ".join(text.split()))
 
 
 def split(text: str, lang: str) -> list[str]:

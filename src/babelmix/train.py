@@ -26,13 +26,14 @@ from babelmix.errors import UserError
 from babelmix.files import new_file
 from babelmix.losses import dev_losses
 from babelmix.pairs import dev_rows, training_rows
-from babelmix.resume import Keeper, State, hash_files
+from babelmix.resume import Keeper, State, hash_code, hash_files, libraries, machine
 from babelmix.tokens import Corpus
 from babelmix.workers import Team
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
+CODE = ("train", "backbone", "mine", "teach")  # with what they import: all code that decides the bytes of a training
 DEV_UNITS = 32  # those that exist in the most languages; encoded once a look, in all their languages
 
 
@@ -83,7 +84,11 @@ def train(
     history: list[Step] = []
     best: tuple[int, float] | None = None
     best_weights: dict[str, torch.Tensor] = {}
-    if keeper and (state := keeper.read()):
+    state = keeper.read() if keeper else None
+    if keeper and not team.agree(state.step if state else 0):
+        how = f"let all of them see the folder {keeper.file.parent}, or delete {keeper.file.name} there to begin again"
+        raise UserError("the processes see different kept states", where=str(keeper.file), how=how)
+    if keeper and state:
         history, best = [Step(*row) for row in state.history], state.best
         try:
             best_weights = engine.restore(state.tensors)
@@ -115,8 +120,6 @@ def inputs(
     name: str, settings: Settings, start: Path, tokens: Path, extras: Sequence[Path], team: Team
 ) -> dict[str, Any]:
     """Return all that decides the bytes of a training, as JSON values: settings, files by hash, code, machine."""
-    here = Path(__file__).parent
-    code = [here / f"{part}.py" for part in ("batching", "engine", "forward", "losses", "pairs", "train", "workers")]
     return {
         "objective name": name,
         "objective": settings.objective(name).model_dump(mode="json"),
@@ -126,11 +129,12 @@ def inputs(
         "threads": team.threads,
         "processes": team.world,
         "device": team.device.type,
-        "torch": torch.__version__,
+        "machine": machine(team.device),
+        "libraries": libraries(),
         "starting encoder": hash_files(start),
         "pairs": hash_files(tokens),
         "teacher, negatives": hash_files(*extras),
-        "code": hash_files(*code),
+        "code": hash_code(*CODE),
     }
 
 
@@ -197,7 +201,7 @@ def _check_widths(model: "SentenceTransformer", recipe: Train, extras: Extras | 
 def _faults(number: int, batch: Batch, recipe: Train, keeper: Keeper | None) -> Generator[None]:
     """Turn what can go wrong in a step into an error that says what to do."""
     where = f"train, step {number} ({describe(batch)})"
-    kept = f"; the state of the last look is kept in {keeper.folder}" if keeper and keeper.folder.is_dir() else ""
+    kept = f"; the state of the last look is kept in {keeper.file}" if keeper and keeper.file.is_file() else ""
     try:
         yield
     except FloatingPointError as error:

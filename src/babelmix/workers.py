@@ -11,7 +11,8 @@ gradients of all are added.
 """
 
 import os
-from collections.abc import Generator, Iterator, Sequence
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,10 +21,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import distributed
+from torch.distributed.rendezvous import rendezvous
 
 from babelmix.errors import UserError
 
 SILENCE = timedelta(minutes=10)  # how long a process waits for the others
+READY = "babelmix/ready"  # set in the processes' common store when all may join
 BUCKET = 25_000_000  # numbers sent at once
 
 
@@ -78,6 +81,14 @@ class Team:
                 sparse = weight.grad is not None and weight.grad.is_sparse
                 weight.grad = summed.to_sparse(1) if sparse else summed.clone()
 
+    def agree(self, number: int) -> bool:
+        """Say, to every process alike, whether all of them have the same number."""
+        numbers = torch.zeros(self.world, dtype=torch.int64, device=self.device)
+        numbers[self.rank] = number
+        if self.world > 1:
+            self._sum(numbers)
+        return bool((numbers == number).all())
+
     def _sum(self, tensor: torch.Tensor) -> None:
         """Add the tensors of all processes up, in place."""
         try:
@@ -89,11 +100,11 @@ class Team:
 
 
 @contextmanager
-def workers(threads: int) -> Generator[Team]:
+def workers(threads: int, before: Callable[[Team], None] = lambda team: None) -> Generator[Team]:
     """Yield this process's team: of one, or of those that torchrun or `accelerate launch` started.
 
     The device is this process's GPU where there is one. On a CPU the threads are divided among the processes of this
-    machine.
+    machine. The first process calls `before`, which may take hours, before any of them joins the others.
     """
     rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     here, local = int(os.environ.get("LOCAL_WORLD_SIZE", world)), int(os.environ.get("LOCAL_RANK", rank))
@@ -108,10 +119,18 @@ def workers(threads: int) -> Generator[Team]:
         device = torch.device("cpu")
     team = Team(rank, world, device, own)
     if world == 1:
+        before(team)
         yield team
         return
     try:
-        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=SILENCE)
+        store, _, _ = next(rendezvous("env://", rank, world, timeout=SILENCE))
+        if team.first:
+            before(team)
+            store.set(READY, "")
+        while not store.check([READY]):  # asked again and again, since a wait for a key ends after SILENCE
+            time.sleep(0.1)
+        backend = "nccl" if device.type == "cuda" else "gloo"
+        distributed.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=SILENCE)
     except (RuntimeError, ValueError) as error:  # a port that is taken, a partner that never comes, no address
         how = "start all of them with torchrun or accelerate launch, on a port that is free (--master-port)"
         what = f"the {world} processes do not find one another ({str(error).splitlines()[0]})"

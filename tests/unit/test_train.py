@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
 from small_training import (
     ALONE,
     Job,
@@ -290,11 +289,20 @@ def test_a_loss_or_gradient_that_is_no_number_stops_before_it_is_learned_from(
             tiny_encoder, corpus, settings, keeper=keeper, prepare=held.append,
             told=lambda _: before.append(weights(held[0])),
         )  # fmt: skip
-    assert f"no model was written; the state of the last look is kept in {keeper.folder}" in str(told.value)
+    assert f"no model was written; the state of the last look is kept in {keeper.file}" in str(told.value)
     assert len(before) == 7 and same(before[-1], weights(held[0]))
     state = keeper.read()
     assert state and state.step == 6
-    assert all(torch.isfinite(tensor).all() for tensor in load_file(keeper.folder / "state.safetensors").values())
+    assert all(torch.isfinite(tensor).all() for tensor in state.tensors.values())
+
+
+def test_processes_that_see_different_states_train_nothing(
+    tiny_encoder: Path, corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper, settings = kept(tiny_encoder, corpus, tmp_path)
+    monkeypatch.setattr(Team, "agree", lambda team, number: False)
+    with pytest.raises(UserError, match="the processes see different kept states; let all of them see the folder"):
+        run(tiny_encoder, corpus, settings, keeper=keeper, told=pytest.fail)
 
 
 def test_an_encoder_that_is_no_number_stops_at_the_first_step(tiny_encoder: Path, corpus: Corpus) -> None:

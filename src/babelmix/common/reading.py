@@ -22,6 +22,7 @@ from babelmix.common.text import kept_form
 from babelmix.errors import UserError
 
 LONGEST_ID = 1_000  # characters: arrays of ids take four bytes for each, in every row
+MORE = "more after the end"  # what the error of `parse_json` says of JSON lines
 _GZIP = b"\x1f\x8b"
 _AGAIN = "the file may be cut short: make it, or fetch it, again"
 # Controls that no text is meant to hold; tabs, line ends and form feeds are white space, and published texts hold the
@@ -106,7 +107,7 @@ def parse_json(text: str, where: str) -> Any:
     end = _skip(text, end)
     if end < len(text):
         line, column = text.count("\n", 0, end) + 1, end - text.rfind("\n", 0, end)
-        raise UserError("more after the end", where=f"{where}, line {line}, column {column}", how=_AGAIN)
+        raise UserError(MORE, where=f"{where}, line {line}, column {column}", how=_AGAIN)
     return value
 
 
@@ -150,7 +151,7 @@ def shown(value: Any) -> str:
     """Return what a value of JSON looks like, short enough for one line: a list or an object by its kind alone."""
     if isinstance(value, list | dict):
         return "a list" if isinstance(value, list) else "an object"
-    text = repr(value) if isinstance(value, str) else json.dumps(value)
+    text = repr(value) if isinstance(value, str) else json.dumps(value, default=str)
     return text if len(text) <= 60 else f"{text[:50]}..."
 
 

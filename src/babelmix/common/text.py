@@ -56,7 +56,8 @@ def compared_form(text: str) -> str:
         return " ".join(text.lower().split())
     while True:
         folded = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).casefold()
-        folded = unicodedata.normalize("NFKC", _INVISIBLE.sub("", _TURKISH.sub("i", folded)))
+        if "\u0307" in folded or "\u0131" in folded:
+            folded = _TURKISH.sub("i", folded)
         folded = " ".join(folded.split())
         if folded == text:
             return folded

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from babelmix.sources.parallel import Counts
 
 # The files of a benchmark in the project's own form, the last three only where they have rows.
-OWN_FORM = ("queries", "passages", "qrels", "itself", "own-queries", "own-passages")
 TEST = "test"  # of the judgements in BEIR form, unless another split is asked for
 GNOME_PACKAGE = "gnome-user-docs"
 HANDBOOK_PACKAGE = "debian-handbook"
@@ -155,7 +154,8 @@ def build_benchmark(name: str, raw_folder: Path, output: Path, settings: Setting
     elif name in BEIR:
         from babelmix.translate.queries import translate_queries
 
-        built, left_out = beir.build(raw_folder, name, split=split or TEST)
+        split = split or TEST
+        built, left_out = beir.build(raw_folder, name, split=split)
         built, unasked = translate_queries(built, settings, store() / "translations")
         left_out |= unasked
     elif name in NANOBEIR:
@@ -167,7 +167,7 @@ def build_benchmark(name: str, raw_folder: Path, output: Path, settings: Setting
         if path is None:
             raise unknown_benchmark(name, "benchmarks")
         return build_folder(path, output, split=split)
-    write_benchmark(output, built)
+    write_benchmark(output, built, About(split=split if name in BEIR else None, left_out=left_out))
     return left_out
 
 
@@ -187,9 +187,9 @@ def build_folder(path: Path, output: Path, *, split: str | None = None) -> dict[
     elif any([*path.glob("corpus*.jsonl"), *path.glob("corpus*.jsonl.gz")]):
         form, (chosen, _) = "beir", beir.find_qrels(path, split)
         built, left_out = beir.build(path, name, split=chosen)
-    elif path.name.endswith((".json", ".json.gz")) or any([*path.glob("*.json"), *path.glob("*.json.gz")]):
+    elif squad.squad_files(path):
         form = "squad"
-        built, left_out = squad.build(path, path.name.split(".json")[0] if path.is_file() else name)
+        built, left_out = squad.build(path, output.name)
     else:
         what = "no benchmark in a form that is known" if path.exists() else "no such file or folder"
         how = "give a folder with passages.jsonl or corpus.jsonl (BEIR), or *.json (SQuAD), see data/README.md"

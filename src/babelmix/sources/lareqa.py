@@ -95,7 +95,7 @@ def build(name: str, folder: Path, settings: BenchmarkSettings) -> Benchmark:
     """Build a release's benchmark from `<folder>/<lang>.json`, its ids and contexts as in `squad_benchmark`.
 
     A question that was not asked in a language is absent there. UserError where a file is at fault (see
-    `squad.read_squad_file`) or a language does not have its published number of questions and candidates.
+    `squad_file.read_squad_file`) or a language does not have its published number of questions and candidates.
     """
     published = RELEASES[name].languages
     files = {lang: folder / f"{lang}.json" for lang in chosen_languages(name, published, settings)}

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from lxml.etree import HTMLParser, fromstring
 
+from babelmix.common.text import compared_form, reading_length
 from babelmix.config import Pairs
 from babelmix.records import Pair
 from babelmix.sources import help_folder, help_packages
@@ -26,7 +27,8 @@ from babelmix.sources.parallel import Counts, has_word, plain_text, split_of, wr
 # A heading that stands on this many pages ("Example", "Options") says too little alone.
 GENERIC_PAGES = 3
 MIN_QUERY_CHARACTERS = 3
-# Two units with one heading and this much of one passage are the same text, included in two pages.
+# Two units with one heading and this much of one passage are the same text, included in two pages. In Chinese that is
+# three times the text, and two that differ in so much do not count as the same.
 SAME_CHARACTERS = 160
 _ANCHORED = '//div[@id="DisplayArea"]//*[starts-with(@id, "hd_id") or starts-with(@id, "par_id")]'
 
@@ -65,7 +67,7 @@ def build_pairs(packages: Path, settings: Pairs) -> tuple[list[Pair], dict[str, 
     """Cut aligned question-passage pairs out of the help packages, and tell what became of each unit.
 
     English decides which units there are; a language keeps those that it really translates. Reasons to drop a
-    unit: too-short (no word in the heading, or too little text), missing (an anchor is not there),
+    unit: too-short (no word in the heading, or too little English text), missing (an anchor is not there),
     untranslated (a text equals the English), wrong-language (see `written_in`) and duplicate (the same
     heading and passage start stand on another page, or a query or passage of dev stands in train). In
     English, kept and dropped add up to the headings that have paragraphs; in another language, to the units
@@ -135,11 +137,11 @@ def english_units(pages: Mapping[str, Page], settings: Pairs) -> list[Unit]:
     ]
     stands_on: dict[str, set[str]] = {}
     for path, heading, _ in drafts:
-        stands_on.setdefault(pages[path].strings[heading].casefold(), set()).add(path)
+        stands_on.setdefault(compared_form(pages[path].strings[heading]), set()).add(path)
     units: list[Unit] = []
     for path, heading, paragraphs in drafts:
         text = pages[path].strings[heading]
-        generic = len(stands_on[text.casefold()]) >= GENERIC_PAGES and text != pages[path].title
+        generic = len(stands_on[compared_form(text)]) >= GENERIC_PAGES and text != pages[path].title
         units.append(Unit(path, heading, paragraphs, generic, split_of(path, settings.dev_share)))
     return sorted(units, key=lambda unit: unit.split == "dev")
 
@@ -164,19 +166,20 @@ class _Seen:
     def fault(self, unit: Unit, page: Page) -> str | None:
         """Return "duplicate" for a text met before, None for a new one, which is then remembered."""
         query, passage = unit.texts(page)
-        start = (page.strings[unit.heading].casefold(), passage[:SAME_CHARACTERS].casefold())
-        if start in self._starts or (unit.split == "dev" and {query, passage} & self._train):
+        both = {compared_form(query), compared_form(passage)}
+        start = (compared_form(page.strings[unit.heading]), compared_form(passage[:SAME_CHARACTERS]))
+        if start in self._starts or (unit.split == "dev" and both & self._train):
             return "duplicate"
         self._starts.add(start)
         if unit.split == "train":
-            self._train |= {query, passage}
+            self._train |= both
         return None
 
 
 def _too_short(unit: Unit, page: Page, settings: Pairs) -> str | None:
     heading = page.strings[unit.heading]
     _, passage = unit.texts(page)
-    enough = len(heading) >= MIN_QUERY_CHARACTERS and len(passage) >= settings.min_passage_characters
+    enough = len(heading) >= MIN_QUERY_CHARACTERS and reading_length(passage) >= settings.min_passage_characters
     return None if enough and has_word(heading) else "too-short"
 
 

@@ -12,28 +12,33 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypedDict
-
-import py3langid
+from typing import Any, NotRequired, TypedDict
 
 from babelmix.benchmark import Benchmark, Passage, Qrel, Query
-from babelmix.common.text import published_form
+from babelmix.common.identify import identify, stands_for
+from babelmix.common.text import compared_form, published_form, reading_length
 from babelmix.config import BenchmarkSettings
 from babelmix.errors import UserError, unknown_name
 from babelmix.records import Pair
 
-# Below this the identifier guesses: a short text is refused only if taken for English, left untranslated.
+# Below this the identifier guesses: a short text is refused only if taken for English, left untranslated. It counts
+# characters of every script alike: of eight Chinese or Japanese ones, as much to a reader as 60 letters, it takes 3 to
+# 25 % for another language, of 60 none (dialects aside, see `stands_for`); it takes none of them for English.
 SHORT_CHARACTERS = 60
-# Shorter English sections are stubs ("See the next chapter."), and answer nothing.
+# Shorter English sections are stubs ("See the next chapter."), and answer nothing. No other language is asked.
 MIN_SECTION_CHARACTERS = 60
 
 
 class Counts(TypedDict):
-    """What became of one language's units: pairs kept in each split, and units dropped by reason."""
+    """What became of one language's units: pairs kept in each split, and units dropped by reason.
+
+    `mended` says, where there is something, what of the kept is not as the file has it.
+    """
 
     kept_train: int
     kept_dev: int
     dropped: dict[str, int]
+    mended: NotRequired[dict[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,7 @@ class Section:
 
 
 def plain_text(element: Any) -> str:
-    """Return the text of an lxml element and all below it, every run of white space as one space."""
+    """Return the text of an lxml element and all below it, in NFC, every run of white space as one space."""
     return published_form(" ".join("".join(element.itertext()).split()))
 
 
@@ -56,8 +61,8 @@ def written_in(text: str, lang: str) -> bool:
     The page says `lang`; what is checked is that the text was translated at all, and not by mistake into
     another language. A text under 60 characters passes unless it is taken for English.
     """
-    found = py3langid.classify(text)[0]
-    return found == lang or (len(text) < SHORT_CHARACTERS and found != "en")
+    found = identify(text)
+    return stands_for(found, lang) or (len(text) < SHORT_CHARACTERS and found != "en")
 
 
 def has_word(text: str) -> bool:
@@ -75,13 +80,15 @@ class Gathered:
     """The pairs of one language out of one source, each checked as it is added, and counted.
 
     Dropped are, with these reasons, in this order: duplicate (its unit was kept before), too-short (no word in the
-    query, or a passage under `min_characters`), wrong-language (`written_in` over query and passage), duplicate (the
-    same query and passage were kept before, case aside). `limit` is how many are kept at most.
+    query, or a passage of which the `reading_length` is under `min_characters`), wrong-language (`written_in` over
+    query and passage), duplicate (the same query and passage were kept before, in another `compared_form` or not).
+    `limit` is how many are kept at most.
     """
 
     def __init__(self, lang: str, *, min_characters: int = 1, limit: int | None = None) -> None:
         self.lang = lang
         self.dropped: Counter[str] = Counter()
+        self.mended: Counter[str] = Counter()
         self._min_characters, self._limit = min_characters, limit
         self._pairs: list[Pair] = []
         self._units: set[str] = set()
@@ -97,7 +104,7 @@ class Gathered:
         both = _key(f"{pair.query}\n{pair.passage}")
         if pair.unit in self._units:
             reason = "duplicate"
-        elif not has_word(pair.query) or len(pair.passage) < self._min_characters:
+        elif not has_word(pair.query) or reading_length(pair.passage) < self._min_characters:
             reason = "too-short"
         elif not written_in(f"{pair.query} {pair.passage}", self.lang):
             reason = "wrong-language"
@@ -135,11 +142,13 @@ class Gathered:
         dropped = self.dropped + Counter(duplicate=len(self._pairs) - len(pairs))
         splits = Counter(pair.split for pair in pairs)
         counts = Counts(kept_train=splits["train"], kept_dev=splits["dev"], dropped=dict(sorted(dropped.items())))
+        if self.mended:
+            counts["mended"] = dict(sorted(self.mended.items()))
         return sorted(pairs, key=lambda pair: pair.unit), counts
 
 
 def _key(text: str) -> bytes:
-    return hashlib.sha256(text.casefold().encode()).digest()[:16]
+    return hashlib.sha256(compared_form(text).encode(errors="surrogatepass")).digest()[:16]
 
 
 def chosen_languages(name: str, available: Iterable[str], settings: BenchmarkSettings) -> tuple[str, ...]:

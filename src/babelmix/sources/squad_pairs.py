@@ -18,7 +18,7 @@ from babelmix.records import Pair
 from babelmix.sentences import clean, window
 from babelmix.sources.fetch import fetch_file
 from babelmix.sources.parallel import Counts, Gathered, split_of
-from babelmix.sources.squad import read_squad_file
+from babelmix.sources.squad_file import UNANSWERED, read_squad_file
 
 ADDRESS = "https://raw.githubusercontent.com/modestyachts/squadshifts-website"
 COMMIT = "b7cc4d50af791c36c49417fb94dd739d6a9e7bef"
@@ -43,7 +43,7 @@ def fetch(folder: Path) -> None:
 def build(folder: Path, settings: Pairs) -> tuple[list[Pair], dict[str, Counts]]:
     """Cut the pairs of SQuADShifts, origin "human", and tell what became of the questions: see `add_file`.
 
-    No query or passage stands in both splits. UserError: a file at fault (see `squad.read_squad_file`).
+    No query or passage stands in both splits. UserError: a file at fault (see `squad_file.read_squad_file`).
     """
     gathered = Gathered("en", min_characters=settings.min_passage_characters)
     for name, (_, split) in FILES.items():
@@ -57,15 +57,15 @@ def add_file(
 ) -> None:
     """Add the questions of a SQuAD-form file, each with the `passage_sentences` sentences around its answer.
 
-    The answer is the first that stands at its `answer_start`, or else the first whose text stands in the context; the
-    offsets are those of the raw text, so it is cut first and cleaned after. A question without an answer is dropped
-    as "unanswered", others for the reasons of `Gathered`. The unit is `<source>:<id>`. `split` tells the split of a
-    context; without it that is decided by its sha256 and `dev_share`.
+    The answer's offsets are those of the raw text, so it is cut first and cleaned after. Questions are dropped for the
+    reasons of `read_squad_file`, which also says what was mended, and for those of `Gathered`. The unit is
+    `<source>:<id>`. `split` tells the split of a context; without it that is decided by its sha256 and `dev_share`.
 
-    UserError: a file at fault, see `squad.read_squad_file`.
+    UserError: a file at fault, see `squad_file.read_squad_file`.
     """
     for paragraph in read_squad_file(file):
-        gathered.dropped["unanswered"] += paragraph.unanswered
+        gathered.dropped += paragraph.left_out
+        gathered.mended += paragraph.mended
         context = paragraph.context
         side = split(context) if split else split_of(clean(context), settings.dev_share)
         for question in paragraph.questions:
@@ -73,7 +73,7 @@ def add_file(
                 return
             answer = clean(context[question.start : question.end])
             if not answer:  # marks that nobody sees
-                gathered.dropped["unanswered"] += 1
+                gathered.dropped[UNANSWERED] += 1
                 continue
             passage = window(
                 context,

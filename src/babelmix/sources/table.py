@@ -4,20 +4,18 @@
     fetch(nq, Path("data/raw/nq"))
     pairs, counts = build("nq", nq, Path("data/raw/nq"), settings.pairs)
 
-JSON lines (.jsonl, .jsonl.gz), Parquet, or SQuAD form (.json, see `squad_pairs`). Rows are read one by one, and no code
-or pickle of a repository is run. A column may be a path into nested values: "positive_passages.0.text", "answers.0".
+JSON lines (.jsonl, .jsonl.gz), Parquet, or SQuAD form (.json, .json.gz, see `squad_pairs`). Rows are read one by one,
+and no code or pickle of a repository is run. A column may be a path into nested values: "positive_passages.0.text",
+"answers.0".
 """
 
-import gzip
 import hashlib
-import json
-import re
-import zlib
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from babelmix.common.reading import checked_id, checked_text, json_rows
 from babelmix.config import Pairs, Table
 from babelmix.errors import UserError
 from babelmix.files import new_folder
@@ -25,10 +23,12 @@ from babelmix.records import Pair
 from babelmix.sentences import clean, window
 from babelmix.sources.hub import Wanted, fetch_from_hub
 from babelmix.sources.parallel import Counts, Gathered, split_of
+from babelmix.sources.spans import find_span
 from babelmix.sources.squad_pairs import add_file
 
 OWN = Path("data/own")
-ENDINGS = (".jsonl", ".jsonl.gz", ".parquet", ".json")
+SQUAD_ENDINGS = (".json", ".json.gz")
+ENDINGS = (".jsonl", ".jsonl.gz", ".parquet", *SQUAD_ENDINGS)
 BATCH_ROWS = 1024
 _MEND = "mend the file, or the column names in params.yaml"
 
@@ -55,14 +55,14 @@ def build(name: str, table: Table, folder: Path, settings: Pairs) -> tuple[list[
 
     Only rows whose columns have the values of `where` are looked at. A row's unit is `<name>:<unit column>`, or the
     start of the sha256 of query and passage; its split is decided by the sha256 of the whole passage and `dev_share`.
-    Where `answer` stands in the passage (white space and case aside), the passage is cut to `passage_sentences`
+    Where `answer` stands in the passage (see `spans.find_span`), the passage is cut to `passage_sentences`
     around it, and the answer is what stands there; where it does not, or no column says the answer, the passage is
     kept whole and the answer is empty. Reasons to drop a row: no-answer (passage or answer is null, empty or beyond
     the end of a list), and those of `Gathered`. At most `rows` are kept, in the order of the files.
 
-    UserError, with file, row and field: a file outside data/own, of another ending, missing, empty, damaged or not
-    UTF-8; a row that is no object; a missing column; a value that is no text; no row left, or more than half dropped
-    for their language.
+    UserError, with file, row and field: a file outside data/own, of another ending, missing, empty, damaged or in no
+    encoding of Unicode; a row that is no object; a missing column; a value that is no text, or one with half
+    characters or control characters, where it is used; no row left, or more than half dropped for their language.
     """
     field = f"params.yaml, source.{name}"
     if table.path is None:
@@ -72,7 +72,7 @@ def build(name: str, table: Table, folder: Path, settings: Pairs) -> tuple[list[
         files = [_own_file(table.path, f"{field}.path")]
     gathered = Gathered(table.language, min_characters=settings.min_passage_characters, limit=table.rows)
     for file in files:
-        if file.suffix == ".json":
+        if file.name.endswith(SQUAD_ENDINGS):
             if table.where:
                 raise UserError(
                     "SQuAD form has no columns", where=f"{field}.where", how=f"leave it out for {file.name}"
@@ -133,9 +133,9 @@ def _add_table(gathered: Gathered, file: Path, name: str, table: Table, settings
             continue
         asked, lang, told, part = clean(query), table.language, "", whole
         unit = _unit(row, table.unit, where) if table.unit else _digest(f"{asked}\n{whole}")
-        if found := table.answer and _find(answer, passage):
-            start, end = found.span()
-            told = clean(found[0])
+        if found := table.answer and find_span(answer, passage):
+            start, end = found
+            told = clean(passage[start:end])
             part = window(passage, start=start, end=end, sentences=settings.passage_sentences, lang=lang)
         split = split_of(whole, settings.dev_share)
         gathered.add(Pair(f"{name}:{unit}", lang, split, asked, part, "human", told))
@@ -149,20 +149,13 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _find(answer: str, passage: str) -> re.Match[str] | None:
-    """Find an answer, white space and case aside: as whole words if it stands so, else anywhere."""
-    words = r"\s+".join(map(re.escape, clean(answer).split()))
-    whole = re.search(rf"(?<!\w){words}(?!\w)", passage, re.IGNORECASE)
-    return whole or re.search(words, passage, re.IGNORECASE)
-
-
 def _columns(table: Table) -> list[str]:
     return [name for name in (table.query, table.passage, table.answer, table.unit, *table.where) if name]
 
 
 def _rows(file: Path, table: Table) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield (where, row); of Parquet only the columns that are asked for are read."""
-    return _parquet_rows(file, _columns(table)) if file.suffix == ".parquet" else _json_rows(file)
+    return _parquet_rows(file, _columns(table)) if file.suffix == ".parquet" else json_rows(file)
 
 
 def _parquet_rows(file: Path, columns: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -182,36 +175,9 @@ def _parquet_rows(file: Path, columns: list[str]) -> Iterator[tuple[str, dict[st
                 for row in batch.to_pylist():
                     number += 1
                     yield f"{file}, row {number}", row
-    except (ArrowException, OSError, UnicodeDecodeError) as error:
+    except (ArrowException, OSError, ValueError, OverflowError) as error:  # no UTF-8, a date after the year 9999
         reason = str(error).partition("\n")[0]
         raise UserError(f"damaged file ({reason})", where=f"{file}, after row {number}", how=_MEND) from error
-
-
-def _json_rows(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    number = 0
-    try:
-        with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as lines:
-            for line in lines:
-                number += 1
-                where = f"{file}, line {number}"
-                text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
-                if text:
-                    yield where, _json_row(text, where)
-    except UnicodeDecodeError as error:
-        raise UserError("not UTF-8 text", where=f"{file}, line {number}", how="save the file as UTF-8") from error
-    except (EOFError, OSError, zlib.error) as error:
-        how = "the file may be cut short: make it, or fetch it, again"
-        raise UserError(f"damaged file ({error})", where=f"{file}, line {number + 1}", how=how) from error
-
-
-def _json_row(text: str, where: str) -> dict[str, Any]:
-    try:
-        row = json.loads(text)
-    except (ValueError, RecursionError) as error:  # bad syntax, a number of thousands of digits, lists a thousand deep
-        raise UserError("not a line of JSON", where=where, how="give one object a line; it may be cut short") from error
-    if not isinstance(row, dict):
-        raise UserError("not a JSON object", where=where, how="give one object a line, with the columns by name")
-    return row
 
 
 def _reach(row: dict[str, Any], path: str, where: str) -> Any:
@@ -245,14 +211,10 @@ def _no_column(names: list[str], where: str) -> UserError:
 def _text(row: dict[str, Any], path: str, where: str) -> str:
     """Return the text at a path, "" for null."""
     value = _reach(row, path, where)
-    if value is not None and not isinstance(value, str):
-        raise UserError(f"not a text: {str(value)[:40]!r}", where=f"{where}, {path}", how=_MEND)
-    return value or ""
+    return "" if value is None else checked_text(value, f"{where}, {path}")
 
 
 def _unit(row: dict[str, Any], path: str, where: str) -> str:
-    value = _reach(row, path, where)
-    text = clean(str(value)) if isinstance(value, str | int) and not isinstance(value, bool) else ""
-    if not text:
-        raise UserError("not a text or a whole number", where=f"{where}, {path}", how=_MEND)
-    return text
+    """Return the text or the whole number at a path as an id: 7, 7.0 and "7" are one."""
+    where = f"{where}, {path}"
+    return clean(checked_id(_reach(row, path, where), where)) or checked_id("", where)

@@ -146,7 +146,7 @@ def _references(settings: Settings, lang: str, raw: Path) -> list[References]:
 
 
 def _xquad(raw: Path, lang: str, settings: Settings) -> list[References]:
-    from babelmix.sources.squad import read_squad_file
+    from babelmix.sources.squad_file import read_squad_file
 
     if not (raw / XQUAD).is_dir():
         fetch_source(XQUAD, raw / XQUAD, settings)

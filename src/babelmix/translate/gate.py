@@ -19,12 +19,14 @@ import re
 import unicodedata
 from collections import Counter
 
-import py3langid
-
+from babelmix.common.identify import identify, stands_for
+from babelmix.common.text import compared_form
 from babelmix.config import Gate
 from babelmix.records import Pair
 
-# Added to both lengths: "Play" may become "Reproduzir".
+# Added to both lengths: "Play" may become "Reproduzir". The lengths are compared in characters of any script, for a
+# Chinese text is a third of an English one and a Thai one as long; `reading_length`, generous to what is short, would
+# make them three and five times as long.
 _LENGTH_GRACE = 20
 _LOOP = re.compile(r"(?<!\S)(\S+(?: \S+){0,4})(?: \1){2}(?!\S)")
 # Words that are compared: shorter ones stand in several languages ("a", "no", "son").
@@ -57,7 +59,7 @@ def text_fault(source: str, translation: str, gate: Gate) -> str | None:
     """Return the first rule that the translation of one text breaks, None for a good one; no rule on its language."""
     if not translation.strip():
         return "empty"
-    if translation.casefold() == source.casefold():
+    if compared_form(translation) == compared_form(source):
         return "untranslated"
     if _LOOP.search(translation.casefold()) and not _LOOP.search(source.casefold()):
         return "repetition"
@@ -72,8 +74,11 @@ def text_fault(source: str, translation: str, gate: Gate) -> str | None:
 
 
 def wrong_language(text: str, lang: str, gate: Gate) -> bool:
-    """Whether a text long enough to tell is identified (py3langid) as another language than `lang`."""
-    return len(text) >= gate.min_identified_characters and py3langid.classify(text)[0] != lang
+    """Whether a text long enough to tell is identified (py3langid) as another language than `lang`.
+
+    Long enough is counted in characters of any script, as `parallel.SHORT_CHARACTERS` says why.
+    """
+    return len(text) >= gate.min_identified_characters and not stands_for(identify(text), lang)
 
 
 def source_words(source: str, translation: str) -> float:
