@@ -153,7 +153,7 @@ def translate_pairs(
     )
     write_json(METRICS / "translate" / source / f"{language}.json", counts)
     if reason:
-        typer.echo(f"babelmix: {source} is not translated into {language}: {reason}", err=True)
+        _say(f"{source} is not translated into {language}: {reason}")
     thrown = sum(counts["rejected"].values())
     done(f"wrote {counts['kept']:,} pairs to {kept} and {thrown:,} to {rejected}", "dvc repro train")
 
@@ -162,7 +162,7 @@ def translate_pairs(
 def translate_index() -> None:
     """Write which sources are translated into which languages, by which routes, or why they are not."""
     from babelmix.files import write_json
-    from babelmix.translate.pairs import index_translations
+    from babelmix.translate.index import index_translations
 
     index = index_translations(load_settings())
     for folder in (DATA / "pairs" / "machine", METRICS / "translate"):
@@ -664,7 +664,7 @@ def _fetch(name: str, folder: Path, settings: Settings) -> None:
         allow_hub()
     notice = fetch_source(name, folder, settings)
     if notice:
-        typer.echo(f"babelmix: {notice}", err=True)
+        _say(notice)
 
 
 @contextmanager

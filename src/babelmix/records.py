@@ -10,7 +10,7 @@ is the same bytes.
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -96,16 +96,17 @@ def iterate_pairs(*sources: Path) -> Iterator[tuple[str, Pair]]:
 
 
 def write_rows(file: Path, rows: Iterable[Any]) -> None:
-    """Write dataclass instances as JSON lines, in the order given; UserError for a text that is none of Unicode."""
+    """Write dataclass instances as JSON lines, in the order given.
+
+    UserError, with line and field, for a row that `read_rows` would refuse: what is written can be read.
+    """
     with new_file(file) as stream:
         for number, row in enumerate(rows, start=1):
-            try:
-                stream.write(json.dumps(asdict(row), ensure_ascii=False, allow_nan=False) + "\n")
-            except UnicodeEncodeError:
-                for name, value in asdict(row).items():
-                    if isinstance(value, str):
-                        checked_text(value, f"{file}, line {number}, {name}")
-                raise
+            values: dict[str, Any] = {}
+            for field in fields(row):
+                values[field.name] = value = getattr(row, field.name)
+                _check_field(value, field.type, field.default, f"{file}, line {number}, {field.name}")
+            stream.write(json.dumps(values, ensure_ascii=False) + "\n")
 
 
 def read_rows(file: Path, kind: type[Any]) -> Iterator[tuple[str, Any]]:
