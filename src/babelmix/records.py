@@ -14,13 +14,14 @@ from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
 
-from babelmix.common.reading import checked_id, checked_text, json_rows, shown
+from babelmix.common.reading import LONGEST_ID, checked_id, checked_text, json_rows, shown
 from babelmix.config import LANGUAGES
 from babelmix.errors import UserError, unknown_name
 from babelmix.files import new_file, new_folder
 
 SPLITS = ("train", "dev")
-Id = Annotated[str, "at most 1,000 characters of one line"]
+Id = Annotated[str, "at most 1,200 characters of one line"]
+PREFIX = 200  # characters that babelmix itself puts before an id: the language, the row, the source's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ def _check_field(value: Any, form: Any, default: Any, where: str) -> None:
             raise UserError("missing or empty", where=where, how="give it a text or drop the line")
         checked_text(value, where)
         if form is Id and value:
-            checked_id(value, where)
+            checked_id(value, where, longest=LONGEST_ID + PREFIX)
     elif not isinstance(value, int) or isinstance(value, bool):
         raise UserError(f"not a whole number: {shown(value)}", where=where, how="give it a number or drop the line")
     elif abs(value) >= 2**31:
