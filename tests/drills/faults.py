@@ -78,9 +78,7 @@ class Points:
                 pass
 
     def _hook(self, event: str, args: tuple[Any, ...]) -> None:
-        if event in CHANGES:
-            self._reach_at(event, args[0])
-        elif event == "open" and isinstance(args[2], int) and args[2] & WRITING:
+        if event in CHANGES or (event == "open" and isinstance(args[2], int) and args[2] & WRITING):
             self._reach_at(event, args[0])
 
     def _reach_at(self, event: str, path: Any) -> None:
