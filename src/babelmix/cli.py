@@ -23,6 +23,7 @@ os.environ.setdefault("DO_NOT_TRACK", "1")
 if "HF_HUB_OFFLINE" not in os.environ:
     os.environ["HF_HUB_OFFLINE"] = os.environ["BABELMIX_HUB_OFF"] = "1"
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # what does not fit is told in one line by us
 
 import typer
 
@@ -33,7 +34,7 @@ from babelmix.common.outputs import claim_file, claim_folder
 from babelmix.config import Objective, Preset, Settings, load_settings
 from babelmix.errors import UserError, unknown_name
 from babelmix.files import project_root, temporary_folder
-from babelmix.progress import done, progress
+from babelmix.progress import done, progress, say, terminal
 
 app = typer.Typer(
     add_completion=False,
@@ -51,7 +52,7 @@ METRICS = Path("metrics")
 
 BM25 = "bm25"
 # What is counted of a benchmark and loses nothing: it is kept, or it belongs to another split.
-NOTHING_LOST = {"documents with the text of another", "queries without judgements"}
+NOTHING_LOST = {"documents with the text of another", "queries not judged in this split"}
 
 Name = Annotated[str, typer.Argument(help="A source or benchmark, such as gnome-help.")]
 ObjectiveName = Annotated[str, typer.Option("--objective", help="A batch recipe of params.yaml, such as hybrid.")]
@@ -152,7 +153,7 @@ def translate_pairs(
     )
     write_json(METRICS / "translate" / source / f"{language}.json", counts)
     if reason:
-        typer.echo(f"babelmix: {source} is not translated into {language}: {reason}", err=True)
+        say(f"{source} is not translated into {language}: {reason}")
     thrown = sum(counts["rejected"].values())
     done(f"wrote {counts['kept']:,} pairs to {kept} and {thrown:,} to {rejected}", "dvc repro train")
 
@@ -161,7 +162,7 @@ def translate_pairs(
 def translate_index() -> None:
     """Write which sources are translated into which languages, by which routes, or why they are not."""
     from babelmix.files import write_json
-    from babelmix.translate.pairs import index_translations
+    from babelmix.translate.index import index_translations
 
     index = index_translations(load_settings())
     for folder in (DATA / "pairs" / "machine", METRICS / "translate"):
@@ -178,8 +179,6 @@ def translate_bench(
     into: Annotated[list[Path] | None, typer.Option(help="Also put the table into these Markdown files.")] = None,
 ) -> None:
     """Score the routes of translate.candidates against human translations, with chrF and BLEU."""
-    from rich.console import Console
-
     from babelmix import translate
     from babelmix.experiments import check_into, write_into
     from babelmix.files import store
@@ -190,7 +189,7 @@ def translate_bench(
     translate.allow_models(settings)
     with temporary_folder() as scratch:
         scores = bench.score_routes(settings, language, raw=Path(scratch), cache=store() / "translations")
-    bench.render(scores, Console())
+    bench.render(scores, terminal())
     for file in into or ():
         write_into(file, "routes", bench.to_markdown(scores))
     best = bench.best_routes(scores)
@@ -278,7 +277,7 @@ def train(objective: ObjectiveName) -> None:
     keepers: list[Keeper] = []
     with ExitStack() as stack:
         team = stack.enter_context(
-            workers(settings.threads, lambda team: keepers.append(stack.enter_context(keeper_of(team).alone(_say))))
+            workers(settings.threads, lambda team: keepers.append(stack.enter_context(keeper_of(team).alone(say))))
         )
         corpus = read_corpus(DATA / "tokens")
         extras = _extras(recipe, corpus.index)
@@ -289,11 +288,11 @@ def train(objective: ObjectiveName) -> None:
             raise UserError("what it trains on was changed while it waited", where=f"train {objective}", how=how)
         keeper = keepers[0] if keepers else keeper
         if team.first:
-            _say(f"training on {team.describe(settings.train.bfloat16)}")
+            say(f"training on {team.describe(settings.train.bfloat16)}")
             if kept := keeper.step():
-                _say(f"going on after step {kept}, from {keeper.file}")
+                say(f"going on after step {kept}, from {keeper.file}")
             for other in keeper.others():
-                _say(f"not gone on from: {other}")
+                say(f"not gone on from: {other}")
         with progress(f"train {objective}", settings.train.steps) as step:
             told = step if team.first else _silent
             history = training.train(
@@ -402,7 +401,7 @@ def mine(
         rows = rows[np.isin(index.lang[rows], [index.languages.index(lang) for lang in languages])]
     encoder, embedding, threads = _encoder(model, query_prompt, passage_prompt), settings.embed, settings.threads
     if (similarity := similarity_of(encoder)[0]) != "cosine":
-        _say(f"{model}: mined by cosine, though its file names the similarity {similarity!r}")
+        say(f"{model}: mined by cosine, though its file names the similarity {similarity!r}")
     with progress(f"mine with {model}", 3 * len(rows)) as step:
         pairs = [pair for pair, _ in known]
         found = mining.mine(
@@ -480,8 +479,6 @@ def explore(
     strict: Strict = False,
 ) -> None:
     """Show what two models find for one query, and where the right answers stand in every language."""
-    from rich.console import Console
-
     from babelmix import explore as look
     from babelmix.benchmark import Query, read_benchmark
     from babelmix.embed import encode, encode_raw
@@ -499,9 +496,10 @@ def explore(
         read = read_benchmark(folder)
         asked = look.find_query(read, query, language)
         systems: list[tuple[str, Any, Rows]] = []
+        folders = [_model_folder(name) for name in models]  # all of the hub, before a library is loaded offline
         for number, name in enumerate(models):
             vectors = DATA / "embeddings" / Path(name).name / folder.name
-            cached = is_made_of(vectors, made_of(_model_folder(name), folder, settings.embed, prompts))
+            cached = is_made_of(vectors, made_of(folders[number], folder, settings.embed, prompts))
             if not cached:
                 vectors = Path(scratch) / str(number)
                 _embed(name, folder, vectors, *prompts)
@@ -515,9 +513,9 @@ def explore(
                 row = next(row for row, known in enumerate(read.queries) if known.id == asked.id)
             opened = open_embeddings(vectors, folder, queries=queries)
             for note in opened.notes:
-                _say(note)
+                say(note)
             systems.append((Path(name).name, opened.queries[row : row + 1][0], opened.passages))
-        render(look.show(read, asked or Query("", "", "", query), systems, top=top), Console())
+        render(look.show(read, asked or Query("", "", "", query), systems, top=top), terminal())
 
 
 @app.command(epilog="Example: babelmix report")
@@ -579,8 +577,6 @@ def plan(
     from functools import partial
     from itertools import islice
 
-    from rich.console import Console
-
     from babelmix.audit import audit, render
     from babelmix.batching import describe, index_units
     from babelmix.batching import plan as make_plan
@@ -594,7 +590,7 @@ def plan(
     typer.echo(f"{objective}: {recipe.describe()}")
     for number, batch in enumerate(islice(batches(), steps), start=1):
         typer.echo(f"{number:4} {describe(batch)}")
-    render(audit(index, units, batches(), seed=seed), Console())
+    render(audit(index, units, batches(), seed=seed), terminal())
     done(f"planned {total:,} batches of {settings.train.batch_size}", "dvc repro")
 
 
@@ -663,7 +659,7 @@ def _fetch(name: str, folder: Path, settings: Settings) -> None:
         allow_hub()
     notice = fetch_source(name, folder, settings)
     if notice:
-        typer.echo(f"babelmix: {notice}", err=True)
+        say(notice)
 
 
 @contextmanager
@@ -712,7 +708,7 @@ def _tell(left_out: Mapping[str, int], *, strict: bool = False, where: str = "")
         others = f" (all in all: {told})" if "," in told else ""
         raise UserError(f"{left_out[lost[0]]:,} {lost[0]} would be left out{others}", where=where, how=how)
     if told:
-        _say(f"counted and cleaned: {told}")
+        say(f"counted and cleaned: {told}")
 
 
 def _model_folder(name: str) -> Path:
@@ -736,7 +732,7 @@ def _encoder(
     encoder = load_encoder(folder)
     note = set_prompts(encoder, folder, query=query_prompt, passage=passage_prompt)
     if note and not quiet:
-        _say(f"{name}: {note}")
+        say(f"{name}: {note}")
     return encoder
 
 
@@ -763,7 +759,7 @@ def _embed(
             say=said.append,
         )
     for line in said:
-        _say(f"{model}: {line}")
+        say(f"{model}: {line}")
     return counts
 
 
@@ -787,7 +783,7 @@ def _scores(
 
     opened = open_embeddings(embeddings, benchmark, named_similarity(similarity))
     for note in opened.notes:
-        _say(note)
+        say(note)
     queries, passages = opened.queries, opened.passages
     if directions:
         from babelmix.benchmark import read_passages, read_queries
@@ -809,6 +805,10 @@ def _no_directions(similarity: str, where: str) -> UserError:
 
 def run(arguments: list[str]) -> int:
     """Run one command and return the exit code; what it cannot do is raised, wrong arguments as a UserError."""
+    for argument in arguments:
+        if re.search("[\udc80-\udcff]", argument):  # bytes that Python could not decode
+            how = "rename it, or set LC_ALL to C.UTF-8 where the terminal's encoding is another"
+            raise UserError("a name that is not in UTF-8", where=argument, how=how)
     command = typer.main.get_command(app)
     try:
         with command.make_context("babelmix", arguments) as context:

@@ -67,7 +67,7 @@ def _blocks(view: View, colour: dict[str, str], digits: int, lead: str) -> "list
         lang, score = Text(hit.lang, style=colour[hit.lang]), Text(f"{hit.score:.3f}", style="dim")
         text = Text(one_line(hit.text), style="bold" if hit.relevant else "")
         hits.add_row(Text(f"{lead}{hit.rank}"), mark, lang, score, text)
-    blocks: list[RenderableType] = [Text.assemble("\n", (view.system, "bold underline")), hits]
+    blocks: list[RenderableType] = [Text.assemble("\n", (one_line(view.system), "bold underline")), hits]
     if view.answers:
         ranks = [
             Text.assemble((answer.lang, colour[answer.lang]), (f" {answer.rank:>{digits},}", _weight(answer.rank)))

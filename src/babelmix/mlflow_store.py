@@ -124,12 +124,13 @@ def serve(store_root: Path, address: str, port: int) -> None:
     """
     _check_port(port)
     print(f"Comparison of all runs (Ctrl-C ends the server):\n{address}", flush=True)
-    command = [sys.executable, "-W", "ignore", "-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(port)]
+    command = [sys.executable, "-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(port)]
     # Below "critical" it would log the end that we ask for as an error, with a traceback.
     command += ["--uvicorn-opts", "--log-level critical"]
     command += ["--workers", "1", "--backend-store-uri", _uri(database(store_root))]
     command += ["--no-serve-artifacts", "--default-artifact-root", artifacts(store_root)]
-    environment = os.environ | QUIET | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # no workers for chat jobs
+    environment = os.environ | QUIET | {"PYTHONWARNINGS": "ignore"}
+    environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # no workers for chat jobs
     with subprocess.Popen(command, env=environment, start_new_session=True) as server:
         try:
             code = server.wait()

@@ -1,4 +1,4 @@
-"""What a command tells the person in front of it: a bar on long work, and one closing line.
+"""What a command tells the person in front of it: a bar on long work, notes, and one closing line.
 
 with progress("train hybrid", 300) as step:
     step(1)
@@ -8,6 +8,14 @@ done("wrote models/hybrid", "dvc repro")
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from babelmix.common.one_line import one_line
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+NOTE = 2000  # characters of a line that is no error
 
 
 @contextmanager
@@ -19,15 +27,27 @@ def progress(label: str, total: int | None) -> Generator[Callable[[int], None]]:
     if not sys.stderr.isatty():
         yield lambda _: None
         return
-    from rich.console import Console
+    from rich.markup import escape
     from rich.progress import Progress, TimeRemainingColumn
 
     columns = (*Progress.get_default_columns()[:-1], TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=total)
+    with Progress(*columns, console=terminal(stderr=True), transient=True) as bar:
+        task = bar.add_task(escape(one_line(label, 60)), total=total)
         yield lambda units: bar.advance(task, units)
+
+
+def terminal(*, stderr: bool = False) -> "Console":
+    """Return a rich console that shows texts as they are: a name such as `[/b]` or `:x:` says nothing of its looks."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, markup=False, emoji=False)
+
+
+def say(what: str) -> None:
+    """Print a line on stderr: what the person should know although all goes well."""
+    print(f"babelmix: {one_line(what, NOTE)}", file=sys.stderr, flush=True)
 
 
 def done(what: str, following: str) -> None:
     """Print the closing line: what was written, and what to run next."""
-    print(f"babelmix: {what}; next: {following}")
+    print(f"babelmix: {one_line(what, NOTE)}; next: {one_line(following)}")

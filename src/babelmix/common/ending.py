@@ -28,7 +28,7 @@ from typing import Any, NoReturn
 
 from babelmix.common.one_line import first_line, one_line
 from babelmix.common.os_errors import system_error
-from babelmix.common.terminal import fit_streams, reader_gone, silence
+from babelmix.common.terminal import fit_stdout, reader_gone, silence
 from babelmix.errors import UserError
 
 USER, FAULT, READER_GONE = 2, 70, 128 + signal.SIGPIPE
@@ -51,7 +51,7 @@ def ended(run: Callable[[list[str]], int], arguments: Sequence[str]) -> NoReturn
     if debug:
         given.remove("--debug")
     name = next((word for word in own if re.fullmatch("[a-z]{1,20}", word)), "babelmix")
-    fit_streams()
+    fit_stdout()
     with _quiet(name, debug), _stoppable():
         try:
             code: Any = run(given)

@@ -1,6 +1,7 @@
 """What is printed reaches every terminal: Latin-1, ASCII, one that has gone, and none at all.
 
-    fit_streams()              # once, at the start of the program
+    fit_stdout()               # once, at the start of the program
+    if reader_gone(sys.stdout): ...
 
 A sign that the terminal's encoding has not is shown as a sign like it (`-` for a long dash), or else escaped.
 """
@@ -17,12 +18,14 @@ ERRORS = "babelmix.like"  # the name under which Python knows what to do with a 
 _LIKE = str.maketrans("…·✓×−–—‐’‘“”", ".-+x----''\"\"", "\u200e\u200f\u2066\u2067\u2068\u2069")
 
 
-def fit_streams() -> None:
-    """Let no sign be an error on stdout and stderr: one that their encoding has not is shown as one like it."""
+def fit_stdout() -> None:
+    """Let no sign be an error on stdout: one that its encoding has not is shown as one like it.
+
+    On stderr Python escapes such signs, which is better there: a name in an error is to be found again.
+    """
     codecs.register_error(ERRORS, _like)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors=ERRORS)
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors=ERRORS)
 
 
 def reader_gone(stream: TextIO | None) -> bool:
