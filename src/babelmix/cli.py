@@ -617,11 +617,6 @@ def _allow_hub_of(preset: Preset) -> None:
         allow_hub()
 
 
-def _say(line: str) -> None:
-    """Tell the user something that is no result."""
-    typer.echo(f"babelmix: {line}", err=True)
-
-
 def _silent(_: int) -> None:
     """Tell nothing: one process of several shows the progress."""
 
