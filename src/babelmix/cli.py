@@ -13,7 +13,6 @@ import sys
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated, Any, NoReturn
 
 # Set before any library is imported: nothing is reported home, and no hub is asked for a file that is not here. What
@@ -34,7 +33,7 @@ from babelmix.common.ending import ended
 from babelmix.common.outputs import claim_file, claim_folder
 from babelmix.config import Objective, Preset, Settings, load_settings
 from babelmix.errors import UserError, unknown_name
-from babelmix.files import project_root
+from babelmix.files import project_root, temporary_folder
 from babelmix.progress import done, progress, say, terminal
 
 app = typer.Typer(
@@ -53,7 +52,7 @@ METRICS = Path("metrics")
 
 BM25 = "bm25"
 # What is counted of a benchmark and loses nothing: it is kept, or it belongs to another split.
-NOTHING_LOST = {"documents with the text of another", "queries without judgements"}
+NOTHING_LOST = {"documents with the text of another", "queries not judged in this split"}
 
 Name = Annotated[str, typer.Argument(help="A source or benchmark, such as gnome-help.")]
 ObjectiveName = Annotated[str, typer.Option("--objective", help="A batch recipe of params.yaml, such as hybrid.")]
@@ -163,7 +162,7 @@ def translate_pairs(
 def translate_index() -> None:
     """Write which sources are translated into which languages, by which routes, or why they are not."""
     from babelmix.files import write_json
-    from babelmix.translate.pairs import index_translations
+    from babelmix.translate.index import index_translations
 
     index = index_translations(load_settings())
     for folder in (DATA / "pairs" / "machine", METRICS / "translate"):
@@ -188,7 +187,7 @@ def translate_bench(
     settings = load_settings()
     check_into(into or (), "routes")
     translate.allow_models(settings)
-    with TemporaryDirectory(prefix="babelmix-") as scratch:
+    with temporary_folder() as scratch:
         scores = bench.score_routes(settings, language, raw=Path(scratch), cache=store() / "translations")
     bench.render(scores, terminal())
     for file in into or ():
@@ -242,7 +241,7 @@ def teach(size: Annotated[str, typer.Argument(help="A preset of model.presets, s
     written = [DATA / "pairs" / "human" / name / f"{settings.source_language(name)}.jsonl" for name in settings.sources]
     known = [pair for pair in read_pairs(*written) if pair.split == "train"]
     _allow_hub_of(presets[size])
-    with TemporaryDirectory(prefix="babelmix-") as scratch:
+    with temporary_folder() as scratch:
         build_encoder(presets[size], Path(scratch) / size)
         model = load_encoder(Path(scratch) / size)
         with progress(f"teach {size}", 2 * len(known)) as step:
@@ -317,7 +316,7 @@ def benchmark(name: Name, strict: Strict = False) -> None:
     settings, output = load_settings(), claim_folder(DATA / "benchmarks" / name)
     allow_models(settings)
     if strict:
-        with TemporaryDirectory(prefix="babelmix-") as scratch:
+        with temporary_folder() as scratch:
             _tell(build_benchmark(name, DATA / "raw" / name, Path(scratch) / name, settings), strict=True, where=name)
     _tell(build_benchmark(name, DATA / "raw" / name, output, settings))
     done(f"wrote {output}", "dvc repro")
@@ -447,7 +446,7 @@ def evaluate(
         if per_query.resolve() == output.resolve():
             raise UserError("--output and --per-query are one file", where=str(output), how="give each its own name")
     name = f"{model or embeddings}{'+lir' if directions else ''}"
-    with _benchmark(benchmark, split, strict=strict) as folder, TemporaryDirectory(prefix="babelmix-") as scratch:
+    with _benchmark(benchmark, split, strict=strict) as folder, temporary_folder() as scratch:
         judged, told = read_judged(folder), read_about(folder)
         new = {reason: number for reason, number in judged.left_out.items() if reason not in told.left_out}
         _tell(new, strict=strict, where=benchmark)
@@ -492,14 +491,15 @@ def explore(
     prompts = query_prompt, passage_prompt
     with (
         _benchmark(benchmark, split, strict=strict) as folder,
-        TemporaryDirectory(prefix="babelmix-") as scratch,
+        temporary_folder() as scratch,
     ):
         read = read_benchmark(folder)
         asked = look.find_query(read, query, language)
         systems: list[tuple[str, Any, Rows]] = []
+        folders = [_model_folder(name) for name in models]  # all of the hub, before a library is loaded offline
         for number, name in enumerate(models):
             vectors = DATA / "embeddings" / Path(name).name / folder.name
-            cached = is_made_of(vectors, made_of(_model_folder(name), folder, settings.embed, prompts))
+            cached = is_made_of(vectors, made_of(folders[number], folder, settings.embed, prompts))
             if not cached:
                 vectors = Path(scratch) / str(number)
                 _embed(name, folder, vectors, *prompts)
@@ -682,7 +682,7 @@ def _benchmark(name: str, split: str | None = None, *, strict: bool = False) -> 
         return
     if not path.exists() and name not in BENCHMARKS and own_files(name) is None:
         raise unknown_benchmark(name, "--benchmark")
-    with TemporaryDirectory(prefix="babelmix-") as scratch:
+    with temporary_folder() as scratch:
         built = Path(scratch) / ((path.name.split(".json")[0] if path.is_file() else path.name) or "benchmark")
         if path.exists():
             left_out = build_folder(path, built, split=split)

@@ -117,12 +117,20 @@ def scratch_folder(target: Path) -> Generator[Path]:
     """Yield an empty folder beside `target`, on its disk, that vanishes with the block; after a kill, with the next."""
     with told(target):
         target.parent.mkdir(parents=True, exist_ok=True)
+        _clear(target)
         beside, handle = _scratch(target, folder=True)
-        try:
-            yield beside
-        finally:
-            os.close(handle)
-            shutil.rmtree(beside, ignore_errors=True)
+    try:
+        yield beside
+    finally:
+        os.close(handle)
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+@contextmanager
+def temporary_folder() -> Generator[Path]:
+    """Yield an empty folder of TMPDIR that vanishes with the block; after a kill, with the next, unlike tempfile's."""
+    with scratch_folder(Path(tempfile.gettempdir()).resolve() / "run") as beside:
+        yield beside
 
 
 @contextmanager

@@ -10,17 +10,18 @@ is the same bytes.
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
 
-from babelmix.common.reading import checked_id, checked_text, json_rows, shown
+from babelmix.common.reading import LONGEST_ID, checked_id, checked_text, json_rows, shown
 from babelmix.config import LANGUAGES
 from babelmix.errors import UserError, unknown_name
 from babelmix.files import new_file, new_folder
 
 SPLITS = ("train", "dev")
-Id = Annotated[str, "at most 1,000 characters of one line"]
+Id = Annotated[str, "at most 1,200 characters of one line"]
+PREFIX = 200  # characters that babelmix itself puts before an id: the language, the row, the source's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +97,17 @@ def iterate_pairs(*sources: Path) -> Iterator[tuple[str, Pair]]:
 
 
 def write_rows(file: Path, rows: Iterable[Any]) -> None:
-    """Write dataclass instances as JSON lines, in the order given; UserError for a text that is none of Unicode."""
+    """Write dataclass instances as JSON lines, in the order given.
+
+    UserError, with line and field, for a row that `read_rows` would refuse: what is written can be read.
+    """
     with new_file(file) as stream:
         for number, row in enumerate(rows, start=1):
-            try:
-                stream.write(json.dumps(asdict(row), ensure_ascii=False, allow_nan=False) + "\n")
-            except UnicodeEncodeError:
-                for name, value in asdict(row).items():
-                    if isinstance(value, str):
-                        checked_text(value, f"{file}, line {number}, {name}")
-                raise
+            values: dict[str, Any] = {}
+            for field in fields(row):
+                values[field.name] = value = getattr(row, field.name)
+                _check_field(value, field.type, field.default, f"{file}, line {number}, {field.name}")
+            stream.write(json.dumps(values, ensure_ascii=False) + "\n")
 
 
 def read_rows(file: Path, kind: type[Any]) -> Iterator[tuple[str, Any]]:
@@ -132,7 +134,7 @@ def _check_field(value: Any, form: Any, default: Any, where: str) -> None:
             raise UserError("missing or empty", where=where, how="give it a text or drop the line")
         checked_text(value, where)
         if form is Id and value:
-            checked_id(value, where)
+            checked_id(value, where, longest=LONGEST_ID + PREFIX)
     elif not isinstance(value, int) or isinstance(value, bool):
         raise UserError(f"not a whole number: {shown(value)}", where=where, how="give it a number or drop the line")
     elif abs(value) >= 2**31:

@@ -10,14 +10,14 @@ Every training of every objective reads these instead of tokenising each text ag
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
-from zipfile import BadZipFile
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from babelmix.common.arrays import read_arrays, whole_arrays
 from babelmix.common.id_arrays import pack, unpack
 from babelmix.config import Train
 from babelmix.errors import UserError
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 CHUNK = 4096  # pairs tokenised together
 SIDES = ("queries", "passages")
+ROWS = ("unit", "lang", "dev", "machine", "keys")  # the arrays of PairIndex with a row for each pair
 HOW = "run `dvc repro tokenise`"
 
 
@@ -94,22 +95,46 @@ def write_corpus(
 
 
 def read_corpus(folder: Path) -> Corpus:
-    """Open a corpus; the token ids are mapped from disk. UserError where it is missing or cut short."""
+    """Open a corpus; the token ids are mapped from disk. UserError where it is missing, cut short or damaged."""
     file = folder / "index.npz"
-    try:
-        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
+    if not file.exists():
+        raise UserError("no tokenised pairs", where=str(folder), how=HOW)
+    starts = [f"{side}_starts" for side in SIDES]
+    names = ("units", "units_ends", "languages", *ROWS, *starts)
+    arrays = dict(zip(names, read_arrays(file, names, what="tokenised pairs", how=HOW), strict=True))
+    with whole_arrays(str(file), what="index of tokenised pairs", how=HOW):
         index = PairIndex(
             units=unpack(arrays["units"], arrays["units_ends"]),
             languages=tuple(arrays["languages"].tolist()),
-            **{name: arrays[name] for name in ("unit", "lang", "dev", "machine", "keys")},
+            **{name: arrays[name] for name in ROWS},
         )
-        texts = [_open(folder / f"{side}.bin", arrays[f"{side}_starts"]) for side in SIDES]
-    except FileNotFoundError as error:
-        raise UserError("no tokenised pairs", where=str(folder), how=HOW) from error
-    except (ValueError, TypeError, KeyError, EOFError, BadZipFile, OSError) as error:
-        raise UserError("not whole tokenised pairs", where=str(file), how=HOW) from error
+        if not _sound(index) or not all(_lengths(arrays[name], len(index.unit)) for name in starts):
+            raise ValueError("rows that do not fit one another")
+    texts: list[TokenTexts] = []
+    for side in SIDES:
+        path = folder / f"{side}.bin"
+        with whole_arrays(str(path), what="file of token ids", how=HOW):
+            texts.append(_open(path, arrays[f"{side}_starts"]))
     return Corpus(index, texts[0], texts[1])
+
+
+def _sound(index: PairIndex) -> bool:
+    """Say whether every row has a unit, a language, two flags and two keys, of the types that PairIndex says."""
+    rows, types = index.unit.shape, (index.unit.dtype, index.lang.dtype, index.dev.dtype, index.machine.dtype)
+    if types != (np.int32, np.int16, np.bool_, np.bool_) or index.keys.dtype != np.uint64:
+        return False
+    if len(rows) != 1 or not index.lang.shape == index.dev.shape == index.machine.shape == rows:
+        return False
+    ascending = all(one < other for names in (index.units, index.languages) for one, other in pairwise(names))
+    within = ((index.unit >= 0) & (index.unit < len(index.units))).all()
+    spoken = ((index.lang >= 0) & (index.lang < len(index.languages))).all()
+    return ascending and bool(within and spoken) and index.keys.shape == (*rows, 2)
+
+
+def _lengths(starts: NDArray[Any], rows: int) -> bool:
+    """Say whether these are the places of `rows` texts: int64, from 0, never falling."""
+    sound = starts.dtype == np.int64 and starts.shape == (rows + 1,) and starts[0] == 0
+    return bool(sound) and bool((np.diff(starts) >= 0).all())
 
 
 def _written(

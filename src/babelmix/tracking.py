@@ -135,7 +135,8 @@ def _describe(settings: Settings, results: Results, stages: dict[str, Any], obje
     preset, recipe = settings.preset(), settings.objective(objective)
     params: dict[str, Any] = {
         "model.size": settings.model.size,
-        "layers": preset.layers or f"all of {preset.hub or preset.folder}",
+        "encoder": preset.describe(),
+        "layers": preset.layers or "all",
         "recipe": settings.recipe,
         "learning_rate": settings.learning_rate(),
         "objective": objective,

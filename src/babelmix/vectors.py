@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from babelmix.common.arrays import whole_arrays
 from babelmix.errors import UserError
 
 
@@ -149,14 +150,12 @@ class Picked:
 
 def _header(path: Path) -> _File:
     how = "embed the benchmark again, or save the vectors with numpy.save as [rows, dimension] numbers"
-    try:
+    if not path.exists():
+        raise UserError("no such file", where=str(path), how="run `babelmix embed --output` with this folder")
+    with whole_arrays(str(path), what=".npy array", how=how):
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError as error:
-        raise UserError(
-            "no such file", where=str(path), how="run `babelmix embed --output` with this folder"
-        ) from error
-    except (ValueError, EOFError) as error:
-        raise UserError("not a whole .npy array", where=str(path), how=how) from error
+        if not isinstance(array, np.memmap):  # an .npz under this name
+            raise ValueError("several arrays")
     if array.ndim != 2 or array.dtype.kind != "f" or not array.flags.c_contiguous or 0 in array.shape:
         raise UserError(f"an array of {array.dtype}, shape {array.shape}", where=str(path), how=how)
     return _File(path, int(array.offset), array.shape, array.dtype)

@@ -138,11 +138,13 @@ class _Worker:
         self.alive = False
         if self._process.exitcode == 0:
             return
+        if self._process.exitcode > 0:
+            raise SystemExit(f"a fault of the fuzz itself:\n{self._complaints.read_text(errors='replace')[-4000:]}")
         target, number = self._at
         name = self._targets[target].name
         code = self._process.exitcode
         last = self._complaints.read_text(errors="replace").strip().rpartition("\n")[2]
-        why = f"the process ended by {signal.Signals(-code).name if code < 0 else f'exit {code}'} | {last}"
+        why = f"the process ended by {signal.Signals(-code).name} | {last}"
         tallies[name].kinds["fault"] += 1
         self._fault(tallies[name], name, number, why)
         self._begin(target, number + self._stride)

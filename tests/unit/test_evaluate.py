@@ -3,6 +3,7 @@
 import io
 import json
 import math
+from dataclasses import replace
 
 import ir_measures
 import numpy as np
@@ -14,7 +15,7 @@ from ir_measures import AP, R, nDCG
 from scored import Given
 from sklearn.metrics import average_precision_score, ndcg_score
 
-from babelmix.benchmark import Benchmark, Passage, Qrel, Query, judge
+from babelmix.benchmark import Benchmark, Itself, Passage, Qrel, Query, judge
 from babelmix.evaluate import QueryScores, evaluate, measures, per_query, to_json
 from babelmix.rank import Cosines
 
@@ -72,22 +73,25 @@ def perfect_vectors(benchmark):
     return queries, axes[[questions.index(answer_of[passage.id]) for passage in benchmark.passages]]
 
 
-def with_ir_measures(benchmark, queries, passages, setting):
-    """Score full rankings with ir_measures (pytrec_eval) and average as the protocol says."""
-    scores = (queries.astype(np.float64) @ passages.astype(np.float64).T).astype(np.float32)
+def with_ir_measures(benchmark, scores, setting, not_found=None):
+    """Score rankings of what was found with ir_measures (pytrec_eval) and average as the protocol says."""
     groups = {}
     for i, query in enumerate(benchmark.queries):
         for lang in ["pool"] if setting == "multilingual" else benchmark.languages:
             if (setting == "monolingual" and lang != query.lang) or (setting == "crosslingual" and lang == query.lang):
                 continue
-            candidates = [j for j, p in enumerate(benchmark.passages) if lang in ("pool", p.lang)]
+            itself = {row.passage for row in benchmark.itself if row.question == query.question}
+            candidates = [
+                j for j, p in enumerate(benchmark.passages) if lang in ("pool", p.lang) and p.id not in itself
+            ]
             names = {benchmark.passages[j].id for j in candidates}
             relevant = {
                 q.passage: q.grade for q in benchmark.qrels if q.question == query.question and q.passage in names
             }
             if not relevant:
                 continue
-            ranking = sorted(candidates, key=lambda j: (-scores[i, j], j))
+            found = [j for j in candidates if scores[i, j] != not_found]
+            ranking = sorted(found, key=lambda j: (-scores[i, j], j))
             group = f"{query.lang}-{lang}" if setting == "crosslingual" else query.lang
             qrels, run = groups.setdefault(group, ({}, {}))
             qrels[query.id] = relevant
@@ -106,9 +110,31 @@ def test_every_figure_agrees_with_ir_measures_over_full_rankings(setting, seed):
     benchmark = parallel(missing=((0, "de"), (1, "zh"), (2, "zh"), (3, "en")))
     if seed > 2:
         benchmark = graded(np.random.default_rng(seed))
-    vectors = random_vectors(benchmark, seed)
-    found = to_json(scored(benchmark, *vectors), "m")["settings"][setting]
-    by, overall = with_ir_measures(benchmark, *vectors, setting)
+    queries, passages = random_vectors(benchmark, seed)
+    found = to_json(scored(benchmark, queries, passages), "m")["settings"][setting]
+    products = (queries.astype(np.float64) @ passages.astype(np.float64).T).astype(np.float32)
+    assert_equal(found, *with_ir_measures(benchmark, products, setting))
+
+
+@pytest.mark.parametrize("setting", ["monolingual", "crosslingual", "multilingual"])
+@given(st.integers(0, 2**32 - 1), st.floats(0.02, 0.9))
+@settings(max_examples=15)
+def test_every_figure_agrees_with_ir_measures_over_what_was_found_but_the_query_itself(setting, seed, share):
+    rng = np.random.default_rng(seed)
+    benchmark = parallel(questions=5, missing=((0, "de"), (3, "en")))
+    itself = {(f"q{q:02}", passage.id) for q in range(5) for passage in benchmark.passages if rng.random() < 0.1}
+    benchmark = replace(benchmark, itself=tuple(Itself(*pair) for pair in sorted(itself)))
+    scores = rng.integers(1, 4, size=(len(benchmark.queries), len(benchmark.passages)))
+    scores = np.where(rng.random(scores.shape) < share, scores, 0).astype(np.float32)
+    if all((qrel.question, qrel.passage) in itself for qrel in benchmark.qrels):
+        return
+    found = to_json(evaluate(judge(benchmark), Given(scores, not_found=0.0)), "m")["settings"][setting]
+    by, overall = with_ir_measures(benchmark, scores, setting, not_found=0.0)
+    if by:
+        assert_equal(found, by, overall)
+
+
+def assert_equal(found, by, overall):
     assert sorted(found["by"]) == sorted(by)
     for name in MEASURES:
         assert found[name] == pytest.approx(overall[name], abs=1e-6)

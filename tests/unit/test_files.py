@@ -1,13 +1,16 @@
 """Write beside, then rename: whole or not at all."""
 
 import errno
+import os
+import signal
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from babelmix.common.outputs import MANIFEST
 from babelmix.errors import UserError
-from babelmix.files import new_file, new_folder
+from babelmix.files import new_file, new_folder, temporary_folder
 
 
 def test_a_file_appears_whole_and_a_failed_one_leaves_the_old(tmp_path: Path) -> None:
@@ -38,4 +41,23 @@ def test_a_folder_is_replaced_as_a_whole(tmp_path: Path) -> None:
 def test_a_full_or_read_only_disk_is_told(number: int, told: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=told), new_folder(tmp_path / "model"):
         raise OSError(number, "the disk")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_temporary_folder_goes_with_its_block_and_that_of_a_killed_process_with_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    if not (killed := os.fork()):
+        with temporary_folder() as folder:
+            (folder / "left").write_text("x")
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(killed, 0)
+    (left,) = tmp_path.iterdir()
+    with temporary_folder() as folder, temporary_folder() as another:
+        assert not left.exists() and sorted(tmp_path.iterdir()) == sorted([folder, another])
+        assert list(folder.iterdir()) == []
+    with pytest.raises(ValueError, match="bad"), temporary_folder() as folder:
+        (folder / "a").write_text("x")
+        raise ValueError("bad")
     assert list(tmp_path.iterdir()) == []

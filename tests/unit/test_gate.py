@@ -51,6 +51,7 @@ def test_a_good_translation_passes():
         ({"query": " "}, "empty"),
         ({"passage": ""}, "empty"),
         ({"query": "WHEN did the duke die?"}, "untranslated"),
+        ({"query": "Ｗhen did  the\u00ad duke die?"}, "untranslated"),
         ({"passage": "el duque " * 5 + "murió en 1027"}, "repetition"),
         ({"passage": GOOD.passage * 5}, "length"),
         ({"passage": "El duque died en 1.027 few months after his brother had been buried ahí."}, "source-words"),

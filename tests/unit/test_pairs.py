@@ -1,5 +1,6 @@
 """Pairs as numbers, and which an objective trains on: people's first; human against machine translation."""
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -57,8 +58,16 @@ def test_a_row_holds_the_number_of_its_unit_language_and_split_in_the_order_give
     assert (INDEX.unit.dtype, INDEX.lang.dtype, INDEX.keys.dtype) == (np.int32, np.int16, np.uint64)
 
 
-def test_keys_look_past_case_and_white_space_alone():
+def test_keys_look_past_case_white_space_normal_forms_and_invisible_signs_alone():
     assert text_key("Print  a\npage ") == text_key("print a page") != text_key("print a page.")
+    for one, other in (
+        ("Thư viện", unicodedata.normalize("NFD", "Thư viện")),
+        ("門票１５元", "門票15元"),
+        ("Hoch\u00adspannung", "Hochspannung"),
+        ("İSTANBUL ISPARTA", "istanbul ısparta"),
+    ):
+        assert text_key(one) == text_key(other)
+    assert text_key("Schön") != text_key("Schon")
     index = index_pairs((replace(human(1, lang), query=" SAME", passage="same"), False) for lang in ("en", "de"))
     assert len(np.unique(index.keys)) == 1
 

@@ -60,7 +60,7 @@ def test_pairs_come_back_as_written_whatever_their_order(tmp_path: Path, paralle
         (GOOD | {"query": "a\x00"}, r"line 2, query, character 2: a control character"),
         (GOOD | {"query": float("nan")}, r"line 2, query: not a text: NaN"),
         (GOOD | {"passage": True}, r"line 2, passage: not a text: true"),
-        (GOOD | {"unit": "u" * 200_000}, r"line 2, unit: an id of 200,000 characters; give it at most 1,000"),
+        (GOOD | {"unit": "u" * 200_000}, r"line 2, unit: an id of 200,000 characters; give it at most 1,200"),
         (GOOD | {"unit": "a\tb"}, r"line 2, unit, character 2: a tab"),
         (GOOD | {"x" * 200_000: ""}, r"line 2: unknown field 'x{49}\.\.\.; valid"),
     ],

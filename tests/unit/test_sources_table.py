@@ -1,13 +1,19 @@
+import contextlib
+import datetime
 import gzip
 import json
 import tracemalloc
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hub import Hub
+from hypothesis import given
+from hypothesis import strategies as st
 
 from babelmix.config import Pairs, Table
 from babelmix.errors import UserError
@@ -137,7 +143,7 @@ def test_rows_bounds_what_is_kept_and_no_more_is_read(project: Path):
     pairs, counts = build(own("mine.jsonl", rows=20))
     assert len(pairs) == 20
     assert counts["kept_train"] + counts["kept_dev"] == 20
-    assert "line 21: not a line of JSON" in told(own("mine.jsonl", rows=21))
+    assert "line 21, column 1: not whole JSON" in told(own("mine.jsonl", rows=21))
 
 
 def test_one_passage_stands_on_one_side_however_it_is_cut(project: Path):
@@ -199,6 +205,141 @@ def test_rows_in_another_language_are_dropped_and_too_many_are_an_error(project:
     assert "5 of 6 rows are not in 'de'; `language:` of params.yaml, source.mine is probably wrong" in message
 
 
+VIETNAMESE = {
+    "query": "Thư viện mở cửa lúc mấy giờ vào ngày thường?",
+    "passage": "Thư viện mở cửa từ chín giờ sáng đến sáu giờ chiều, trừ ngày chủ nhật và ngày lễ.",
+}
+LIBRARY = {
+    "query": "Hồ bơi có mấy bể và bể nào dành cho trẻ em?",
+    "passage": "Hồ bơi có hai bể, bể nhỏ hơn ở phía đông dành cho trẻ em dưới tám tuổi.",
+}
+
+
+def test_a_row_in_another_normal_form_is_a_duplicate(project: Path):
+    twin = {name: unicodedata.normalize("NFD", text) for name, text in VIETNAMESE.items()}
+    write(project / "mine.jsonl", [twin, VIETNAMESE, LIBRARY])
+    pairs, counts = build(own("mine.jsonl", language="vi"))
+    assert {pair.query for pair in pairs} == {VIETNAMESE["query"], LIBRARY["query"]}
+    assert counts["dropped"] == {"duplicate": 1}
+
+
+def test_the_normal_form_of_a_table_does_not_matter(project: Path):
+    rows = [VIETNAMESE | {"answer": "chín giờ"}, LIBRARY | {"answer": "HAI BỂ"}]
+    for form, other in (("NFC", "NFC"), ("NFD", "NFD"), ("NFC", "NFD")):
+        texts = [
+            {name: unicodedata.normalize(other if name == "answer" else form, text) for name, text in row.items()}
+            for row in rows
+        ]
+        write(project / f"{form}{other}.jsonl", texts)
+    plain, *others = (
+        build(own(f"{forms}.jsonl", language="vi", answer="answer"))[0] for forms in ("NFCNFC", "NFDNFD", "NFCNFD")
+    )
+    assert [pair.answer for pair in plain] and all(pair.answer for pair in plain)
+    assert others == [plain, plain]
+
+
+def test_a_sentence_of_few_chinese_characters_is_none_too_short(project: Path):
+    library, pool = (
+        "图书馆每天早上九点开门。星期天全天休息。借书证在一楼办理。",
+        "游泳池有两个池子,小的给孩子用。门票十五元。",
+    )
+    asked = {
+        "图书馆几点开门?": (library, "早上九点"),
+        "哪一天休息?": (library, "星期天"),
+        "门票多少钱?": (pool, "十五元"),
+    }
+    raw = [
+        {
+            "context": text,
+            "question": query,
+            "id": query,
+            "answers": {"text": answer, "answer_start": text.index(answer)},
+        }
+        for query, (text, answer) in asked.items()
+    ]
+    (project / "short.zh.json").write_text(json.dumps(raw), encoding="utf-8")
+    pairs, counts = build(own("short.zh.json", language="zh"), PAIRS.model_copy(update={"min_passage_characters": 40}))
+    assert {pair.passage for pair in pairs} == {"图书馆每天早上九点开门。", "星期天全天休息。", "门票十五元。"}
+    assert counts["dropped"] == {}
+
+
+@pytest.mark.parametrize("name", ["mine.jsonl", "mine.jsonl.gz"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "utf-32"])
+def test_encodings_are_told_apart(project: Path, name: str, encoding: str):
+    content = "\r\n".join(json.dumps(row, ensure_ascii=False) for row in (VIETNAMESE, LIBRARY)).encode(encoding)
+    (project / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    assert len(build(own(name, language="vi"))[0]) == 2
+
+
+def test_norwegian_is_one_language_in_both_forms_and_by_either_name(project: Path):
+    bokmal = {
+        "query": "Når åpner biblioteket om morgenen?",
+        "passage": "Biblioteket åpner klokka ni hver dag unntatt søndag, og kaffen i lesesalen er gratis.",
+    }
+    nynorsk = {
+        "query": "Kva tid opnar biblioteket om morgonen?",
+        "passage": "Biblioteket opnar klokka ni kvar dag unnateke sundag, og kaffien i lesesalen er ikkje dyr.",
+    }
+    write(project / "faq.jsonl", [bokmal, nynorsk])
+    assert len(build(own("faq.jsonl", language="no"))[0]) == 2
+
+
+def test_rows_are_chosen_by_value_and_kind(project: Path):
+    kept: list[Any] = ["yes", "no", True, False, 1, 1.0, 0, None]
+    write(project / "mine.jsonl", [row | {"right": value} for row, value in zip(rows_of(8), kept, strict=True)])
+
+    def rows(value: Any) -> list[str]:
+        pairs, _ = build(own("mine.jsonl", where={"right": value}))
+        return sorted(repr(kept[int(pair.query[-2])]) for pair in pairs)
+
+    assert rows("no") == ["'no'", "False"] and rows("yes") == ["'yes'", "True"]
+    assert rows(True) == ["True"] and rows(False) == ["False"]
+    assert rows(1) == ["1", "1.0"] and rows(0) == ["0"]
+
+
+def test_ids_are_texts_or_whole_numbers(project: Path):
+    ids = [7, "7", 8.0, "8", 9]
+    write(project / "mine.jsonl", [row | {"id": id_} for row, id_ in zip(rows_of(5), ids, strict=True)])
+    pairs, counts = build(own("mine.jsonl", unit="id"))
+    assert [pair.unit for pair in pairs] == ["mine:7", "mine:8", "mine:9"]
+    assert counts["dropped"] == {"duplicate": 2}
+    for odd in (1.5, float("nan"), True, "a\tb", ""):
+        write(project / "mine.jsonl", [rows_of(1)[0] | {"id": odd}])
+        assert "line 1, id" in told(own("mine.jsonl", unit="id"))
+
+
+def test_parquet_values_that_are_no_texts_are_told(project: Path):
+    rows = [{"query": b"a", "passage": "The river is long.", "day": datetime.date(2020, 1, 1)}]
+    write(project / "mine.parquet", rows)
+    assert "row 1, query: not a text" in told(own("mine.parquet"))
+    assert "row 1, day: not a text" in told(own("mine.parquet", query="day"))
+
+
+ODD = st.sampled_from(
+    [None, True, 1, 1.5, float("nan"), 1e400, "", "\ud800", "\x00", [], {}, "Is it here?", "It is here."]
+)
+
+
+NAMES = st.sampled_from(["query", "passage", "answer", "unit", "right"])
+
+
+@given(
+    st.lists(st.dictionaries(NAMES, ODD | st.text(max_size=9)), max_size=4),
+    st.sampled_from(["answer", None]),
+    st.sampled_from(["unit", None]),
+    st.sampled_from([{}, {"right": True}, {"right": "no"}]),
+)
+def test_any_rows_give_pairs_or_one_line(rows: list[Any], answer: str | None, unit: str | None, where: dict[str, Any]):
+    with TemporaryDirectory() as folder, contextlib.chdir(folder):
+        write(Path("data/own/mine.jsonl"), rows)
+        try:
+            pairs, _ = build(own("mine.jsonl", answer=answer, unit=unit, where=where))
+        except UserError as error:
+            assert "\n" not in str(error)
+        else:
+            assert all(pair.query and pair.passage and pair.unit for pair in pairs)
+
+
 GOOD = json.dumps(rows_of(1)[0]).encode() + b"\n"
 
 
@@ -208,15 +349,19 @@ GOOD = json.dumps(rows_of(1)[0]).encode() + b"\n"
         ("a.jsonl", b"", "a.jsonl: empty file"),
         ("a.jsonl", b"\n \n", "a.jsonl: empty file"),
         ("a.jsonl", GOOD + b"[1]\n", "a.jsonl, line 2: not a JSON object"),
-        ("a.jsonl", GOOD + GOOD[:-9], "a.jsonl, line 2: not a line of JSON"),
-        ("a.jsonl", b"[" * 100_000, "a.jsonl, line 1: not a line of JSON"),
-        ("a.jsonl", GOOD + b'{"query": "\xff"}\n', "a.jsonl, line 2: not UTF-8"),
+        ("a.jsonl", GOOD + GOOD[:-9], "a.jsonl, line 2, column 61: not whole JSON (unterminated string"),
+        ("a.jsonl", b"[" * 100_000, "a.jsonl, line 1: JSON that is nested too deep"),
+        ("a.jsonl", GOOD + b'{"query": "\xff"}\n', "a.jsonl, line 2: not UTF-8 text (byte 0xff; it may be in Latin-1"),
         ("a.jsonl", b'{"query": "q", "text": ""}\n', "line 1, passage: no such column; there are: query, text"),
-        ("a.jsonl", b'{"query": 3, "passage": "t"}\n', "a.jsonl, line 1, query: not a text: '3'"),
+        ("a.jsonl", b'{"query": 3, "passage": "t"}\n', "a.jsonl, line 1, query: not a text: 3;"),
+        ("a.jsonl", b'{"query": NaN, "passage": "t"}\n', "a.jsonl, line 1, query: not a text: NaN"),
+        ("a.jsonl", b'{"query": "q\\ud83d", "passage": "t"}\n', "line 1, query, character 2: half a character"),
+        ("a.jsonl", b'{"query": "q", "passage": "t\\u0000"}\n', "line 1, passage, character 2: a control character"),
+        ("a.jsonl", b'{"query": "q\x07", "passage": "t"}\n', "line 1, column 13: a control character (U+0007)"),
         ("a.jsonl", b'{"query": "q", "passage": ["t"]}\n', "a.jsonl, line 1, passage: not a text"),
         ("a.jsonl", b'{"query": "", "passage": "t"}\n', "a.jsonl: no pair is left (1 too-short)"),
-        ("a.jsonl.gz", gzip.compress(GOOD * 900)[:-20], "damaged file"),
-        ("a.jsonl.gz", b"no gzip", "a.jsonl.gz, line 1: damaged file"),
+        ("a.jsonl.gz", gzip.compress(GOOD * 900)[:-20], "a.jsonl.gz: damaged gzip"),
+        ("a.jsonl.gz", b"no gzip", "a.jsonl.gz, line 1, column 1: not whole JSON"),
         ("a.parquet", b"PAR1 and no more", "a.parquet, after row 0: damaged file"),
         ("a.csv", b"query,passage\n", "no table that can be read: 'a.csv'; give one that ends in .jsonl, .jsonl.gz"),
     ],
@@ -237,9 +382,8 @@ def test_faults_of_columns_are_told_with_their_place(project: Path):
         own("a.jsonl", **(COLUMNS | {"passage": "found.text"}))
     )
     assert "'a' is asked of a value that holds no others" in told(own("a.jsonl", **(COLUMNS | {"passage": "asked.a"})))
-    for column in ("unit", "inner"):
-        message = told(own("a.jsonl", **(COLUMNS | {"unit": column})))
-        assert f"line 1, {column}: not a text or a whole number" in message
+    for column, what in (("unit", "missing"), ("inner", "not a text: an object")):
+        assert f"line 1, {column}: {what}" in told(own("a.jsonl", **(COLUMNS | {"unit": column})))
     assert "line 1, other: no such column" in told(own("a.jsonl", **COLUMNS, where={"other": 1}))
     assert "no pair is left (no row)" in told(own("a.jsonl", **COLUMNS, where={"label": 2}))
     write(project / "empty.parquet", [])
@@ -270,10 +414,10 @@ def test_only_files_below_data_own_are_read(project: Path, tmp_path: Path):
 
 
 def test_odd_texts_do_no_harm(project: Path):
-    passage = "It is \ud800 said\x00 that J.\u00a0Smith \u202bbuilt it\u202c. \u200f"
+    passage = "It is\u00ad said\x85 that J.\u00a0Smith \u202bbuilt it\u202c. \u200f"
     write(
         project / "mine.jsonl",
-        [{"q": "Who\u200f built\x07 it?", "p": passage, "a": "built  it", "u": " \u200fx\ud800 "}],
+        [{"q": "Who\u200f built\u3000 it?", "p": passage, "a": "built  it", "u": " \u200fx "}],
     )
     raw = (project / "mine.jsonl").read_bytes()
     (project / "mine.jsonl").write_bytes(b"\xef\xbb\xbf" + raw)

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:s
 
 
 def small(root: Path, **options):
-    settings = make_project(root, questions=8, benchmarks=("gnome-help",), **options)
+    settings = make_project(root, questions=8, **{"benchmarks": ("gnome-help",)} | options)
     (root / "reports" / "figures").mkdir(parents=True)
     (root / "reports" / "report.md").write_text("# report\n")
     (root / "reports" / "figures" / "scores.png").write_bytes(b"png")
@@ -116,6 +116,16 @@ def test_params_and_tags_say_what_was_trained_on_what(tracked, hybrid):
         "data/pairs/human",
         "data/benchmarks/gnome-help",
     }
+
+
+def test_a_benchmark_of_the_users_own_is_tracked_under_its_name(store, tmp_path):
+    root = tmp_path / "own"
+    (root / "data/own/häufig.v2").mkdir(parents=True)
+    settings = small(root, benchmarks=("häufig.v2",))
+    assert track(root, settings, store).created == 2
+    run = runs_of(store)[0]
+    assert "häufig.v2/multilingual/map" in run.data.metrics and "dvc.md5.data/benchmarks/häufig.v2" in run.data.tags
+    assert run.data.params["encoder"].startswith("multilingual-e5-small (4-bit")
 
 
 def test_the_loss_is_logged_step_by_step(tracked, hybrid):

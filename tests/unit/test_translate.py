@@ -25,7 +25,8 @@ from babelmix.records import Pair, Rejected, read_rows, write_rows
 from babelmix.settings.routes import Leg
 from babelmix.translate import bergamot, get_engine, route
 from babelmix.translate.cache import Cache
-from babelmix.translate.pairs import BLOCK, index_translations, translate_pairs
+from babelmix.translate.index import index_translations
+from babelmix.translate.pairs import BLOCK, translate_pairs
 from babelmix.translate.queries import translate_queries
 from babelmix.translate.route import BATCH, Route
 
@@ -264,13 +265,13 @@ def test_an_empty_source_gives_empty_files_and_a_disordered_one_is_refused(scrip
 
 
 def test_odd_texts_are_translated_by_the_real_engine(tmp_path: Path):
-    """Control characters, marks that turn the direction, 50,000 characters, no stop anywhere."""
+    """Controls of an older encoding, marks that turn the direction, 50,000 characters, no stop anywhere."""
     odd = [
         Pair(
             "a",
             "en",
             "train",
-            "What\x00 is\x1b[31m this?",
+            "What\x94 is\x85[31m this?",
             "The red\u202e text\u202c is shown in the window. " * 3,
             "human",
         ),

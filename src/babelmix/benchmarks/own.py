@@ -44,9 +44,9 @@ def unknown_benchmark(name: str, where: str, root: Path = OWN) -> UserError:
 def _found(name: str, root: Path) -> Path | None:
     if (root / name).is_dir():
         return root / name
+    exact = (f"{name}.json", f"{name}.json.gz")
     files = sorted(path for path in root.glob("*.json*") if path.is_file())
-    exact = [path for path in files if path.name in (f"{name}.json", f"{name}.json.gz")]
-    found = exact or [path for path in files if _stem(path.name) == name]
+    found = [path for path in files if path.name in exact or _stem(path.name) == name]
     if len(found) > 1:
         names = " and ".join(path.name for path in found[:2])
         how = f"put them into a folder {root / name} if their questions are translations of one another, or rename one"

@@ -124,11 +124,11 @@ def checked_text(value: Any, where: str) -> str:
     return value
 
 
-def checked_id(value: Any, where: str) -> str:
+def checked_id(value: Any, where: str, *, longest: int = LONGEST_ID) -> str:
     """Return an id as a text: in NFC, without white space around it; of a whole number, its digits.
 
     So 7, 7.0 and "7" are one id. UserError at `where` for what is no id, a blank one, one with control characters, tabs
-    or line ends, and one of more than 1,000 characters.
+    or line ends, and one of more than `longest` characters.
     """
     if isinstance(value, int | float) and not isinstance(value, bool):
         if not abs(value) < 2**63 or value != int(value):  # false for what is no number at all
@@ -141,8 +141,8 @@ def checked_id(value: Any, where: str) -> str:
     name = kept_form(name.strip())
     if not name:
         raise UserError("blank id", where=where, how="give it an id or drop the line")
-    if len(name) > LONGEST_ID:
-        how = f"give it at most {LONGEST_ID:,}"
+    if len(name) > longest:
+        how = f"give it at most {longest:,}"
         raise UserError(f"an id of {len(name):,} characters", where=where, how=how)
     return name
 

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from babelmix.records import Pair
     from babelmix.sources.parallel import Counts
 
-# The files of a benchmark in the project's own form, the last three only where they have rows.
 TEST = "test"  # of the judgements in BEIR form, unless another split is asked for
 GNOME_PACKAGE = "gnome-user-docs"
 HANDBOOK_PACKAGE = "debian-handbook"
@@ -195,6 +194,6 @@ def build_folder(path: Path, output: Path, *, split: str | None = None) -> dict[
         how = "give a folder with passages.jsonl or corpus.jsonl (BEIR), or *.json (SQuAD), see data/README.md"
         raise UserError(what, where=str(path), how=how)
     if split is not None and form != "beir":
-        raise UserError("only a folder in BEIR form has splits", where="--split", how="leave it out")
+        raise UserError("only a folder in BEIR form has splits", where=str(path), how=f"ask for no {split!r} of it")
     write_benchmark(output, built, About(form, chosen, left_out))
     return left_out

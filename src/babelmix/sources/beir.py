@@ -88,7 +88,6 @@ def build(folder: Path, name: str, *, split: str | None = None) -> tuple[Benchma
         itself,
         holders=lambda own: [held for lang in corpora if (held := f"{lang}:{own}") in passages.rows],
         languages=lambda _: corpora,
-        unjudged="queries not judged in this split",
     )
 
 

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from babelmix.benchmark import Passage, Qrel, Query, stream_benchmark
-from babelmix.common.reading import checked_text, numbered_lines
+from babelmix.common.reading import checked_id, checked_text, numbered_lines
 from babelmix.common.text import published_form
 from babelmix.config import MIRACL_LANGUAGES
 from babelmix.errors import UserError, unknown_name
@@ -56,6 +56,8 @@ def stream(folder: Path, lang: str, output: Path) -> dict[str, int]:
     qrels = _read_qrels(folder / _qrels_file(lang), {query.question for query in topics})
     answered = {question for question, _ in qrels}
     queries = [query for query in topics if query.question in answered]
+    if not queries:
+        raise UserError("no topic has an answer", where=str(folder / _qrels_file(lang)), how=_AGAIN)
     shards = _shards(folder / _corpus_folder(lang))
     row_of: dict[str, str] = {}
 
@@ -101,6 +103,7 @@ def _read_topics(file: Path, lang: str) -> list[Query]:
     queries: dict[str, Query] = {}
     for where, columns in _read_table(file, columns=2):
         question, text = columns
+        question = checked_id(question, where)
         if question in queries:
             raise UserError(f"topic {question!r} stands twice", where=where, how=_AGAIN)
         queries[question] = Query(f"{lang}:{question}", question, lang, text)
@@ -110,7 +113,8 @@ def _read_topics(file: Path, lang: str) -> list[Query]:
 def _read_qrels(file: Path, topics: set[str]) -> dict[tuple[str, str], int]:
     """Return {(topic, docid): grade} of the answers, without the judgements of 0."""
     qrels: dict[tuple[str, str], int] = {}
-    for where, (question, _, docid, grade) in _read_table(file, columns=4):
+    for where, (topic, _, document, grade) in _read_table(file, columns=4):
+        question, docid = checked_id(topic, where), checked_id(document, where)
         if question not in topics:
             raise UserError(f"unknown topic {question!r}", where=where, how=_AGAIN)
         if not re.fullmatch("[0-9]{1,9}", grade):
@@ -154,9 +158,8 @@ def _read_corpus(shards: list[Path]) -> Iterator[tuple[str, str]]:
                     if not docid or not all(isinstance(field, str) for field in (docid, title, text)):
                         raise ValueError("docid, title and text are no texts")
                     whole = f"{published_form(title)} {published_form(text)}".strip() if text.strip() else ""
-                    for name, part in (("docid", docid), ("text", whole)):
-                        checked_text(part, f"{file}, line {number}, {name}")
-                    yield docid, whole
+                    where = f"{file}, line {number}"
+                    yield checked_id(docid, f"{where}, docid"), checked_text(whole, f"{where}, text")
         except (OSError, EOFError, zlib.error) as error:
             raise UserError(f"damaged file ({error})", where=f"{file}, line {number + 1}", how=_AGAIN) from error
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

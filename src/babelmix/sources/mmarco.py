@@ -80,6 +80,8 @@ def build(folder: Path, settings: Pairs) -> tuple[list[Pair], dict[str, Counts]]
                 gathered.dropped["untranslated"] += 1
             else:
                 gathered.add(pair)
+        if lang == "en":
+            gathered.check(str(folder), "mMARCO")
         kept, counts[lang] = gathered.close()
         if lang == "en":
             english = {pair.unit: pair for pair in kept}

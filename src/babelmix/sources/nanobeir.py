@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from babelmix.benchmark import Benchmark, Passage, Qrel, Query
-from babelmix.common.reading import checked_text, json_rows
+from babelmix.common.reading import checked_id, checked_text, json_rows
 from babelmix.common.text import published_form
 from babelmix.config import LANGUAGES, NANOBEIR_TASKS
 from babelmix.errors import UserError, unknown_name
@@ -107,6 +107,8 @@ def build(folder: Path, name: str) -> tuple[Benchmark, dict[str, int]]:
         for query, text in texts.items()
         if query in answered
     ]
+    if not asked:
+        raise UserError("no query has an answer", where=str(folder), how=_AGAIN)
     known = next(iter(queries.values())).keys() - mute
     counts.update(unanswered_questions=len(known - answered), queries=len(asked), passages=len(passages))
     benchmark = Benchmark(
@@ -168,24 +170,24 @@ def _read_texts(file: Path) -> Iterator[tuple[str, str, str]]:
     """Yield (where, id, text); a title, where there is one, comes before the text."""
     for where, row in _rows(file):
         id_, text, title = row.get("_id"), row.get("text", False), row.get("title")
-        if not isinstance(id_, str | int) or not str(id_).strip() or not isinstance(text, str | None):
+        if id_ is None or not isinstance(text, str | None):
             raise UserError("no `_id` or no `text`", where=where, how=_AGAIN)
         if not isinstance(title, str | None):
             raise UserError("a title that is no text", where=where, how=_AGAIN)
         body = published_form(text or "").strip()
         whole = f"{published_form(title or '')} {body}".strip() if body else ""
-        yield where, checked_text(str(id_), f"{where}, _id"), checked_text(whole, f"{where}, text")
+        yield where, checked_id(id_, f"{where}, _id"), checked_text(whole, f"{where}, text")
 
 
 def _read_qrels(file: Path) -> _Qrels:
     qrels: _Qrels = {}
     for where, row in _rows(file):
         query, doc, grade = row.get("query-id"), row.get("corpus-id"), row.get("score", 1)
-        ids = all(isinstance(id_, str | int) for id_ in (query, doc))
-        if not ids or not isinstance(grade, int | float) or not 0 <= grade < 2**31:
+        if query is None or doc is None or not isinstance(grade, int | float) or not abs(grade) < 2**31:
             raise UserError("no `query-id`, `corpus-id` and `score`", where=where, how=_AGAIN)
         if grade >= 1:
-            qrels[str(query), str(doc)] = int(grade)
+            pair = checked_id(query, f"{where}, query-id"), checked_id(doc, f"{where}, corpus-id")
+            qrels[pair] = int(grade)
     return qrels
 
 

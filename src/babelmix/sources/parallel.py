@@ -80,9 +80,9 @@ class Gathered:
     """The pairs of one language out of one source, each checked as it is added, and counted.
 
     Dropped are, with these reasons, in this order: duplicate (its unit was kept before), too-short (no word in the
-    query, or a passage of which the `reading_length` is under `min_characters`), wrong-language (`written_in` over
-    query and passage), duplicate (the same query and passage were kept before, in another `compared_form` or not).
-    `limit` is how many are kept at most.
+    query, or a passage of a `reading_length` under `min_characters`), wrong-language (`written_in` over query and
+    passage), duplicate (a query and passage of the same `compared_form` were kept before). `limit` is how many are kept
+    at most.
     """
 
     def __init__(self, lang: str, *, min_characters: int = 1, limit: int | None = None) -> None:

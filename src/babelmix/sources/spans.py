@@ -26,7 +26,7 @@ def find_span(answer: str, text: str, start: int | None = None) -> tuple[int, in
     letter is cut from its marks.
     """
     found = _find(answer, text, start)
-    return _uncut(*found, text) if found else None
+    return uncut(*found, text) if found else None
 
 
 def _find(answer: str, text: str, start: int | None) -> tuple[int, int] | None:
@@ -44,7 +44,8 @@ def _find(answer: str, text: str, start: int | None) -> tuple[int, int] | None:
     return next(filter(None, spans), None) or _alike(words, text, start)
 
 
-def _uncut(start: int, end: int, text: str) -> tuple[int, int]:
+def uncut(start: int, end: int, text: str) -> tuple[int, int]:
+    """Return the span with the whole of the signs at its ends: letters and all their marks."""
     while start and _joins(text[start]):
         start -= 1
     while end < len(text) and _joins(text[end]):

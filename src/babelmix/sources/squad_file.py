@@ -8,18 +8,19 @@ one question each (`context`, `question`, `answers`), as one value or as JSON li
 columns. What a file lacks is counted by reason; what is no SQuAD form is a UserError with its place.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, NoReturn
 
-from babelmix.common.reading import MORE, checked_id, checked_text, json_rows, parse_json, read_text, shown
+from babelmix.common.reading import MORE, json_rows, parse_json, read_text
 from babelmix.common.text import kept_form
 from babelmix.errors import UserError
 from babelmix.sentences import clean
 from babelmix.sources.spans import find_span
+from babelmix.sources.squad_field import Field
 
 ENDINGS = (".json", ".json.gz", ".jsonl", ".jsonl.gz")
 # What is left out of a file, or mended in it, as it is told.
@@ -27,11 +28,11 @@ BLANK_CONTEXT = "paragraphs without a text"
 BLANK_QUESTION = "questions without a text"
 UNANSWERED = "questions without an answer"
 NOT_IN_CONTEXT = "questions whose answer is not in their paragraph"
+BLANK_ANSWER = "answers without a text"
+LOST_ANSWER = "answers not in their paragraph"
 NO_ID = "questions without an id"
 REPEATED_ID = "repeated ids"
 DISPLACED = "answers not at their answer_start"
-_YES = ("true", "yes", "1")
-_NO = ("false", "no", "0", "")
 _NO_ANSWER = "CANNOTANSWER"  # QuAC's, which it also writes at the end of every context
 _DEEPEST = 6  # lists and objects around a paragraph
 
@@ -75,7 +76,8 @@ def read_squad_file(path: Path) -> Iterator[Paragraph]:
     repeat their ids alike stay aligned; one without an id is called after its place, `00003#1`: paragraph 3, first
     question. An answer stands where `find_span` finds it; the first answer that stands at its `answer_start` counts, or
     else the first that is found. Left out are questions that are blank, that no answer is given to (`is_impossible`
-    in any spelling, no `answers`, or blank ones alone), or whose answers stand nowhere in the context.
+    in any spelling, no `answers`, or blank ones alone), or whose answers stand nowhere in the context. Blank answers
+    beside others, and those that stand nowhere, are left out.
     `sentence_breaks` are [start, end) in characters of the context; the sentence that holds the start of the answer
     answers.
 
@@ -114,14 +116,14 @@ class _Names:
         return name
 
 
-def _paragraph(paragraph: "_Field", items: list["_Field"], ids: list[str], number: int, names: _Names) -> Paragraph:
+def _paragraph(paragraph: Field, items: list[Field], ids: list[str], number: int, names: _Names) -> Paragraph:
     context = paragraph.get("context").text()
     sentences, breaks = _sentences(paragraph)
     given: list[str] = []
     repeated: list[str] = []
     questions: list[Question] = []
     left_out, mended = Counter[str](), Counter[str]()
-    if blank := not clean(context):
+    if blank := _blank(context):
         left_out[BLANK_CONTEXT] += 1
     for place, (item, id_) in enumerate(zip(items, ids, strict=True), start=1):
         name = names.give(id_) if id_ else names.invent(f"{number:05d}#{place}")
@@ -129,45 +131,53 @@ def _paragraph(paragraph: "_Field", items: list["_Field"], ids: list[str], numbe
         mended[NO_ID] += not id_
         if id_ and name != id_:
             repeated.append(id_)
-        answers = [] if blank else _answers(item)
+        given_answers = [] if blank else _answers(item)
+        answers = [(told, start) for told, start in given_answers if not _blank(told) and told.strip() != _NO_ANSWER]
         text = kept_form(item.get("question").text()) if answers else ""
         if not answers:
             left_out[UNANSWERED] += 1
-        elif not clean(text):
+        elif _blank(text):
             left_out[BLANK_QUESTION] += 1
         elif (span := _span(answers, context, breaks)) is None:
             left_out[NOT_IN_CONTEXT] += 1
         else:
             sentence, start, end, moved = span
             mended[DISPLACED] += moved
+            mended[BLANK_ANSWER] += len(given_answers) - len(answers)
+            mended[LOST_ANSWER] += sum(told not in context and not find_span(told, context) for told, _ in answers)
             questions.append(Question(name, text, sentence, start, end))
     mended[REPEATED_ID] += len(repeated)
     found = (tuple(questions), tuple(given), tuple(repeated), +left_out, +mended)
     return Paragraph("" if blank else context, () if blank else sentences, *found)
 
 
-def _read(path: Path) -> "_Field":
+def _blank(text: str) -> bool:
+    """Whether a reader sees nothing of a text."""
+    return not re.search(r"\w", text) and not clean(text)
+
+
+def _read(path: Path) -> Field:
     """Return all of a file: one JSON value, or a list of the values of its lines."""
     if not path.name.endswith((".jsonl", ".jsonl.gz")):
         text = read_text(path)
         try:
-            return _Field(parse_json(text, str(path)), str(path))
+            return Field(parse_json(text, str(path)), str(path))
         except UserError as error:
             try:
-                return _Field(_rows(path), str(path))
+                return Field(_rows(path), str(path))
             except UserError as of_rows:
                 raise of_rows if error.what == MORE else error from None
-    return _Field(_rows(path), str(path))
+    return Field(_rows(path), str(path))
 
 
-def _rows(path: Path) -> list["_Field"]:
-    rows = [_Field(row, where) for where, row in json_rows(path)]
+def _rows(path: Path) -> list[Field]:
+    rows = [Field(row, where) for where, row in json_rows(path)]
     if not rows:
         raise UserError("empty file", where=str(path), how="give one with questions, or fetch it again")
     return rows
 
 
-def _paragraphs(field: "_Field", depth: int = 0) -> Iterator["_Field"]:
+def _paragraphs(field: Field, depth: int = 0) -> Iterator[Field]:
     """Yield the objects with a context, in whatever they are wrapped."""
     if depth > _DEEPEST:
         field.refuse("no SQuAD form: nested too deep")
@@ -184,20 +194,20 @@ def _paragraphs(field: "_Field", depth: int = 0) -> Iterator["_Field"]:
         field.refuse("no SQuAD form: neither `data` nor `paragraphs` nor `context` is here")
 
 
-def _questions(paragraph: "_Field") -> list["_Field"]:
+def _questions(paragraph: Field) -> list[Field]:
     """Return the questions of a paragraph; a row of one question is that itself."""
     if paragraph.has("qas"):
         return list(paragraph.get("qas").items())
     return [paragraph] if paragraph.has("question") else []
 
 
-def _sentences(paragraph: "_Field") -> tuple[tuple[str, ...], list[tuple[int, ...]]]:
+def _sentences(paragraph: Field) -> tuple[tuple[str, ...], list[tuple[int, ...]]]:
     """Return a paragraph's sentences and their [start, end), both empty where it has neither field."""
     if paragraph.get("sentences").value is None and paragraph.get("sentence_breaks").value is None:
         return (), []
     texts = list(paragraph.get("sentences").items())
     for text in texts:
-        if not clean(text.text()):
+        if _blank(text.text()):
             text.refuse("a blank sentence")
     pairs = paragraph.get("sentence_breaks")
     breaks = [tuple(edge.number() for edge in pair.items()) for pair in pairs.items()]
@@ -208,17 +218,16 @@ def _sentences(paragraph: "_Field") -> tuple[tuple[str, ...], list[tuple[int, ..
     return tuple(kept_form(text.text()) for text in texts), breaks
 
 
-def _answers(item: "_Field") -> list[tuple[str, int | None]]:
-    """Return (text, start or None) of each answer with a text; none for a question that is said to have no answer."""
+def _answers(item: Field) -> list[tuple[str, int | None]]:
+    """Return (text, start or None) of each answer; none for a question that is said to have no answer."""
     if any(item.get(flag).flag() for flag in ("is_impossible", "no_answer")):
         return []
     given = item.get("answers") if item.has("answers") else item.get("answer")
     fields = [pair for answer in given.items() for pair in _answer(answer)]
-    answers = [(text.answer(), start.start()) for text, start in fields]
-    return [(text, start) for text, start in answers if clean(text) and text.strip() != _NO_ANSWER]
+    return [(text.answer(), start.start()) for text, start in fields]
 
 
-def _answer(answer: "_Field") -> list[tuple["_Field", "_Field"]]:
+def _answer(answer: Field) -> list[tuple[Field, Field]]:
     """Return (text, start) of an answer, or of each where they stand in columns."""
     if not isinstance(answer.value, dict):
         return [(answer, answer.none())]
@@ -242,81 +251,3 @@ def _span(
         if (sentence := next(hits, None)) is not None:
             return sentence, *span, not standing and (text, start) in told
     return None
-
-
-@dataclass(frozen=True, slots=True)
-class _Field:
-    """A value in a JSON file, and where it stands: "en.json, data[0].paragraphs[2].context"."""
-
-    value: Any
-    file: str
-    path: str = ""
-
-    @property
-    def where(self) -> str:
-        return f"{self.file}, {self.path}" if self.path else self.file
-
-    def has(self, key: str) -> bool:
-        return isinstance(self.value, dict) and key in self.value
-
-    def get(self, key: str) -> "_Field":
-        """Return the field of that name, null where there is none."""
-        value = self.value.get(key) if isinstance(self.value, dict) else None
-        return _Field(value, self.file, f"{self.path}.{key}" if self.path else key)
-
-    def none(self) -> "_Field":
-        return _Field(None, self.file, self.path)
-
-    def items(self) -> Iterator["_Field"]:
-        """Yield what a list holds, or the one value that stands in its place; nothing for null."""
-        if not isinstance(self.value, list):
-            return iter([] if self.value is None else [self])
-        items: list[Any] = self.value
-        numbered = enumerate(items)
-        return (
-            item if isinstance(item, _Field) else _Field(item, self.file, f"{self.path}[{at}]") for at, item in numbered
-        )
-
-    def text(self) -> str:
-        """Return a text, "" for null."""
-        return "" if self.value is None else checked_text(self.value, self.where)
-
-    def answer(self) -> str:
-        """Return the text of an answer, which may be a number."""
-        if isinstance(self.value, int) and not isinstance(self.value, bool):
-            return str(self.value)
-        return self.text()
-
-    def id(self) -> str:
-        """Return the id of a question, "" where it has none."""
-        names = (self.get(name) for name in ("id", "question_id", "qid"))
-        found = next((name for name in names if name.value is not None), self.none())
-        blank = found.value is None or (isinstance(found.value, str) and not found.value.strip())
-        return "" if blank else checked_id(found.value, found.where)
-
-    def number(self) -> int:
-        if not isinstance(self.value, int) or isinstance(self.value, bool):
-            self.refuse(f"not a whole number: {shown(self.value)}")
-        return self.value
-
-    def start(self) -> int | None:
-        """Return an offset, as a number or as a text; None where there is none."""
-        if isinstance(self.value, str) and len(self.value) < 20:
-            told = self.value.strip()
-            return int(told) if told.removeprefix("-").isdecimal() else None if not told else self.number()
-        if isinstance(self.value, float) and self.value.is_integer():
-            return int(self.value)
-        return None if self.value is None else self.number()
-
-    def flag(self) -> bool:
-        """Return a truth value, in whatever way it is written; false for null."""
-        told = self.value
-        if isinstance(told, float) and told.is_integer():
-            told = int(told)
-        word = str(told).strip().lower() if isinstance(told, str | int) else "" if told is None else "?"
-        if word not in (*_YES, *_NO):
-            self.refuse(f"not true or false: {shown(self.value)}")
-        return word in _YES
-
-    def refuse(self, what: str) -> NoReturn:
-        raise UserError(what, where=self.where, how="correct it there, or fetch the published file again")

@@ -108,13 +108,14 @@ def _own_file(path: Path, where: str) -> Path:
     try:
         root, file = OWN.resolve(), path.resolve()
         inside = not path.is_absolute() and file != root and file.is_relative_to(root)
+        there = file.is_file()
     except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a NUL in the name
         raise UserError(f"no such file ({error})", where=where, how="correct the path") from error
     if not inside:
         how = f"put the file into {OWN}/ and write its path from the project's folder, such as {OWN}/mine.jsonl"
         raise UserError(f"{str(path)!r} is not below {OWN}", where=where, how=how)
     _check_ending(path.name, where)
-    if not file.is_file():
+    if not there:
         raise UserError("no such file", where=f"{where}: {path}", how="correct the path")
     return path
 

@@ -53,14 +53,13 @@ def judged_texts(
     *,
     holders: Callable[[str], Iterable[str]],
     languages: Callable[[str], Iterable[str]],
-    unjudged: str = "queries without judgements",
 ) -> tuple[Benchmark, dict[str, int]]:
     """Return the benchmark of the queries that have an answer, and how much was left out, by reason.
 
     A relevant document that has no text, or is not there, is never found and counts in the denominators, as in
     trec_eval (`Benchmark.lost`). A query that is itself a document does not find itself (`Benchmark.itself`).
 
-    - `queries without judgements` (or `unjudged`), `queries without a relevant document` (no score of 1 or more),
+    - `queries without judgements` in this split, `queries without a relevant document` (no score of 1 or more),
       `queries without text`, `queries known to judgements alone`: left out, and with them `judgements of queries
       without text`.
     - `judgements below 1`: judged and not relevant; left out.
@@ -80,7 +79,6 @@ def judged_texts(
         itself: (question, passage id) where the passage is the question.
         holders: from a document in a judgement to the ids of its passages, in every language that has it.
         languages: from a document that is not there to the languages in whose rankings it is missed.
-        unjudged: what queries without judgements are called.
     """
     asking = {query.question for query in queries.rows.values() if query.text}
     full = {passage.id: passage for passage in passages.rows.values() if passage.text}
@@ -108,7 +106,7 @@ def judged_texts(
     unanswered = [query for query in queries.rows.values() if query.text and query.id not in kept]
     found_themselves = [Itself(*pair) for pair in itself if pair[0] in answered and pair[1] in full]
     counts = {
-        unjudged: sum(query.question not in named for query in unanswered),
+        "queries without judgements": sum(query.question not in named for query in unanswered),
         "queries without a relevant document": sum(query.question in named for query in unanswered),
         "queries without text": sum(not query.text for query in queries.rows.values()),
         "queries known to judgements alone": len(named - {query.question for query in queries.rows.values()}),

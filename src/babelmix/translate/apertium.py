@@ -23,13 +23,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from filelock import FileLock
 
 from babelmix.common.reading import parse_json, read_text
 from babelmix.errors import UserError, unknown_name
-from babelmix.files import new_folder, store
+from babelmix.files import new_folder, store, temporary_folder
 from babelmix.sources.packages import fetch_packages, needed_packages, unpack_packages
 from babelmix.translate.apertium_programs import FIRST, Stage
 
@@ -169,8 +168,8 @@ class Apertium:
 
 def _fetch(package: str, folder: Path) -> None:
     """Make `folder` of a package and all that it needs: what they hold in `root`, their versions in manifest.json."""
-    with new_folder(folder) as beside, TemporaryDirectory(prefix="babelmix-") as scratch:
-        debs = Path(scratch) / "deb"
+    with new_folder(folder) as beside, temporary_folder() as scratch:
+        debs = scratch / "deb"
         fetch_packages(needed_packages(package, *TOOLS), debs)
         unpack_packages(sorted(debs.glob("*.deb")), beside / "root")
         shutil.copyfile(debs / "manifest.json", beside / "manifest.json")

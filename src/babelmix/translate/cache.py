@@ -42,7 +42,10 @@ class Cache:
                 part = wanted[start : start + _AT_ONCE]
                 marks = ",".join("?" * len(part))
                 rows = connection.execute(f"SELECT key, text FROM translations WHERE key IN ({marks})", part)  # noqa: S608
-                found |= {keys[key]: text for key, text in rows}
+                for key, text in rows:
+                    if not isinstance(text, str):
+                        raise sqlite3.DatabaseError("a translation that is no text")
+                    found[keys[key]] = text
         return found
 
     def put(self, translations: Mapping[str, str]) -> None:
@@ -66,7 +69,7 @@ class Cache:
                     "CREATE TABLE IF NOT EXISTS translations (key BLOB PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID"
                 )
                 yield connection
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             code = getattr(error, "sqlite_errorcode", None)
             if code is not None and code & 0xFF == sqlite3.SQLITE_FULL:
                 raise UserError("no space left on the disk", where=where, how=full) from error

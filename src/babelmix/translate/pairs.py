@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TextIO, TypedDict
 
-from babelmix.config import Gate, Settings
+from babelmix.config import Gate
 from babelmix.errors import UserError
 from babelmix.files import new_file
 from babelmix.progress import progress
@@ -65,18 +65,6 @@ def translate_pairs(
                         _write(bad, Rejected(before.unit, lang, reason, *texts))
                 step(len(block))
     return Counts(engine=route.name, kept=counts.pop("", 0), rejected=dict(sorted(counts.items())))
-
-
-def index_translations(settings: Settings) -> dict[str, dict[str, str]]:
-    """Return source -> language -> the route from the source's language, or "none: " and why there is none."""
-    index: dict[str, dict[str, str]] = {}
-    for source in settings.sources:
-        index[source] = {}
-        for lang in settings.translate.languages:
-            legs, reason = settings.route(source, lang), settings.untranslated(source, lang)
-            steps = (f"{leg.engine}{f':{leg.model}' if leg.model else ''} {leg.target}" for leg in legs)
-            index[source][lang] = f"none: {reason}" if reason else " ".join((legs[0].source, *steps))
-    return index
 
 
 def _translate(block: tuple[Pair, ...], route: Route, lang: str) -> Iterator[Pair]:

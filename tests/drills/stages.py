@@ -1,0 +1,177 @@
+"""The stages that are drilled: what each imports, what it writes, and how its outputs came to be of another run."""
+
+import json
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+def _nothing(*_: Any) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One command, and what is to be known of it."""
+
+    command: list[str]
+    outputs: tuple[str, ...]  # files, and folders that are written as a whole
+    load: Callable[[], None]  # imports all it needs: a fork then costs milliseconds
+    old_command: list[str] | None = None  # of the run before, where it is another
+    old_params: dict[str, Any] = field(default_factory=dict)  # of params.yaml for the run before
+    params: dict[str, Any] = field(default_factory=dict)
+    stores: tuple[str, ...] = ()  # databases, whose bytes differ from run to run
+    projection: Callable[[Path], Any] = _nothing  # their content, as JSON values
+
+
+class Shouting:
+    """A translation engine that needs no model."""
+
+    name = "shouting 1 en-pt"
+
+    def __init__(self, *_: Any) -> None:
+        """Take a leg and threads, as engines do."""
+
+    def translate(self, sentences: Sequence[str]) -> list[str]:
+        """Return the sentences with each word turned round; a name and a number stay."""
+        return [" ".join(word[::-1] if word.isalpha() else word for word in text.split()) for text in sentences]
+
+
+def _load_translate() -> None:
+    import py3langid
+
+    py3langid.classify("a text")  # it reads its model at the first one
+    from babelmix.translate import pairs, route
+
+    route.get_engine = lambda leg, threads: Shouting()  # pyright: ignore
+    route.BATCH, pairs.BLOCK = 40, 20
+
+
+def _translations(project: Path) -> Any:
+    found: dict[str, Any] = {}
+    for file in sorted((project / ".babelmix/translations").glob("*")):
+        with closing(sqlite3.connect(file)) as connection:
+            rows = connection.execute("SELECT hex(key), text FROM translations ORDER BY key").fetchall()
+        found[file.name] = [list(row) for row in rows]
+    return found
+
+
+def _load_torch() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+    from babelmix import backbone, benchmark, card, embed, mine, resume, teach, tokens, train, workers
+
+    del backbone, benchmark, card, embed, mine, resume, teach, tokens, train, workers
+    import sentence_transformers.models  # noqa: F401
+    import transformers.models.bert.modeling_bert  # noqa: F401
+
+
+def _load_evaluate() -> None:
+    from babelmix import benchmark, bm25, evaluate, rank, sources, vectors
+
+    del benchmark, bm25, evaluate, rank, sources, vectors
+
+
+def _load_report() -> None:
+    import vl_convert  # noqa: F401
+
+    from babelmix import report
+
+    del report
+
+
+def _load_track() -> None:
+    import mlflow.tracking  # noqa: F401
+
+    from babelmix import tracking
+
+    del tracking
+
+
+def _runs(project: Path) -> Any:
+    """What MLflow holds of each run, but for ids, places and times of day."""
+    found: dict[str, Any] = {}
+    with closing(sqlite3.connect(project / "mlflow.db")) as connection:
+        experiments = connection.execute("SELECT name, lifecycle_stage FROM experiments ORDER BY name").fetchall()
+        for run, name, status in connection.execute("SELECT run_uuid, name, status FROM runs ORDER BY name"):
+            assert name not in found, f"two runs {name}"
+            found[name] = {"status": status}
+            for table, columns in (
+                ("params", "key, value"),
+                ("latest_metrics", "key, value, step"),
+                ("metrics", "key, value, step"),
+            ):
+                rows = connection.execute(f"SELECT DISTINCT {columns} FROM {table} WHERE run_uuid = ?", [run])
+                found[name][table] = sorted(map(list, rows))
+            tags = connection.execute("SELECT key, value FROM tags WHERE run_uuid = ?", [run])
+            found[name]["tags"] = sorted(list(row) for row in tags if row[0].startswith(("babelmix.", "dvc.")))
+            (place,) = connection.execute("SELECT artifact_uri FROM runs WHERE run_uuid = ?", [run]).fetchone()
+            files = sorted(file for file in Path(place).rglob("*") if file.is_file())
+            found[name]["files"] = [[str(file.relative_to(place)), file.stat().st_size] for file in files]
+            inputs = "SELECT count(*) FROM inputs WHERE destination_id = ?"
+            found[name]["inputs"] = connection.execute(inputs, [run]).fetchone()[0]
+    return json.loads(json.dumps([found, experiments]))
+
+
+PAIRS = "libreoffice-help"
+STAGES = {
+    "translate": Stage(
+        ["translate", "pairs", "--source", PAIRS, "--language", "pt"],
+        (f"data/pairs/machine/{PAIRS}/pt.jsonl", f"data/pairs/rejected/{PAIRS}/pt.jsonl",
+         f"metrics/translate/{PAIRS}/pt.json"),
+        _load_translate,
+        old_params={"translate": {"units": 20}},
+        params={"translate": {"units": None}},
+        stores=(".babelmix/translations/",),
+        projection=_translations,
+    ),
+    "tokenise": Stage(
+        ["tokenise"],
+        ("data/tokens",),
+        _load_torch,
+        old_params={"train": {"max_passage_tokens": 12}},
+        params={"train": {"max_passage_tokens": 24}},
+    ),
+    "train": Stage(
+        ["train", "--objective", "hybrid"],
+        ("models/hybrid", "metrics/history/hybrid.csv"),
+        _load_torch,
+        old_params={"seed": 14},
+        params={"seed": 13},
+    ),
+    "embed": Stage(
+        ["embed", "--model", "models/untrained", "--benchmark", "data/benchmarks/small", "--output", "vectors"],
+        ("vectors",),
+        _load_torch,
+        old_params={"embed": {"max_tokens": 6}},
+        params={"embed": {"max_tokens": 64}},
+    ),
+    "evaluate": Stage(
+        ["evaluate", "--model", "bm25", "--benchmark", "data/benchmarks/gnome-help", "--output", "scores/bm25.json",
+         "--per-query", "scores/bm25.npz"],
+        ("scores/bm25.json", "scores/bm25.npz"),
+        _load_evaluate,
+        old_command=["evaluate", "--embeddings", "data/embeddings/hybrid/gnome-help", "--benchmark",
+                     "data/benchmarks/gnome-help", "--output", "scores/bm25.json", "--per-query", "scores/bm25.npz"],
+    ),
+    "report": Stage(
+        ["report"],
+        ("reports", "metrics/headline.json", "metrics/by_language.csv"),
+        _load_report,
+        old_params={"objectives": ["contrastive"]},
+        params={"objectives": ["contrastive", "hybrid"]},
+    ),
+    "track": Stage(
+        ["track"],
+        (),
+        _load_track,
+        old_params={"objectives": ["contrastive"]},
+        params={"objectives": ["contrastive", "hybrid"]},
+        stores=("mlflow.db", "mlruns"),
+        projection=_runs,
+    ),
+}  # fmt: skip
