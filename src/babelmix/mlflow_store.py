@@ -116,6 +116,21 @@ def open_client(store_root: Path) -> "MlflowClient":
     return _client(file, store_root)
 
 
+def relocate(store_root: Path, old: str) -> None:
+    """Let a store that was moved or copied with its project name its own artifacts, not those where it stood before.
+
+    `old` is where its experiment says they are.
+    """
+    new = artifacts(store_root)
+    with closing(sqlite3.connect(_meant(database(store_root)), timeout=20)) as connection, connection:
+        for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
+            connection.execute(
+                f"UPDATE {table} SET {column} = ? || substr({column}, ?) "  # noqa: S608 -- the names stand above
+                f"WHERE {column} = ? OR substr({column}, 1, ?) = ?",
+                (new, len(old) + 1, old, len(old) + 1, f"{old}/"),
+            )
+
+
 def serve(store_root: Path, address: str, port: int) -> None:
     """Print the address and serve MLflow's UI on loopback until interrupted.
 

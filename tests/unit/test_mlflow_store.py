@@ -220,6 +220,21 @@ def test_who_waits_for_another_says_so(tmp_path: Path, capsys: pytest.CaptureFix
     assert capsys.readouterr().err == f"babelmix: waiting for another program that holds {tmp_path}/mlflow.db.lock\n"
 
 
+def test_a_project_that_was_copied_leaves_the_artifacts_of_the_first_alone(
+    store: Path, copied: tuple[Path, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, settings = copied
+    monkeypatch.setattr("mlflow.tracking._tracking_service.utils._artifact_repos_cache", {})
+    first = sorted((file, file.read_bytes()) for file in (store / "mlruns").rglob("*.md"))
+    (root / "reports" / "report 1.md").write_text("# changed\n")
+    assert track(root, settings, root).updated == 1
+    assert sorted((file, file.read_bytes()) for file in (store / "mlruns").rglob("*.md")) == first
+    assert [file.read_text() for file in (root / "mlruns").rglob("*.md")] == ["# changed\n"]
+    with closing(sqlite3.connect(root / "mlflow.db")) as connection:
+        for query in ("SELECT artifact_location FROM experiments", "SELECT artifact_uri FROM runs"):
+            assert all(place.startswith(str(root / "mlruns")) for (place,) in connection.execute(query))
+
+
 # ----------------------------------------------------------------------------------------------------- dvc.lock, names
 
 
