@@ -48,6 +48,7 @@ _TOLD = {
 _NUMBERED = re.compile(r"\[Errno (\d+)\]|\(os error (\d+)\)|\bcode: (\d+), kind: ")
 _WORDED = (
     (re.compile(r"No space left on device|database or disk is full|\d+ requested and \d+ written"), errno.ENOSPC),
+    (re.compile(r"\bunexpected pos \d+ vs \d+|PytorchStreamWriter failed writing"), errno.ENOSPC),  # torch
     (re.compile(r"Disk quota exceeded"), errno.EDQUOT),
     (re.compile(r"File too large"), errno.EFBIG),
     (re.compile(r"Read-only file system"), errno.EROFS),
