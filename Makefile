@@ -46,9 +46,6 @@ golden: setup  # renews tests/golden/expected.yaml and shows what changed
 fuzz: setup  # 200,000 odd inputs for every reader, some minutes; make fuzz SEED=7 INPUTS=20000 for the same ones again
 	python -m tests.fuzz $(if $(SEED),--seed $(SEED)) $(if $(INPUTS),--inputs $(INPUTS))
 
-drills: setup  # every stage is killed, torn, refused or out of disk at every point of its writing
-	BABELMIX_DRILLS=every pytest -q tests/drills
-
 ui: setup  # MLflow on loopback, at the comparison of all runs
 	babelmix ui
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hub import Hub
 
-from babelmix.config import LANGUAGES
+from babelmix.common.languages import LANGUAGES
 from babelmix.errors import UserError
 from babelmix.translate import seq2seq
 from babelmix.translate.seq2seq import FLORES, CTranslate2, Transformers

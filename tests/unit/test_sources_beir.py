@@ -10,7 +10,7 @@ from unicodedata import normalize
 import pytest
 
 from babelmix.benchmark import Itself, Lost, OwnId, Passage, Qrel, Query, read_benchmark, write_benchmark
-from babelmix.config import BEIR
+from babelmix.benchmarks.registry import BEIR
 from babelmix.errors import UserError
 from babelmix.sources import beir
 
