@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro results mt-cost ablation test bench golden ui setup
+.PHONY: repro results mt-cost ablation test bench drills golden ui setup
 repro: setup
 	dvc repro
 
@@ -35,6 +35,9 @@ test: setup
 
 bench: setup  # speed, as ratios to a named alternative in the same run
 	pytest tests/benchmarks --benchmark-enable --benchmark-only
+
+drills: setup  # every stage killed, torn, refused and out of disk at every point of its writing; a quarter of an hour
+	BABELMIX_DRILLS=every pytest -q tests/drills
 
 golden: setup  # renews tests/golden/expected.yaml and shows what changed
 	BABELMIX_GOLDEN=renew pytest -q tests/golden

@@ -25,8 +25,7 @@ import yaml
 from faults import FAULTS, Points
 from stages import STAGES, Stage
 
-SAMPLE = 40  # faults of a stage in the ordinary gate, evenly spread
-SHORT = 20000  # characters of what a failed command said
+SHORT = 3000  # characters of what a failed command said
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ def main() -> None:
     work = project.parent / "drill"
     whole: dict[str, tuple[Tree, Tree, Any]] = {}
     cases: list[Case] = []
-    points = 0
+    points = total = 0
     for start in ("fresh", "old"):
         template = _template(stage, project, work, start)
         sandbox = _copy(template, work / f"whole-{start}")
@@ -70,18 +69,25 @@ def main() -> None:
         whole[start] = (_tree(template), _tree(sandbox), _fork(lambda box=sandbox: stage.projection(box / "project")))
         shutil.rmtree(sandbox)
         points += len(ran.points)
+        here: list[Case] = []
         for fault in FAULTS:
             last = len(ran.points) if fault in ("killed", "torn") else len(ran.points) - 1  # at the end all is done
-            cases += [Case(start, fault, at, ran.points[at - 1]) for at in range(1, last + 1)]
-    total = len(cases)
-    if not every and total > SAMPLE:
-        cases = [cases[round(number * (total - 1) / (SAMPLE - 1))] for number in range(SAMPLE)]
+            here += [Case(start, fault, at, ran.points[at - 1]) for at in range(1, last + 1)]
+        total += len(here)
+        cases += _spread(here, (stage.most if every else stage.some).get(start))
     failed = [fault for fault in _each(cases, lambda case: _drill(stage, case, work, whole[case.start])) if fault]
     of = f"{len(cases)} of {total}" if len(cases) < total else str(total)
     print(f"drill: {name}: {of} faults at {points} points ({', '.join(FAULTS)}), {len(cases) - len(failed)} recovered")
     for line in failed:
         print(f"FAILED {line}")
     sys.exit(1 if failed else 0)
+
+
+def _spread(cases: list[Case], most: int | None) -> list[Case]:
+    """Return the cases, or as many of them as are tried, evenly spread and always the same."""
+    if most is None or most >= len(cases):
+        return cases
+    return [cases[number * (len(cases) - 1) // (most - 1)] for number in range(most)]
 
 
 def _drill(stage: Stage, case: Case, work: Path, whole: tuple[Tree, Tree, Any]) -> str:

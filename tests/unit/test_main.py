@@ -25,7 +25,7 @@ Ended = Callable[..., tuple[int, str, str]]
 def python(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, *arguments]
     settings = os.environ | {"PYTHONPATH": str(ROOT / "src")} | environment
-    return subprocess.run(command, cwd=cwd, env=settings, capture_output=True, check=False, timeout=60)
+    return subprocess.run(command, cwd=cwd, env=settings, capture_output=True, check=False, timeout=600)
 
 
 @pytest.fixture
@@ -432,6 +432,6 @@ def test_a_real_signal_ends_the_real_program(tmp_path: Path, number: signal.Sign
     ) as program:
         assert program.stdout is not None and program.stdout.readline() == b"ready\n"
         program.send_signal(number)
-        _, told = program.communicate(timeout=60)
+        _, told = program.communicate(timeout=600)
     assert program.returncode == 128 + number
     assert told.decode() == f"babelmix: train was stopped ({number.name})\n"

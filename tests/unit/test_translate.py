@@ -3,8 +3,6 @@
 import json
 import multiprocessing
 import os
-import random
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -362,43 +360,6 @@ def outputs(folder: Path) -> dict[str, bytes]:
         for file in sorted((folder / name).rglob("*"))
         if file.is_file() and file.suffix != ".tmp"
     }
-
-
-def test_killed_at_random_moments_it_ends_with_the_same_bytes(tmp_path: Path):
-    command = project(tmp_path / "whole")
-    subprocess.run(command, cwd=tmp_path / "whole", check=True, capture_output=True)
-    whole = outputs(tmp_path / "whole")
-    assert len(whole) == 3 and whole["data/pairs/machine/libreoffice-help/pt.jsonl"].count(b"\n") > 300
-
-    killed = tmp_path / "killed"
-    project(killed)
-    rng = random.Random(5)
-    deaths = 0
-    for _ in range(40):
-        process = subprocess.Popen(
-            [sys.executable, "-c", SMALL_BATCHES], cwd=killed, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-        try:
-            process.communicate(timeout=1.0 + rng.random() * 1.5)
-            break
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.communicate()
-            deaths += 1
-            assert not outputs(killed), "a killed run leaves no output"
-    assert deaths > 0 and process.returncode == 0
-    assert outputs(killed) == whole
-    assert not list(killed.rglob("*.tmp")), "what a killed run left is cleared away"
-
-
-SMALL_BATCHES = """
-import sys
-from babelmix.translate import route
-route.BATCH = 16
-sys.argv = ["babelmix", "translate", "pairs", "--source", "libreoffice-help", "--language", "pt"]
-from babelmix.cli import main
-main()
-"""
 
 
 def test_bad_input_is_told_with_exit_code_2_and_writes_nothing(tmp_path: Path):
