@@ -411,6 +411,15 @@ def test_without_stdout_and_stderr_it_ends_with_the_same_code(tmp_path: Path) ->
     assert subprocess.run(["sh", "-c", command], cwd=tmp_path, env=environment, check=False).returncode == 2
 
 
+def test_what_libraries_do_at_the_exit_may_fail(tmp_path: Path) -> None:
+    code = (
+        "import atexit\nfrom babelmix.common.ending import ended\n"
+        "def run(_):\n    atexit.register(lambda: 1 / 0)\n    print('done')\n    return 0\nended(run, ['plan'])"
+    )
+    ran = python("-c", code, cwd=tmp_path)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, b"done\n", b"")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_real_signal_ends_the_real_program(tmp_path: Path, number: signal.Signals) -> None:
     code = (

@@ -149,6 +149,8 @@ def test_the_network_and_the_folder_for_temporary_files_are_the_systems_too(
 def test_memory_is_told_with_how_much() -> None:
     assert "out of memory (Unable to allocate" in str(system_error(caught(lambda: np.zeros(1 << 50)), "evaluate"))
     assert "evaluate: out of memory; " in str(system_error(MemoryError(), "evaluate"))
+    library = ImportError("libtorch_cpu.so: failed to map segment from shared object", name="_C")
+    assert "out of memory (libtorch_cpu.so: failed to map" in str(system_error(library, "evaluate"))
     assert isinstance(system_error(RuntimeError("CUDA out of memory. Tried"), "embed"), UserError)
 
 
