@@ -366,7 +366,7 @@ def test_the_command_line_asks_the_hub_where_the_preset_does(hub: Hub, made: dic
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(settings))
     command = [sys.executable, "-c", "from babelmix.cli import main; main()", "encoder"]
     environment = hub.environment(tmp_path / "home", DVC_ROOT=str(tmp_path))
-    ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+    ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=900)
     assert ran.returncode == 0, ran.stderr
     assert "LOAD REPORT" not in ran.stdout + ran.stderr
     assert len(list((tmp_path / "models/untrained").glob("*.safetensors"))) == 1

@@ -25,7 +25,7 @@ Ended = Callable[..., tuple[int, str, str]]
 def python(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, *arguments]
     settings = os.environ | {"PYTHONPATH": str(ROOT / "src")} | environment
-    return subprocess.run(command, cwd=cwd, env=settings, capture_output=True, check=False, timeout=60)
+    return subprocess.run(command, cwd=cwd, env=settings, capture_output=True, check=False, timeout=900)
 
 
 @pytest.fixture
@@ -371,7 +371,7 @@ def through_a_closed_pipe(*arguments: str, cwd: Path) -> tuple[int, bytes]:
     os.close(reading)
     command, environment = [sys.executable, *arguments], os.environ | {"PYTHONPATH": str(ROOT / "src")}
     ran = subprocess.run(
-        command, stdout=writing, stderr=subprocess.PIPE, cwd=cwd, env=environment, check=False, timeout=60
+        command, stdout=writing, stderr=subprocess.PIPE, cwd=cwd, env=environment, check=False, timeout=900
     )
     os.close(writing)
     return ran.returncode, ran.stderr
@@ -397,7 +397,7 @@ def test_a_full_disk_under_stdout_is_one_line(tmp_path: Path) -> None:
             environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "PYTHONUNBUFFERED": ""}
             command = [sys.executable, "-c", code]
             ran = subprocess.run(
-                command, stdout=full, stderr=subprocess.PIPE, cwd=tmp_path, env=environment, check=False, timeout=60
+                command, stdout=full, stderr=subprocess.PIPE, cwd=tmp_path, env=environment, check=False, timeout=900
             )
         assert ran.returncode == 2
         assert ran.stderr == (
@@ -423,6 +423,6 @@ def test_a_real_signal_ends_the_real_program(tmp_path: Path, number: signal.Sign
     ) as program:
         assert program.stdout is not None and program.stdout.readline() == b"ready\n"
         program.send_signal(number)
-        _, told = program.communicate(timeout=60)
+        _, told = program.communicate(timeout=900)
     assert program.returncode == 128 + number
     assert told.decode() == f"babelmix: train was stopped ({number.name})\n"

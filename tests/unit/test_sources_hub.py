@@ -50,7 +50,7 @@ def run(code: str, environment: dict[str, str]) -> Any:
         "print('\\n' + json.dumps(result))",
     ]
     command = [sys.executable, "-W", "error::UserWarning", "-c", "\n".join(lines)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 

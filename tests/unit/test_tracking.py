@@ -233,7 +233,7 @@ def test_processes_that_start_together_in_a_fresh_store_make_each_run_once(tmp_p
         small(tmp_path / size, size=size)
     started = [track_in_process(tmp_path / size, tmp_path / "store") for size in ("small", "large")]
     for process in started:
-        _, errors = process.communicate(timeout=120)
+        _, errors = process.communicate(timeout=900)
         assert process.returncode == 0, errors.decode()
     assert sorted(run.info.run_name for run in runs_of(tmp_path / "store")) == [
         "large/contrastive/s13",

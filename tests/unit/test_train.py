@@ -354,7 +354,7 @@ def test_memory_that_really_ends_is_told(tiny_encoder: Path, parallel_pairs: lis
     )  # fmt: skip
     process = start([job], tmp_path / "process")
     try:
-        output, error = process.communicate(timeout=300)
+        output, error = process.communicate(timeout=900)
     except subprocess.TimeoutExpired:
         process.kill()
         raise
