@@ -371,7 +371,7 @@ def through_a_closed_pipe(*arguments: str, cwd: Path) -> tuple[int, bytes]:
     os.close(reading)
     command, environment = [sys.executable, *arguments], os.environ | {"PYTHONPATH": str(ROOT / "src")}
     ran = subprocess.run(
-        command, stdout=writing, stderr=subprocess.PIPE, cwd=cwd, env=environment, check=False, timeout=60
+        command, stdout=writing, stderr=subprocess.PIPE, cwd=cwd, env=environment, check=False, timeout=900
     )
     os.close(writing)
     return ran.returncode, ran.stderr
@@ -397,7 +397,7 @@ def test_a_full_disk_under_stdout_is_one_line(tmp_path: Path) -> None:
             environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "PYTHONUNBUFFERED": ""}
             command = [sys.executable, "-c", code]
             ran = subprocess.run(
-                command, stdout=full, stderr=subprocess.PIPE, cwd=tmp_path, env=environment, check=False, timeout=60
+                command, stdout=full, stderr=subprocess.PIPE, cwd=tmp_path, env=environment, check=False, timeout=900
             )
         assert ran.returncode == 2
         assert ran.stderr == (

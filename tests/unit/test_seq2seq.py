@@ -298,7 +298,7 @@ print(json.dumps(result))"""
     with Hub(tmp_path / "hub") as hub:
         environment = hub.environment(tmp_path / "home", OMP_NUM_THREADS="1")
         done = subprocess.run(
-            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=900
         )
         assert done.returncode == 0, done.stderr
         asked = hub.asked
