@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro results mt-cost ablation test bench drills golden ui setup
+.PHONY: repro results mt-cost ablation test bench golden fuzz drills ui setup
 repro: setup
 	dvc repro
 
@@ -42,6 +42,9 @@ drills: setup  # every stage killed, torn, refused and out of disk at every poin
 golden: setup  # renews tests/golden/expected.yaml and shows what changed
 	BABELMIX_GOLDEN=renew pytest -q tests/golden
 	git diff --stat --patch tests/golden/expected.yaml
+
+fuzz: setup  # 200,000 odd inputs for every reader, some minutes; make fuzz SEED=7 INPUTS=20000 for the same ones again
+	python -m tests.fuzz $(if $(SEED),--seed $(SEED)) $(if $(INPUTS),--inputs $(INPUTS))
 
 ui: setup  # MLflow on loopback, at the comparison of all runs
 	babelmix ui

@@ -1,14 +1,18 @@
-"""What several tests share: a tiny encoder of the real classes, on disk, and a few parallel pairs."""
+"""What several tests share: one environment on every machine; a tiny encoder on disk, and a few parallel pairs."""
 
-import os
+import same_everywhere  # noqa: F401 -- before any library that reads the environment
+
+# isort: split
 from pathlib import Path
 
-os.environ["HF_HUB_OFFLINE"] = "1"
-os.environ["TOKENIZERS_PARALLELISM"] = "false"
-
 import pytest
+from hypothesis import HealthCheck, settings
 
 from babelmix.records import Pair
+
+# The same examples every time, and as long for each as it takes; `make fuzz` looks for new ones.
+settings.register_profile("gate", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("gate")
 
 WORDS = {
     "en": [

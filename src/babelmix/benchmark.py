@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from babelmix.common.languages import LANGUAGES
 from babelmix.common.outputs import written_files
 from babelmix.common.reading import checked_text, parse_json, read_text, shown
 from babelmix.common.text import spaced_form
-from babelmix.config import LANGUAGES
 from babelmix.errors import UserError, unknown_name
 from babelmix.files import new_folder, write_json
 from babelmix.records import Id, read_rows, write_rows

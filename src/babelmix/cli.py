@@ -28,7 +28,7 @@ os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # what does not fit is
 import typer
 
 from babelmix.benchmarks.own import own_files, unknown_benchmark
-from babelmix.benchmarks.registry import BENCHMARKS
+from babelmix.benchmarks.registry import BEIR, BENCHMARKS
 from babelmix.common.ending import ended
 from babelmix.common.outputs import claim_file, claim_folder
 from babelmix.config import Objective, Preset, Settings, load_settings
@@ -51,8 +51,8 @@ MODELS = Path("models")
 METRICS = Path("metrics")
 
 BM25 = "bm25"
-# What is counted of a benchmark and loses nothing: it is kept, or it belongs to another split.
-NOTHING_LOST = {"documents with the text of another", "queries not judged in this split"}
+# What is counted of a benchmark and loses nothing: it is kept, it belongs to another split, or it says "not relevant".
+NOTHING_LOST = {"documents with the text of another", "judgements below 1", "queries not judged in this split"}
 
 Name = Annotated[str, typer.Argument(help="A source or benchmark, such as gnome-help.")]
 ObjectiveName = Annotated[str, typer.Option("--objective", help="A batch recipe of params.yaml, such as hybrid.")]
@@ -687,11 +687,23 @@ def _benchmark(name: str, split: str | None = None, *, strict: bool = False) -> 
         if path.exists():
             left_out = build_folder(path, built, split=split)
         else:
-            settings = load_settings()
+            settings = _with_split(load_settings(), name, split)
             _fetch(name, Path(scratch) / "raw" / name, settings)
             left_out = build_benchmark(name, Path(scratch) / "raw" / name, built, settings)
         _tell(left_out, strict=strict, where=name)
+        if split is None and (taken := read_about(built).split) not in (None, "test"):
+            say(f"{name}: there are no judgements named test; those of {taken!r} are taken")
         yield built
+
+
+def _with_split(settings: Settings, name: str, split: str | None) -> Settings:
+    """Return the settings with the split of a benchmark that is known by its name; UserError where it has none."""
+    if split is None:
+        return settings
+    if name in BENCHMARKS and name not in BEIR:
+        raise UserError(f"{name} has no splits", where="--split", how="leave it out: only BEIR form has splits")
+    splits = settings.benchmark.splits | {name: split}
+    return settings.model_copy(update={"benchmark": settings.benchmark.model_copy(update={"splits": splits})})
 
 
 def _tell(left_out: Mapping[str, int], *, strict: bool = False, where: str = "") -> None:

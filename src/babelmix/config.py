@@ -12,13 +12,6 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from babelmix.benchmarks.registry import BEIR as BEIR
-from babelmix.benchmarks.registry import LAREQA as LAREQA
-from babelmix.benchmarks.registry import MIRACL as MIRACL
-from babelmix.benchmarks.registry import MIRACL_LANGUAGES as MIRACL_LANGUAGES
-from babelmix.benchmarks.registry import NANOBEIR as NANOBEIR
-from babelmix.benchmarks.registry import NANOBEIR_TASKS as NANOBEIR_TASKS
-from babelmix.common.languages import LANGUAGES as LANGUAGES
 from babelmix.common.yaml_core import parse_yaml
 from babelmix.errors import UserError, unknown_name
 from babelmix.settings.checks import check_own_benchmarks, check_settings

@@ -157,6 +157,8 @@ def _sound(languages: NDArray[Any], own: NDArray[Any], other: NDArray[Any]) -> b
         return False
     if own.shape != (len(languages), *other.shape) or not own.dtype == other.dtype == np.float32:
         return False
+    if not all((np.abs(rows) <= 2).all() for rows in (own, other)):  # and no NaN
+        return False
     return all(np.allclose(along @ along.T, np.eye(len(along)), atol=1e-4) for along in (*own, other))
 
 

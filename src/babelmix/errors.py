@@ -2,7 +2,8 @@
 
     raise UserError("no objective 'hybird'", where="params.yaml, objectives", how="choose from contrastive, hybrid")
 
-The command line prints it in one line and exits with code 2; a traceback is shown only with `--debug`.
+The command line prints it in one line and exits with code 2 (see common/ending.py); a traceback is shown only with
+`--debug`.
 """
 
 from collections.abc import Iterable

@@ -28,8 +28,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from babelmix.benchmark import Judged
+from babelmix.benchmarks.registry import main_score
 from babelmix.bias import Bias, group_means, language_bias, mean_of_means
-from babelmix.config import BEIR, MIRACL, NANOBEIR
 from babelmix.files import new_binary_file, new_file
 from babelmix.rank import Scores, rank_relevant
 
@@ -110,8 +110,7 @@ def evaluate(judged: Judged, scores: Scores) -> Evaluation:
     question = np.array([short_id(q.question) for q in judged.queries])[query]
     columns = np.concatenate([single_measures, pooled_measures], axis=1)
     found = QueryScores(setting, question, query_language, passage_language, *columns)
-    graded = judged.name in (*BEIR, *NANOBEIR, *MIRACL) or bool((grade > 1).any())
-    headline = "ndcg_at_10" if graded else "map"
+    headline = main_score(judged.name, bool((grade > 1).any()))
     return Evaluation(judged.name, headline, found, language_bias(judged, ranks), judged.left_out)
 
 

@@ -24,16 +24,18 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
+from babelmix.common.os_errors import errno_of
 from babelmix.common.outputs import claim_file, claim_folder, write_manifest
 from babelmix.errors import UserError
 
 _EXCHANGE, _HERE = 2, -100  # of renameat2(2): RENAME_EXCHANGE, AT_FDCWD
 _NAME = 80  # characters of an output's name in that of its scratch: a name has 255 bytes at most
 _OLD = ".old.tmp"  # what was replaced, on a system that cannot exchange two folders in one step
+_FULL = "no space left on the disk"
 _ENDS = {  # what the system says of an output -> what a user is told, and how to mend it
-    errno.ENOSPC: "no space left on the disk",
-    errno.EDQUOT: "no space left on the disk",
-    errno.EFBIG: "the output is larger than a file may be here",
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EFBIG: "the output is larger than a file may be here (`ulimit -f`)",
     errno.EACCES: "the output cannot be written",
     errno.EPERM: "the output cannot be written",
     errno.EROFS: "the output cannot be written",
@@ -135,15 +137,22 @@ def temporary_folder() -> Generator[Path]:
 
 @contextmanager
 def told(path: Path) -> Generator[None]:
-    """Turn a full or read-only disk, and what else a user can mend, into an error that says so, with its place."""
+    """Turn a full or read-only disk, and what else a user can mend, into an error that says so, with its place.
+
+    Whatever library met it. What the system says of another file than the output, or of its neighbours, is passed on.
+    """
     try:
         yield
-    except OSError as error:
-        what = _ENDS.get(error.errno or 0)
+    except UserError:
+        raise
+    except Exception as error:
+        named = getattr(error, "filename", None)
+        foreign = isinstance(named, str) and not Path(named).resolve().is_relative_to(path.parent.resolve())
+        what = None if foreign else _ENDS.get(errno_of(error) or 0)
         if what is None:
             raise
         how = "make the folder writable, or choose another output"
-        if what.startswith("no space"):
+        if what == _FULL:
             how = "free some space and run the same command again; nothing half-written was left"
         raise UserError(what, where=str(path), how=how) from error
 

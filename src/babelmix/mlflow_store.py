@@ -7,6 +7,7 @@
 What MLflow and its database refuse (a store that is damaged, of another version, in use, a full disk) is a UserError.
 """
 
+import errno
 import os
 import signal
 import socket
@@ -45,7 +46,7 @@ def database(store_root: Path) -> Path:
 
 def artifacts(store_root: Path) -> str:
     """Return where MLflow puts artifacts: a path, or a URI where it would take signs of the path for those of one."""
-    folder = store_root.resolve() / "mlruns"
+    folder = _meant(store_root) / "mlruns"
     return str(folder) if quote(str(folder)) == str(folder) else folder.as_uri()
 
 
@@ -101,20 +102,33 @@ def open_client(store_root: Path) -> "MlflowClient":
 
     Call it within `locked` and `refused`.
     """
-    file = database(store_root)
+    file = _meant(database(store_root))
     if not file.exists() or (file.is_file() and not file.stat().st_size):
         fresh = file.with_name(f"{file.name}.new")  # MLflow never mends a database that was half made
-        for left in store_root.glob(f"{fresh.name}*"):
-            left.unlink()  # by a process that was killed
+        _clear(fresh)  # what a process left that was killed
         try:
             _client(fresh, store_root)
             fresh.replace(file)
         finally:
-            for left in store_root.glob(f"{fresh.name}*"):
-                left.unlink()
+            _clear(fresh)
     with closing(sqlite3.connect(file, timeout=20)) as connection:  # MLflow would try ten times, for minutes
         connection.execute("SELECT version_num FROM alembic_version").fetchone()
     return _client(file, store_root)
+
+
+def relocate(store_root: Path, old: str) -> None:
+    """Let a store that was moved or copied with its project name its own artifacts, not those where it stood before.
+
+    `old` is where its experiment says they are.
+    """
+    new = artifacts(store_root)
+    with closing(sqlite3.connect(_meant(database(store_root)), timeout=20)) as connection, connection:
+        for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
+            connection.execute(
+                f"UPDATE {table} SET {column} = ? || substr({column}, ?) "  # noqa: S608 -- the names stand above
+                f"WHERE {column} = ? OR substr({column}, 1, ?) = ?",
+                (new, len(old) + 1, old, len(old) + 1, f"{old}/"),
+            )
 
 
 def serve(store_root: Path, address: str, port: int) -> None:
@@ -174,15 +188,28 @@ def _client(file: Path, store_root: Path) -> "MlflowClient":
         del os.environ[_ARTIFACT_ROOT]
 
 
+def _clear(file: Path) -> None:
+    for left in file.parent.glob(f"{file.name}*"):
+        left.unlink()
+
+
 def _uri(file: Path) -> str:
     """Return the URI of an SQLite database whatever its folder is called.
 
     SQLAlchemy takes escapes for signs (`%20`, `?`), so they are escaped in turn. With the driver's name in it, MLflow
     does not make the folder itself, which would be one of the escaped name.
     """
-    path = str(file.resolve())
+    return f"sqlite+pysqlite:///{quote(str(_meant(file)))}"
+
+
+def _meant(path: Path) -> Path:
+    """Return what a path means, links followed; an error where they lead nowhere, or its name is not in UTF-8."""
+    meant = Path(os.path.realpath(path))
+    if meant.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
     try:
-        return f"sqlite+pysqlite:///{quote(path)}"
+        str(meant).encode()
     except UnicodeEncodeError as error:
         how = "rename the folder: MLflow finds no other"
-        raise UserError("the folder's name is not in UTF-8", where=path, how=how) from error
+        raise UserError("the folder's name is not in UTF-8", where=str(path), how=how) from error
+    return meant

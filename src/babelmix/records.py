@@ -14,8 +14,8 @@ from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
 
+from babelmix.common.languages import LANGUAGES
 from babelmix.common.reading import LONGEST_ID, checked_id, checked_text, json_rows, shown
-from babelmix.config import LANGUAGES
 from babelmix.errors import UserError, unknown_name
 from babelmix.files import new_file, new_folder
 

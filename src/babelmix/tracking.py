@@ -25,7 +25,7 @@ from babelmix.common.yaml_core import parse_yaml
 from babelmix.config import Settings
 from babelmix.errors import UserError
 from babelmix.evaluate import MEASURES
-from babelmix.mlflow_store import LOOPBACK, artifacts, database, locked, open_client, refused, serve
+from babelmix.mlflow_store import LOOPBACK, artifacts, database, locked, open_client, refused, relocate, serve
 from babelmix.results import BM25, LIR, SETTINGS, UNTRAINED, HistoryRow, Results, read_results
 
 if TYPE_CHECKING:  # mlflow takes two seconds to import
@@ -211,6 +211,8 @@ def _experiment(client: "MlflowClient", store_root: Path) -> str:
     experiment = client.get_experiment_by_name(EXPERIMENT)
     if experiment is None:
         return client.create_experiment(EXPERIMENT, artifact_location=artifacts(store_root), tags=VIEW)
+    if experiment.artifact_location != artifacts(store_root):
+        relocate(store_root, experiment.artifact_location)
     if experiment.lifecycle_stage == "deleted":
         client.restore_experiment(experiment.experiment_id)
     return experiment.experiment_id

@@ -1,12 +1,13 @@
-"""The same readers led by atheris, which keeps the inputs that reach new lines of babelmix; for one target, by hand.
+"""The same readers led by atheris, which keeps the inputs that reach new lines of babelmix; by hand.
 
     pip install --target /tmp/atheris atheris
-    PYTHONPATH=/tmp/atheris:src python -m tests.fuzz --guided 60 --target beir
+    PYTHONPATH=/tmp/atheris python -m tests.fuzz --guided 60 --target beir      # without --target, all in turn
 
 atheris is no requirement of the project. Its own mutations know nothing of JSON or zip, so ours take turns with them:
 an input is the files of a folder laid end to end, and what is changed is one of them.
 """
 
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -29,9 +30,12 @@ def guided(name: str, seconds: int, seed: int) -> int:
     from .harness import Bench
     from .runs import keep_input
 
+    if not name:  # atheris ends its process, so each has its own
+        command = [sys.executable, "-m", "tests.fuzz", "--guided", str(seconds), "--seed", str(seed), "--target"]
+        return max(subprocess.run([*command, target.name], check=False).returncode for target in TARGETS)
     target = next((target for target in TARGETS if target.name == name), None)
     if target is None:
-        print(f"--target names one of {', '.join(target.name for target in TARGETS)}", file=sys.stderr)
+        print(f"no target {name!r}; there are {', '.join(target.name for target in TARGETS)}", file=sys.stderr)
         return 2
     scratch = Path(tempfile.mkdtemp(prefix="fuzz-"))
     corpus = scratch / "corpus"

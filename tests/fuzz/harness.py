@@ -81,9 +81,6 @@ class Bench:
     def __enter__(self) -> Self:
         for place in (self.input, self.output, self.scratch):
             place.mkdir(parents=True)
-        self._warnings = warnings.catch_warnings()
-        self._warnings.__enter__()
-        warnings.simplefilter("ignore")  # of numpy, of what it is told to calculate
         self._before = tempfile.tempdir
         tempfile.tempdir = str(self.scratch)
         self._handlers = {sign: signal.signal(sign, _hang) for sign in (signal.SIGPROF, signal.SIGALRM)}
@@ -94,7 +91,6 @@ class Bench:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         tempfile.tempdir = self._before
-        self._warnings.__exit__(kind, error, at)
         for sign, handler in self._handlers.items():
             signal.signal(sign, handler)
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -124,7 +120,9 @@ class Bench:
         signal.setitimer(signal.ITIMER_REAL, 10 * self.limit)
         Bench.watching = self
         try:
-            target.call(self.input, self.output / "result")
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")  # a warning of a library is not for the user
+                target.call(self.input, self.output / "result")
         except UserError as error:
             kind, why = "refused", str(error)
             flaw = _flaw(why)
@@ -157,6 +155,8 @@ class Bench:
             full = self._real(os.path.abspath(path)) if straight else os.path.realpath(path)  # noqa: PTH100
             if not f"{full}/".startswith(self._allowed) and not full.startswith("/dev/"):
                 self._refuse(f"{event} outside the outputs: {full}")
+        if event in _MOVES:
+            self._places.clear()
         if event == "subprocess.Popen" and os.path.basename(os.fsdecode(arguments[0])) not in PROGRAMS:  # noqa: PTH119
             self._refuse(f"runs {arguments[1]}")
         if event in ("socket.connect", "socket.getaddrinfo", "os.system", "os.exec", "os.posix_spawn", "pty.spawn"):
@@ -164,13 +164,11 @@ class Bench:
 
     def _real(self, path: str) -> str:
         """Return where a path leads; a folder is looked at once for each input, since some are hundreds deep."""
-        known = self._places.get(path)
-        if known is None:
-            parent, name = os.path.split(path)
-            known = os.path.join(self._real(parent), name) if name else path  # noqa: PTH118
-            known = os.path.realpath(known) if os.path.islink(known) else known  # noqa: PTH114
-            self._places[path] = known
-        return known
+        parent, name = os.path.split(path)
+        if name and parent not in self._places:
+            self._places[parent] = self._real(parent)
+        known = os.path.join(self._places[parent], name) if name else path  # noqa: PTH118
+        return os.path.realpath(known) if os.path.islink(known) else known  # noqa: PTH114
 
     def _refuse(self, why: str) -> None:
         self._complaint = self._complaint or why
@@ -211,6 +209,7 @@ _PATHS = {
     "sqlite3.connect": ((0, -1),),
     "babelmix.exchange": ((0, -1), (1, -1)),  # two folders in one step, which the interpreter does not see
 }
+_MOVES = ("os.symlink", "os.rename", "os.rmdir", "os.remove", "babelmix.exchange")  # what a path means may change
 _EVENTS = {
     *_PATHS,
     *("open", "subprocess.Popen", "socket.connect", "socket.getaddrinfo"),

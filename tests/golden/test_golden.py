@@ -17,12 +17,12 @@ from babelmix.benchmark import read_benchmark, read_judged
 from babelmix.bm25 import Bm25Scores
 from babelmix.config import load_settings
 from babelmix.embed import embed_benchmark
+from babelmix.embeddings import open_embeddings
 from babelmix.errors import UserError
 from babelmix.evaluate import Evaluation, evaluate, to_json
 from babelmix.rank import Cosines
 from babelmix.sources import build_folder
 from babelmix.translate import bench
-from babelmix.vectors import open_embeddings
 
 ROOT = Path(__file__).parents[2]
 EXPECTED = Path(__file__).with_name("expected.yaml")
@@ -65,8 +65,8 @@ def test_the_untrained_small_encoder_scores_as_expected(questions: Path, tmp_pat
     build_encoder(settings.model.presets["small"], tmp_path / "encoder")
     model = load_encoder(tmp_path / "encoder")
     embed_benchmark(model, questions, tmp_path / "vectors", settings=settings.embed, threads=settings.threads)
-    vectors = Cosines(*open_embeddings(tmp_path / "vectors", questions))
-    scores = headline(evaluate(read_judged(questions), vectors))
+    opened = open_embeddings(tmp_path / "vectors", questions)
+    scores = headline(evaluate(read_judged(questions), Cosines(opened.queries, opened.passages)))
     hold(f"untrained small encoder, {QUESTIONS}", scores, {"rank_distance": 10.0})
 
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packages import make_package
 
+from babelmix.common.languages import LANGUAGES
 from babelmix.common.outputs import MANIFEST
-from babelmix.config import LANGUAGES
 from babelmix.errors import UserError
 from babelmix.translate import apertium_programs
 from babelmix.translate.apertium import DIRECTIONS, Apertium, escape, read_mode, unescape

@@ -214,6 +214,28 @@ def test_words_survive_a_round_trip_through_dvc(change: str, told: Any, tmp_path
         change = "seed=13" if "seed" not in change else change
 
 
+@pytest.mark.parametrize(
+    ("filled", "emptied"),
+    [
+        ("translate.languages=[pt,es]", "translate.languages=[]"),
+        ("benchmark.query_languages=[pt]", "benchmark.query_languages=[]"),
+        ("train.matryoshka=[64]", "train.matryoshka=[]"),
+        ("model.teachers=[large]", "model.teachers=[]"),
+        ("+benchmark.splits.nfcorpus=dev", "~benchmark.splits.nfcorpus"),
+        ("+source.faq={path: data/own/faq.jsonl, language: no}", "~source.faq"),
+        ("benchmark.languages=[en,no]", "benchmark.languages=all"),
+    ],
+)
+def test_a_list_that_dvc_empties_leaves_a_file_that_is_read(filled: str, emptied: str, tmp_path: Path) -> None:
+    """DVC moves a comment behind an emptied list so that the next line is lost: there is none in params.yaml."""
+    from dvc.utils.hydra import apply_overrides
+
+    (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    for change in (filled, emptied, "seed=14"):
+        apply_overrides(tmp_path / "params.yaml", [change])
+        load_settings(tmp_path / "params.yaml")
+
+
 def test_dvc_reads_the_settings_as_we_do() -> None:
     from dvc.utils.serialize import parse_yaml as dvc_reads
 

@@ -371,7 +371,7 @@ def through_a_closed_pipe(*arguments: str, cwd: Path) -> tuple[int, bytes]:
     os.close(reading)
     command, environment = [sys.executable, *arguments], os.environ | {"PYTHONPATH": str(ROOT / "src")}
     ran = subprocess.run(
-        command, stdout=writing, stderr=subprocess.PIPE, cwd=cwd, env=environment, check=False, timeout=60
+        command, stdout=writing, stderr=subprocess.PIPE, cwd=cwd, env=environment, check=False, timeout=900
     )
     os.close(writing)
     return ran.returncode, ran.stderr
@@ -397,7 +397,7 @@ def test_a_full_disk_under_stdout_is_one_line(tmp_path: Path) -> None:
             environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "PYTHONUNBUFFERED": ""}
             command = [sys.executable, "-c", code]
             ran = subprocess.run(
-                command, stdout=full, stderr=subprocess.PIPE, cwd=tmp_path, env=environment, check=False, timeout=60
+                command, stdout=full, stderr=subprocess.PIPE, cwd=tmp_path, env=environment, check=False, timeout=900
             )
         assert ran.returncode == 2
         assert ran.stderr == (
@@ -409,6 +409,15 @@ def test_without_stdout_and_stderr_it_ends_with_the_same_code(tmp_path: Path) ->
     command = f"exec {sys.executable} -m babelmix plan >&- 2>&-"
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
     assert subprocess.run(["sh", "-c", command], cwd=tmp_path, env=environment, check=False).returncode == 2
+
+
+def test_what_libraries_do_at_the_exit_may_fail(tmp_path: Path) -> None:
+    code = (
+        "import atexit\nfrom babelmix.common.ending import ended\n"
+        "def run(_):\n    atexit.register(lambda: 1 / 0)\n    print('done')\n    return 0\nended(run, ['plan'])"
+    )
+    ran = python("-c", code, cwd=tmp_path)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, b"done\n", b"")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

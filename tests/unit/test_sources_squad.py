@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from babelmix.benchmark import OwnId, Passage, Qrel, read_benchmark, write_benchmark
-from babelmix.config import LANGUAGES
+from babelmix.common.languages import LANGUAGES
 from babelmix.errors import UserError
 from babelmix.sources import build_folder, squad
 from babelmix.sources.squad_file import read_squad_file

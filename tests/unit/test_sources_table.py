@@ -15,6 +15,7 @@ from hub import Hub
 from hypothesis import given
 from hypothesis import strategies as st
 
+from babelmix.common.outputs import MANIFEST
 from babelmix.config import Pairs, Table
 from babelmix.errors import UserError
 from babelmix.sources import build_source, fetch_source, table
@@ -501,5 +502,5 @@ def test_mmarco_comes_from_the_hub_in_the_chosen_languages(hub: Hub, tmp_path: P
 def test_nothing_is_downloaded_for_a_table_of_ones_own(tmp_path: Path):
     settings: Any = SimpleNamespace(source={"mine": own("mine.jsonl")}, pairs=PAIRS)
     assert fetch_source("mine", tmp_path / "raw", settings) is None
-    assert [file.name for file in (tmp_path / "raw").iterdir()] == ["manifest.json"]
+    assert {file.name for file in (tmp_path / "raw").iterdir()} == {"manifest.json", MANIFEST}
     assert json.loads((tmp_path / "raw/manifest.json").read_text()) == {}

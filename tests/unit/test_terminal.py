@@ -113,7 +113,7 @@ def test_a_reader_is_gone_when_its_end_of_the_pipe_is_closed() -> None:
 def babelmix(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[bytes]:
     settings = os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"} | environment
     command = [sys.executable, "-m", "babelmix", *arguments]
-    return subprocess.run(command, cwd=cwd, env=settings, capture_output=True, check=False, timeout=120)
+    return subprocess.run(command, cwd=cwd, env=settings, capture_output=True, check=False, timeout=900)
 
 
 @pytest.fixture

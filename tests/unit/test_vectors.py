@@ -88,3 +88,11 @@ def test_an_array_of_objects_is_refused_rather_than_unpickled(tmp_path: Path) ->
     np.save(tmp_path / "queries.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(UserError, match="not a whole"):
         open_rows(tmp_path, "queries")
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e-30, 1.0, 1e30, 1e200])
+def test_vectors_of_any_length_become_the_same_unit_vectors(size: float):
+    vectors = np.random.default_rng(4).normal(size=(5, 8))
+    assert np.allclose(unit_rows(vectors * size), unit_rows(vectors), atol=1e-7)
+    assert np.array_equal(unit_rows(vectors * 2.0**90), unit_rows(vectors))
+    assert not np.isfinite(unit_rows(np.full((1, 8), np.inf))).any()

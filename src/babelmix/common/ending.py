@@ -64,6 +64,8 @@ def ended(run: Callable[[list[str]], int], arguments: Sequence[str]) -> NoReturn
     for stream in (sys.stdout, sys.stderr):
         if stream and _broken(stream):
             silence(stream)
+    if not debug:
+        atexit.register(_hush)  # the first of all that runs at the exit: what libraries have registered may fail
     sys.exit(code)
 
 
@@ -172,7 +174,6 @@ def _quiet(name: str, debug: bool) -> Generator[None]:
     before = threading.excepthook, sys.unraisablehook
     threading.excepthook = lambda told: told.exc_value and _say(_fault(told.exc_value, f"{name}, beside its work,"))
     _hush()
-    atexit.register(_hush)  # after the end, when what is left is cleared away
     with warnings.catch_warnings():
         if not sys.warnoptions:
             warnings.simplefilter("ignore")

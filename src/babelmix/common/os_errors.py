@@ -48,15 +48,16 @@ _TOLD = {
 _NUMBERED = re.compile(r"\[Errno (\d+)\]|\(os error (\d+)\)|\bcode: (\d+), kind: ")
 _WORDED = (
     (re.compile(r"No space left on device|database or disk is full|\d+ requested and \d+ written"), errno.ENOSPC),
+    (re.compile(r"\bunexpected pos \d+ vs \d+|PytorchStreamWriter failed writing"), errno.ENOSPC),  # torch
     (re.compile(r"Disk quota exceeded"), errno.EDQUOT),
     (re.compile(r"File too large"), errno.EFBIG),
     (re.compile(r"Read-only file system"), errno.EROFS),
     (re.compile(r"attempt to write a readonly database"), errno.EACCES),
     (re.compile(r"Too many open files"), errno.EMFILE),
-    (re.compile(r"[Cc]an(?:'t|not) allocate memory|out of memory|std::bad_alloc"), errno.ENOMEM),
+    (re.compile(r"[Cc]an(?:'t|not) allocate memory|out of memory|std::bad_alloc|failed to map segment"), errno.ENOMEM),
 )
 # What these say is of values, never of the system.
-_NEVER = (ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, NameError, TypeError)
+_NEVER = (ArithmeticError, AssertionError, AttributeError, LookupError, NameError, TypeError)
 
 
 def system_error(error: BaseException, where: str) -> UserError | None:

@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from babelmix.benchmark import Benchmark, Passage, Query
+from babelmix.common.languages import LANGUAGES
 from babelmix.common.reading import checked_id, shown
 from babelmix.common.text import spaced_form
-from babelmix.config import LANGUAGES
 from babelmix.errors import UserError, unknown_name
 from babelmix.files import new_folder
 from babelmix.sources.fetch import fetch_file, unpack_zip

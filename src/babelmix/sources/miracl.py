@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from babelmix.benchmark import Passage, Qrel, Query, stream_benchmark
+from babelmix.benchmarks.registry import MIRACL_LANGUAGES
 from babelmix.common.reading import checked_id, checked_text, numbered_lines
 from babelmix.common.text import published_form
-from babelmix.config import MIRACL_LANGUAGES
 from babelmix.errors import UserError, unknown_name
 from babelmix.sources.hub import Wanted, fetch_from_hub
 

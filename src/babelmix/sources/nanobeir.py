@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from babelmix.benchmark import Benchmark, Passage, Qrel, Query
+from babelmix.benchmarks.registry import NANOBEIR_TASKS
+from babelmix.common.languages import LANGUAGES
 from babelmix.common.reading import checked_id, checked_text, json_rows
 from babelmix.common.text import published_form
-from babelmix.config import LANGUAGES, NANOBEIR_TASKS
 from babelmix.errors import UserError, unknown_name
 from babelmix.sources.hub import Wanted, fetch_from_hub
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from babelmix.benchmark import Benchmark, Passage, Query
+from babelmix.common.languages import LANGUAGES
 from babelmix.common.reading import checked_id, checked_text, json_rows, shown
 from babelmix.common.text import spaced_form
-from babelmix.config import LANGUAGES
 from babelmix.errors import UserError, unknown_name
 from babelmix.sources.qrels import RawRow, gather
 from babelmix.sources.texts import Texts, judged_texts, text_of

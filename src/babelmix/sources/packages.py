@@ -190,7 +190,9 @@ def _apt(arguments: Sequence[str], folder: Path) -> "subprocess.CompletedProcess
     # The user _apt, to which root would step down, may not write in a private folder.
     command = ["apt-get", "-q", "-o", "APT::Sandbox::User=root", *arguments]
     environment = {**os.environ, "LC_ALL": "C"}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, errors="replace", check=False
+    )
 
 
 def _complaint(answer: "subprocess.CompletedProcess[str]") -> str:
@@ -207,7 +209,7 @@ def _describe(deb: Path) -> dict[str, str]:
 def _field(deb: Path, name: str) -> str:
     _need("dpkg-deb")
     command = ["dpkg-deb", "--field", str(deb), name]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode != 0:
         how = "delete it and fetch it again"
         raise UserError(f"damaged package ({_last_line(done.stderr)})", where=str(deb), how=how)

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from babelmix.benchmark import Benchmark, OwnId, Passage, Qrel, Query
+from babelmix.common.languages import LANGUAGES
 from babelmix.common.text import compared_form, kept_form
-from babelmix.config import LANGUAGES
 from babelmix.errors import UserError
 from babelmix.sources.squad_file import DISPLACED, ENDINGS, read_squad_file
 

@@ -15,6 +15,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from babelmix.common.outputs import MANIFEST
 from babelmix.common.reading import checked_id, checked_text, json_rows
 from babelmix.config import Pairs, Table
 from babelmix.errors import UserError
@@ -67,7 +68,8 @@ def build(name: str, table: Table, folder: Path, settings: Pairs) -> tuple[list[
     field = f"params.yaml, source.{name}"
     if table.path is None:
         names = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
-        files = [folder / found for found in _matching([n for n in names if n != "manifest.json"], table, str(folder))]
+        names = [name for name in names if name not in ("manifest.json", MANIFEST)]
+        files = [folder / found for found in _matching(names, table, str(folder))]
     else:
         files = [_own_file(table.path, f"{field}.path")]
     gathered = Gathered(table.language, min_characters=settings.min_passage_characters, limit=table.rows)
