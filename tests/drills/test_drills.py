@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from small_project import make_project
-from small_training import environ, write_project
+from small_training import environ, write_project, write_small_corpus
 from stages import CARELESS, STAGES
 
 from babelmix.benchmark import write_benchmark
@@ -34,7 +34,7 @@ def prepare(stage: str, folder: Path, encoder: Path, pairs: list[Pair]) -> None:
     if stage == "embed":
         write_benchmark(folder / "data/benchmarks/small", dev_benchmark(pairs, 5))
     if stage == "train":
-        subprocess.run([sys.executable, "-m", "babelmix", "tokenise"], cwd=folder, env=environ(), check=True)
+        write_small_corpus(folder / "data/tokens", pairs, encoder)
 
 
 @pytest.mark.parametrize("stage", [stage for stage in STAGES if stage != CARELESS])

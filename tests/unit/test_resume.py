@@ -12,7 +12,7 @@ from small_training import ALONE, Job, hashes, run, same, small_settings, start,
 
 from babelmix.errors import UserError
 from babelmix.records import Pair
-from babelmix.resume import Keeper, State, hash_files
+from babelmix.resume import SWITCHES, Keeper, State, hash_files, machine
 from babelmix.tokens import Corpus, read_corpus
 from babelmix.train import inputs
 
@@ -146,6 +146,24 @@ def test_the_same_inputs_have_the_same_fingerprint_wherever_they_lie(
     assert json.loads(json.dumps(one)) == one
     (tmp_path / "a").write_text("1")
     assert len({hash_files(tmp_path / "a"), hash_files(tmp_path / "elsewhere"), hash_files()}) == 3
+
+
+def test_a_switch_that_changes_how_numbers_are_rounded_is_another_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in SWITCHES:
+        monkeypatch.delenv(name, raising=False)
+    before = machine(ALONE.device)
+    assert before == machine(ALONE.device) and before["capability"] and before["switches"] == {}
+    assert not any("cores" in name for name in before)
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    assert machine(ALONE.device) == before | {"switches": {"ONEDNN_MAX_CPU_ISA": "AVX2"}}
+
+
+def test_a_file_counts_with_its_place_below_the_folder(tmp_path: Path) -> None:
+    for place in ("one/config.json", "two/below/config.json"):
+        (tmp_path / place).parent.mkdir(parents=True)
+        (tmp_path / place).write_text("{}")
+    assert hash_files(tmp_path / "one") != hash_files(tmp_path / "two")
+    assert hash_files(tmp_path / "one") == hash_files(tmp_path / "two/below")
 
 
 STATE = State(5, [[5, "mixed", 1.5, 0.1, None]], (5, 0.25), {"weight.a": torch.tensor([1.0, 2.0])})

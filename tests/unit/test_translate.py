@@ -6,7 +6,8 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
@@ -21,7 +22,7 @@ from babelmix.config import Settings, load_settings, parse_settings
 from babelmix.errors import UserError
 from babelmix.records import Pair, Rejected, read_rows, write_rows
 from babelmix.settings.routes import Leg
-from babelmix.translate import bergamot, get_engine, route
+from babelmix.translate import bergamot, cache, get_engine, route
 from babelmix.translate.cache import Cache
 from babelmix.translate.index import index_translations
 from babelmix.translate.pairs import BLOCK, translate_pairs
@@ -496,3 +497,27 @@ def test_the_cache_of_a_version_is_a_file_of_its_own(tmp_path: Path):
     with sqlite3.connect(files[0]) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     connection.close()
+
+
+def test_a_cache_is_made_by_one_process_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """SQLite refuses one of two that change a new file's journal at once, however long it may wait for locks."""
+    seen: list[tuple[str, str]] = []
+
+    def journal() -> tuple[str, str]:
+        (file,) = tmp_path.glob("*.sqlite")
+        with closing(sqlite3.connect(file)) as connection:
+            tables = connection.execute("SELECT name FROM sqlite_master").fetchall()
+            return connection.execute("PRAGMA journal_mode").fetchone()[0], " ".join(name for (name,) in tables)
+
+    @contextmanager
+    def locked(path: Path, **_: object) -> Iterator[bool]:
+        assert path.parent == tmp_path and path.suffix == ".lock"
+        seen.append(journal())
+        yield True
+        seen.append(journal())
+
+    monkeypatch.setattr(cache, "locked", locked)
+    for text in "ab":
+        Cache(tmp_path, "engine 1 en-pt").put({text: text})
+    assert Cache(tmp_path, "engine 1 en-pt").get("ab") == {"a": "a", "b": "b"}
+    assert seen == [("delete", ""), ("wal", "translations")], "made once, under the lock"

@@ -15,10 +15,12 @@ from collections.abc import Generator, Iterable, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from babelmix.common.locks import locked
 from babelmix.errors import UserError
 from babelmix.files import told
 
 WAIT_SECONDS = 60  # for another process that is writing
+_TABLE = "translations (key BLOB PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID"
 _AT_ONCE = 500  # keys in one question; SQLite allows 32,766
 
 
@@ -63,11 +65,12 @@ class Cache:
             with told(self._file):
                 self._file.parent.mkdir(parents=True, exist_ok=True)
             with closing(sqlite3.connect(self._file, timeout=WAIT_SECONDS)) as connection:
-                connection.execute("PRAGMA journal_mode=WAL")
                 connection.execute("PRAGMA synchronous=NORMAL")
-                connection.execute(
-                    "CREATE TABLE IF NOT EXISTS translations (key BLOB PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID"
-                )
+                if not _is_made(connection):
+                    with told(self._file), locked(self._file.with_suffix(".lock"), on_wait=lambda _: None):
+                        # SQLite waits for nobody where two change the journal at once: one is refused.
+                        connection.execute("PRAGMA journal_mode=WAL")
+                        connection.execute(f"CREATE TABLE IF NOT EXISTS {_TABLE}")
                 yield connection
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             code = getattr(error, "sqlite_errorcode", None)
@@ -76,6 +79,12 @@ class Cache:
             what = f"the translation cache cannot be used ({error})"
             how = "delete the file if it is damaged, or make its folder writable; then run the same command again"
             raise UserError(what, where=where, how=how) from error
+
+
+def _is_made(connection: sqlite3.Connection) -> bool:
+    """Say whether the file has its table and its journal, which is so from its first use on."""
+    journal = connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    return journal and connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'translations'").fetchone() == (1,)
 
 
 def _key(sentence: str) -> bytes:
