@@ -66,8 +66,9 @@ class Cache:
                 self._file.parent.mkdir(parents=True, exist_ok=True)
             with closing(sqlite3.connect(self._file, timeout=WAIT_SECONDS)) as connection:
                 connection.execute("PRAGMA synchronous=NORMAL")
-                if not _is_made(connection):
-                    with told(self._file), locked(self._file.with_suffix(".lock"), on_wait=lambda _: None):
+                lock = self._file.with_suffix(".lock")
+                if not _is_made(connection) or lock.exists():  # one that a killed process left goes with the next
+                    with told(self._file), locked(lock, on_wait=lambda _: None):
                         # SQLite waits for nobody where two change the journal at once: one is refused.
                         connection.execute("PRAGMA journal_mode=WAL")
                         connection.execute(f"CREATE TABLE IF NOT EXISTS {_TABLE}")
