@@ -26,7 +26,7 @@ FULL = Path("/dev/full")
 
 @contextmanager
 def small_files() -> Iterator[None]:
-    """Let no file grow above 1,000 bytes; what is beyond is EFBIG. For the act alone: a log of the tests may be longer."""
+    """Let no file grow above 1,000 bytes, or EFBIG. For the act alone: a log of the tests may be longer."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
     try:
