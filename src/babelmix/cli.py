@@ -88,7 +88,8 @@ def _options(  # pyright: ignore[reportUnusedFunction]
 @app.command(epilog="Example: babelmix fetch xquad-r")
 def fetch(name: Name) -> None:
     """Download the raw files of a source into data/raw/NAME."""
-    folder = claim_folder(DATA / "raw" / name)
+    folder = DATA / "raw" / name
+    claim_folder(folder)
     _fetch(name, folder, load_settings())
     done(f"wrote {folder}", "dvc repro")
 
@@ -313,7 +314,8 @@ def benchmark(name: Name, strict: Strict = False) -> None:
     from babelmix.sources import build_benchmark
     from babelmix.translate import allow_models
 
-    settings, output = load_settings(), claim_folder(DATA / "benchmarks" / name)
+    settings, output = load_settings(), DATA / "benchmarks" / name
+    claim_folder(output)
     allow_models(settings)
     if strict:
         with temporary_folder() as scratch:

@@ -28,7 +28,8 @@ BIAS = (
     "from one language to two."
 )
 FREE = (
-    "bm25 is word overlap, one index a language (k1 0.9, b 0.4, no stemming). A system with +lir has the strongest "
+    "bm25 is word overlap, one index a language (k1 0.9, b 0.4, no stemming); a passage that shares no word with the "
+    "query is not found and earns nothing. A system with +lir has the strongest "
     "direction of each language taken out of its vectors after the fact (arXiv 2109.04727), estimated on "
     "training passages, never on a benchmark: it costs no training, and shows what a batch recipe adds beyond it."
 )

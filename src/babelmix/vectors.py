@@ -51,7 +51,8 @@ def unit_rows(vectors: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
     """
     if vectors.dtype == np.float16:
         return vectors
-    wide = vectors.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # a NaN that signals: not finite, to be refused by name
+        wide = vectors.astype(np.float64)
     # Powers of two keep the squares of very long and very short vectors within float64, and change no bit of others.
     _, power = np.frexp(np.abs(wide).max(axis=-1, keepdims=True, initial=0))
     wide = np.ldexp(wide, -power)

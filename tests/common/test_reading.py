@@ -66,6 +66,7 @@ def test_objects_over_many_lines_are_read_with_their_lines(tmp_path: Path) -> No
         (b'{"a": ' + b"[" * 100_000, "line 1: JSON that is nested too deep"),
         (b'{"a": ' + b"9" * 10_000 + b"}", "line 1: a number of too many digits"),
         (gzip.compress(ROWS.encode())[:-9], "damaged gzip"),
+        (gzip.compress(b"\xff" * 99_999)[:-8] + b"12345678", "not UTF-8 text"),
         (b"\xff\xfe{\x00}", "rows.jsonl: not whole UTF-16 text"),
     ],
 )

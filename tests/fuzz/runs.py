@@ -44,13 +44,15 @@ def run(targets: tuple[Target, ...], seed: int, inputs: int, workers: int) -> in
     started, wanted = time.monotonic(), shares(inputs, targets)
     tallies = {target.name: Tally() for target in targets}
     root = Path(tempfile.mkdtemp(prefix="fuzz-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None))
+    crews = [_Worker(targets, wanted, seed, number, workers, root) for number in range(workers)]
     try:
-        crews = [_Worker(targets, wanted, seed, number, workers, root) for number in range(workers)]
         while busy := [crew for crew in crews if crew.alive]:
             wait([crew.inbox for crew in busy], timeout=1)
             for crew in busy:
                 crew.listen(tallies)
     finally:
+        for crew in crews:
+            crew.stop()
         shutil.rmtree(root, ignore_errors=True)
     _print_table(tallies, time.monotonic() - started)
     return 1 if any(tally.faults for tally in tallies.values()) else 0
@@ -118,6 +120,10 @@ class _Worker:
         self._process.start()
         outbox.close()
         self._heard, self.alive = time.monotonic(), True
+
+    def stop(self) -> None:
+        """End the process, wherever it is."""
+        self._process.kill()
 
     def listen(self, tallies: dict[str, Tally]) -> None:
         """Add up what the process has told; notice its end."""

@@ -46,7 +46,7 @@ VALUES = (
 def odd(rng: Random) -> Any:
     """Return a value that a reader may not expect."""
     pool = rng.random()
-    return rng.choice(VALUES) if pool < 0.4 else rng.choice(TEXTS) if pool < 0.75 else Raw(rng.choice(RAW))
+    return deepcopy(rng.choice(VALUES)) if pool < 0.4 else rng.choice(TEXTS) if pool < 0.75 else Raw(rng.choice(RAW))
 
 
 def spoilt(rng: Random, value: Any, *, most: int = 3) -> Any:

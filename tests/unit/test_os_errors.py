@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -23,17 +24,19 @@ ROOT = Path(__file__).parents[2]
 FULL = Path("/dev/full")
 
 
-@pytest.fixture
+@contextmanager
 def small_files() -> Iterator[None]:
-    """Let no file grow above 1,000 bytes; what is beyond is EFBIG."""
+    """Let no file grow above 1,000 bytes, or EFBIG. For the act alone: a log of the tests may be longer."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def caught(act: Callable[[], object]) -> BaseException:
-    with pytest.raises(Exception) as told:  # whatever type the library has for it
+def caught(act: Callable[[], object], limit: AbstractContextManager[None] | None = None) -> BaseException:
+    with pytest.raises(Exception) as told, limit or nullcontext():  # whatever type the library has for it
         act()
     return told.value
 
@@ -82,7 +85,7 @@ def test_a_full_disk_is_known_in_what_libraries_make_of_it(tmp_path: Path) -> No
         assert told is not None and "no space left on the disk" in str(told)
 
 
-def test_a_limit_of_size_is_known_in_what_libraries_make_of_it(tmp_path: Path, small_files: None) -> None:
+def test_a_limit_of_size_is_known_in_what_libraries_make_of_it(tmp_path: Path) -> None:
     import torch
     from safetensors.numpy import save_file
 
@@ -93,13 +96,13 @@ def test_a_limit_of_size_is_known_in_what_libraries_make_of_it(tmp_path: Path, s
         lambda: save_file({"rows": rows}, tmp_path / "rows.safetensors"),
         lambda: torch.save({"rows": torch.zeros(100_000)}, tmp_path / "rows.pt"),
     ):
-        told = system_error(caught(act), "out.bin")
+        told = system_error(caught(act, small_files()), "out.bin")
         assert told is not None and ("larger than" in str(told) or "no space" in str(told))
 
 
-def test_a_database_that_cannot_be_written_is_known(tmp_path: Path, small_files: None) -> None:
+def test_a_database_that_cannot_be_written_is_known(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "a.db") as connection:
-        full = caught(lambda: connection.execute("CREATE TABLE t AS SELECT randomblob(100000)"))
+        full = caught(lambda: connection.execute("CREATE TABLE t AS SELECT randomblob(100000)"), small_files())
     assert errno_of(full) in (errno.ENOSPC, None) and errno_of(sqlite3.OperationalError("disk is fine")) is None
     connection.close()
     readonly = sqlite3.OperationalError("attempt to write a readonly database")

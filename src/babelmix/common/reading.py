@@ -13,7 +13,7 @@ import json
 import re
 import zlib
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BufferedReader, TextIOWrapper
 from pathlib import Path
 from typing import Any, TextIO
@@ -193,7 +193,7 @@ def _not_text(file: Path, encoding: str) -> UserError:
     how = "save the file as UTF-8"
     if not encoding.startswith("utf-8"):
         return UserError(f"not whole {encoding.upper()} text", where=str(file), how=how)
-    with _binary(file) as binary:
+    with suppress(OSError, EOFError, zlib.error), _binary(file) as binary:  # the damage may come after the byte
         for number, line in enumerate(binary, start=1):
             try:
                 line.decode()

@@ -45,8 +45,8 @@ class Cache:
                 marks = ",".join("?" * len(part))
                 rows = connection.execute(f"SELECT key, text FROM translations WHERE key IN ({marks})", part)  # noqa: S608
                 for key, text in rows:
-                    if not isinstance(text, str):
-                        raise sqlite3.DatabaseError("a translation that is no text")
+                    if key not in keys or not isinstance(text, str):
+                        raise sqlite3.DatabaseError("a row that nobody asked for, or that is no text")
                     found[keys[key]] = text
         return found
 
