@@ -3,6 +3,7 @@
 import atexit
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -36,6 +37,7 @@ def _arrange() -> None:
         "HF_HUB_OFFLINE": "1",
         "TOKENIZERS_PARALLELISM": "false",
     }
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell starts the tests in the background
     os.chdir(ROOT)
     os.umask(0o022)
 
