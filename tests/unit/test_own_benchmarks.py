@@ -93,7 +93,7 @@ def test_the_project_s_own_form_is_checked_and_copied(
     with pytest.raises(UserError, match=r"data/own/faq/qrels.jsonl, line 1, grade"):
         cli.benchmark("faq")
     assert read_benchmark(Path("data/benchmarks/faq")) == found
-    assert capsys.readouterr().out.count("/data/benchmarks/faq; next: dvc repro") == 1
+    assert capsys.readouterr().out.count("wrote data/benchmarks/faq; next: dvc repro") == 1
 
 
 def test_beir_s_form_is_read_with_the_split_that_is_asked_for(settle: Callable[..., None]) -> None:

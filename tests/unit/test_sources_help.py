@@ -321,7 +321,7 @@ def test_benchmark_languages_are_the_shared_ones_and_at_least_one():
 
 
 def test_unknown_sources_and_benchmarks_name_the_valid_ones(tmp_path: Path):
-    with pytest.raises(UserError, match="unknown source 'gnome-hlp'; did you mean 'gnome-help'"):
+    with pytest.raises(UserError, match="unknown source or benchmark 'gnome-hlp'; did you mean 'gnome-help'"):
         fetch_source("gnome-hlp", tmp_path, SETTINGS)
     with pytest.raises(UserError, match="unknown benchmark 'libreoffice-help'"):
         build_benchmark("libreoffice-help", tmp_path, tmp_path / "built", SETTINGS)
