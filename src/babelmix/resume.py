@@ -20,6 +20,7 @@ import json
 import os
 import pickle
 import platform
+import warnings
 from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -107,7 +108,7 @@ class Keeper:
             return State(int(told["step"]), told["history"], best, dict(told["tensors"]))
 
     def _told(self, *, mapped: bool) -> dict[str, Any]:
-        told: dict[str, Any] = torch.load(self.file, map_location="cpu", weights_only=True, mmap=mapped)
+        told = _load(self.file, mapped=mapped)
         if told["inputs"] != self._inputs:
             raise ValueError("of another training")
         return told
@@ -155,7 +156,7 @@ class Keeper:
         found: list[str] = []
         for file in sorted(self._all.glob("[!.]*.pt")):
             try:
-                told: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+                told = _load(file, mapped=True)
                 before, step = dict(told["inputs"]), int(told["step"])
             except _BROKEN:
                 continue
@@ -164,6 +165,12 @@ class Keeper:
             if differs and before.get("objective name") == now.get("objective name"):
                 found.append(f"{file} (step {step}; other {', '.join(differs)})")
         return found
+
+
+def _load(file: Path, *, mapped: bool) -> dict[str, Any]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's, of pickles that it knows little of: a damaged file is told as one
+        return torch.load(file, map_location="cpu", weights_only=True, mmap=mapped)
 
 
 def machine(device: torch.device) -> dict[str, Any]:

@@ -6,7 +6,7 @@
 
 A fault is an exception other than UserError, a refusal that is not one short printable line, a call of more than a
 second of processor time (or ten of the clock), a write outside the output's folder, a question to the network, a
-foreign program, and what is left in the output's folder after a refusal.
+foreign program, a library's warning, and what is left in the output's folder after a refusal.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Readers of model folders: configuration, tokenizer, modules and weights of an encoder of a few numbers."""
+"""Readers of model folders and of kept states: configuration, tokenizer, modules and weights of a tiny encoder."""
 
 import json
 from functools import cache
@@ -69,4 +69,34 @@ def _model(folder: Path, output: Path) -> None:
     load_encoder(folder)
 
 
-TARGETS = (Target("model", 0.3, _model_input, _model),)
+INPUTS = {"objective name": "hybrid", "seed": 1}
+
+
+@cache
+def _state() -> tuple[str, bytes]:
+    import torch
+
+    from babelmix.resume import Keeper, State
+
+    with TemporaryDirectory() as scratch:
+        keeper = Keeper(Path(scratch), INPUTS)
+        keeper.write(State(3, [[1, "monolingual", 0.5]], (2, 0.25), {"weight": torch.ones(2, 3)}))
+        return keeper.file.name, keeper.file.read_bytes()
+
+
+def _state_input(rng: Random) -> Files:
+    name, valid = _state()
+    data = rng.choice((damaged, damaged_binary, numbers))(rng, valid)
+    return {name: data} if rng.random() < 0.8 else {name: valid, f"other-{name}": data}
+
+
+def _read_state(folder: Path, output: Path) -> None:
+    from babelmix.resume import Keeper
+
+    keeper = Keeper(folder, INPUTS)
+    keeper.others()
+    keeper.step()
+    keeper.read()
+
+
+TARGETS = (Target("model", 0.3, _model_input, _model), Target("state", 0.5, _state_input, _read_state))

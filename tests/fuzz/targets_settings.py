@@ -1,18 +1,24 @@
 """Readers of what is written by hand or by DVC: params.yaml, routes, dvc.lock, markers, Apertium's modes."""
 
+import json
+from functools import cache
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 
+from babelmix.common.outputs import MANIFEST
 from babelmix.common.reading import read_text
 from babelmix.config import load_settings, parse_route
+from babelmix.errors import UserError
 from babelmix.experiments import write_into
+from babelmix.files import new_folder
 from babelmix.tracking import _dependencies, _read_lock, _stage
 from babelmix.translate.apertium import read_mode
 
 from .damage import damaged
 from .harness import Files, Target
 from .seeds import one_of, params, some
-from .trees import TEXTS, dumped, spoilt
+from .trees import TEXTS, dumped, spoilt, spoilt_json
 
 # fmt: off
 _YAML = (
@@ -114,10 +120,48 @@ def _write_markers(folder: Path, output: Path) -> None:
     write_into(folder / "README.md", "x", "| a |\n")
 
 
+# -- what an output may replace ---------------------------------------------------------------------------------------
+
+
+@cache
+def _made() -> Files:
+    """Return a folder as babelmix wrote it, with its manifest."""
+    with TemporaryDirectory() as scratch:
+        with new_folder(Path(scratch) / "made") as beside:
+            (beside / "a.txt").write_text("made")
+            (beside / "b").mkdir()
+            (beside / "b/c.txt").write_text("made too")
+        files = sorted(file for file in (Path(scratch) / "made").rglob("*") if file.is_file())
+        return {f"made/{file.relative_to(Path(scratch) / 'made').as_posix()}": file.read_bytes() for file in files}
+
+
+def _made_input(rng: Random) -> Files:
+    files = dict(_made())
+    manifest = f"made/{MANIFEST}"
+    content = files[manifest] or b""
+    files[manifest] = one_of(rng, content, lambda: spoilt_json(rng, json.loads(content)))
+    if rng.random() < 0.6:
+        files[rng.choice(("made/mine.txt", "made/b/mine.txt", "made/a.txt", "made/.mine", "made/d/mine"))] = b"mine"
+    return files
+
+
+def _replace(folder: Path, output: Path) -> None:
+    mine = [file for file in (folder / "made").rglob("*") if file.is_file() and file.read_bytes() == b"mine"]
+    try:
+        with new_folder(folder / "made") as beside:
+            (beside / "new.txt").write_text("new")
+    except UserError:
+        mine += [folder / "made/b/c.txt"]
+        raise
+    finally:
+        assert all(file.is_file() for file in mine), "a file that babelmix did not write is gone"
+
+
 TARGETS = (
     Target("params", 8, _settings_input, _settings),
     Target("route", 4, _route_input, _route),
     Target("lock", 2, _lock_input, _lock),
     Target("mode", 1, lambda rng: {"en-es.mode": one_of(rng, MODE.encode())}, _mode),
+    Target("made", 2, _made_input, _replace, own_files=True),
     Target("markers", 1, _markers, _write_markers, own_files=True),
 )
