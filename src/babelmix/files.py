@@ -79,6 +79,26 @@ def new_binary_file(path: Path) -> Generator[BinaryIO]:
 
 
 @contextmanager
+def new_path(path: Path) -> Generator[Path]:
+    """Yield the path of an empty file that becomes `path` when the block ends well and vanishes when it raises.
+
+    For libraries that open by themselves what they write.
+    """
+    with told(path):
+        target = claim_file(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _clear(target)
+        beside, handle = _scratch(target, folder=False)
+        try:
+            yield beside
+            beside.chmod(0o644)
+            beside.replace(target)
+        finally:
+            os.close(handle)
+            beside.unlink(missing_ok=True)
+
+
+@contextmanager
 def new_file(path: Path) -> Generator[TextIO]:
     """Yield a UTF-8 text stream that becomes `path` when the block ends well and vanishes when it raises."""
     with new_binary_file(path) as binary, TextIOWrapper(binary, encoding="utf-8", newline="\n") as stream:

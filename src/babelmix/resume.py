@@ -18,9 +18,7 @@ import errno
 import hashlib
 import json
 import os
-import pickle
 import platform
-import warnings
 from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -29,11 +27,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 
 from babelmix.common.imports import source_files
 from babelmix.common.locks import locked
 from babelmix.errors import UserError
-from babelmix.files import new_binary_file, told
+from babelmix.files import new_path, told
 
 # What they compute, and how they write it, decides the bytes of a model's folder.
 LIBRARIES = ("numpy", "safetensors", "sentence-transformers", "tokenizers", "torch", "transformers")
@@ -43,7 +43,8 @@ SWITCHES = (
     "NVIDIA_TF32_OVERRIDE", "ONEDNN_DEFAULT_FPMATH_MODE", "ONEDNN_MAX_CPU_ISA", "OPENBLAS_CORETYPE",
     "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
 )  # fmt: skip
-_BROKEN = (OSError, RuntimeError, ValueError, KeyError, TypeError, IndexError, EOFError, pickle.UnpicklingError)
+_TOLD = "state"  # in the header of the file: all that is no tensor, as JSON
+_BROKEN = (OSError, SafetensorError, ValueError, KeyError, TypeError, IndexError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Keeper:
         self._inputs: dict[str, Any] = json.loads(json.dumps(inputs))
         self.fingerprint = hashlib.sha256(json.dumps(self._inputs, sort_keys=True).encode()).hexdigest()
         self._all = folder
-        self.file = folder / f"{self.fingerprint[:16]}.pt"
+        self.file = folder / f"{self.fingerprint[:16]}.safetensors"
         self._writable = True
         self._own: os.stat_result | None = None  # of the file that was read or written last
 
@@ -94,7 +95,7 @@ class Keeper:
     def step(self) -> int | None:
         """Return after how many steps the state was kept, None where there is none; its tensors are not read."""
         with self._whole():
-            return int(self._told(mapped=True)["step"]) if self.file.is_file() else None
+            return int(self._told(_header(self.file))["step"]) if self.file.is_file() else None
 
     def read(self) -> State | None:
         """Return the kept state, or None where there is none of these inputs. UserError where it is spoilt."""
@@ -102,13 +103,14 @@ class Keeper:
             return None
         with self._whole():
             self._own = self.file.stat()
-            told, best = self._told(mapped=False), None
+            with safe_open(self.file, framework="pt") as stored:
+                told, best = self._told(json.loads(stored.metadata()[_TOLD])), None
+                tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (no dictionary)
             if told["best"]:
                 best = (int(told["best"][0]), float(told["best"][1]))
-            return State(int(told["step"]), told["history"], best, dict(told["tensors"]))
+            return State(int(told["step"]), told["history"], best, tensors)
 
-    def _told(self, *, mapped: bool) -> dict[str, Any]:
-        told = _load(self.file, mapped=mapped)
+    def _told(self, told: dict[str, Any]) -> dict[str, Any]:
         if told["inputs"] != self._inputs:
             raise ValueError("of another training")
         return told
@@ -129,18 +131,15 @@ class Keeper:
         """Keep a state, in place of an earlier one."""
         if not self._writable:
             return
-        content = {
+        told = {
             "step": state.step,
             "best": list(state.best) if state.best else None,
             "history": state.history,
             "inputs": self._inputs,
-            "tensors": {name: tensor.contiguous().cpu() for name, tensor in state.tensors.items()},
         }
-        with new_binary_file(self.file) as stream:
-            try:
-                torch.save(content, stream)
-            except RuntimeError as error:  # torch's own, in place of what the system said
-                raise error.__context__ if isinstance(error.__context__, OSError) else error from error
+        tensors = {name: tensor.contiguous().cpu() for name, tensor in state.tensors.items()}
+        with new_path(self.file) as beside:
+            save_file(tensors, beside, metadata={_TOLD: json.dumps(told)})
         self._own = self.file.stat()
 
     def forget(self) -> None:
@@ -154,9 +153,9 @@ class Keeper:
     def others(self) -> list[str]:
         """Say of each other kept state of the same objective what differs: why it is not gone on from."""
         found: list[str] = []
-        for file in sorted(self._all.glob("[!.]*.pt")):
+        for file in sorted(self._all.glob("[!.]*.safetensors")):
             try:
-                told = _load(file, mapped=True)
+                told = _header(file)
                 before, step = dict(told["inputs"]), int(told["step"])
             except _BROKEN:
                 continue
@@ -167,10 +166,10 @@ class Keeper:
         return found
 
 
-def _load(file: Path, *, mapped: bool) -> dict[str, Any]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch's, of pickles that it knows little of: a damaged file is told as one
-        return torch.load(file, map_location="cpu", weights_only=True, mmap=mapped)
+def _header(file: Path) -> dict[str, Any]:
+    """Return all that a kept state holds but its tensors, which are not read."""
+    with safe_open(file, framework="pt") as stored:
+        return json.loads(stored.metadata()[_TOLD])
 
 
 def machine(device: torch.device) -> dict[str, Any]:

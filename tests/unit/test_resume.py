@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 from small_training import ALONE, Job, hashes, run, same, small_settings, start, write_result, write_small_corpus
 
 from babelmix.errors import UserError
@@ -189,8 +191,12 @@ def cut(file: Path) -> None:
 
 
 def other_seed(file: Path) -> None:
-    told = torch.load(file, weights_only=True)
-    torch.save(told | {"inputs": {"seed": 2}}, file)
+    with safe_open(file, framework="pt") as stored:
+        told, tensors = (
+            json.loads(stored.metadata()["state"]),
+            {name: stored.get_tensor(name) for name in stored.keys()},
+        )
+    save_file(tensors, file, metadata={"state": json.dumps(told | {"inputs": {"seed": 2}})})
 
 
 @pytest.mark.parametrize(
@@ -201,8 +207,10 @@ def other_seed(file: Path) -> None:
         lambda file: file.write_bytes(b""),
         lambda file: file.write_text("[]"),
         lambda file: file.write_bytes(b"PK" + file.read_bytes()[200:]),
-        lambda file: torch.save([], file),
-        lambda file: torch.save({"step": 5}, file),
+        lambda file: save_file({}, file),
+        lambda file: save_file({}, file, metadata={"state": "[]"}),
+        lambda file: save_file({}, file, metadata={"state": "{"}),
+        lambda file: save_file({}, file, metadata={"state": '{"step": 5}'}),
     ],
 )
 def test_a_spoilt_state_is_told_with_what_to_do(spoil: Any, tmp_path: Path) -> None:
