@@ -7,6 +7,7 @@ atheris is no requirement of the project. Its own mutations know nothing of JSON
 an input is the files of a folder laid end to end, and what is changed is one of them.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -15,29 +16,32 @@ from random import Random
 from typing import Any
 
 FOUND = Path(__file__).with_name("found")
+SCRATCH = "FUZZ_SCRATCH"  # the folder of a target's own process
 
 
 def guided(name: str, seconds: int, seed: int) -> int:
-    """Let atheris try one target for some seconds; the first fault is kept, shown, and ends it with exit code 1."""
+    """Let atheris try a target for some seconds, or each in turn; the first fault of one is kept, shown, and ends it.
+
+    atheris ends its process without clearing up: each target has one of its own.
+    """
     try:
         import atheris  # pyright: ignore[reportMissingImports]
     except ImportError:
         print("atheris is not installed: see the first lines of tests/fuzz/guided.py", file=sys.stderr)
         return 2
+    if SCRATCH not in os.environ:
+        from .targets import TARGETS
+
+        codes = [_alone(target.name, seconds, seed) for target in TARGETS if target.name == (name or target.name)]
+        return max(codes, default=2)
     with atheris.instrument_imports(include=["babelmix"]):
         from .targets import TARGETS
     from .damage import damaged
     from .harness import Bench
     from .runs import keep_input
 
-    if not name:  # atheris ends its process, so each has its own
-        command = [sys.executable, "-m", "tests.fuzz", "--guided", str(seconds), "--seed", str(seed), "--target"]
-        return max(subprocess.run([*command, target.name], check=False).returncode for target in TARGETS)
-    target = next((target for target in TARGETS if target.name == name), None)
-    if target is None:
-        print(f"no target {name!r}; there are {', '.join(target.name for target in TARGETS)}", file=sys.stderr)
-        return 2
-    scratch = Path(tempfile.mkdtemp(prefix="fuzz-"))
+    (target,) = (target for target in TARGETS if target.name == name)
+    scratch = Path(os.environ[SCRATCH])
     corpus = scratch / "corpus"
     corpus.mkdir()
     for number in range(200):
@@ -70,6 +74,12 @@ def guided(name: str, seconds: int, seed: int) -> int:
     atheris.Setup(arguments, try_one, custom_mutator=mutate)
     atheris.Fuzz()  # ends the process
     return 0
+
+
+def _alone(name: str, seconds: int, seed: int) -> int:
+    command = [sys.executable, "-m", "tests.fuzz", "--guided", str(seconds), "--seed", str(seed), "--target", name]
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as scratch:
+        return subprocess.run(command, env={**os.environ, SCRATCH: scratch}, check=False).returncode
 
 
 def packed(files: dict[str, bytes | None]) -> bytes:

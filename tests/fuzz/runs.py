@@ -16,6 +16,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from .harness import Bench, Files, Target, Verdict
@@ -41,6 +42,7 @@ class Tally:
 def run(targets: tuple[Target, ...], seed: int, inputs: int, workers: int) -> int:
     """Try the inputs and print the table; 1 where one was a fault."""
     print(f"seed {seed}: `make fuzz SEED={seed}` makes the same inputs", flush=True)
+    signal.signal(signal.SIGTERM, _end)
     started, wanted = time.monotonic(), shares(inputs, targets)
     tallies = {target.name: Tally() for target in targets}
     root = Path(tempfile.mkdtemp(prefix="fuzz-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None))
@@ -56,6 +58,11 @@ def run(targets: tuple[Target, ...], seed: int, inputs: int, workers: int) -> in
         shutil.rmtree(root, ignore_errors=True)
     _print_table(tallies, time.monotonic() - started)
     return 1 if any(tally.faults for tally in tallies.values()) else 0
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_IGN)
+    sys.exit(128 + number)  # and so clear up
 
 
 def once(target: Target, seed: int, number: int) -> int:
@@ -94,7 +101,7 @@ def keep_input(folder: Path, target: Target, files: Files, why: str) -> None:
 def _show(target: Target, files: Files) -> int:
     for name, content in files.items():
         print(f"{name}: {'a folder' if content is None else repr(content[:400])}")
-    with Bench(Path(tempfile.mkdtemp()) / "bench") as bench:
+    with tempfile.TemporaryDirectory() as scratch, Bench(Path(scratch) / "bench") as bench:
         bench.warm(target)
         verdict = bench.try_input(target, files)
     print(f"{verdict.trace}{verdict.kind} after {verdict.seconds * 1000:.1f} ms: {verdict.why}")
@@ -168,7 +175,8 @@ class _Worker:
             )
 
     def _work(self, outbox: Connection, target: int, number: int) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        for sign in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(sign, signal.SIG_DFL)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what a reader prints
         os.dup2(os.open(self._complaints, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
         own = self._root / f"{self._first}-{os.getpid()}"
