@@ -52,7 +52,7 @@ METRICS = Path("metrics")
 
 BM25 = "bm25"
 # What is counted of a benchmark and loses nothing: it is kept, it belongs to another split, or it says "not relevant".
-NOTHING_LOST = {"documents with the text of another", "judgements below 1", "queries not judged in this split"}
+NOTHING_LOST = {"documents with the text of another", "judgements below 1", "queries without judgements"}
 
 Name = Annotated[str, typer.Argument(help="A source or benchmark, such as gnome-help.")]
 ObjectiveName = Annotated[str, typer.Option("--objective", help="A batch recipe of params.yaml, such as hybrid.")]

@@ -159,7 +159,7 @@ def test_the_judgements_of_a_split_are_chosen_and_named(project: Path) -> None:
     write_beir(project / "b", SHELVES, ASKED, "b 10 1", "c 3 1", split="dev")
     assert [scored(folder, split=split)["split"] for split in (None, "dev")] == ["test", "dev"]
     assert scored(folder, split="dev")["settings"]["multilingual"]["queries"] == 2
-    assert scored(folder, split="dev", strict=True)["left_out"] == {"queries not judged in this split": 1}
+    assert scored(folder, split="dev", strict=True)["left_out"] == {"queries without judgements": 1}
     own = own_benchmark(project / "own")
     with pytest.raises(UserError, match=r"--split: "):
         scored(own, split="dev")

@@ -192,10 +192,8 @@ def cut(file: Path) -> None:
 
 def other_seed(file: Path) -> None:
     with safe_open(file, framework="pt") as stored:
-        told, tensors = (
-            json.loads(stored.metadata()["state"]),
-            {name: stored.get_tensor(name) for name in stored.keys()},
-        )
+        told = json.loads(stored.metadata()["state"])
+        tensors = {name: stored.get_tensor(name) for name in list(stored.keys())}
     save_file(tensors, file, metadata={"state": json.dumps(told | {"inputs": {"seed": 2}})})
 
 
