@@ -184,8 +184,8 @@ class _Pair:
 
     @property
     def complaint(self) -> str:
-        """What a program said last."""
-        return next((stage.complaint for stage in self.stages if stage.complaint), "")
+        """What a program said last: the last of those in the pipe, for one that ends makes those before it complain."""
+        return next((stage.complaint for stage in reversed(self.stages) if stage.complaint), "")
 
     @classmethod
     def load(cls, root: Path, package: str, mode: str, where: str, install: str) -> "_Pair":
