@@ -51,13 +51,12 @@ def unit_rows(vectors: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
     """
     if vectors.dtype == np.float16:
         return vectors
-    with np.errstate(invalid="ignore"):  # a NaN that signals: not finite, to be refused by name
+    with np.errstate(invalid="ignore"):  # a NaN, or infinity over infinity: not finite, to be refused by name
         wide = vectors.astype(np.float64)
-    # Powers of two keep the squares of very long and very short vectors within float64, and change no bit of others.
-    _, power = np.frexp(np.abs(wide).max(axis=-1, keepdims=True, initial=0))
-    wide = np.ldexp(wide, -power)
-    length = np.linalg.norm(wide, axis=-1, keepdims=True)
-    with np.errstate(invalid="ignore"):  # infinity over infinity: not finite, to be refused by name
+        # Powers of two keep the squares of very long and very short vectors in float64, and change no bit of others.
+        _, power = np.frexp(np.abs(wide).max(axis=-1, keepdims=True, initial=0))
+        wide = np.ldexp(wide, -power)
+        length = np.linalg.norm(wide, axis=-1, keepdims=True)
         unit = np.divide(wide, length, out=np.zeros_like(wide), where=length > 0)
         return (np.round(unit * 2.0**24) / 2.0**24).astype(np.float32)
 
