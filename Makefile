@@ -34,7 +34,7 @@ test: setup
 	pytest
 
 bench: setup  # speed, as ratios to a named alternative in the same run
-	pytest tests/benchmarks --benchmark-enable --benchmark-only
+	pytest tests/speed --benchmark-enable --benchmark-only
 
 drills: setup  # every stage killed, torn, refused and out of disk at every point of its writing; a quarter of an hour
 	BABELMIX_DRILLS=every pytest -q tests/drills

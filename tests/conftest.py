@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from babelmix.records import Pair
+from babelmix.corpus.records import Pair
 
 # The same examples every time, and as long for each as it takes; `make fuzz` looks for new ones.
 settings.register_profile("gate", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -119,8 +119,8 @@ def tiny_transformer(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_encoder(tiny_transformer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same as a SentenceTransformer folder, built by the project."""
-    from babelmix.backbone import build_encoder
-    from babelmix.config import Preset
+    from babelmix.encoder.build import build_encoder
+    from babelmix.settings.params import Preset
 
     folder = tmp_path_factory.mktemp("tiny") / "encoder"
     preset = Preset(folder=tiny_transformer, learning_rate=1e-3, query_prefix="query: ", passage_prefix="passage: ")

@@ -30,11 +30,11 @@ import typer
 from babelmix.benchmarks.own import own_files, unknown_benchmark
 from babelmix.benchmarks.registry import BEIR, BENCHMARKS
 from babelmix.common.ending import ended
+from babelmix.common.errors import UserError, unknown_name
+from babelmix.common.files import project_root, temporary_folder
 from babelmix.common.outputs import claim_file, claim_folder
-from babelmix.config import Objective, Preset, Settings, load_settings
-from babelmix.errors import UserError, unknown_name
-from babelmix.files import project_root, temporary_folder
-from babelmix.progress import done, progress, say, terminal
+from babelmix.common.progress import done, progress, say, terminal
+from babelmix.settings.params import Objective, Preset, Settings, load_settings
 
 app = typer.Typer(
     add_completion=False,
@@ -97,9 +97,9 @@ def fetch(name: Name) -> None:
 @app.command(epilog="Example: babelmix pairs libreoffice-help")
 def pairs(name: Annotated[str, typer.Argument(help="A source of pairs, such as libreoffice-help.")]) -> None:
     """Make question-passage pairs out of a source, in every language it has, split into train and dev."""
-    from babelmix.files import write_json
-    from babelmix.records import write_pairs
-    from babelmix.sources import build_source
+    from babelmix.common.files import write_json
+    from babelmix.corpus.records import write_pairs
+    from babelmix.stages import build_source
 
     claim_folder(DATA / "pairs" / "human" / name)
     claim_file(METRICS / "pairs" / f"{name}.json")
@@ -112,8 +112,8 @@ def pairs(name: Annotated[str, typer.Argument(help="A source of pairs, such as l
 @app.command(epilog="Example: babelmix dev")
 def dev() -> None:
     """Make a benchmark of the dev split, on which recipes are chosen."""
-    from babelmix.benchmark import write_benchmark
-    from babelmix.dev import dev_benchmark
+    from babelmix.benchmarks.benchmark import write_benchmark
+    from babelmix.benchmarks.dev import dev_benchmark
 
     settings = load_settings()
     claim_folder(DATA / "dev")
@@ -130,8 +130,8 @@ def translate_pairs(
 
     What was translated is kept in .babelmix/translations: a run that was stopped goes on from there.
     """
-    from babelmix import translate
-    from babelmix.files import store, write_json
+    from babelmix.common.files import store, write_json
+    from babelmix.translate import engine as translate
     from babelmix.translate.pairs import translate_pairs as run
     from babelmix.translate.route import Route
 
@@ -162,7 +162,7 @@ def translate_pairs(
 @translation.command("index", epilog="Example: babelmix translate index")
 def translate_index() -> None:
     """Write which sources are translated into which languages, by which routes, or why they are not."""
-    from babelmix.files import write_json
+    from babelmix.common.files import write_json
     from babelmix.translate.index import index_translations
 
     index = index_translations(load_settings())
@@ -180,10 +180,10 @@ def translate_bench(
     into: Annotated[list[Path] | None, typer.Option(help="Also put the table into these Markdown files.")] = None,
 ) -> None:
     """Score the routes of translate.candidates against human translations, with chrF and BLEU."""
-    from babelmix import translate
-    from babelmix.experiments import check_into, write_into
-    from babelmix.files import store
-    from babelmix.translate import bench
+    from babelmix.common.files import store
+    from babelmix.reporting.experiments import check_into, write_into
+    from babelmix.translate import compare as bench
+    from babelmix.translate import engine as translate
 
     settings = load_settings()
     check_into(into or (), "routes")
@@ -203,7 +203,7 @@ def translate_bench(
 @app.command(epilog="Example: babelmix encoder")
 def encoder() -> None:
     """Make the starting encoder of the chosen model.size; one that its preset takes from the hub is downloaded."""
-    from babelmix.backbone import build_encoder
+    from babelmix.encoder.build import build_encoder
 
     settings = load_settings()
     claim_folder(MODELS / "untrained")
@@ -215,8 +215,8 @@ def encoder() -> None:
 @app.command(epilog="Example: babelmix tokenise")
 def tokenise() -> None:
     """Turn the pairs into the starting encoder's token ids, once for all trainings."""
-    from babelmix.backbone import load_encoder
-    from babelmix.tokens import write_corpus
+    from babelmix.encoder.build import load_encoder
+    from babelmix.training.tokenized_pairs import write_corpus
 
     os.environ["TOKENIZERS_PARALLELISM"] = "true"  # nothing is forked here
     settings = load_settings()
@@ -230,9 +230,9 @@ def tokenise() -> None:
 @app.command(epilog="Example: babelmix teach large")
 def teach(size: Annotated[str, typer.Argument(help="A preset of model.presets, such as large.")]) -> None:
     """Encode the training pairs in the language they were written in with the encoder of another size, a teacher."""
-    from babelmix import teach as teaching
-    from babelmix.backbone import build_encoder, load_encoder
-    from babelmix.records import read_pairs
+    from babelmix.corpus.records import read_pairs
+    from babelmix.encoder.build import build_encoder, load_encoder
+    from babelmix.training import teacher as teaching
 
     settings, output = load_settings(), DATA / "teacher" / f"{size}.npz"
     claim_file(output)
@@ -257,13 +257,13 @@ def train(objective: ObjectiveName) -> None:
 
     Started by torchrun or `accelerate launch`, it trains in several processes, with the same batches.
     """
-    from babelmix import train as training
-    from babelmix.backbone import load_encoder, save_encoder
-    from babelmix.card import model_card
-    from babelmix.files import new_folder, store
-    from babelmix.resume import Keeper
-    from babelmix.tokens import read_corpus
-    from babelmix.workers import Team, workers
+    from babelmix.common.files import new_folder, store
+    from babelmix.encoder.build import load_encoder, save_encoder
+    from babelmix.training import loop as training
+    from babelmix.training.checkpoint import Keeper
+    from babelmix.training.distributed import Team, workers
+    from babelmix.training.model_card import model_card
+    from babelmix.training.tokenized_pairs import read_corpus
 
     settings = load_settings()
     recipe, start = settings.objective(objective), MODELS / "untrained"
@@ -311,8 +311,8 @@ def train(objective: ObjectiveName) -> None:
 @app.command(epilog="Example: babelmix benchmark gnome-help")
 def benchmark(name: Name, strict: Strict = False) -> None:
     """Build a benchmark from its raw files into data/benchmarks/NAME."""
-    from babelmix.sources import build_benchmark
-    from babelmix.translate import allow_models
+    from babelmix.stages import build_benchmark
+    from babelmix.translate.engine import allow_models
 
     settings, output = load_settings(), DATA / "benchmarks" / name
     claim_folder(output)
@@ -349,10 +349,10 @@ def directions(
     passage_prompt: PassagePrompt = None,
 ) -> None:
     """Find the directions of each language in unlabelled training passages, for `evaluate --directions` (LIR)."""
-    from babelmix import debias
-    from babelmix.embed import encode
-    from babelmix.model_usage import similarity_of
-    from babelmix.pairs import index_pairs, training_rows
+    from babelmix.corpus.index import index_pairs, training_rows
+    from babelmix.encoder.usage import similarity_of
+    from babelmix.retrieval import lir as debias
+    from babelmix.retrieval.embed_benchmark import encode
 
     settings = load_settings()
     claim_file(output, inputs=[Path(model)], written=debias.ARRAYS)
@@ -385,10 +385,10 @@ def mine(
     """Find hard negatives: passages that a model takes for the answer of a training pair (objective.*.negatives)."""
     import numpy as np
 
-    from babelmix import mine as mining
-    from babelmix.batching import index_units
-    from babelmix.model_usage import similarity_of
-    from babelmix.pairs import index_pairs, training_rows
+    from babelmix.batches.sampler import index_units
+    from babelmix.corpus.index import index_pairs, training_rows
+    from babelmix.encoder.usage import similarity_of
+    from babelmix.training import hard_negatives as mining
 
     settings = load_settings()
     claim_file(output, inputs=[Path(model)], written=mining.ARRAYS)
@@ -431,8 +431,8 @@ def evaluate(
     strict: Strict = False,
 ) -> None:
     """Score a model on a benchmark: monolingual, cross-lingual, multilingual, and its language bias."""
-    from babelmix import evaluate as evaluation
-    from babelmix.benchmark import read_about, read_judged
+    from babelmix.benchmarks.benchmark import read_about, read_judged
+    from babelmix.evaluation import evaluate as evaluation
 
     if (model is None) == (embeddings is None):
         raise UserError("one of --model and --embeddings is needed", where="evaluate", how="give exactly one")
@@ -481,13 +481,13 @@ def explore(
     strict: Strict = False,
 ) -> None:
     """Show what two models find for one query, and where the right answers stand in every language."""
-    from babelmix import explore as look
-    from babelmix.benchmark import Query, read_benchmark
-    from babelmix.embed import encode, encode_raw
-    from babelmix.embeddings import open_embeddings
-    from babelmix.explore_terminal import render
-    from babelmix.vector_record import is_made_of, made_of, read_record
-    from babelmix.vectors import Rows
+    from babelmix.benchmarks.benchmark import Query, read_benchmark
+    from babelmix.reporting import explore as look
+    from babelmix.reporting.explore_terminal import render
+    from babelmix.retrieval.embed_benchmark import encode, encode_raw
+    from babelmix.retrieval.embeddings import open_embeddings
+    from babelmix.retrieval.vector_record import is_made_of, made_of, read_record
+    from babelmix.retrieval.vectors import Rows
 
     settings, models = load_settings(), model or [str(MODELS / "contrastive"), str(MODELS / "hybrid")]
     prompts = query_prompt, passage_prompt
@@ -523,7 +523,7 @@ def explore(
 @app.command(epilog="Example: babelmix report")
 def report() -> None:
     """Write metrics/headline.json, metrics/by_language.csv and reports/report.md with its figures."""
-    from babelmix.report import write_report
+    from babelmix.reporting.report import write_report
 
     claim_folder(Path("reports"))
     write_report(Path(), load_settings())
@@ -541,7 +541,7 @@ def compare(
     name: Annotated[str | None, typer.Option(help="The place in those files, the benchmark's unless given.")] = None,
 ) -> None:
     """Put DVC experiments of several sizes and seeds side by side, with intervals over questions and seeds."""
-    from babelmix import experiments as across
+    from babelmix.reporting import experiments as across
 
     across.check_into(into or (), name or benchmark)
     names = experiments or across.experiment_names(Path(), benchmark)
@@ -556,7 +556,7 @@ def compare(
 @app.command(epilog="Example: babelmix track")
 def track() -> None:
     """Bring MLflow up to date with dvc.lock: one run for each trained variant, none twice."""
-    from babelmix import tracking
+    from babelmix.reporting import mlflow_runs as tracking
 
     result = tracking.track(Path(), load_settings(), project_root())
     done(f"MLflow: {result.created} new runs, {result.updated} renewed", "make ui")
@@ -565,7 +565,7 @@ def track() -> None:
 @app.command(epilog="Example: babelmix ui --port 5000")
 def ui(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.", min=1, max=65535)] = 5000) -> None:
     """Open MLflow on loopback at the comparison of all runs."""
-    from babelmix import tracking
+    from babelmix.reporting import mlflow_runs as tracking
 
     tracking.serve_ui(project_root(), port)
 
@@ -579,10 +579,10 @@ def plan(
     from functools import partial
     from itertools import islice
 
-    from babelmix.audit import audit, render
-    from babelmix.batching import describe, index_units
-    from babelmix.batching import plan as make_plan
-    from babelmix.pairs import index_pairs, training_rows
+    from babelmix.batches.audit import audit, render
+    from babelmix.batches.sampler import describe, index_units
+    from babelmix.batches.sampler import plan as make_plan
+    from babelmix.corpus.index import index_pairs, training_rows
 
     settings = load_settings()
     recipe, seed, total = settings.objective(objective), settings.seed, settings.train.steps
@@ -598,7 +598,7 @@ def plan(
 
 def read_pairs_of_all(settings: Settings) -> Generator[tuple[Any, bool]]:
     """Yield (pair, whether a machine translated it), from every source that the settings name, people's first."""
-    from babelmix.records import iterate_pairs
+    from babelmix.corpus.records import iterate_pairs
 
     human = [DATA / "pairs" / "human" / source for source in settings.sources]
     machine = [
@@ -614,7 +614,7 @@ def read_pairs_of_all(settings: Settings) -> Generator[tuple[Any, bool]]:
 def _allow_hub_of(preset: Preset) -> None:
     """Switch the hub on where a preset is of it."""
     if preset.hub is not None:
-        from babelmix.sources.hub import allow_hub
+        from babelmix.download.hub import allow_hub
 
         allow_hub()
 
@@ -630,8 +630,9 @@ def _extra_files(objective: Objective) -> tuple[Path | None, Path | None]:
 
 def _extras(objective: Objective, index: Any) -> Any:
     """Read the teacher's vectors and the hard negatives of an objective, as the index numbers units."""
-    from babelmix import mine, teach
-    from babelmix.engine import Extras
+    from babelmix.training import hard_negatives as mine
+    from babelmix.training import teacher as teach
+    from babelmix.training.step import Extras
 
     teacher, negatives = _extra_files(objective)
     return Extras(
@@ -642,16 +643,16 @@ def _extras(objective: Objective, index: Any) -> Any:
 
 def read_human_pairs(settings: Settings) -> list[Any]:
     """Read the pairs of every source that the settings name, as people wrote them."""
-    from babelmix.records import read_pairs
+    from babelmix.corpus.records import read_pairs
 
     return read_pairs(*(DATA / "pairs" / "human" / source for source in settings.sources))
 
 
 def _fetch(name: str, folder: Path, settings: Settings) -> None:
-    from babelmix.sources import asks_hub, fetch_source
+    from babelmix.stages import asks_hub, fetch_source
 
     if asks_hub(name, settings):
-        from babelmix.sources.hub import allow_hub
+        from babelmix.download.hub import allow_hub
 
         allow_hub()
     notice = fetch_source(name, folder, settings)
@@ -665,8 +666,8 @@ def _benchmark(name: str, split: str | None = None, *, strict: bool = False) -> 
 
     `split` names the judgements of a folder in BEIR form; `strict` refuses what would leave anything out.
     """
-    from babelmix.benchmark import is_built, read_about
-    from babelmix.sources import build_benchmark, build_folder
+    from babelmix.benchmarks.benchmark import is_built, read_about
+    from babelmix.stages import build_benchmark, build_folder
 
     path = Path(name)
     if path.name in ("", ".."):  # "." and "..": scored under the folder's real name
@@ -723,7 +724,7 @@ def _tell(left_out: Mapping[str, int], *, strict: bool = False, where: str = "")
 def _model_folder(name: str) -> Path:
     """Return a SentenceTransformer's folder: given or, for org/name where no folder `org` is here, of the hub."""
     if re.fullmatch(r"[\w.-]+/[\w.-]+", name) and not Path(name).parent.is_dir():
-        from babelmix.sources.hub import allow_hub, hub_sentence_encoder
+        from babelmix.download.hub import allow_hub, hub_sentence_encoder
 
         allow_hub()
         return hub_sentence_encoder(name)
@@ -734,8 +735,8 @@ def _encoder(
     name: str, query_prompt: str | None = None, passage_prompt: str | None = None, *, quiet: bool = False
 ) -> Any:
     """Load a SentenceTransformer, with these prompts in place of its own; `quiet` does not say that it has none."""
-    from babelmix.backbone import load_encoder
-    from babelmix.model_usage import set_prompts
+    from babelmix.encoder.build import load_encoder
+    from babelmix.encoder.usage import set_prompts
 
     folder = _model_folder(name)
     encoder = load_encoder(folder)
@@ -748,9 +749,9 @@ def _encoder(
 def _embed(
     model: str, benchmark: Path, output: Path, query_prompt: str | None = None, passage_prompt: str | None = None
 ) -> tuple[int, int]:
-    from babelmix.benchmark import read_passages, read_queries
-    from babelmix.embed import embed_benchmark
-    from babelmix.vector_record import made_of
+    from babelmix.benchmarks.benchmark import read_passages, read_queries
+    from babelmix.retrieval.embed_benchmark import embed_benchmark
+    from babelmix.retrieval.vector_record import made_of
 
     settings, encoder = load_settings(), _encoder(model, query_prompt, passage_prompt)
     made = made_of(_model_folder(model), benchmark, settings.embed, (query_prompt, passage_prompt))
@@ -780,23 +781,23 @@ def _scores(
     And what is to be told of them: their similarity, and how vectors were joined to the texts.
     """
     if embeddings is None:
-        from babelmix.benchmark import read_benchmark
-        from babelmix.bm25 import Bm25Scores
+        from babelmix.benchmarks.benchmark import read_benchmark
+        from babelmix.retrieval.bm25 import Bm25Scores
 
         if directions:
             raise UserError("BM25 has no vectors to debias", where="--directions", how="leave it out")
         return Bm25Scores.build(read_benchmark(benchmark)), {"similarity": BM25}
-    from babelmix.embeddings import open_embeddings
-    from babelmix.rank import Cosines
-    from babelmix.similarity import named_similarity
+    from babelmix.evaluation.ranks import Cosines
+    from babelmix.retrieval.embeddings import open_embeddings
+    from babelmix.retrieval.similarity import named_similarity
 
     opened = open_embeddings(embeddings, benchmark, named_similarity(similarity))
     for note in opened.notes:
         say(note)
     queries, passages = opened.queries, opened.passages
     if directions:
-        from babelmix.benchmark import read_passages, read_queries
-        from babelmix.debias import read_directions, remove
+        from babelmix.benchmarks.benchmark import read_passages, read_queries
+        from babelmix.retrieval.lir import read_directions, remove
 
         if opened.similarity != "cosine":
             raise _no_directions(opened.similarity, "--directions")

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from babelmix import files
+from babelmix.common import files
+from babelmix.common.errors import UserError
+from babelmix.common.files import new_file, new_folder
 from babelmix.common.outputs import MANIFEST, claim_file, claim_folder, written_files
-from babelmix.errors import UserError
-from babelmix.files import new_file, new_folder
 
 
 @pytest.fixture(autouse=True)
@@ -161,7 +161,7 @@ def test_a_place_that_cannot_be_written_is_refused_at_once(
 KILLED = """
 import os, sys
 from pathlib import Path
-from babelmix import files
+from babelmix.common import files
 at = sys.argv[1]
 if at == "no exchange":
     files._exchange = lambda one, other: False

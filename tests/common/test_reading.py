@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from babelmix.common.errors import UserError
 from babelmix.common.reading import checked_id, checked_text, json_rows, numbered_lines, parse_json, read_text
-from babelmix.errors import UserError
 
 ROWS = '{"a": "é"}\n{"a": "ü"}\n'
 

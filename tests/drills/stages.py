@@ -68,7 +68,16 @@ def _load_torch() -> None:
     import torch
 
     torch.set_num_threads(1)
-    from babelmix import backbone, benchmark, card, embed, mine, resume, teach, tokens, train, workers
+    from babelmix.benchmarks import benchmark
+    from babelmix.encoder import build as backbone
+    from babelmix.retrieval import embed_benchmark as embed
+    from babelmix.training import checkpoint as resume
+    from babelmix.training import distributed as workers
+    from babelmix.training import hard_negatives as mine
+    from babelmix.training import loop as train
+    from babelmix.training import model_card as card
+    from babelmix.training import teacher as teach
+    from babelmix.training import tokenized_pairs as tokens
 
     del backbone, benchmark, card, embed, mine, resume, teach, tokens, train, workers
     import sentence_transformers.models  # noqa: F401
@@ -76,14 +85,18 @@ def _load_torch() -> None:
 
 
 def _load_evaluate() -> None:
-    from babelmix import benchmark, bm25, evaluate, rank, sources, vectors
+    from babelmix import stages as sources
+    from babelmix.benchmarks import benchmark
+    from babelmix.evaluation import evaluate
+    from babelmix.evaluation import ranks as rank
+    from babelmix.retrieval import bm25, vectors
 
     del benchmark, bm25, evaluate, rank, sources, vectors
 
 
 def _load_careless() -> None:
     """Let `evaluate` write its scores where they belong at once: the drill has to see what comes of that."""
-    from babelmix import evaluate
+    from babelmix.evaluation import evaluate
 
     _load_evaluate()
     evaluate.new_file = lambda path: path.open("w", encoding="utf-8")  # pyright: ignore
@@ -92,7 +105,7 @@ def _load_careless() -> None:
 def _load_report() -> None:
     import vl_convert
 
-    from babelmix import report
+    from babelmix.reporting import report
 
     del report
     # Drawing takes seconds and touches no file: what a figure says stands for how it looks.
@@ -100,7 +113,8 @@ def _load_report() -> None:
 
 
 def _load_track() -> None:
-    from babelmix import mlflow_store, tracking
+    from babelmix.reporting import mlflow_runs as tracking
+    from babelmix.reporting import mlflow_store
 
     os.environ |= mlflow_store.SILENT
     import mlflow.tracking  # noqa: F401

@@ -24,7 +24,7 @@ from time import process_time
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from babelmix.errors import UserError
+from babelmix.common.errors import UserError
 
 Files = dict[str, bytes | None]
 LONGEST_MESSAGE = 4000

@@ -10,11 +10,11 @@ from typing import Any
 
 import yaml
 
-from babelmix.benchmark import read_about, read_benchmark, read_judged
-from babelmix.config import Settings, Table, parse_settings
-from babelmix.errors import UserError
-from babelmix.records import Pair, read_pairs, write_pairs
-from babelmix.sources import build_folder
+from babelmix.benchmarks.benchmark import read_about, read_benchmark, read_judged
+from babelmix.common.errors import UserError
+from babelmix.corpus.records import Pair, read_pairs, write_pairs
+from babelmix.settings.params import Settings, Table, parse_settings
+from babelmix.stages import build_folder
 
 from .damage import damaged
 from .harness import Files

@@ -12,16 +12,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from babelmix import mine, teach
-from babelmix.benchmark import read_judged
+from babelmix.benchmarks.benchmark import read_judged
 from babelmix.common.id_arrays import pack
-from babelmix.debias import read_directions, remove
-from babelmix.embeddings import open_embeddings
-from babelmix.evaluate import evaluate
-from babelmix.pairs import PairIndex, index_pairs, training_rows
-from babelmix.rank import Cosines
-from babelmix.records import Pair
-from babelmix.tokens import read_corpus
+from babelmix.corpus.index import PairIndex, index_pairs, training_rows
+from babelmix.corpus.records import Pair
+from babelmix.evaluation.evaluate import evaluate
+from babelmix.evaluation.ranks import Cosines
+from babelmix.retrieval.embeddings import open_embeddings
+from babelmix.retrieval.lir import read_directions, remove
+from babelmix.training import hard_negatives as mine
+from babelmix.training import teacher as teach
+from babelmix.training.tokenized_pairs import read_corpus
 
 from .damage import damaged, damaged_binary, numbers
 from .harness import Files, Target

@@ -6,14 +6,11 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-from babelmix.benchmark import read_about, read_benchmark, read_judged, write_benchmark
-from babelmix.bm25 import Bm25Scores
-from babelmix.evaluate import evaluate
-from babelmix.sources import (
-    build_folder,
-    miracl,
-    nanobeir,
-)
+from babelmix.benchmarks.benchmark import read_about, read_benchmark, read_judged, write_benchmark
+from babelmix.benchmarks.sources import miracl, nanobeir
+from babelmix.evaluation.evaluate import evaluate
+from babelmix.retrieval.bm25 import Bm25Scores
+from babelmix.stages import build_folder
 
 from .damage import TOKENS, damaged
 from .harness import Files, Target

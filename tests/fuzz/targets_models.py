@@ -19,8 +19,8 @@ def model_files() -> Files:
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-    from babelmix.backbone import build_encoder
-    from babelmix.config import Preset
+    from babelmix.encoder.build import build_encoder
+    from babelmix.settings.params import Preset
 
     words = ["<pad>", "<unk>", "the", "file", "menu", "opens"]
     tokenizer = Tokenizer(models.WordLevel({word: number for number, word in enumerate(words)}, unk_token="<unk>"))
@@ -64,7 +64,7 @@ def _model_input(rng: Random) -> Files:
 
 
 def _model(folder: Path, output: Path) -> None:
-    from babelmix.backbone import load_encoder
+    from babelmix.encoder.build import load_encoder
 
     load_encoder(folder)
 
@@ -76,7 +76,7 @@ INPUTS = {"objective name": "hybrid", "seed": 1}
 def _state() -> tuple[str, bytes]:
     import torch
 
-    from babelmix.resume import Keeper, State
+    from babelmix.training.checkpoint import Keeper, State
 
     with TemporaryDirectory() as scratch:
         keeper = Keeper(Path(scratch), INPUTS)
@@ -91,7 +91,7 @@ def _state_input(rng: Random) -> Files:
 
 
 def _read_state(folder: Path, output: Path) -> None:
-    from babelmix.resume import Keeper
+    from babelmix.training.checkpoint import Keeper
 
     keeper = Keeper(folder, INPUTS)
     keeper.others()

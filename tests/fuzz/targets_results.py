@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save
 
-from babelmix.benchmark import judge, read_benchmark
-from babelmix.compare import compare, read_scores
-from babelmix.config import Settings, parse_settings
-from babelmix.evaluate import evaluate, per_query, to_json
-from babelmix.rank import Cosines
-from babelmix.results import count_parameters, read_results, training_languages, variants
+from babelmix.benchmarks.benchmark import judge, read_benchmark
+from babelmix.evaluation.evaluate import evaluate, per_query, to_json
+from babelmix.evaluation.ranks import Cosines
+from babelmix.reporting.compare import compare, read_scores
+from babelmix.reporting.results import count_parameters, read_results, training_languages, variants
+from babelmix.settings.params import Settings, parse_settings
 
 from .damage import damaged, damaged_binary, numbers
 from .harness import Files, Target

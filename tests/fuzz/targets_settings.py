@@ -6,14 +6,14 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
+from babelmix.common.errors import UserError
+from babelmix.common.files import new_folder
 from babelmix.common.outputs import MANIFEST
 from babelmix.common.reading import read_text
-from babelmix.config import load_settings, parse_route
-from babelmix.errors import UserError
-from babelmix.experiments import write_into
-from babelmix.files import new_folder
-from babelmix.tracking import _dependencies, _read_lock, _stage
-from babelmix.translate.apertium import read_mode
+from babelmix.reporting.experiments import write_into
+from babelmix.reporting.mlflow_runs import _dependencies, _read_lock, _stage
+from babelmix.settings.params import load_settings, parse_route
+from babelmix.translate.engine.apertium import read_mode
 
 from .damage import damaged
 from .harness import Files, Target
@@ -79,7 +79,7 @@ stages:
     cmd: babelmix train --objective hybrid
     deps:
     - {path: data/pairs/human, hash: md5, md5: 0123.dir}
-    - {path: src/babelmix/train.py, hash: md5, md5: 4567}
+    - {path: src/babelmix/training/loop.py, hash: md5, md5: 4567}
     params: {params.yaml: {seed: 13}}
 """
 

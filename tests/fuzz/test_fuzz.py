@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from babelmix.errors import UserError
+from babelmix.common.errors import UserError
 
 from .damage import CHANGES, damaged
 from .harness import Bench, Files, Target, Verdict

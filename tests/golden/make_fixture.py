@@ -14,9 +14,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from babelmix.errors import UserError
-from babelmix.sources.fetch import fetch_file
-from babelmix.sources.lareqa import ADDRESS, RELEASES
+from babelmix.benchmarks.sources.lareqa import ADDRESS, RELEASES
+from babelmix.common.errors import UserError
+from babelmix.download.https import fetch_file
 
 FIXTURE = Path(__file__).with_name("xquad-r-60")
 LANGUAGES = ("ar", "de", "en", "th", "zh")

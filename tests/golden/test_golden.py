@@ -12,17 +12,17 @@ import pytest
 import yaml
 from make_fixture import FIXTURE, make_fixture
 
-from babelmix.backbone import build_encoder, load_encoder
-from babelmix.benchmark import read_benchmark, read_judged
-from babelmix.bm25 import Bm25Scores
-from babelmix.config import load_settings
-from babelmix.embed import embed_benchmark
-from babelmix.embeddings import open_embeddings
-from babelmix.errors import UserError
-from babelmix.evaluate import Evaluation, evaluate, to_json
-from babelmix.rank import Cosines
-from babelmix.sources import build_folder
-from babelmix.translate import bench
+from babelmix.benchmarks.benchmark import read_benchmark, read_judged
+from babelmix.common.errors import UserError
+from babelmix.encoder.build import build_encoder, load_encoder
+from babelmix.evaluation.evaluate import Evaluation, evaluate, to_json
+from babelmix.evaluation.ranks import Cosines
+from babelmix.retrieval.bm25 import Bm25Scores
+from babelmix.retrieval.embed_benchmark import embed_benchmark
+from babelmix.retrieval.embeddings import open_embeddings
+from babelmix.settings.params import load_settings
+from babelmix.stages import build_folder
+from babelmix.translate import compare as bench
 
 ROOT = Path(__file__).parents[2]
 EXPECTED = Path(__file__).with_name("expected.yaml")

@@ -224,7 +224,7 @@ def test_a_fresh_clone_sees_that_the_lock_fits_and_when_it_does_not(project: Pro
     project("git", "clone", "-q", ".", str(tmp_path / "clone"))
     clone = Project(tmp_path / "clone", tmp_path)
     assert stages_run(clone("dvc", "repro", "--allow-missing", "--dry")) <= {"track"}
-    code = clone.folder / "src/babelmix/batching.py"
+    code = clone.folder / "src/babelmix/batches/sampler.py"
     code.write_text(code.read_text() + "# changed\n")
     unfit = clone("dvc", "repro", "--allow-missing", "--dry", ok=False)
     assert unfit.returncode != 0 and "train@contrastive" in unfit.stderr  # it would train, and says what is missing

@@ -9,8 +9,8 @@ import re
 from pathlib import Path
 
 from babelmix.benchmarks.registry import BENCHMARKS
+from babelmix.common.errors import UserError, unknown_name
 from babelmix.common.languages import LANGUAGES
-from babelmix.errors import UserError, unknown_name
 
 OWN = Path("data/own")
 _SQUAD = re.compile(r"(?P<stem>.+?)(?P<lang>[._-][a-z]{2})?\.json(\.gz)?")

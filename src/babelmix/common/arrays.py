@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from babelmix.errors import UserError
+from babelmix.common.errors import UserError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

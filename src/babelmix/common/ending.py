@@ -26,10 +26,10 @@ from itertools import count
 from pathlib import Path
 from typing import Any, NoReturn
 
+from babelmix.common.errors import UserError
 from babelmix.common.one_line import first_line, one_line
 from babelmix.common.os_errors import system_error
 from babelmix.common.terminal import fit_stdout, reader_gone, silence
-from babelmix.errors import UserError
 
 USER, FAULT, READER_GONE = 2, 70, 128 + signal.SIGPIPE
 
@@ -103,7 +103,7 @@ def _fault(error: BaseException, what: str, traceback_at: str | None = None) -> 
 def _write_traceback(error: BaseException, name: str) -> Path | None:
     """Write the traceback into the project, else into the temporary folder; None where neither can be written."""
     with suppress(Exception):
-        from babelmix.files import project_root, store
+        from babelmix.common.files import project_root, store
 
         if (project_root() / "params.yaml").is_file():
             return _new_file(store() / "faults", name, error)

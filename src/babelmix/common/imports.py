@@ -1,6 +1,6 @@
 """Which of the project's files decide what a piece of it does: the modules that it imports, directly or not.
 
-source_files("train", "teach")         # [.../babelmix/__init__.py, .../babelmix/batching.py, ...]
+source_files("train", "teach")         # [.../babelmix/__init__.py, .../babelmix/batches/sampler.py, ...]
 """
 
 import ast

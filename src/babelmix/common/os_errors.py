@@ -12,8 +12,8 @@ import os
 import re
 from socket import gaierror
 
+from babelmix.common.errors import UserError
 from babelmix.common.one_line import first_line
-from babelmix.errors import UserError
 
 _SPACE = "free some space and run the same command again"
 _RIGHTS = "change its rights, or choose another path"

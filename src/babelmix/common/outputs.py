@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile, ZipFile
 
-from babelmix.errors import UserError
+from babelmix.common.errors import UserError
 
 MANIFEST = ".babelmix-manifest"
 # An NFS server keeps a file under such a name while a process still has it open: nobody's, and gone with the process.

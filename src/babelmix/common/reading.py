@@ -18,8 +18,8 @@ from io import BufferedReader, TextIOWrapper
 from pathlib import Path
 from typing import Any, TextIO
 
+from babelmix.common.errors import UserError
 from babelmix.common.text import kept_form
-from babelmix.errors import UserError
 
 LONGEST_ID = 1_000  # characters: arrays of ids take four bytes for each, in every row
 MORE = "more after the end"  # what the error of `parse_json` says of JSON lines

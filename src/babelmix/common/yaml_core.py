@@ -15,8 +15,8 @@ from typing import Any
 
 import yaml
 
+from babelmix.common.errors import UserError, quoted, shown
 from babelmix.common.reading import checked_text
-from babelmix.errors import UserError, quoted, shown
 
 VALUES = 10_000  # at most, where an alias counts as all that it stands for; params.yaml has 600
 CHARACTERS = 20  # for each of those values

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from babelmix.benchmarks.own import OWN, own_files, unknown_benchmark
 from babelmix.benchmarks.registry import BENCHMARKS
+from babelmix.common.errors import UserError, quoted, shown, unknown_name
 from babelmix.common.languages import LANGUAGES
 from babelmix.corpus.registry import PAIR_SOURCES
-from babelmix.errors import UserError, quoted, shown, unknown_name
 from babelmix.settings.names import BESIDE_BENCHMARKS, SYSTEMS, check_name
 from babelmix.settings.routes import check_target, parse_route
 
 if TYPE_CHECKING:
-    from babelmix.config import Settings
+    from babelmix.settings.params import Settings
 
 
 def check_settings(settings: "Settings", path: str) -> None:

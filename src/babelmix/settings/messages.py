@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from babelmix.errors import UserError, shown, unknown_name
+from babelmix.common.errors import UserError, shown, unknown_name
 
 _PLAIN = {
     "missing": "missing",

@@ -2,7 +2,7 @@
 
 import re
 
-from babelmix.errors import UserError, quoted
+from babelmix.common.errors import UserError, quoted
 
 _NAME = re.compile(r"\w[\w.-]{0,99}")
 # What the pipeline itself calls so, beside a system, a benchmark or a metric.

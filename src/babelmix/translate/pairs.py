@@ -16,12 +16,12 @@ from itertools import islice
 from pathlib import Path
 from typing import TextIO, TypedDict
 
-from babelmix.config import Gate
-from babelmix.errors import UserError
-from babelmix.files import new_file
-from babelmix.progress import progress
-from babelmix.records import Pair, Rejected, read_rows
-from babelmix.translate.gate import fault
+from babelmix.common.errors import UserError
+from babelmix.common.files import new_file
+from babelmix.common.progress import progress
+from babelmix.corpus.records import Pair, Rejected, read_rows
+from babelmix.settings.params import Gate
+from babelmix.translate.filter import fault
 from babelmix.translate.route import Route
 
 BLOCK = 512  # pairs that are held at once

@@ -3,9 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from babelmix.benchmark import Benchmark, Query
-from babelmix.config import Settings
-from babelmix.translate.gate import text_fault
+from babelmix.benchmarks.benchmark import Benchmark, Query
+from babelmix.settings.params import Settings
+from babelmix.translate.filter import text_fault
 from babelmix.translate.route import Route
 
 

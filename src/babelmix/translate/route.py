@@ -11,11 +11,11 @@ with the same bytes.
 from collections.abc import Sequence
 from pathlib import Path
 
-from babelmix.errors import UserError
-from babelmix.sentences import clean, split
+from babelmix.common.errors import UserError
+from babelmix.corpus.sentences import clean, split
 from babelmix.settings.routes import Leg
-from babelmix.translate import Engine, get_engine
 from babelmix.translate.cache import Cache
+from babelmix.translate.engine import Engine, get_engine
 
 # Sentences that go to an engine at once, and into the cache after: what a kill can cost.
 BATCH = 1024
@@ -33,7 +33,7 @@ class Route:
     def translate(self, texts: Sequence[str]) -> list[str]:
         """Return the translation of each text, in order; empty where one of its sentences got none.
 
-        Texts are cleaned and split into sentences (`babelmix.sentences`); a sentence goes through all legs as one.
+        Texts are cleaned and split into sentences (`corpus.sentences`); a sentence goes through all legs as one.
         """
         parts = [split(clean(text), self._source) for text in texts]
         final = {sentence: sentence for text in parts for sentence in text}

@@ -1,0 +1,150 @@
+"""Texts and judgements out of a user's files, put together to a benchmark; what was left out is counted by reason.
+
+queries = Texts[Query]()
+queries.read(Path("queries.jsonl"), read_query)         # each id once, every row remembered
+benchmark, left_out = judged_texts("mine", Path("qrels.jsonl"), queries, passages, judgements, ...)
+"""
+
+from collections.abc import Callable, Iterable, Set
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from babelmix.benchmarks.benchmark import Benchmark, Itself, Lost, OwnId, Passage, Qrel, Query, own_ids
+from babelmix.benchmarks.sources.qrels import Judgements
+from babelmix.common.errors import UserError
+from babelmix.common.reading import checked_text, json_rows, shown
+from babelmix.common.text import kept_form
+
+Row = TypeVar("Row", Query, Passage)
+
+
+@dataclass(frozen=True)  # slots and Generic do not go together in Python 3.11
+class Texts(Generic[Row]):
+    """The queries or the passages of a user's files by id; a text is "" where there is none.
+
+    `told` has every row of the files in their order, repeated ones too, by the name that the user gave it.
+    """
+
+    rows: dict[str, Row] = field(default_factory=dict[str, Row])
+    told: list[OwnId] = field(default_factory=list[OwnId])
+
+    def read(self, file: Path, read: Callable[[dict[str, Any], str], tuple[str, Row]]) -> None:
+        """Add a file of JSON lines; `read` makes (the user's id, row) of an object and its place.
+
+        UserError for an id that stands twice with two contents.
+        """
+        for where, raw in json_rows(file):
+            own, row = read(raw, where)
+            if self.rows.setdefault(row.id, row) != row:
+                first = next(place for place, other in json_rows(file) if read(other, place)[1].id == row.id)
+                how = f"it stands at {first.removeprefix(f'{file}, ')} already: keep one of them"
+                raise UserError(f"duplicate id {shown(own)} with another text", where=where, how=how)
+            self.told.append(OwnId(own, row.id, row.lang))
+
+
+def judged_texts(
+    name: str,
+    file: Path,
+    queries: Texts[Query],
+    passages: Texts[Passage],
+    judgements: Judgements,
+    itself: Set[tuple[str, str]],
+    *,
+    holders: Callable[[str], Iterable[str]],
+    languages: Callable[[str], Iterable[str]],
+) -> tuple[Benchmark, dict[str, int]]:
+    """Return the benchmark of the queries that have an answer, and how much was left out, by reason.
+
+    A relevant document that has no text, or is not there, is never found and counts in the denominators, as in
+    trec_eval (`Benchmark.lost`). A query that is itself a document does not find itself (`Benchmark.itself`).
+
+    - `queries without judgements` in this split, `queries without a relevant document` (no score of 1 or more),
+      `queries without text`, `queries known to judgements alone`: left out, and with them `judgements of queries
+      without text`.
+    - `judgements below 1`: judged and not relevant; left out.
+    - `documents without text`: left out.
+    - `judgements of documents without text`, `judgements of documents that are not in the corpus`: never found.
+    - `repeated queries`, `repeated documents`, `repeated judgements`: equal ones, of which one is kept.
+    - `judgements of one pair with two scores`: the highest is kept.
+    - `documents with the text of another`: kept, for the judgements name one of them.
+    - `passages that are their own query`, and `qrels of a query to itself`, which are left out.
+
+    Args:
+        name: of the benchmark.
+        file: with the judgements; it is named where no query has an answer, which is a UserError.
+        queries: all of them, judged or not.
+        passages: all of them.
+        judgements: by the user's ids.
+        itself: (question, passage id) where the passage is the question.
+        holders: from a document in a judgement to the ids of its passages, in every language that has it.
+        languages: from a document that is not there to the languages in whose rankings it is missed.
+    """
+    asking = {query.question for query in queries.rows.values() if query.text}
+    full = {passage.id: passage for passage in passages.rows.values() if passage.text}
+    spoken = {passage.lang for passage in full.values()}
+    qrels: list[Qrel] = []
+    lost: list[Lost] = []
+    mute = below = empty = unknown = own = 0
+    for (question, document), score in judgements.scores.items():
+        held = list(holders(document))
+        if question not in asking:
+            mute += 1
+        elif score < 1:
+            below += 1
+        elif any((question, passage) in itself for passage in held):
+            own += 1
+        else:
+            blank = [passages.rows[passage].lang for passage in held if passage not in full]
+            qrels += (Qrel(question, passage, score) for passage in held if passage in full)
+            missed = blank if held else languages(document)
+            lost += (Lost(question, lang, score) for lang in missed if lang in spoken)
+            empty, unknown = empty + len(blank), unknown + (not held)
+    answered = {row.question for row in (*qrels, *lost)}
+    named = {question for question, _ in judgements.scores}
+    kept = {query.id: query for query in queries.rows.values() if query.text and query.question in answered}
+    unanswered = [query for query in queries.rows.values() if query.text and query.id not in kept]
+    found_themselves = [Itself(*pair) for pair in itself if pair[0] in answered and pair[1] in full]
+    counts = {
+        "queries without judgements": sum(query.question not in named for query in unanswered),
+        "queries without a relevant document": sum(query.question in named for query in unanswered),
+        "queries without text": sum(not query.text for query in queries.rows.values()),
+        "queries known to judgements alone": len(named - {query.question for query in queries.rows.values()}),
+        "repeated queries": len(queries.told) - len(queries.rows),
+        "documents without text": len(passages.rows) - len(full),
+        "repeated documents": len(passages.told) - len(passages.rows),
+        "documents with the text of another": len(full) - len({(row.lang, row.text) for row in full.values()}),
+        "repeated judgements": judgements.repeated,
+        "judgements of one pair with two scores": judgements.differing,
+        "judgements of queries without text": mute,
+        "judgements below 1": below,
+        "judgements of documents without text": empty,
+        "judgements of documents that are not in the corpus": unknown,
+        "qrels of a query to itself": own,
+        "passages that are their own query": len(found_themselves),
+    }
+    if not qrels:
+        told = ", ".join(f"{number:,} {reason}" for reason, number in counts.items() if number)
+        what = f"no query has an answer ({told})" if told else "no query has an answer"
+        how = "give at least one judgement of 1 or more to a document that has a text"
+        raise UserError(what, where=str(file), how=how)
+    return Benchmark(
+        name,
+        tuple(sorted(kept.values(), key=lambda row: row.id)),
+        tuple(sorted(full.values(), key=lambda row: row.id)),
+        tuple(sorted(qrels, key=lambda row: (row.question, row.passage))),
+        itself=tuple(sorted(found_themselves, key=lambda row: (row.question, row.passage))),
+        own_queries=own_ids(queries.told, kept),
+        own_passages=own_ids(passages.told, full),
+        lost=tuple(sorted(lost, key=lambda row: (row.question, row.lang, row.grade))),
+    ), counts
+
+
+def text_of(row: dict[str, Any], name: str, where: str, *, needed: bool = True) -> str:
+    """Return a field as a text in NFC, "" where it is null or blank; UserError for one that is needed and not there."""
+    if name not in row and needed:
+        what = f"missing; the fields are {shown(', '.join(row))}"
+        raise UserError(what, where=f"{where}, {name}", how="give it a text, or null where there is none")
+    value = row.get(name)
+    text = "" if value is None else kept_form(checked_text(value, f"{where}, {name}"))
+    return text if text.strip() else ""

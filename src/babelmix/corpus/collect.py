@@ -1,0 +1,217 @@
+"""What the sources share: plain text, a language check, pairs checked one by one, a benchmark of aligned sections.
+
+gathered = Gathered("de", min_characters=40)
+gathered.add(Pair("apt:1", "de", "train", "Was ist APT?", "APT ist das ...", "human"))  # False where it is dropped
+pairs, counts = gathered.close()
+english = {"apt": Section("Using APT", within="", text="APT is the advanced ...")}
+german = {"apt": Section("APT nutzen", within="", text="APT ist das ...")}
+benchmark = parallel_benchmark("handbook", {"en": english, "de": german}, settings)  # title -> text
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NotRequired, TypedDict
+
+from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query
+from babelmix.common.errors import UserError, unknown_name
+from babelmix.common.identify import identify, stands_for
+from babelmix.common.text import compared_form, published_form, reading_length
+from babelmix.corpus.records import Pair
+from babelmix.settings.params import BenchmarkSettings
+
+# Below this the identifier guesses: a short text is refused only if taken for English, left untranslated. It counts
+# characters of every script alike: of eight Chinese or Japanese ones, as much to a reader as 60 letters, it takes 3 to
+# 25 % for another language, of 60 none (dialects aside, see `stands_for`); it takes none of them for English.
+SHORT_CHARACTERS = 60
+# Shorter English sections are stubs ("See the next chapter."), and answer nothing. No other language is asked.
+MIN_SECTION_CHARACTERS = 60
+
+
+class Counts(TypedDict):
+    """What became of one language's units: pairs kept in each split, and units dropped by reason.
+
+    `mended` says, where there is something, what of the kept is not as the file has it.
+    """
+
+    kept_train: int
+    kept_dev: int
+    dropped: dict[str, int]
+    mended: NotRequired[dict[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One titled section of a manual in one language; `within` says what a repeated title belongs to."""
+
+    title: str
+    within: str
+    text: str
+
+
+def plain_text(element: Any) -> str:
+    """Return the text of an lxml element and all below it, in NFC, every run of white space as one space."""
+    return published_form(" ".join("".join(element.itertext()).split()))
+
+
+def written_in(text: str, lang: str) -> bool:
+    """Whether a translation is in its own language, by py3langid over all the languages it knows.
+
+    The page says `lang`; what is checked is that the text was translated at all, and not by mistake into
+    another language. A text under 60 characters passes unless it is taken for English.
+    """
+    found = identify(text)
+    return stands_for(found, lang) or (len(text) < SHORT_CHARACTERS and found != "en")
+
+
+def has_word(text: str) -> bool:
+    """Whether the text has a letter: numbers and signs alone ask nothing."""
+    return any(character.isalpha() for character in text)
+
+
+def split_of(page: str, dev_share: float) -> str:
+    """Return "dev" for about `dev_share` of the pages, by sha256 of the page's path, id or text, else "train"."""
+    share = int.from_bytes(hashlib.sha256(page.encode()).digest()[:8], "big") / 2**64
+    return "dev" if share < dev_share else "train"
+
+
+class Gathered:
+    """The pairs of one language out of one source, each checked as it is added, and counted.
+
+    Dropped are, with these reasons, in this order: duplicate (its unit was kept before), too-short (no word in the
+    query, or a passage of a `reading_length` under `min_characters`), wrong-language (`written_in` over query and
+    passage), duplicate (a query and passage of the same `compared_form` were kept before). `limit` is how many are kept
+    at most.
+    """
+
+    def __init__(self, lang: str, *, min_characters: int = 1, limit: int | None = None) -> None:
+        self.lang = lang
+        self.dropped: Counter[str] = Counter()
+        self.mended: Counter[str] = Counter()
+        self._min_characters, self._limit = min_characters, limit
+        self._pairs: list[Pair] = []
+        self._units: set[str] = set()
+        self._texts: set[bytes] = set()
+
+    @property
+    def full(self) -> bool:
+        """Whether there are as many pairs as the limit allows."""
+        return self._limit is not None and len(self._pairs) >= self._limit
+
+    def add(self, pair: Pair) -> bool:
+        """Keep a pair, its texts cleaned before, or count why it is dropped; return whether it is kept."""
+        both = _key(f"{pair.query}\n{pair.passage}")
+        if pair.unit in self._units:
+            reason = "duplicate"
+        elif not has_word(pair.query) or reading_length(pair.passage) < self._min_characters:
+            reason = "too-short"
+        elif not written_in(f"{pair.query} {pair.passage}", self.lang):
+            reason = "wrong-language"
+        elif both in self._texts:
+            reason = "duplicate"
+        else:
+            self._units.add(pair.unit)
+            self._texts.add(both)
+            self._pairs.append(pair)
+            return True
+        self.dropped[reason] += 1
+        return False
+
+    def check(self, where: str, field: str) -> None:
+        """Raise UserError where nothing is kept, or the language of more than half was wrong; `field` said which."""
+        dropped = self.dropped["wrong-language"]
+        rows = len(self._pairs) + self.dropped.total()
+        if 2 * dropped > rows:
+            what = f"{dropped} of {rows} rows are not in {self.lang!r}"
+            raise UserError(what, where=where, how=f"`language:` of {field} is probably wrong: correct it")
+        if not self._pairs:
+            reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(self.dropped.items()))
+            how = f"check the columns and `where:` of {field}"
+            raise UserError(f"no pair is left ({reasons or 'no row'})", where=where, how=how)
+
+    def close(self) -> tuple[list[Pair], Counts]:
+        """Return the pairs, sorted by unit, and the counts.
+
+        A pair of dev whose query or passage stands in train is dropped now, as a duplicate.
+        """
+        train = {_key(text) for pair in self._pairs if pair.split == "train" for text in (pair.query, pair.passage)}
+        pairs = [
+            pair for pair in self._pairs if pair.split == "train" or not train & {_key(pair.query), _key(pair.passage)}
+        ]
+        dropped = self.dropped + Counter(duplicate=len(self._pairs) - len(pairs))
+        splits = Counter(pair.split for pair in pairs)
+        counts = Counts(kept_train=splits["train"], kept_dev=splits["dev"], dropped=dict(sorted(dropped.items())))
+        if self.mended:
+            counts["mended"] = dict(sorted(self.mended.items()))
+        return sorted(pairs, key=lambda pair: pair.unit), counts
+
+
+def _key(text: str) -> bytes:
+    return hashlib.sha256(compared_form(text).encode(errors="surrogatepass")).digest()[:16]
+
+
+def chosen_languages(name: str, available: Iterable[str], settings: BenchmarkSettings) -> tuple[str, ...]:
+    """Return the benchmark's languages that `benchmark.languages` asks for, in alphabetical order.
+
+    One list serves all benchmarks, so a language that this one lacks is passed over; none left is a
+    UserError.
+    """
+    if settings.languages == "all":
+        return tuple(sorted(available))
+    chosen = tuple(sorted(set(available) & set(settings.languages)))
+    if not chosen:
+        wanted = ", ".join(settings.languages)
+        where = "params.yaml, benchmark.languages"
+        raise unknown_name(f"language of {name}:", wanted, available, where=where)
+    return chosen
+
+
+def parallel_benchmark(
+    name: str, sections: Mapping[str, Mapping[str, Section]], settings: BenchmarkSettings
+) -> Benchmark:
+    """Make title -> text retrieval out of sections that carry the same id in every language.
+
+    `sections[lang][unit]`; English must be there, since it decides which units exist. An English title that
+    stands more than once is asked as "within: title", in every language alike; units whose question or text
+    is still not unique are left out. A translation counts when both title and text differ from the English
+    and the text is in its language. Texts are cut at `max_passage_characters`. Ids are `<lang>:<unit>`, the
+    question is the unit.
+    """
+    limit = settings.max_passage_characters
+    english = {
+        unit: section
+        for unit, section in sorted(sections["en"].items())
+        if section.title and len(section.text) >= MIN_SECTION_CHARACTERS
+    }
+    titles = Counter(section.title for section in english.values())
+
+    def question(unit: str, lang: str) -> str:
+        section = sections[lang][unit]
+        qualified = titles[english[unit].title] > 1 and section.within
+        return f"{section.within}: {section.title}" if qualified else section.title
+
+    asked = Counter(question(unit, "en") for unit in english)
+    texts = Counter(section.text[:limit] for section in english.values())
+    unique = [unit for unit in english if asked[question(unit, "en")] == texts[english[unit].text[:limit]] == 1]
+    queries: list[Query] = []
+    passages: list[Passage] = []
+    for lang in chosen_languages(name, sections, settings):
+        for unit in unique:
+            section = sections[lang].get(unit)
+            if section is None or (lang != "en" and not _translates(section, english[unit], lang, limit)):
+                continue
+            queries.append(Query(f"{lang}:{unit}", unit, lang, question(unit, lang)))
+            passages.append(Passage(f"{lang}:{unit}", lang, section.text[:limit].rstrip()))
+    qrels = sorted((Qrel(query.question, query.id) for query in queries), key=lambda qrel: qrel.passage)
+    return Benchmark(name, _by_id(queries), _by_id(passages), tuple(qrels))
+
+
+def _translates(section: Section, original: Section, lang: str, limit: int) -> bool:
+    text = section.text[:limit].rstrip()
+    differs = section.title != original.title and text != original.text[:limit].rstrip()
+    return differs and bool(section.title and text) and written_in(text, lang)
+
+
+def _by_id(rows: Iterable[Any]) -> tuple[Any, ...]:
+    return tuple(sorted(rows, key=lambda row: row.id))

@@ -1,0 +1,125 @@
+"""Pairs as numbers: the unit, language and split of each row, and which rows an objective trains on.
+
+    index = index_pairs((pair, machine) for ...)        # one row a pair, in the order given
+    rows = training_rows(index, settings.objective("hybrid"))
+
+A row takes 24 bytes here, whatever its text is, so the batches of a corpus larger than memory can be planned.
+"""
+
+import hashlib
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from babelmix.common.errors import UserError
+from babelmix.common.text import compared_form
+from babelmix.corpus.records import Pair
+from babelmix.settings.params import Objective
+
+
+@dataclass(frozen=True)
+class PairIndex:
+    """All pairs of an experiment without their texts.
+
+    `units`: unit ids, ascending; `languages`: codes, ascending. By row: `unit` int32 and `lang` int16, numbers in
+    those; `dev` and `machine` bool; `keys` uint64 [rows, 2], equal where two queries (or passages, or one of each) are
+    the same text to a reader (`compared_form`).
+    """
+
+    units: tuple[str, ...]
+    languages: tuple[str, ...]
+    unit: NDArray[np.int32]
+    lang: NDArray[np.int16]
+    dev: NDArray[np.bool_]
+    machine: NDArray[np.bool_]
+    keys: NDArray[np.uint64]
+
+
+def index_pairs(pairs: Iterable[tuple[Pair, bool]]) -> PairIndex:
+    """Index (pair, whether a machine translated it); UserError where people, or a machine, wrote a pair twice."""
+    units: dict[str, int] = {}
+    languages: dict[str, int] = {}
+    unit, lang = array("i"), array("i")
+    dev, machine, keys = bytearray(), bytearray(), bytearray()
+    for pair, translated in pairs:
+        unit.append(units.setdefault(pair.unit, len(units)))
+        lang.append(languages.setdefault(pair.lang, len(languages)))
+        dev.append(pair.split == "dev")
+        machine.append(translated)
+        keys += text_key(pair.query) + text_key(pair.passage)
+    index = PairIndex(
+        units=tuple(sorted(units)),
+        languages=tuple(sorted(languages)),
+        unit=_ranks(units)[np.array(unit, dtype=np.int64)],
+        lang=_ranks(languages)[np.array(lang, dtype=np.int64)].astype(np.int16),
+        dev=np.array(dev, dtype=np.uint8).astype(np.bool_),
+        machine=np.array(machine, dtype=np.uint8).astype(np.bool_),
+        keys=np.frombuffer(bytes(keys), dtype="<u8").astype(np.uint64).reshape(-1, 2),
+    )
+    _check_once(index)
+    return index
+
+
+def training_rows(index: PairIndex, objective: Objective | None = None) -> NDArray[np.int64]:
+    """Return the rows of the train split that an objective draws from (None = one that leaves nothing out).
+
+    They are what people wrote, and a machine's translation where people have written none of that unit and language.
+    For an objective with an `origin` they are those of the units that people and a machine both have in every one of
+    its `languages` that a machine translated into, with the text of one of the two: "human" and "machine" train on the
+    same units. Other languages, the source among them, are people's in both. UserError where no unit is left.
+    """
+    train = ~index.dev
+    if objective and objective.languages:
+        train &= np.isin(
+            index.lang, [index.languages.index(lang) for lang in objective.languages if lang in index.languages]
+        )
+    if objective is None or objective.origin is None:
+        return np.flatnonzero(train & ~_shadowed(index))
+    targets = np.unique(index.lang[train & index.machine])
+    cell = index.unit.astype(np.int64) * len(index.languages) + index.lang
+    twice = np.intersect1d(cell[train & index.machine], cell[train & ~index.machine])
+    number = np.bincount(twice // len(index.languages), minlength=len(index.units))  # of targets that both have
+    both = (number == len(targets)) & bool(len(targets))
+    of_machine = np.isin(index.lang, targets) & (objective.origin == "machine")
+    chosen = np.flatnonzero(train & both[index.unit] & (index.machine == of_machine))
+    if not len(chosen):
+        names = ", ".join(sorted(objective.languages or ()))
+        how = f"put its languages ({names}), but the source's, into pairs.languages and translate.languages"
+        raise UserError("no unit has both human and machine translations", where="objective, origin", how=how)
+    return chosen
+
+
+def dev_rows(index: PairIndex) -> NDArray[np.int64]:
+    """Return the rows of the dev split, the same for every objective: people's, a machine's where people have none."""
+    return np.flatnonzero(index.dev & ~_shadowed(index))
+
+
+def text_key(text: str) -> bytes:
+    """Return 8 bytes that are equal for texts of one `compared_form`: for what a reader takes for one text."""
+    return hashlib.blake2b(compared_form(text).encode(errors="surrogatepass"), digest_size=8).digest()
+
+
+def _shadowed(index: PairIndex) -> NDArray[np.bool_]:
+    """Which rows a machine translated although people wrote that unit in that language."""
+    cell = index.unit.astype(np.int64) * len(index.languages) + index.lang
+    return index.machine & np.isin(cell, cell[~index.machine])
+
+
+def _ranks(names: dict[str, int]) -> NDArray[np.int32]:
+    """Return, for each number that a name was given when it came first, its place among the sorted names."""
+    ranks = np.empty(len(names), dtype=np.int32)
+    for rank, name in enumerate(sorted(names)):
+        ranks[names[name]] = rank
+    return ranks
+
+
+def _check_once(index: PairIndex) -> None:
+    cell = (index.unit.astype(np.int64) * len(index.languages) + index.lang) * 2 + index.machine
+    cells, counts = np.unique(cell, return_counts=True)
+    if len(cells) and counts.max() > 1:
+        unit, lang = divmod(int(cells[counts.argmax()]) // 2, len(index.languages))
+        what = f"unit {index.units[unit]!r} stands twice in {index.languages[lang]}"
+        raise UserError(what, where="data/pairs", how="give each unit one pair a language, over all sources")

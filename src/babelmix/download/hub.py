@@ -1,0 +1,245 @@
+"""The Hugging Face hub: data files and encoders by name, at a commit that is written down.
+
+    fetch_from_hub(Path("data/raw/miracl-sw"), Wanted("miracl/miracl", "main", lambda names: names[:2]))
+    topics = hub_file("miracl/miracl", "miracl-v1.0-sw/topics/topics.miracl-v1.0-sw-dev.tsv")
+    model = load_encoder(hub_sentence_encoder("intfloat/multilingual-e5-base"))
+    folder = hub_encoder("FacebookAI/xlm-roberta-base")      # of the cache; its name is the commit
+
+HF_ENDPOINT, HF_TOKEN, HF_HOME and HF_HUB_OFFLINE mean what they mean to huggingface_hub, which reads them when it is
+first imported. The project works without a hub, so its command line switches the hub off (HF_HUB_OFFLINE=1, and
+BABELMIX_HUB_OFF=1 as the sign that no user did it); `allow_hub` takes that back.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from babelmix.common.errors import UserError
+from babelmix.common.files import new_folder
+
+Kind = Literal["dataset", "model"]
+TIMEOUT_SECONDS = 10
+_OURS = "BABELMIX_HUB_OFF"
+# What an encoder is made of. Pickles, code and exports to other formats stay on the hub.
+_ENCODER_FILES = (".json", ".txt", ".model", ".safetensors")
+_PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+_EXPORTS = ("onnx", "openvino")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Files of a data set on the hub: `choose` picks them out of the names in the repository."""
+
+    repo: str
+    revision: str  # a branch, a tag or, to pin the bytes, a full commit hash
+    choose: Callable[[list[str]], Sequence[str]]
+
+
+def allow_hub() -> None:
+    """Take back the command line's own HF_HUB_OFFLINE=1; one that the user has set stays.
+
+    To be called before huggingface_hub is imported, by whatever library: RuntimeError if it was imported already.
+    """
+    if os.environ.pop(_OURS, None):
+        if "huggingface_hub" in sys.modules:
+            raise RuntimeError("huggingface_hub was imported before allow_hub() and stays offline")
+        os.environ.pop("HF_HUB_OFFLINE", None)
+
+
+def fetch_from_hub(folder: Path, *wanted: Wanted) -> None:
+    """Download files of one or more data sets under their names in the repository, replacing `folder` as a whole.
+
+    Writes `manifest.json` beside them: {repository: {"commit", "files": {name: sha256}}}, sorted. All files of a
+    repository come from the one commit that its revision stood for.
+
+    UserError: see `hub_file`; a name that leads out of the folder.
+    """
+    with new_folder(folder) as beside:
+        manifest: dict[str, dict[str, object]] = {}
+        for item in wanted:
+            commit, names = _look_up(item.repo, item.revision, "dataset")
+            digests: dict[str, str] = {}
+            for name in sorted(item.choose(names)):
+                path = PurePosixPath(name)
+                if path.is_absolute() or ".." in path.parts:
+                    raise UserError(f"unsafe file name {name!r}", where=item.repo, how="do not use this repository")
+                (beside / path).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(_download(item.repo, name, commit, "dataset"), beside / path)
+                with (beside / path).open("rb") as stream:
+                    digests[name] = hashlib.file_digest(stream, "sha256").hexdigest()
+            manifest[item.repo] = {"commit": commit, "files": digests}
+        text = json.dumps(dict(sorted(manifest.items())), indent=2, ensure_ascii=False)
+        (beside / "manifest.json").write_text(text + "\n", encoding="utf-8")
+
+
+def hub_files(repo: str, *, revision: str = "main", kind: Kind = "dataset") -> list[str]:
+    """Return the names of all files in a repository, sorted; UserError as for `hub_file`."""
+    return _look_up(repo, revision, kind)[1]
+
+
+def hub_file(repo: str, path: str, *, revision: str = "main", kind: Kind = "dataset") -> Path:
+    """Return where a file of a repository lies in huggingface_hub's cache, downloaded if it is not there yet.
+
+    With HF_HUB_OFFLINE set by the user, only the cache is looked at.
+
+    UserError: the hub does not answer, is switched off or answers with an error; no such repository, revision or
+    file; a repository whose terms were not accepted.
+    """
+    from huggingface_hub import is_offline_mode
+
+    if not is_offline_mode():
+        _look_up(repo, revision, kind)  # fails at once where the download would try for minutes
+    return _download(repo, path, revision, kind)
+
+
+def hub_sentence_encoder(name: str) -> Path:
+    """Return the folder in huggingface_hub's cache with the SentenceTransformer `org/name`, as it was published.
+
+    Only configuration, tokenizer and safetensors are downloaded, and no code of the repository is run. With
+    HF_HUB_OFFLINE set by the user, one that was loaded before is taken from the cache.
+
+    UserError: as for `hub_file`; a repository without `modules.json` or with weights as pickles only.
+    """
+    from huggingface_hub import is_offline_mode
+
+    if not is_offline_mode():
+        _download_encoder(name)
+    return _download(name, "modules.json", "main", "model").parent
+
+
+def hub_model(repo: str, choose: Callable[[list[str]], Sequence[str]], *, revision: str = "main") -> Path:
+    """Return the folder in huggingface_hub's cache with the files of a model that `choose` picks, config.json for one.
+
+    With HF_HUB_OFFLINE set by the user, one that was used before is taken from the cache. UserError: see `hub_file`.
+    """
+    from huggingface_hub import is_offline_mode
+
+    if not is_offline_mode():
+        commit, names = _look_up(repo, revision, "model")
+        for name in choose(names):
+            _download(repo, name, commit, "model")
+    return _download(repo, "config.json", revision, "model").parent
+
+
+def hub_encoder(name: str, *, revision: str = "main") -> Path:
+    """Return the folder in huggingface_hub's cache with the encoder `org/name`; the folder's name is the commit.
+
+    A SentenceTransformer or a plain transformer, in one piece of safetensors or several. Only configuration,
+    tokenizer and safetensors are downloaded. With HF_HUB_OFFLINE set by the user, one that was used before is taken
+    from the cache.
+
+    UserError: as for `hub_file`; a repository without config.json, without a tokenizer or with weights as pickles only.
+    """
+    from babelmix.encoder.build import TOKENIZERS
+
+    def choose(names: list[str]) -> list[str]:
+        where = f"{name} on the hub"
+        if "config.json" not in names:
+            how = "give the name of a model in transformers form"
+            raise UserError("not a model: config.json is missing", where=where, how=how)
+        if not any(tokenizer in names for tokenizer in TOKENIZERS):
+            how = "save the model and its tokenizer with save_pretrained, and give that as `folder:`"
+            raise UserError("the model has no tokenizer", where=where, how=how)
+        return _encoder_files(name, names)
+
+    return hub_model(name, choose, revision=revision)
+
+
+def _download_encoder(name: str) -> None:
+    commit, names = _look_up(name, "main", "model")
+    if "modules.json" not in names:
+        how = "give the name of a SentenceTransformer, or make a folder of one with `babelmix encoder`"
+        raise UserError("no SentenceTransformer (modules.json is missing)", where=f"{name} on the hub", how=how)
+    for path in _encoder_files(name, names):
+        _download(name, path, commit, "model")
+
+
+def _encoder_files(name: str, names: list[str]) -> list[str]:
+    """Choose what an encoder is read from; a folder of it with pickled weights alone is refused.
+
+    A plain transformer lies in the repository's own folder; what is below are checkpoints and other matters.
+    """
+    plain = "modules.json" not in names
+    own = [
+        path
+        for path in map(PurePosixPath, names)
+        if not (path.parts[1:] and plain) and not set(path.parts[:-1]) & set(_EXPORTS)
+    ]
+    safe = {path.parent for path in own if path.suffix == ".safetensors"}
+    pickled = {path.parent for path in own if path.match("pytorch_model*.bin")}
+    if pickled - safe or not safe:
+        how = (
+            "name a `revision:` that has model.safetensors (pull requests are refs/pr/1 and so on), or load it where "
+            "you trust it, save it with save_pretrained and give that as `folder:`"
+        )
+        other = any(path.suffix in _PICKLES for path in own)
+        what = "weights only as pickle, which can run code" if pickled or other else "no weights"
+        raise UserError(what, where=f"{name} on the hub", how=how)
+    return [str(path) for path in own if path.suffix in _ENCODER_FILES]
+
+
+def _look_up(repo: str, revision: str, kind: Kind) -> tuple[str, list[str]]:
+    """Return the commit that a revision stands for and the names of its files: one question, asked once."""
+    from huggingface_hub import HfApi
+
+    with _told(repo, revision, kind):
+        ask = HfApi().dataset_info if kind == "dataset" else HfApi().model_info
+        info = ask(repo, revision=revision, timeout=TIMEOUT_SECONDS)
+        if not info.sha:
+            raise ValueError("no commit")
+        return info.sha, sorted(sibling.rfilename for sibling in info.siblings or ())
+
+
+def _download(repo: str, path: str, revision: str, kind: Kind) -> Path:
+    from huggingface_hub import hf_hub_download
+
+    with _told(repo, revision, kind, path):
+        return Path(hf_hub_download(repo, path, repo_type=kind, revision=revision))
+
+
+@contextmanager
+def _told(repo: str, revision: str, kind: Kind, path: str = "") -> Generator[None]:
+    """Turn what the client raises into an error that says what to do."""
+    from httpx2 import TransportError
+    from huggingface_hub import constants, errors, is_offline_mode
+
+    where = "/".join(filter(None, (constants.ENDPOINT, "datasets" if kind == "dataset" else "", repo, path)))
+    online = "connect to the network, or set HF_ENDPOINT to a mirror of the hub that answers"
+    try:
+        yield
+    except (errors.OfflineModeIsEnabled, errors.LocalEntryNotFoundError, TransportError) as error:
+        if is_offline_mode():
+            what = "not in the cache, and the hub is switched off by HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE"
+            raise UserError(what, where=where, how="unset the variable") from error
+        reason = _first_line(error.__cause__ or error)
+        raise UserError(f"the hub does not answer ({reason})", where=where, how=online) from error
+    except errors.GatedRepoError as error:
+        page = where.removesuffix(f"/{path}")
+        how = f"accept its terms at {page}, and set HF_TOKEN to a token of the account that did"
+        raise UserError("the repository is gated", where=where, how=how) from error
+    except errors.RepositoryNotFoundError as error:
+        how = "check the name; for a private one set HF_TOKEN"
+        raise UserError(f"no such {kind} on the hub, or a private one", where=where, how=how) from error
+    except errors.RevisionNotFoundError as error:
+        raise UserError(f"no revision {revision!r}", where=where, how="name a branch, a tag or a commit") from error
+    except errors.EntryNotFoundError as error:
+        how = "the repository may have changed: name an older revision of it"
+        raise UserError(f"no such file at revision {revision!r}", where=where, how=how) from error
+    except errors.HfHubHTTPError as error:
+        how = "try again later; if it asks for a login, set HF_TOKEN"
+        raise UserError(f"the hub answers with an error ({_first_line(error)})", where=where, how=how) from error
+    except errors.HFValidationError as error:
+        raise UserError(f"not a name on the hub: {repo!r}", where=kind, how="names look like org/name") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError("what answers is no hub", where=where, how="correct or unset HF_ENDPOINT") from error
+
+
+def _first_line(error: BaseException) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -1,0 +1,1 @@
+"""Scores: ranks, measures, language bias, and whether a difference is significant."""

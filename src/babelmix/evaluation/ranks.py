@@ -1,0 +1,275 @@
+"""Exact ranks of the relevant passages of every query, in the pool of all languages and in their own.
+
+    ranks = rank_relevant(judge(benchmark), Cosines(query_vectors, passage_vectors))
+    ranks.pool      # 1-based rank of each relevant passage among all passages
+    ranks.own       # its rank among the passages of its own language
+    ranks.top       # the ten best passages of each query
+
+The order is total: score descending, then passage ascending. No ranking is ever built: the rank of a passage is one
+more than the number of passages ahead of it, so a count over scores that are made block by block is enough, and the
+passages may lie on disk. Monolingual, cross-lingual and multilingual retrieval are all views over these two ranks.
+
+Two kinds of passages have no rank. A passage that is the query itself (Judged.itself_query) is not in the query's
+ranking. A passage with the system's score for "not found", BM25's zero, was not retrieved: it would otherwise stand
+where its id does in the alphabet.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from babelmix.benchmarks.benchmark import Judged
+from babelmix.common.errors import UserError
+from babelmix.retrieval.vectors import Rows
+
+# Queries and passages scored at once: they bound memory, 16 MB a block of scores, and have no part in the result.
+QUERIES, PASSAGES = 256, 16384
+GROUP = 32  # scores, of which only the largest is looked at when the best are first sought
+TOP = 10  # how much of the top of the pool is kept, for the share of each language in it
+
+
+class Scores(Protocol):
+    """A system's scores, float32 and comparable over all passages: cosines, or BM25.
+
+    `not_found` is the score of a passage that the system did not retrieve, below which there is none; None where every
+    passage is retrieved.
+    """
+
+    @property
+    def not_found(self) -> float | None:
+        """The score that means "not found": BM25's zero; None for vectors."""
+        ...
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """The number of queries and of passages."""
+        ...
+
+    def against(self, passages: slice) -> Callable[[NDArray[np.intp]], NDArray[np.float32]]:
+        """Return a function from query rows, [n], to their scores with these passages, [n, passages], a new array."""
+        ...
+
+    def pairs(self, query: NDArray[np.integer[Any]], passage: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+        """Return the score of each (query row, passage row), [n], equal to that of `against` to the last bit."""
+        ...
+
+
+class Cosines:
+    """Scores of unit vectors: the dot product rounded once to float32.
+
+    The sum runs in float64, where the products of float16 unit vectors, and of float32 ones that are whole multiples
+    of 2^-24 (see vectors.unit_rows), and all their partial sums are exact: a score depends on its two vectors alone,
+    never on block size, threads or position, and equal vectors tie exactly.
+    """
+
+    not_found = None  # whatever the angle, every passage is retrieved
+
+    def __init__(self, queries: Rows, passages: Rows, *, where: str = "embeddings") -> None:
+        """Take [Q, d] and [P, d] vectors; UserError where the dimensions differ; `where` names them in errors."""
+        if queries.shape[1] != passages.shape[1]:
+            what = f"queries have {queries.shape[1]} dimensions, passages {passages.shape[1]}"
+            raise UserError(what, where=where, how="embed both with one model")
+        self._queries = checked(queries[:], f"{where}, queries")
+        self._passages, self._where = passages, where
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """The number of queries and of passages."""
+        return len(self._queries), self._passages.shape[0]
+
+    def against(self, passages: slice) -> Callable[[NDArray[np.intp]], NDArray[np.float32]]:
+        """Return a function from query rows to their cosines with these passages; see Scores."""
+        rows = checked(self._passages[passages], f"{self._where}, passages", passages.start).T
+        return lambda query: (self._queries[query] @ rows).astype(np.float32)
+
+    def pairs(self, query: NDArray[np.integer[Any]], passage: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+        """Return the cosine of each (query, passage); see Scores."""
+        scores = np.empty(len(query), dtype=np.float32)
+        order = np.argsort(passage, kind="stable")  # on disk, rows are read in their order
+        for start in range(0, len(order), PASSAGES):
+            part = order[start : start + PASSAGES]
+            rows = checked(self._passages[passage[part]], f"{self._where}, passages", passage[part])
+            scores[part] = np.einsum("nd,nd->n", self._queries[query[part]], rows)
+        return scores
+
+
+@dataclass(frozen=True, slots=True)
+class Ranks:
+    """The ranks of each (query, relevant passage), in the order of the benchmark's Judged.query and .passage.
+
+    A relevant passage that was not found has the last rank of its ranking, as all that were not found have; so it is
+    the number of passages, less those that are the query itself.
+    """
+
+    pool: NDArray[np.int32]  # [R] 1-based rank among all passages
+    own: NDArray[np.int32]  # [R] 1-based rank among the passages of its language
+    top: NDArray[np.int64]  # [Q, min(10, P)] row of the best passages of all, best first; -1 where none was found
+    found: NDArray[np.bool_]  # [R] whether the passage was found
+
+
+class Top:
+    """The k best passages of each query so far, under the order (-score, passage)."""
+
+    def __init__(self, queries: int, k: int) -> None:
+        """Begin with nothing: scores of minus infinity."""
+        self.passage: NDArray[np.int64] = np.full((queries, k), np.iinfo(np.int64).max)  # [queries, k], best first
+        self.score: NDArray[np.float32] = np.full((queries, k), -np.inf, dtype=np.float32)
+
+    def merge(
+        self, query: NDArray[np.integer[Any]], passage: NDArray[np.integer[Any]], score: NDArray[np.float32]
+    ) -> None:
+        """Take in (query, passage, score) triples, [n]; no pair may come twice."""
+        count, k = self.passage.shape
+        query = np.concatenate([np.repeat(np.arange(count), k), query])
+        passage = np.concatenate([self.passage.ravel(), passage.astype(np.int64)])
+        score = np.concatenate([self.score.ravel(), score])
+        order = np.lexsort((passage, -score, query))
+        first = np.searchsorted(query[order], np.arange(count))
+        kept = order[first[:, None] + np.arange(k)]
+        self.passage, self.score = passage[kept], score[kept]
+
+
+def rank_relevant(judged: Judged, scores: Scores) -> Ranks:
+    """Rank every relevant passage of every query under the order (-score, passage).
+
+    UserError: scores that do not fit the benchmark's numbers of queries and passages.
+    """
+    expected = (len(judged.queries), len(judged.passage_language))
+    if scores.shape != expected:
+        what = f"{scores.shape[0]} queries and {scores.shape[1]} passages where {expected[0]} and {expected[1]} are due"
+        raise UserError(what, where=f"{judged.name}, embeddings", how="embed the benchmark again: it has changed since")
+    threshold = scores.pairs(judged.query, judged.passage)
+    retrieved = np.full(len(threshold), True) if scores.not_found is None else threshold > scores.not_found
+    threshold = np.where(retrieved, threshold, np.float32(np.inf))  # nothing is ahead or level: that spares a count
+    pool, own = np.ones(len(threshold), dtype=np.int32), np.ones(len(threshold), dtype=np.int32)
+    blocks = list(_query_blocks(judged))
+    top = [Top(len(query), min(TOP, expected[1])) for query, _ in blocks]
+    barred = _barred(judged, [query for query, _ in blocks])
+    for start in range(0, expected[1], PASSAGES):
+        block = slice(start, min(start + PASSAGES, expected[1]))
+        score = scores.against(block)
+        # Passages side by side with those of their language, so that a language is a slice of a row of scores.
+        language = judged.passage_language[block]
+        order = np.argsort(language, kind="stable")
+        bounds = np.searchsorted(language[order], np.arange(len(judged.languages) + 1)).tolist()
+        in_order = bool((order[1:] > order[:-1]).all())
+        for number, (query, slots) in enumerate(blocks):
+            values = score(query)
+            _bar(values, barred[number], block)
+            _propose(top[number], values, block.start)
+            values = values if in_order else values[:, order]
+            for row in slots:  # the j-th relevant passages of the queries that have so many
+                line, limit, passage = values[: len(row)], threshold[row][:, None], judged.passage[row] - block.start
+                ahead, level = line > limit, line >= limit
+                code = judged.passage_language[judged.passage[row]].tolist()
+                found = np.fromiter(map(np.count_nonzero, ahead), dtype=np.int32, count=len(row))
+                tied = np.fromiter(map(np.count_nonzero, level), dtype=np.int32, count=len(row)) - found
+                pool[row] += found
+                own[row] += [np.count_nonzero(a[bounds[c] : bounds[c + 1]]) for a, c in zip(ahead, code, strict=True)]
+                for i in np.flatnonzero(tied > ((passage >= 0) & (passage < block.stop - block.start))).tolist():
+                    before = (line[i] == limit[i]) & (order < passage[i])
+                    pool[row[i]] += np.count_nonzero(before)
+                    own[row[i]] += np.count_nonzero(before[bounds[code[i]] : bounds[code[i] + 1]])
+    if not retrieved.all():
+        everyone, same_language = _ranked_passages(judged)
+        pool, own = np.where(retrieved, pool, everyone), np.where(retrieved, own, same_language)
+    best = np.full((expected[0], min(TOP, expected[1])), -1, dtype=np.int64)
+    least = -np.inf if scores.not_found is None else scores.not_found
+    for (query, _), kept in zip(blocks, top, strict=True):
+        best[query] = np.where(kept.score > least, kept.passage, -1)
+    return Ranks(pool, own, best, retrieved)
+
+
+def _barred(judged: Judged, blocks: list[NDArray[np.intp]]) -> list[tuple[NDArray[np.intp], NDArray[np.integer[Any]]]]:
+    """Return, for each block of queries, the (row in the block, passage) of those that are the query itself."""
+    number, place = np.full(len(judged.queries), -1), np.zeros(len(judged.queries), dtype=np.intp)
+    for i, query in enumerate(blocks):
+        number[query], place[query] = i, np.arange(len(query))
+    inside = number[judged.itself_query]
+    return [(place[judged.itself_query[inside == i]], judged.itself_passage[inside == i]) for i in range(len(blocks))]
+
+
+def _bar(values: NDArray[np.float32], barred: tuple[NDArray[np.intp], NDArray[np.integer[Any]]], block: slice) -> None:
+    """Take what is the query itself out of a block of scores, in place: below every other score."""
+    row, passage = barred
+    if len(row):
+        here = (passage >= block.start) & (passage < block.stop)
+        values[row[here], passage[here] - block.start] = -np.inf
+
+
+def _ranked_passages(judged: Judged) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return how many passages the rankings of each (query, relevant passage) have: the pool's, its own language's."""
+    language = judged.passage_language[judged.passage]
+    pool = len(judged.passage_language) - np.bincount(judged.itself_query, minlength=len(judged.queries))[judged.query]
+    own = np.bincount(judged.passage_language, minlength=len(judged.languages))[language]
+    barred_language = judged.passage_language[judged.itself_passage].astype(np.intp)
+    barred = np.zeros((len(judged.queries), len(judged.languages)), dtype=np.int32)
+    np.add.at(barred, (judged.itself_query, barred_language), 1)
+    return pool.astype(np.int32), (own - barred[judged.query, language]).astype(np.int32)
+
+
+def _propose(top: Top, values: NDArray[np.float32], start: int) -> None:
+    """Take in a block of scores, [queries of top, passages from `start`]; blocks come in the order of passages."""
+    k = top.score.shape[1]
+    limit = top.score[:, -1:]
+    chosen = values > limit
+    if values.shape[1] > k and np.isneginf(limit).all():  # nothing is kept yet, and all would be chosen
+        chosen = values >= kth_or_less(values, k)[:, None]
+        if np.count_nonzero(chosen) > 8 * top.score.size:  # long ties: of equals, the first passages
+            limit = np.partition(values, -k, axis=1)[:, [-k]]
+            chosen, level = values > limit, values == limit
+            chosen |= level & (np.cumsum(level, axis=1) <= k - np.count_nonzero(chosen, axis=1)[:, None])
+    query, column = np.divmod(np.flatnonzero(chosen), values.shape[1])
+    if len(query):
+        top.merge(query, column + start, values[query, column])
+
+
+def kth_or_less(values: NDArray[np.float32], k: int) -> NDArray[np.float32]:
+    """Return, for each row of [n, m] with m >= k, a number that at least k of the row reach, quickly: [n].
+
+    The k-th largest of the maxima of groups of the row, or, where groups would be few, of the row itself.
+    """
+    groups = values.shape[1] // GROUP
+    if groups >= 4 * k:
+        values = values[:, : groups * GROUP].reshape(len(values), groups, GROUP).max(axis=2)
+    return np.partition(values, -k, axis=1)[:, -k]
+
+
+def _query_blocks(judged: Judged) -> Iterator[tuple[NDArray[np.intp], list[NDArray[np.intp]]]]:
+    """Yield query rows, and for j = 0, 1, ... the rows of Judged.query with the j-th relevant passage of each.
+
+    Queries with the most relevant passages stand first, so that those with a j-th one are the first of the block.
+    """
+    query, start, count = np.unique(judged.query, return_index=True, return_counts=True)
+    most_first = np.argsort(-count, kind="stable")
+    for first in range(0, len(query), QUERIES):
+        part = most_first[first : first + QUERIES]
+        starts, counts = start[part], count[part]
+        slots = [starts[: np.count_nonzero(counts > j)] + j for j in range(int(counts[0]))]
+        yield query[part].astype(np.intp), slots
+
+
+def checked(
+    vectors: NDArray[np.floating[Any]], where: str, rows: int | NDArray[np.integer[Any]] = 0
+) -> NDArray[np.float64]:
+    """Return the vectors in float64, seen to be unit vectors; `rows` is the first one's row, or the row of each."""
+    wide = vectors.astype(np.float64)
+    check_lengths(np.einsum("nd,nd->n", wide, wide), where, rows)
+    return wide
+
+
+def check_lengths(square: NDArray[np.floating[Any]], where: str, rows: int | NDArray[np.integer[Any]] = 0) -> None:
+    """Refuse squared lengths, [n], that are not 1 to within 2 %, as a UserError that names the row."""
+    if len(square) == 0 or (square.min() > 0.98 and square.max() < 1.02):  # false where a number is not finite
+        return
+    place = int(np.argmax(~((square > 0.98) & (square < 1.02))))
+    row = rows + place if isinstance(rows, int) else int(rows[place])
+    length = float(np.sqrt(square[place]))
+    what = "a zero vector" if length == 0 else f"a vector of length {length:.3g}, not 1"
+    if not np.isfinite(length):
+        what = "a number that is not finite"
+    how = f"look at that text (line {row + 1} of its file) and embed again; float32 rows need no unit length"
+    raise UserError(what, where=f"{where}, row {row}", how=how)

@@ -1,0 +1,1 @@
+"""What was measured, for people: tables, figures, the report, MLflow and single questions."""

@@ -1,0 +1,227 @@
+"""Several DVC experiments side by side: a row for each size, seeds averaged, intervals over questions and seeds.
+
+    runs = read_experiments(Path("."), ["small-s13", "small-s14", "large-s13", "large-s14"], "xquad-r")
+    print(to_markdown(runs))
+
+What an experiment measured is read back through DVC, from wherever its cache or remote has it: nothing is checked out,
+and the workspace stays as it is.
+"""
+
+import io
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from babelmix.common.errors import UserError
+from babelmix.common.files import new_binary_file
+from babelmix.evaluation.evaluate import QueryScores
+from babelmix.evaluation.significance import holm
+from babelmix.reporting.compare import Comparison, contrast, read_scores
+from babelmix.reporting.markdown import MEASURE_NAMES, NAMES, interval, number, signed, table
+from babelmix.reporting.results import SETTINGS, parse_evaluation, variants
+from babelmix.settings.params import Settings, parse_settings
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """What one experiment measured on one benchmark; the dictionaries are by variant."""
+
+    name: str
+    settings: Settings
+    evaluations: dict[str, dict[str, Any]]
+    scores: dict[str, QueryScores]
+
+
+def experiment_names(root: Path, benchmark: str) -> list[str]:
+    """Return the names of the current commit's experiments whose settings name the benchmark, sorted."""
+    from dvc.repo import Repo
+
+    with Repo(str(root)) as repo:
+        found: dict[Any, list[tuple[str, Any]]] = repo.experiments.ls(rev="HEAD")
+    names = sorted(name for group in found.values() for name, *_ in group)
+    return [name for name in names if benchmark in _settings(_files(root, name), name).benchmarks]
+
+
+def read_experiments(root: Path, names: Sequence[str], benchmark: str) -> list[Experiment]:
+    """Read what these experiments measured on a benchmark, small models first, then by seed.
+
+    Raises UserError: an experiment that is not there, was not scored on the benchmark or whose results were
+    collected away; two with the same size and seed; two that differ in more than size and seed.
+    """
+    found = [_read(root, name, benchmark) for name in names]
+    if not found:
+        how = "run `make results`, or dvc exp run, and name the experiments"
+        raise UserError("no experiments to compare", where=str(root), how=how)
+    seen: dict[tuple[str, int], str] = {}
+    for run in found:
+        settings, key = run.settings, _key(run)
+        if key in seen:
+            what = f"{seen[key]} and {run.name} both have size {key[0]} and seed {key[1]}"
+            raise UserError(what, where="experiments", how="name those that you mean, or `dvc exp remove` one")
+        seen[key] = run.name
+        for field in ("objectives", "objective_presets", "pairs", "translate", "train", "embed", "benchmark"):
+            if getattr(settings, field) != getattr(found[0].settings, field):
+                what = f"{found[0].name} and {run.name} differ in {field.removesuffix('_presets')}"
+                raise UserError(what, where="params.yaml", how="compare only what differs in size and seed")
+    presets = found[0].settings.model.presets
+    return sorted(found, key=lambda run: (presets[run.settings.model.size].layers or 0, *_key(run)))
+
+
+def compare_experiments(runs: Sequence[Experiment]) -> dict[str, list[Comparison]]:
+    """Make the report's contrasts for each size, over its seeds; p_holm is corrected over all that are returned."""
+    found: list[tuple[str, Comparison]] = []
+    for size, group in _by_size(runs).items():
+        scores = {variant: [run.scores[variant] for run in group] for variant in group[0].scores}
+        found += [(size, row) for row in contrast(group[0].evaluations, scores, group[0].settings)]
+    corrected = holm([row.difference for _, row in found])
+    by_size: dict[str, list[Comparison]] = {}
+    for (size, row), difference in zip(found, corrected, strict=True):
+        by_size.setdefault(size, []).append(replace(row, difference=difference))
+    return by_size
+
+
+def to_markdown(runs: Sequence[Experiment]) -> str:
+    """Return two tables: the scores of every size and variant, and the differences between variants."""
+    groups = _by_size(runs)
+    rows = [(size, variant, *cells) for size, group in groups.items() for variant, cells in _score_rows(group).items()]
+    first = next(iter(runs[0].evaluations.values()))
+    name, benchmark = MEASURE_NAMES[first["headline"]], first["benchmark"]
+    seeds = "; ".join(f"{size} {', '.join(str(run.settings.seed) for run in group)}" for size, group in groups.items())
+    compared = [
+        (
+            size,
+            f"{row.first} − {row.second}",
+            NAMES[row.setting],
+            signed(row.difference.mean),
+            interval(row.difference),
+            f"{row.difference.p_holm:.4f}",
+            " ".join(signed(value) for value in row.difference.by_seed),
+            row.difference.verdict,
+        )
+        for size, found in compare_experiments(runs).items()
+        for row in found
+    ]
+    head = ("size", "", f"mono {name}", f"cross {name}", f"multi {name}", "multi R@10", "rank distance", "of random")
+    return "\n\n".join(
+        [
+            f"{benchmark}; means over seeds, ± their standard deviation. Seeds: {seeds}.",
+            table(head, rows),
+            "Differences; 95 % interval by bootstrap over questions, all translations of one together, and over "
+            "seeds; sign-flip p over questions, Holm's correction over the whole table. A direction is named only "
+            "where the interval excludes zero and p (Holm) is below .05.",
+            table(
+                ("size", "systems", "setting", "difference", "95 % interval", "p (Holm)", "each seed", "verdict"),
+                compared,
+            ),
+        ]
+    )
+
+
+def write_into(file: Path, name: str, text: str) -> None:
+    """Replace what stands between the markers `<!-- babelmix compare: begin NAME -->` and `end` in a Markdown file.
+
+    All else stays as it was, to the byte. UserError as `check_into` has it.
+    """
+    before, after = _around(file, name)
+    with new_binary_file(file) as stream:
+        stream.write(b"%b\n%b\n%b" % (before, text.encode(), after))
+
+
+def check_into(files: Iterable[Path], name: str) -> None:
+    """Raise UserError, before any work, where a file is not there or lacks the markers, or has them the other way."""
+    for file in files:
+        _around(file, name)
+
+
+def _around(file: Path, name: str) -> tuple[bytes, bytes]:
+    """Return what stands before and after the place of a table, its markers with it."""
+    begin, end = (f"<!-- babelmix compare: {edge} {name} -->" for edge in ("begin", "end"))
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        how = "name a Markdown file that is there"
+        raise UserError(f"cannot be read ({error.strerror})", where=str(file), how=how) from error
+    before, found, rest = content.partition(begin.encode())
+    _, closed, after = rest.partition(end.encode())
+    if not (found and closed):
+        raise UserError("no place for the table", where=str(file), how=f"put the lines {begin} and {end} there")
+    return before + found, closed + after
+
+
+def _read(root: Path, name: str, benchmark: str) -> Experiment:
+    from dvc.exceptions import DvcException
+
+    files = _files(root, name)
+    settings = _settings(files, name)
+    evaluations: dict[str, dict[str, Any]] = {}
+    scores: dict[str, QueryScores] = {}
+    try:
+        for variant in variants(settings.objectives):
+            path = f"metrics/evaluation/{variant}/{benchmark}"
+            evaluations[variant] = parse_evaluation(_text(files, f"{path}.json", name), f"{path}.json of {name}")
+            scores[variant] = read_scores(io.BytesIO(files.read_bytes(f"{path}.npz")), f"{path}.npz of {name}")
+    except (DvcException, OSError) as error:
+        how = f"run it with benchmarks=[{benchmark}], or name others (`dvc exp list`)"
+        raise UserError(f"not to be read ({error})", where=f"experiment {name}", how=how) from error
+    return Experiment(name, settings, evaluations, scores)
+
+
+def _files(root: Path, name: str) -> Any:
+    """Return the file system of an experiment: what Git and DVC have of it."""
+    from dvc import api
+    from dvc.exceptions import DvcException
+    from scmrepo.exceptions import SCMError
+
+    try:
+        files: Any = api.DVCFileSystem(str(root), rev=name)
+        files.ls("", detail=False)  # looks the revision up
+    except (DvcException, SCMError, OSError) as error:
+        how = "name one that `dvc exp list` shows, or a commit"
+        raise UserError(f"no such experiment ({error})", where=f"experiment {name}", how=how) from error
+    return files
+
+
+def _settings(files: Any, name: str) -> Settings:
+    return parse_settings(_text(files, "params.yaml", name), f"params.yaml of {name}")
+
+
+def _text(files: Any, path: str, name: str) -> str:
+    try:
+        return files.read_text(path, encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError("not UTF-8 text", where=f"{path} of {name}", how="make the experiment again") from error
+
+
+def _by_size(runs: Sequence[Experiment]) -> dict[str, list[Experiment]]:
+    groups: dict[str, list[Experiment]] = {}
+    for run in runs:
+        groups.setdefault(run.settings.model.size, []).append(run)
+    return groups
+
+
+def _score_rows(group: Sequence[Experiment]) -> dict[str, tuple[str, ...]]:
+    rows: dict[str, tuple[str, ...]] = {}
+    for variant, evaluation in group[0].evaluations.items():
+        found = [run.evaluations[variant] for run in group]
+        headline = evaluation["headline"]
+        rows[variant] = (
+            *(_mean([one["settings"][setting][headline] for one in found]) for setting in reversed(SETTINGS)),
+            _mean([one["settings"]["multilingual"]["recall_at_10"] for one in found]),
+            _mean([one["bias"]["rank_distance"] for one in found], ".1f"),
+            _mean([one["bias"]["rank_distance_share"] for one in found], ".1%"),
+        )
+    return rows
+
+
+def _mean(values: Sequence[float | None], form: str = ".3f") -> str:
+    known = [value for value in values if value is not None]
+    if not known:
+        return number(None)
+    spread = f" ± {statistics.stdev(known):{form}}" if len(set(known)) > 1 else ""
+    return f"{statistics.fmean(known):{form}}{spread}"
+
+
+def _key(run: Experiment) -> tuple[str, int]:
+    return run.settings.model.size, run.settings.seed

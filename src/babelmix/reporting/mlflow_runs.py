@@ -1,0 +1,268 @@
+"""DVC results as MLflow runs: one run for each trained variant, however often it is tracked.
+
+    track(Path("."), settings, store_root)       # the last stage of the pipeline
+    serve_ui(store_root, port=5000)              # the comparison of all runs, on loopback
+
+MLflow is a projection of DVC and no side effect of training: a training taken from DVC's run-cache
+computes nothing, yet must show up. A run is known by its fingerprint, the sha256 of what dvc.lock says of
+its train stage (command, dependency hashes, params); tracking the same variant again updates the run, and
+does nothing where nothing has changed.
+"""
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from babelmix.common.errors import UserError
+from babelmix.common.reading import read_text
+from babelmix.common.yaml_core import parse_yaml
+from babelmix.evaluation.evaluate import MEASURES
+from babelmix.reporting.mlflow_store import LOOPBACK, artifacts, database, locked, open_client, refused, relocate, serve
+from babelmix.reporting.results import BM25, LIR, SETTINGS, UNTRAINED, HistoryRow, Results, read_results
+from babelmix.settings.params import Settings
+
+if TYPE_CHECKING:  # mlflow takes two seconds to import
+    from mlflow.tracking import MlflowClient
+
+EXPERIMENT = "babelmix"
+FINGERPRINT = "babelmix.fingerprint"
+CONTENT = "babelmix.content"  # sha256 of all that was logged; set last: a run cut short is completed next time
+LOCK_VALUES = 10_000_000  # of dvc.lock, at most: it grows with objectives times benchmarks
+BATCH = 1000  # metrics that MLflow takes in one request
+KEY = 250  # characters of a name that MLflow takes
+VIEW = {"mlflow.experimentKind": "custom_model_development"}  # the UI shows training runs, not chat traces
+
+
+@dataclass(frozen=True, slots=True)
+class TrackResult:
+    """How many runs were made and how many changed; the ids of all, in the order of the objectives."""
+
+    created: int
+    updated: int
+    run_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What MLflow shall hold of one trained variant."""
+
+    name: str
+    fingerprint: str
+    params: dict[str, str]
+    metrics: dict[str, float]
+    history: tuple[HistoryRow, ...]
+    inputs: dict[str, str]  # path -> DVC's hash of the data and the model it started from
+
+    def content(self, reports: Path) -> str:
+        """Return the sha256 of everything that would be logged, the report's files included."""
+        files = {
+            str(file.relative_to(reports)): hashlib.sha256(file.read_bytes()).hexdigest()
+            for file in sorted(reports.rglob("*"))
+            if file.is_file()
+        }
+        history = [(row.step, row.loss, row.learning_rate, row.dev) for row in self.history]
+        return _sha256([self.name, self.params, self.metrics, self.inputs, history, files])
+
+
+def track(root: Path, settings: Settings, store_root: Path) -> TrackResult:
+    """Make or update the MLflow run of every trained objective.
+
+    Reads dvc.lock, metrics/ and reports/ of `root`; writes `store_root`/mlflow.db and
+    `store_root`/mlruns. The two differ in a queued experiment: `root` is a temporary copy, and the store
+    must outlive it. Safe to call from several processes at once. There is no short cut around MLflow when
+    nothing has changed: importing it and asking the store takes about 2.5 s, and the store stays the only
+    truth, also after a run was deleted by hand.
+
+    Raises UserError where the pipeline has not written what is to be tracked.
+    """
+    results = read_results(root, settings)
+    stages = _read_lock(root)
+    wanted = [_describe(settings, results, stages, objective) for objective in settings.objectives]
+    created = updated = 0
+    run_ids: list[str] = []
+    with locked(store_root), refused(store_root):
+        client = open_client(store_root)
+        experiment = _experiment(client, store_root)
+        for run in wanted:
+            content = run.content(root / "reports")
+            found = client.search_runs([experiment], f"tags.`{FINGERPRINT}` = '{run.fingerprint}'")
+            if not found:
+                tags = _origin(root) | {FINGERPRINT: run.fingerprint}
+                made = client.create_run(experiment, tags=tags, run_name=run.name)
+                created += 1
+            else:
+                made = found[0]
+                updated += made.data.tags.get(CONTENT) != content
+            if made.data.tags.get(CONTENT) != content:
+                _log(client, made, run, root / "reports", content)
+            run_ids.append(made.info.run_id)
+    return TrackResult(created, updated, tuple(run_ids))
+
+
+def comparison_url(store_root: Path, host: str = LOOPBACK, port: int = 5000) -> str:
+    """Return the address of MLflow's comparison of all runs; raises UserError where there is none yet."""
+    runs: list[Any] = []
+    if database(store_root).exists():
+        with locked(store_root), refused(store_root):
+            client = open_client(store_root)
+            experiment = client.get_experiment_by_name(EXPERIMENT)
+            runs = list(client.search_runs([experiment.experiment_id])) if experiment else []
+    if not runs:
+        raise UserError("no runs yet", where=str(database(store_root)), how="run `make repro` first")
+    names = sorted((run.info.run_name, run.info.run_id) for run in runs)
+    chosen = quote(json.dumps([run_id for _, run_id in names], separators=(",", ":")))
+    experiments = quote(json.dumps([runs[0].info.experiment_id]))
+    return f"http://{host}:{port}/#/compare-runs?runs={chosen}&experiments={experiments}"
+
+
+def serve_ui(store_root: Path, port: int = 5000) -> None:
+    """Print the address of the comparison and serve MLflow's UI on loopback until interrupted.
+
+    Raises UserError where there are no runs, or where the port is taken.
+    """
+    serve(store_root, comparison_url(store_root, port=port), port)
+
+
+def _describe(settings: Settings, results: Results, stages: dict[str, Any], objective: str) -> _Run:
+    train = _stage(stages, f"train@{objective}")
+    preset, recipe = settings.preset(), settings.objective(objective)
+    params: dict[str, Any] = {
+        "model.size": settings.model.size,
+        "encoder": preset.describe(),
+        "layers": preset.layers or "all",
+        "recipe": settings.recipe,
+        "learning_rate": settings.learning_rate(),
+        "objective": objective,
+        "batches": recipe.describe(),
+        **recipe.model_dump(exclude={"languages", "origin"}, exclude_none=True),
+        "languages": ",".join(recipe.languages or (*settings.pairs.languages, *settings.translate.languages)),
+        "origin": recipe.origin or "human first",
+        "sources": ",".join(settings.sources),
+        "seed": settings.seed,
+        "threads": settings.threads,
+        **{f"train.{name}": value for name, value in settings.train.model_dump(exclude={"learning_rate"}).items()},
+        **{f"pairs.{name}": value for name, value in settings.pairs.model_dump(exclude={"languages"}).items()},
+    }
+    total, non_embedding = results.parameters
+    metrics: dict[str, float] = {}  # the UI's comparison opens at the first one: multilingual mAP
+    inputs = _dependencies(train, ("data/", "models/"))
+    for benchmark in settings.benchmarks:
+        metrics |= _scores(results.evaluations[objective][benchmark], prefix="")
+        metrics |= _scores(results.evaluations[objective + LIR][benchmark], prefix="lir/")
+        for baseline in (UNTRAINED, BM25):
+            metrics |= _scores(results.evaluations[baseline][benchmark], prefix=f"{baseline}/")
+        evaluated = _stage(stages, f"evaluate@{objective}-{benchmark}")
+        inputs |= _dependencies(evaluated, ("data/benchmarks/",))
+    metrics |= _scores(results.dev[objective], prefix="")
+    metrics |= {"model/parameters": total, "model/parameters_non_embedding": non_embedding}
+    return _Run(
+        name=f"{settings.model.size}/{objective}/s{settings.seed}",
+        fingerprint=_sha256([train["cmd"], _dependencies(train, ("",)), train.get("params", {})]),
+        params={name: str(value) for name, value in params.items()},
+        metrics=metrics,
+        history=results.histories[objective],
+        inputs=inputs,
+    )
+
+
+def _scores(evaluation: dict[str, Any], *, prefix: str) -> dict[str, float]:
+    """The figures of one evaluation, named alike in every run; what a benchmark cannot give is left out."""
+    name = prefix + evaluation["benchmark"]
+    scores = {
+        f"{name}/{setting}/{measure}": evaluation["settings"][setting][measure]
+        for setting in SETTINGS
+        for measure in MEASURES
+    }
+    scores[f"{name}/rank_distance"] = evaluation["bias"]["rank_distance"]
+    return {key: float(value) for key, value in scores.items() if value is not None}
+
+
+def _log(client: "MlflowClient", made: Any, run: _Run, reports: Path, content: str) -> None:
+    from mlflow.entities import Dataset, DatasetInput, Metric, Param, RunTag
+
+    run_id, started, now = made.info.run_id, made.info.start_time, int(time.time() * 1000)
+    metrics = [Metric(_key(key), value, now, 0) for key, value in run.metrics.items()]
+    for row in run.history:  # stamped with the run's own start, so that a second logging adds no second point
+        curves = {"train/loss": row.loss, "train/learning_rate": row.learning_rate}
+        curves |= {f"dev/{name}": loss for name, loss in row.dev.items()}
+        metrics += [Metric(_key(key), value, started, row.step) for key, value in curves.items()]
+    # MLflow refuses a param that changes; what is not part of the fingerprint stays as it was first logged.
+    params = [Param(key, value) for key, value in run.params.items() if key not in made.data.params]
+    tags = [RunTag(_key(f"dvc.md5.{path}"), md5) for path, md5 in run.inputs.items()]
+    client.log_batch(run_id, params=params, tags=tags)
+    for start in range(0, len(metrics), BATCH):
+        client.log_batch(run_id, metrics=metrics[start : start + BATCH])
+    data = [(path, md5) for path, md5 in run.inputs.items() if path.startswith("data/")]
+    client.log_inputs(run_id, [DatasetInput(Dataset(path, md5, "dvc", path)) for path, md5 in data])
+    client.log_artifacts(run_id, str(reports), "reports")
+    client.set_terminated(run_id)
+    client.set_tag(run_id, CONTENT, content)
+
+
+def _experiment(client: "MlflowClient", store_root: Path) -> str:
+    """Return the id of the experiment, made with an explicit artifact location or taken back from the bin."""
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    if experiment is None:
+        return client.create_experiment(EXPERIMENT, artifact_location=artifacts(store_root), tags=VIEW)
+    if experiment.artifact_location != artifacts(store_root):
+        relocate(store_root, experiment.artifact_location)
+    if experiment.lifecycle_stage == "deleted":
+        client.restore_experiment(experiment.experiment_id)
+    return experiment.experiment_id
+
+
+def _origin(root: Path) -> dict[str, str]:
+    """The revision and experiment that made a run; told once, when it is made."""
+    command = ["git", "-C", str(root), "rev-parse", "HEAD"]
+    try:
+        revision = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):  # no git, or no repository
+        revision = "unversioned"
+    tags = {"dvc.rev": revision}
+    if name := os.environ.get("DVC_EXP_NAME"):
+        tags["dvc.exp"] = name
+    return tags
+
+
+def _read_lock(root: Path) -> dict[str, Any]:
+    file = root / "dvc.lock"
+    if not file.exists():
+        raise UserError("no such file", where=str(file), how="run `dvc repro`")
+    lock = parse_yaml(read_text(file), str(file), most=LOCK_VALUES)
+    try:
+        stages = {name: {**stage} for name, stage in lock["stages"].items()}
+        for stage in stages.values():
+            _dependencies(stage, ("",))
+        return stages
+    except (AttributeError, LookupError, TypeError) as error:
+        how = "restore it (`git checkout dvc.lock`) or run `dvc repro`"
+        raise UserError("not a whole dvc.lock", where=str(file), how=how) from error
+
+
+def _stage(stages: dict[str, Any], name: str) -> dict[str, Any]:
+    if "cmd" not in stages.get(name, {}):
+        raise UserError(f"no stage {name}", where="dvc.lock", how=f"run `dvc repro {name}`")
+    return stages[name]
+
+
+def _dependencies(stage: dict[str, Any], under: tuple[str, ...]) -> dict[str, str]:
+    """Return path -> hash of the dependencies of a stage that lie under the given folders."""
+    return {row["path"]: row.get("md5", "") for row in stage.get("deps", []) if row["path"].startswith(under)}
+
+
+def _key(name: str) -> str:
+    """Return the name under which MLflow takes a metric or tag: as it is, or with what MLflow refuses replaced."""
+    parts = (re.sub(r"[^\w. :-]", "_", part) for part in name.split("/"))
+    key = "/".join("_" if part in ("", ".", "..") else part for part in parts)
+    return key if key == name and len(key) <= KEY else f"{key[: KEY - 9]}.{_sha256(name)[:8]}"
+
+
+def _sha256(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

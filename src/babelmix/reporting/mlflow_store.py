@@ -1,0 +1,215 @@
+"""MLflow's store of a project: a database and a folder of artifacts, in a folder of any name.
+
+    with locked(root), refused(root):
+        client = open_client(root)              # root/mlflow.db, made whole or not at all
+    serve(root, "http://127.0.0.1:5000/...", port=5000)     # until interrupted
+
+What MLflow and its database refuse (a store that is damaged, of another version, in use, a full disk) is a UserError.
+"""
+
+import errno
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from filelock import FileLock, Timeout
+
+from babelmix.common.errors import UserError
+from babelmix.common.one_line import first_line
+from babelmix.common.os_errors import system_error
+
+if TYPE_CHECKING:  # mlflow takes two seconds to import
+    from mlflow.tracking import MlflowClient
+
+LOOPBACK = "127.0.0.1"
+# Read by mlflow when it is imported: nothing is sent anywhere, and the log of its migrations is not shown.
+QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MLFLOW_LOGGING_LEVEL": "WARNING"}
+SILENT = QUIET | {"MLFLOW_LOGGING_LEVEL": "CRITICAL"}  # the exception says it, and MLflow logs a traceback besides
+# Where MLflow puts what is in no experiment of ours: beside the database, not into the current folder. It writes the
+# place into SQL without quoting, so it has to be a URI, in which quotes are escaped.
+_ARTIFACT_ROOT = "_MLFLOW_SERVER_ARTIFACT_ROOT"
+_PATIENCE = 10  # seconds for the server to end
+
+
+def database(store_root: Path) -> Path:
+    """Return the database of a project's store."""
+    return store_root / "mlflow.db"
+
+
+def artifacts(store_root: Path) -> str:
+    """Return where MLflow puts artifacts: a path, or a URI where it would take signs of the path for those of one."""
+    folder = _meant(store_root) / "mlruns"
+    return str(folder) if quote(str(folder)) == str(folder) else folder.as_uri()
+
+
+@contextmanager
+def locked(store_root: Path) -> Generator[None]:
+    """Hold the store's lock: MLflow migrates a fresh database on first use, and parallel starters would trip there."""
+    file = store_root / "mlflow.db.lock"
+    try:
+        store_root.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(file)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            print(f"babelmix: waiting for another program that holds {file}", file=sys.stderr)
+            lock.acquire()
+    except (OSError, NotImplementedError) as error:
+        how = "choose a project folder on a disk that can be written and knows locks"
+        raise system_error(error, str(file)) or UserError("cannot be locked", where=str(file), how=how) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def refused(store_root: Path) -> Generator[None]:
+    """Turn what MLflow, its database or the disk refuses into a UserError."""
+    where, again = str(database(store_root)), "move it away, and `babelmix track` makes it again"
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        text = str(error)
+        first = first_line(error)
+        if "database is locked" in text:
+            how = "end the other one (`babelmix ui`?) and run the same command again"
+            raise UserError("in use by another program", where=where, how=how) from error
+        if "out-of-date database schema" in text:
+            how = f"run `mlflow db upgrade sqlite:///{database(store_root).name}` in its folder, or {again}"
+            raise UserError("made by another version of MLflow", where=where, how=how) from error
+        if mended := system_error(error, where):
+            raise mended from error
+        if isinstance(error, sqlite3.Error):
+            raise UserError(f"not a whole store of MLflow ({first})", where=where, how=again) from error
+        if type(error).__module__.partition(".")[0] in ("mlflow", "sqlalchemy", "alembic"):
+            raise UserError(f"MLflow refuses ({first})", where=where, how=f"if it is damaged, {again}") from error
+        raise
+
+
+def open_client(store_root: Path) -> "MlflowClient":
+    """Return MLflow's client for the store; a store that is not there yet is made, whole or not at all.
+
+    Call it within `locked` and `refused`.
+    """
+    file = _meant(database(store_root))
+    if not file.exists() or (file.is_file() and not file.stat().st_size):
+        fresh = file.with_name(f"{file.name}.new")  # MLflow never mends a database that was half made
+        _clear(fresh)  # what a process left that was killed
+        try:
+            _client(fresh, store_root)
+            fresh.replace(file)
+        finally:
+            _clear(fresh)
+    with closing(sqlite3.connect(file, timeout=20)) as connection:  # MLflow would try ten times, for minutes
+        connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return _client(file, store_root)
+
+
+def relocate(store_root: Path, old: str) -> None:
+    """Let a store that was moved or copied with its project name its own artifacts, not those where it stood before.
+
+    `old` is where its experiment says they are.
+    """
+    new = artifacts(store_root)
+    with closing(sqlite3.connect(_meant(database(store_root)), timeout=20)) as connection, connection:
+        for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
+            connection.execute(
+                f"UPDATE {table} SET {column} = ? || substr({column}, ?) "  # noqa: S608 -- the names stand above
+                f"WHERE {column} = ? OR substr({column}, 1, ?) = ?",
+                (new, len(old) + 1, old, len(old) + 1, f"{old}/"),
+            )
+
+
+def serve(store_root: Path, address: str, port: int) -> None:
+    """Print the address and serve MLflow's UI on loopback until interrupted.
+
+    UserError where the port is taken or not permitted, or where MLflow ends by itself.
+    """
+    _check_port(port)
+    print(f"Comparison of all runs (Ctrl-C ends the server):\n{address}", flush=True)
+    command = [sys.executable, "-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(port)]
+    # Below "critical" it would log the end that we ask for as an error, with a traceback.
+    command += ["--uvicorn-opts", "--log-level critical"]
+    command += ["--workers", "1", "--backend-store-uri", _uri(database(store_root))]
+    command += ["--no-serve-artifacts", "--default-artifact-root", artifacts(store_root)]
+    environment = os.environ | QUIET | {"PYTHONWARNINGS": "ignore"}
+    environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # no workers for chat jobs
+    with subprocess.Popen(command, env=environment, start_new_session=True) as server:
+        try:
+            code = server.wait()
+        except BaseException as error:  # Ctrl-C, SIGTERM: all its processes are to end, whatever ended us
+            _end(server)
+            if isinstance(error, KeyboardInterrupt):
+                return
+            raise
+    if code:
+        raise UserError(f"MLflow ended with code {code}", where=address, how="its message stands above")
+
+
+def _end(server: "subprocess.Popen[bytes]") -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(server.pid, number)
+            server.wait(_PATIENCE)
+        except (ProcessLookupError, subprocess.TimeoutExpired):
+            continue
+
+
+def _check_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except PermissionError as error:
+            raise UserError(f"port {port} is not permitted", where=LOOPBACK, how="choose one above 1023") from error
+        except OSError as error:
+            how = f"choose another one: `babelmix ui --port {port + 1 if port < 65535 else port - 1}`"
+            raise UserError(f"port {port} is taken", where=LOOPBACK, how=how) from error
+
+
+def _client(file: Path, store_root: Path) -> "MlflowClient":
+    os.environ.update(SILENT | {_ARTIFACT_ROOT: artifacts(store_root)})
+    try:
+        from mlflow.tracking import MlflowClient
+
+        return MlflowClient(_uri(file))
+    finally:
+        del os.environ[_ARTIFACT_ROOT]
+
+
+def _clear(file: Path) -> None:
+    for left in file.parent.glob(f"{file.name}*"):
+        left.unlink()
+
+
+def _uri(file: Path) -> str:
+    """Return the URI of an SQLite database whatever its folder is called.
+
+    SQLAlchemy takes escapes for signs (`%20`, `?`), so they are escaped in turn. With the driver's name in it, MLflow
+    does not make the folder itself, which would be one of the escaped name.
+    """
+    return f"sqlite+pysqlite:///{quote(str(_meant(file)))}"
+
+
+def _meant(path: Path) -> Path:
+    """Return what a path means, links followed; an error where they lead nowhere, or its name is not in UTF-8."""
+    meant = Path(os.path.realpath(path))
+    if meant.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+    try:
+        str(meant).encode()
+    except UnicodeEncodeError as error:
+        how = "rename the folder: MLflow finds no other"
+        raise UserError("the folder's name is not in UTF-8", where=str(path), how=how) from error
+    return meant

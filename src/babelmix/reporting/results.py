@@ -1,0 +1,265 @@
+"""What the pipeline has written under `metrics/`, read back for the report and for MLflow.
+
+    results = read_results(Path("."), settings)
+    results.evaluations["hybrid"]["gnome-help"]["settings"]["multilingual"]["map"]
+    results.histories["hybrid"][-1].loss
+
+Only the benchmarks and objectives that the settings name are read. A variant is "bm25", "untrained", an objective, or
+one of the last two debiased after the fact, "hybrid+lir".
+"""
+
+import csv
+import io
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+
+from babelmix.common.errors import UserError
+from babelmix.common.reading import parse_json, read_text
+from babelmix.encoder import parameters
+from babelmix.settings.params import Settings
+
+STUDIES = Path("metrics/translation.md")
+BM25, UNTRAINED, LIR = "bm25", "untrained", "+lir"
+SETTINGS = ("multilingual", "crosslingual", "monolingual")
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRow:
+    """One training step; `dev` holds the dev losses (nats), by name, on the steps that looked."""
+
+    step: int
+    kind: str
+    loss: float
+    learning_rate: float
+    dev: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Everything measured in one run of the pipeline; JSON files are kept as they were written."""
+
+    evaluations: dict[str, dict[str, dict[str, Any]]]  # variant -> benchmark -> evaluation
+    per_query: dict[str, dict[str, Path]]  # variant -> benchmark -> the scores of every query, .npz
+    dev: dict[str, dict[str, Any]]  # objective -> evaluation of the dev split
+    histories: dict[str, tuple[HistoryRow, ...]]  # by objective
+    pairs: dict[str, dict[str, Any]]  # source -> language -> kept_train, kept_dev, dropped by reason
+    translations: dict[str, dict[str, Any]]  # source -> language -> kept, rejected by reason, engine
+    parameters: tuple[int, int]  # of the encoder: all, and those outside the embeddings
+    translation_studies: str  # what `babelmix translate bench` and `compare` found out about machine translation
+
+
+def read_results(root: Path, settings: Settings) -> Results:
+    """Read the metrics of the pipeline in `root`.
+
+    Raises UserError for a missing or broken file, with the stage that writes it.
+    """
+    evaluations: dict[str, dict[str, dict[str, Any]]] = {}
+    per_query: dict[str, dict[str, Path]] = {}
+    for variant in variants(settings.objectives):
+        for benchmark in settings.benchmarks:
+            stage = _stage(variant, benchmark)
+            file = root / "metrics" / "evaluation" / variant / f"{benchmark}.json"
+            evaluations.setdefault(variant, {})[benchmark] = _read_evaluation(file, stage)
+            per_query.setdefault(variant, {})[benchmark] = _existing(file.with_suffix(".npz"), stage)
+    metrics = root / "metrics"
+    return Results(
+        evaluations=evaluations,
+        per_query=per_query,
+        dev={
+            name: _read_evaluation(metrics / "evaluation" / name / "dev.json", f"evaluate-dev@{name}")
+            for name in settings.objectives
+        },
+        histories={name: _read_history(metrics / "history" / f"{name}.csv", name) for name in settings.objectives},
+        pairs={
+            name: _read_counts(metrics / "pairs" / f"{name}.json", f"pairs@{name}", dict[str, _Kept])
+            for name in settings.sources
+        },
+        translations={
+            name: {
+                language: _read_counts(
+                    metrics / "translate" / name / f"{language}.json", f"translate@{name}-{language}", _Translated
+                )
+                for language in settings.translate.languages
+            }
+            for name in settings.sources
+        },
+        parameters=count_parameters(root / "models" / UNTRAINED),
+        translation_studies=read_text(_existing(root / STUDIES, "translate")).strip(),
+    )
+
+
+def variants(objectives: Sequence[str]) -> tuple[str, ...]:
+    """Return all that is scored: word overlap, the encoder before and after training, each also debiased."""
+    return (BM25, *(f"{name}{form}" for name in (UNTRAINED, *objectives) for form in ("", LIR)))
+
+
+def training_languages(results: Results) -> frozenset[str]:
+    """Return the languages of the training pairs, human and machine-translated."""
+    human = (lang for found in results.pairs.values() for lang, counts in found.items() if counts["kept_train"])
+    machine = (lang for found in results.translations.values() for lang, counts in found.items() if counts["kept"])
+    return frozenset((*human, *machine))
+
+
+def seen(languages: str, known: frozenset[str]) -> str:
+    """Return whether a language ("de") or pair ("de-en") is among the known ones: yes, partly or no."""
+    found = [language in known for language in languages.split("-")]
+    return "yes" if all(found) else "partly" if any(found) else "no"
+
+
+def count_parameters(model: Path) -> tuple[int, int]:
+    """Return the number of parameters of a SentenceTransformer folder, all and outside the embeddings.
+
+    Only the headers of the weight files are read. UserError where there are no weights, or a file is not whole.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    sizes: dict[str, int] = {}
+    how = "run `dvc repro encoder`"
+    for number, file in enumerate(sorted(model.rglob("*.safetensors"))):
+        try:
+            with safe_open(file, framework="numpy") as weights:
+                for name in weights.keys():  # noqa: SIM118 (the handle is no dictionary)
+                    sizes[f"{number} {name}"] = prod(weights.get_slice(name).get_shape())
+        except (OSError, ValueError, SafetensorError) as error:
+            raise UserError("not whole weights", where=str(file), how=f"delete it and {how}") from error
+    if not sizes:
+        raise UserError("no weights (*.safetensors) here", where=str(model), how=how)
+    return parameters.count(sizes)
+
+
+def parse_evaluation(text: str, where: str) -> dict[str, Any]:
+    """Return what `evaluate.to_json` wrote, as it was written, once all that is read of it is seen to be there."""
+    value = parse_json(text, where)
+    with _as_written(where):
+        _Evaluation.model_validate(value)
+    return value
+
+
+Figure = Annotated[float, Field(strict=True, allow_inf_nan=False)] | None
+Count = Annotated[int, Field(strict=True)]
+
+
+class _Scope(BaseModel):
+    map: Figure
+    map_at_20: Figure
+    ndcg_at_10: Figure
+    recall_at_1: Figure
+    recall_at_10: Figure
+    recall_at_100: Figure
+    queries: Count
+    by: dict[str, dict[str, Figure]]
+
+
+class _Scopes(BaseModel):
+    multilingual: _Scope
+    crosslingual: _Scope
+    monolingual: _Scope
+
+
+class _Bias(BaseModel):
+    rank_distance: Figure
+    rank_distance_share: Figure
+    language_share_top10: dict[str, Figure]
+    language_share_pool: dict[str, Figure]
+    language_share_by: dict[str, dict[str, Figure]]
+    same_language_share_top10: Figure
+    by: dict[str, Figure]
+
+
+class _Evaluation(BaseModel):
+    """What the report, the comparisons and MLflow read of an evaluation; there may be more."""
+
+    benchmark: str
+    headline: Literal["map", "map_at_20", "ndcg_at_10", "recall_at_1", "recall_at_10", "recall_at_100"]
+    settings: _Scopes
+    bias: _Bias
+
+
+class _Kept(BaseModel):
+    kept_train: Count
+    kept_dev: Count
+    dropped: dict[str, Count]
+
+
+class _Translated(BaseModel):
+    kept: Count
+    rejected: dict[str, Count]
+    engine: str
+
+
+@contextmanager
+def _as_written(where: str) -> Generator[None]:
+    """Turn a value that lacks what its stage writes, or has it in another form, into a UserError with the field."""
+    try:
+        yield
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "all of it"
+        what = first["msg"][:1].lower() + first["msg"][1:]
+        raise UserError(what, where=f"{where}, {field}", how="make the file again") from error
+
+
+def _stage(variant: str, benchmark: str) -> str:
+    name, form = variant.removesuffix(LIR), "-lir" if variant.endswith(LIR) else ""
+    if name in (BM25, UNTRAINED):
+        return f"evaluate{form}-{name}@{benchmark}"
+    return f"evaluate{form}@{name}-{benchmark}"
+
+
+def _existing(file: Path, stage: str) -> Path:
+    if not file.is_file():
+        raise UserError("no such file", where=str(file), how=f"run `dvc repro {stage}`")
+    return file
+
+
+@contextmanager
+def _of_stage(stage: str) -> Generator[None]:
+    """Say of a file that cannot be read which stage writes it."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(error.what, where=error.where, how=f"delete it and run `dvc repro {stage}`") from error
+
+
+def _read_json(file: Path, stage: str) -> Any:
+    path = _existing(file, stage)
+    with _of_stage(stage):
+        return parse_json(read_text(path), str(file))
+
+
+def _read_evaluation(file: Path, stage: str) -> dict[str, Any]:
+    path = _existing(file, stage)
+    with _of_stage(stage):
+        return parse_evaluation(read_text(path), str(file))
+
+
+def _read_counts(file: Path, stage: str, kind: Any) -> Any:
+    value = _read_json(file, stage)
+    with _of_stage(stage), _as_written(str(file)):
+        TypeAdapter(kind).validate_python(value)
+    return value
+
+
+def _read_history(file: Path, objective: str) -> tuple[HistoryRow, ...]:
+    stage = f"train@{objective}"
+    path = _existing(file, stage)
+    rows: list[HistoryRow] = []
+    with _of_stage(stage):
+        table = csv.DictReader(io.StringIO(read_text(path), newline=""))
+        while True:
+            try:
+                row = next(table, None)
+                if row is None:
+                    return tuple(rows)
+                dev = {name[4:]: float(text) for name, text in row.items() if name.startswith("dev_") and text}
+                loss, rate = float(row["loss"]), float(row["learning_rate"])
+                rows.append(HistoryRow(int(row["step"]), str(row["kind"]), loss, rate, dev))
+            except (KeyError, TypeError, ValueError, AttributeError, csv.Error) as error:
+                where = f"{file}, line {table.line_num}"
+                raise UserError("not a row of a history", where=where, how="") from error

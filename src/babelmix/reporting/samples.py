@@ -1,0 +1,85 @@
+"""Sample sheets: pairs of each machine-translated language beside their source, for a person to judge.
+
+write_sheets(Path("."), settings, Path("reports"))       # translations-libreoffice-help-pt.md, ...
+"""
+
+import hashlib
+import heapq
+from collections.abc import Iterable
+from pathlib import Path
+
+from babelmix.common.files import new_file
+from babelmix.corpus.records import Pair, Rejected, read_rows
+from babelmix.corpus.registry import licence_of
+from babelmix.settings.params import Settings
+
+PAIRS = 20
+
+
+def sheet_name(source: str, lang: str) -> str:
+    """Return the file name of one sheet."""
+    return f"translations-{source}-{lang}.md"
+
+
+def write_sheets(root: Path, settings: Settings, folder: Path) -> None:
+    """Write a sheet for each source and language into `folder`: 20 kept pairs, and one rejected for each reason.
+
+    They are drawn by sha256 of the unit, so a sheet shows no choice of ours, and is the same for the same pairs.
+    """
+    for source in settings.sources:
+        own = root / "data/pairs/human" / source / f"{settings.source_language(source)}.jsonl"
+        for lang in settings.translate.languages:
+            kept = (pair for _, pair in read_rows(root / "data/pairs/machine" / source / f"{lang}.jsonl", Pair))
+            drawn = heapq.nsmallest(PAIRS, kept, key=lambda pair: _order(pair.unit))
+            units = {pair.unit for pair in drawn}
+            originals = {pair.unit: pair for _, pair in read_rows(own, Pair) if pair.unit in units} if units else {}
+            thrown: dict[str, Rejected] = {}
+            for _, row in read_rows(root / "data/pairs/rejected" / source / f"{lang}.jsonl", Rejected):
+                if row.reason not in thrown or _order(row.unit) < _order(thrown[row.reason].unit):
+                    thrown[row.reason] = row
+            licence = licence_of(source, settings.source[source].hub if source in settings.source else None)
+            sheet = _sheet(source, lang, licence, [(originals[pair.unit], pair) for pair in drawn], thrown.values())
+            with new_file(folder / sheet_name(source, lang)) as stream:
+                stream.write(sheet)
+
+
+def _sheet(source: str, lang: str, licence: str, kept: Iterable[tuple[Pair, Pair]], thrown: Iterable[Rejected]) -> str:
+    pairs = list(kept)
+    rows = [f"| {_cell(one.query, one.passage)} | {_cell(two.query, two.passage)} |" for one, two in pairs]
+    engine = f" by {pairs[0][1].origin}" if pairs else ""
+    lines = [
+        f"# {source} in {lang}{engine}",
+        "",
+        f"{len(pairs)} pairs, drawn by hash and not chosen: the query in bold, then the passage. {licence}.",
+        "",
+        "| source | translation |",
+        "|---|---|",
+        *rows,
+    ]
+    rejected = [
+        f"| {row.reason} | {_cell(row.source_query, row.source_passage)} | {_cell(row.query, row.passage)} |"
+        for row in sorted(thrown, key=lambda row: row.reason)
+    ]
+    if rejected:
+        head = [
+            "",
+            "Rejected, one for each reason, drawn likewise:",
+            "",
+            "| reason | source | translation |",
+            "|---|---|---|",
+        ]
+        lines += [*head, *rejected]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(query: str, passage: str) -> str:
+    def plain(text: str) -> str:
+        for mark, safe in (("&", "&amp;"), ("<", "&lt;"), ("|", "\\|"), ("*", "\\*"), ("_", "\\_"), ("`", "\\`")):
+            text = text.replace(mark, safe)
+        return text
+
+    return f"**{plain(query)}**<br>{plain(passage)}"
+
+
+def _order(unit: str) -> bytes:
+    return hashlib.sha256(unit.encode()).digest()

@@ -1,0 +1,1 @@
+"""From texts to ranked passages: vectors, similarities, exact search, BM25 and LIR."""

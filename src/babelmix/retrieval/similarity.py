@@ -1,0 +1,146 @@
+"""Vectors scored by the similarity that their model was made for: cosine, dot product or Euclidean distance.
+
+    queries, passages = comparable(queries, passages, "dot")
+    scores = Cosines(queries, passages)                # ranks as the dot products of the vectors do, exactly
+    as_similarity(passages, 0.25)                              # the dot product that this score stands for
+
+Ranking knows one thing only: products of unit vectors that sum exactly (rank.Cosines). Vectors of another similarity
+are made into such. All are scaled by a power of two, which changes no order, until they fit, and rounded to whole
+multiples of 2^-24 of it (2^-25 for distances). Dimensions that are added bring each to length 1; they meet zeros on
+the other side, or hold the vectors' own lengths:
+
+    dot          q, a, 0                p, 0, b              product q.p
+    euclidean    q, 1/2, -|q|^2, a, 0   p, -|p|^2, 1/2, 0, b product q.p - |q|^2/2 - |p|^2/2, half of -|q - p|^2
+"""
+
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from babelmix.common.errors import UserError, unknown_name
+from babelmix.retrieval.vectors import Rows, UnitRows
+
+Similarity = Literal["cosine", "dot", "euclidean"]
+SIMILARITIES: tuple[Similarity, ...] = get_args(Similarity)
+BLOCK = 16384  # rows looked at together where the longest is sought
+
+
+def named_similarity(name: str | None) -> Similarity | None:
+    """Return a similarity by its name, None for none; UserError for one that is not offered."""
+    if name is None:
+        return None
+    for similarity in SIMILARITIES:
+        if similarity == name:
+            return similarity
+    raise unknown_name("similarity", name, SIMILARITIES, where="--similarity")
+
+
+def comparable(
+    queries: Rows, passages: Rows, similarity: Similarity, *, where: str = "embeddings"
+) -> tuple[Rows, Rows]:
+    """Return both as unit vectors whose products rank as the similarity does: the more similar, the larger.
+
+    Passages are read once to find the longest, where it is not cosine, and again whenever they are asked for.
+
+    Args:
+        queries: [Q, d] of any length.
+        passages: [P, d] of any length.
+        similarity: what the vectors are compared by.
+        where: names the vectors in errors.
+
+    Raises:
+        UserError: a number that is not finite, or, for dot products, a zero vector.
+    """
+    if similarity == "cosine":
+        return UnitRows(queries), UnitRows(passages)
+    lengths = [
+        _longest(rows, f"{where}, {name}", similarity) for rows, name in ((queries, "queries"), (passages, "passages"))
+    ]
+    if similarity == "dot":
+        one, other = (_power(length) for length in lengths)
+        return _Dot(queries, one, 0, 1.0), _Dot(passages, other, 1, 2.0 ** -(one + other))
+    power = _power(max(lengths)) - 1  # lengths up to 1/2
+    return _Euclidean(queries, power, 0), _Euclidean(passages, power, 1)
+
+
+def as_similarity(passages: Rows, score: float) -> float:
+    """Return what a score against these passages stands for: the cosine, the dot product, or minus the distance."""
+    return passages.value(score) if isinstance(passages, _Dot | _Euclidean) else score
+
+
+class _Scaled:
+    """Rows times a power of two, on one side of a product: 0, the queries, or 1, the passages."""
+
+    added: int  # dimensions
+    bits: int  # of a rounded number, below the point
+
+    def __init__(self, rows: Rows, power: int, side: int) -> None:
+        self._rows, self._power, self._side = rows, power, side
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows and dimensions."""
+        return self._rows.shape[0], self._rows.shape[1] + self.added
+
+    def _scaled(self, key: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the rows of a key, and their squared lengths: exact, as whole multiples of 2^-(2 bits)."""
+        rows = np.ldexp(self._rows[key].astype(np.float64), self._power + self.bits)
+        rows = np.ldexp(np.round(rows), -self.bits)
+        return rows, np.einsum("nd,nd->n", rows, rows)
+
+
+class _Dot(_Scaled):
+    added, bits = 2, 24
+
+    def __init__(self, rows: Rows, power: int, side: int, unit: float) -> None:
+        super().__init__(rows, power, side)
+        self._unit = unit
+
+    def value(self, score: float) -> float:
+        return score * self._unit
+
+    def __getitem__(self, key: Any, /) -> NDArray[np.floating[Any]]:
+        rows, square = self._scaled(key)
+        return _filled(rows, square, self._side)
+
+
+class _Euclidean(_Scaled):
+    added, bits = 4, 25
+
+    def value(self, score: float) -> float:
+        return -float(np.ldexp(np.sqrt(max(-2 * score, 0.0)), -self._power))
+
+    def __getitem__(self, key: Any, /) -> NDArray[np.floating[Any]]:
+        rows, square = self._scaled(key)
+        half = np.full(len(rows), 0.5)
+        two = np.stack((half, -square) if self._side == 0 else (-square, half), axis=1)
+        return _filled(np.concatenate([rows, two], axis=1), square + square**2 + 0.25, self._side)
+
+
+def _filled(rows: NDArray[np.float64], square: NDArray[np.float64], side: int) -> NDArray[np.float64]:
+    """Add two dimensions: what each row lacks of length 1 in the one of its side, and zeros."""
+    lacks = np.round(np.sqrt(np.maximum(1 - square, 0)) * 2.0**24) / 2.0**24
+    added = np.zeros((len(rows), 2))
+    added[:, side] = lacks
+    return np.concatenate([rows, added], axis=1)
+
+
+def _longest(rows: Rows, where: str, similarity: Similarity) -> float:
+    longest = 0.0
+    for start in range(0, rows.shape[0], BLOCK):
+        wide = rows[start : min(start + BLOCK, rows.shape[0])].astype(np.float64)
+        with np.errstate(all="ignore"):  # what is not finite is told below
+            length = np.sqrt(np.einsum("nd,nd->n", wide, wide))
+        wrong = ~np.isfinite(length) | ((length == 0) & (similarity == "dot"))
+        if wrong.any():
+            row = start + int(np.argmax(wrong))
+            what = "a zero vector" if length[row - start] == 0 else "a number that is not finite"
+            raise UserError(what, where=f"{where}, row {row}", how="look at that text and embed again")
+        longest = max(longest, float(length.max(initial=0.0)))
+    return longest
+
+
+def _power(length: float) -> int:
+    """Return the power of two that brings a length to 1 or less, by a hair: rounding has no part in the choice."""
+    return -int(np.frexp(length * (1 - 2.0**-10))[1]) if length > 0 else 0

@@ -1,0 +1,1 @@
+"""Training: tokenized pairs, losses, the step, the loop, its checkpoints and processes."""

@@ -1,0 +1,109 @@
+"""Experiments side by side, read back through DVC from real commits."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from small_project import make_project
+
+from babelmix.common.errors import UserError
+from babelmix.reporting.experiments import compare_experiments, read_experiments, to_markdown, write_into
+
+BENCHMARK = "gnome-help"
+
+
+def git(root: Path, *arguments: str) -> None:
+    names = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+    subprocess.run(["git", *names, *arguments], cwd=root, check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Tags small-13, small-14 and base-13: as DVC experiments are, commits with their results."""
+    root = tmp_path_factory.mktemp("repository")
+    git(root, "init", "--quiet")
+    subprocess.run(["dvc", "init", "--quiet"], cwd=root, check=True)
+    for size, seed in (("small", 13), ("small", 14), ("base", 13)):
+        make_project(root, size=size, questions=20, benchmarks=(BENCHMARK,))
+        raw = yaml.safe_load((root / "params.yaml").read_text())
+        (root / "params.yaml").write_text(yaml.safe_dump(raw | {"seed": seed}))
+        if (size, seed) == ("small", 14):  # another training: the debiased scores stand for the trained ones
+            for suffix in (".json", ".npz"):
+                folder = root / "metrics/evaluation"
+                shutil.copy(folder / f"hybrid+lir/{BENCHMARK}{suffix}", folder / f"hybrid/{BENCHMARK}{suffix}")
+        git(root, "add", "--all", "--force")
+        git(root, "commit", "--quiet", "--message", f"{size} {seed}")
+        git(root, "tag", f"{size}-{seed}")
+    return root
+
+
+def test_sizes_come_in_order_and_seeds_are_averaged(repository: Path) -> None:
+    runs = read_experiments(repository, ["base-13", "small-14", "small-13"], BENCHMARK)
+    assert [(run.settings.model.size, run.settings.seed) for run in runs] == [
+        ("small", 13),
+        ("small", 14),
+        ("base", 13),
+    ]
+    found = compare_experiments(runs)
+    assert list(found) == ["small", "base"]
+    hybrid = found["small"][0]
+    assert (hybrid.first, hybrid.second, hybrid.setting) == ("hybrid", "contrastive", "multilingual")
+    each = [
+        run.evaluations["hybrid"]["settings"]["multilingual"]["map"]
+        - run.evaluations["contrastive"]["settings"]["multilingual"]["map"]
+        for run in runs[:2]
+    ]
+    assert hybrid.difference.by_seed == pytest.approx(each, abs=2e-6)
+    assert hybrid.difference.mean == pytest.approx(sum(each) / 2, abs=2e-6)
+    family = [row.difference for rows in found.values() for row in rows]
+    assert len(family) == 2 * 9 and all(row.p <= row.p_holm for row in family)
+
+
+def test_the_tables_hold_every_size_and_variant(repository: Path) -> None:
+    text = to_markdown(read_experiments(repository, ["small-13", "small-14", "base-13"], BENCHMARK))
+    assert "Seeds: small 13, 14; base 13." in text
+    scores, differences = (block for block in text.split("\n\n") if block.startswith("|"))
+    assert len(scores.splitlines()) == 2 + 2 * 7 and len(differences.splitlines()) == 2 + 2 * 9
+    assert "±" in next(line for line in scores.splitlines() if line.startswith("| small | hybrid |"))
+    assert "±" not in next(line for line in scores.splitlines() if line.startswith("| base | hybrid |"))
+
+
+def test_the_table_is_written_between_its_marks(repository: Path, tmp_path: Path) -> None:
+    file = tmp_path / "README.md"
+    marks = "<!-- babelmix compare: begin b -->", "<!-- babelmix compare: end b -->"
+    file.write_text(f"before\n{marks[0]}\nold\n{marks[1]}\nafter\n")
+    write_into(file, "b", "new")
+    assert file.read_text() == f"before\n{marks[0]}\nnew\n{marks[1]}\nafter\n"
+    with pytest.raises(UserError, match="no place for the table"):
+        write_into(file, "c", "new")
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        ([], "no experiments to compare"),
+        (["small-13", "nothing"], "experiment nothing: no such experiment"),
+        (["small-13", "small-13"], "both have size small and seed 13"),
+    ],
+)
+def test_experiments_that_cannot_be_compared_are_told(names: list[str], told: str, repository: Path) -> None:
+    with pytest.raises(UserError, match=told):
+        read_experiments(repository, names, BENCHMARK)
+
+
+def test_a_benchmark_that_was_not_scored_is_told(repository: Path) -> None:
+    with pytest.raises(UserError, match=r"run it with benchmarks=\[xquad-r\]"):
+        read_experiments(repository, ["small-13"], "xquad-r")
+
+
+def test_experiments_that_differ_in_their_data_are_not_compared(repository: Path) -> None:
+    raw = yaml.safe_load((repository / "params.yaml").read_text())
+    raw["train"]["steps"] = 7
+    raw["seed"] = 99
+    (repository / "params.yaml").write_text(yaml.safe_dump(raw))
+    git(repository, "commit", "--all", "--quiet", "--message", "other steps")
+    git(repository, "tag", "other")
+    with pytest.raises(UserError, match="small-13 and other differ in train"):
+        read_experiments(repository, ["small-13", "other"], BENCHMARK)

@@ -1,0 +1,288 @@
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import parse_qs, urlparse
+
+import pytest
+import yaml
+from small_project import make_project
+
+from babelmix.common.errors import UserError
+from babelmix.evaluation.evaluate import MEASURES
+from babelmix.reporting.mlflow_runs import EXPERIMENT, FINGERPRINT, TrackResult, comparison_url, serve_ui, track
+from babelmix.reporting.results import read_results
+
+# mlflow 3.17.2 defines one relationship with a loader strategy that its SQLAlchemy announces the end of.
+pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:sqlalchemy.exc.SADeprecationWarning")
+
+
+def small(root: Path, **options):
+    settings = make_project(root, questions=8, **{"benchmarks": ("gnome-help",)} | options)
+    (root / "reports" / "figures").mkdir(parents=True)
+    (root / "reports" / "report.md").write_text("# report\n")
+    (root / "reports" / "figures" / "scores.png").write_bytes(b"png")
+    return settings
+
+
+def git(root: Path, *arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=root, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def client_of(store: Path):
+    from mlflow.tracking import MlflowClient
+
+    return MlflowClient(f"sqlite:///{store / 'mlflow.db'}")
+
+
+def runs_of(store: Path):
+    client = client_of(store)
+    return client.search_runs([client.get_experiment_by_name(EXPERIMENT).experiment_id])
+
+
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory):
+    """An empty database that mlflow has migrated: seconds that each test need not pay again."""
+    folder = tmp_path_factory.mktemp("migrated")
+    client_of(folder)
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def store(migrated, tmp_path):
+    folder = tmp_path / "store"
+    folder.mkdir()
+    shutil.copy(migrated, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tracked(tmp_path_factory):
+    root = tmp_path_factory.mktemp("project")
+    settings = small(root)
+    git(root, "init", "--quiet")
+    git(root, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "--quiet", "--allow-empty", "-m", "first")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DVC_EXP_NAME", "brisk-emu")
+        result = track(root, settings, root)
+    return root, settings, result
+
+
+@pytest.fixture(scope="module")
+def hybrid(tracked):
+    root, _, _ = tracked
+    return next(run for run in runs_of(root) if run.info.run_name == "base/hybrid/s13")
+
+
+def test_each_objective_has_one_finished_run_under_its_name(tracked):
+    root, _, result = tracked
+    assert (result.created, result.updated) == (2, 0)
+    runs = runs_of(root)
+    assert {run.info.run_name for run in runs} == {"base/contrastive/s13", "base/hybrid/s13"}
+    assert {run.info.run_id for run in runs} == set(result.run_ids)
+    assert {run.info.status for run in runs} == {"FINISHED"}
+
+
+def test_the_metrics_are_the_evaluations_own(tracked, hybrid):
+    root, settings, _ = tracked
+    results = read_results(root, settings)
+    for variant, prefix in (("hybrid", ""), ("hybrid+lir", "lir/"), ("untrained", "untrained/"), ("bm25", "bm25/")):
+        evaluation = results.evaluations[variant]["gnome-help"]
+        for setting in ("monolingual", "crosslingual", "multilingual"):
+            for measure in MEASURES:
+                logged = hybrid.data.metrics[f"{prefix}gnome-help/{setting}/{measure}"]
+                assert logged == evaluation["settings"][setting][measure]
+        assert hybrid.data.metrics[f"{prefix}gnome-help/rank_distance"] == evaluation["bias"]["rank_distance"]
+    assert hybrid.data.metrics["model/parameters_non_embedding"] == 16
+
+
+def test_every_run_has_the_same_keys(tracked):
+    first, second = runs_of(tracked[0])
+    assert first.data.metrics.keys() == second.data.metrics.keys()
+    assert first.data.params.keys() == second.data.params.keys()
+    assert first.data.tags.keys() == second.data.tags.keys()
+
+
+def test_params_and_tags_say_what_was_trained_on_what(tracked, hybrid):
+    assert hybrid.data.params["alpha"] == "0.5"
+    assert hybrid.data.params["train.batch_size"] == "32"
+    assert hybrid.data.params["layers"] == "6"
+    assert hybrid.data.tags["dvc.exp"] == "brisk-emu"
+    assert hybrid.data.tags["dvc.rev"] == git(tracked[0], "rev-parse", "HEAD")
+    assert hybrid.data.tags["dvc.md5.data/pairs/human"].endswith(".dir")
+    assert {"dvc.md5.models/untrained", "dvc.md5.data/benchmarks/gnome-help"} <= hybrid.data.tags.keys()
+    assert {entry.dataset.name for entry in hybrid.inputs.dataset_inputs} == {
+        "data/pairs/human",
+        "data/benchmarks/gnome-help",
+    }
+
+
+def test_a_benchmark_of_the_users_own_is_tracked_under_its_name(store, tmp_path):
+    root = tmp_path / "own"
+    (root / "data/own/häufig.v2").mkdir(parents=True)
+    settings = small(root, benchmarks=("häufig.v2",))
+    assert track(root, settings, store).created == 2
+    run = runs_of(store)[0]
+    assert "häufig.v2/multilingual/map" in run.data.metrics and "dvc.md5.data/benchmarks/häufig.v2" in run.data.tags
+    assert run.data.params["encoder"].startswith("multilingual-e5-small (4-bit")
+
+
+def test_the_loss_is_logged_step_by_step(tracked, hybrid):
+    history = client_of(tracked[0]).get_metric_history(hybrid.info.run_id, "train/loss")
+    assert [point.step for point in history] == list(range(1, 301))
+    dev = client_of(tracked[0]).get_metric_history(hybrid.info.run_id, "dev/crosslingual")
+    assert [point.step for point in dev] == [1, 100, 200, 300]
+
+
+def test_the_report_is_an_artifact_at_an_absolute_place(tracked, hybrid):
+    root, _, _ = tracked
+    assert Path(hybrid.info.artifact_uri).is_relative_to(root / "mlruns")
+    assert (Path(hybrid.info.artifact_uri) / "reports" / "figures" / "scores.png").read_bytes() == b"png"
+
+
+def test_tracking_again_adds_and_changes_nothing(tracked):
+    root, settings, result = tracked
+    before = [(run.data.to_dictionary(), run.info.end_time) for run in runs_of(root)]
+    assert track(root, settings, root) == TrackResult(0, 0, result.run_ids)
+    assert [(run.data.to_dictionary(), run.info.end_time) for run in runs_of(root)] == before
+
+
+def test_sizes_times_objectives_in_one_store_are_six_runs_and_stay_six(tmp_path, store):
+    copies = {size: small(tmp_path / size, size=size) for size in ("small", "base", "large")}
+    for _ in range(2):
+        for size, settings in copies.items():
+            track(tmp_path / size, settings, store)
+    runs = runs_of(store)
+    expected = {f"{size}/{objective}/s13" for size in copies for objective in ("contrastive", "hybrid")}
+    assert {run.info.run_name for run in runs} == expected
+    assert len(runs) == 6
+    assert len({run.data.tags[FINGERPRINT] for run in runs}) == 6
+
+
+def test_a_changed_evaluation_updates_the_run_and_doubles_no_curve(tmp_path, store):
+    settings = small(tmp_path)
+    first = track(tmp_path, settings, store)
+    file = tmp_path / "metrics/evaluation/hybrid/gnome-help.json"
+    file.write_text(file.read_text().replace('"recall_at_1": 0.', '"recall_at_1": 0.9'))
+    second = track(tmp_path, settings, store)
+    assert second == TrackResult(0, 1, first.run_ids)
+    run = client_of(store).get_run(first.run_ids[1])
+    expected = read_results(tmp_path, settings).evaluations["hybrid"]["gnome-help"]["settings"]["multilingual"]
+    assert run.data.metrics["gnome-help/multilingual/recall_at_1"] == expected["recall_at_1"]
+    assert len(client_of(store).get_metric_history(run.info.run_id, "train/loss")) == 300
+
+
+def test_a_setting_outside_of_the_training_may_change_without_a_new_run(tmp_path, store):
+    settings = small(tmp_path)
+    first = track(tmp_path, settings, store)
+    changed = settings.model_copy(update={"pairs": settings.pairs.model_copy(update={"passage_paragraphs": 9})})
+    assert track(tmp_path, changed, store) == TrackResult(0, 2, first.run_ids)
+
+
+def test_another_command_dependency_or_param_of_the_training_is_another_run(tmp_path, store):
+    settings = small(tmp_path, objectives=("hybrid",))
+    lock = yaml.safe_load((tmp_path / "dvc.lock").read_text())
+    track(tmp_path, settings, store)
+    stage = lock["stages"]["train@hybrid"]
+    for part, field, value in (
+        (stage, "cmd", "babelmix train --again"),
+        (stage["deps"][0], "md5", "0" * 32 + ".dir"),
+        (stage["params"]["params.yaml"], "seed", 14),
+    ):
+        part[field] = value
+        (tmp_path / "dvc.lock").write_text(yaml.safe_dump(lock))
+        assert track(tmp_path, settings, store).created == 1
+    assert len(runs_of(store)) == 4
+
+
+def test_an_experiment_or_a_run_deleted_by_hand_comes_back(tmp_path, store):
+    settings = small(tmp_path, objectives=("hybrid",))
+    first = track(tmp_path, settings, store)
+    client = client_of(store)
+    client.delete_experiment(client.get_experiment_by_name(EXPERIMENT).experiment_id)
+    assert track(tmp_path, settings, store).run_ids == first.run_ids
+    client.delete_run(first.run_ids[0])
+    assert track(tmp_path, settings, store).created == 1
+    assert len(runs_of(store)) == 1
+
+
+def test_a_run_cut_short_is_completed_next_time(tmp_path, store, monkeypatch):
+    from mlflow.tracking import MlflowClient
+
+    settings = small(tmp_path, objectives=("hybrid",))
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "log_artifacts", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            track(tmp_path, settings, store)
+    assert track(tmp_path, settings, store).updated == 1
+    (run,) = runs_of(store)
+    assert run.info.status == "FINISHED"
+    assert len(client_of(store).get_metric_history(run.info.run_id, "train/loss")) == 300
+
+
+def track_in_process(root: Path, store: Path) -> subprocess.Popen[bytes]:
+    command = "import sys; from pathlib import Path; from babelmix.settings.params import load_settings; "
+    command += "from babelmix.reporting.mlflow_runs import track; root = Path(sys.argv[1]); "
+    command += "track(root, load_settings(root / 'params.yaml'), Path(sys.argv[2]))"
+    return subprocess.Popen([sys.executable, "-c", command, str(root), str(store)], stderr=subprocess.PIPE)
+
+
+def test_processes_that_start_together_in_a_fresh_store_make_each_run_once(tmp_path):
+    for size in ("small", "large"):
+        small(tmp_path / size, size=size)
+    started = [track_in_process(tmp_path / size, tmp_path / "store") for size in ("small", "large")]
+    for process in started:
+        _, errors = process.communicate(timeout=600)
+        assert process.returncode == 0, errors.decode()
+    assert sorted(run.info.run_name for run in runs_of(tmp_path / "store")) == [
+        "large/contrastive/s13",
+        "large/hybrid/s13",
+        "small/contrastive/s13",
+        "small/hybrid/s13",
+    ]
+
+
+def test_nothing_is_reported_home(tracked):
+    from mlflow.telemetry.utils import is_telemetry_disabled
+
+    assert is_telemetry_disabled()
+
+
+def test_the_comparison_names_all_runs_and_their_experiment(tracked):
+    root, _, result = tracked
+    address = urlparse(comparison_url(root, port=5001))
+    assert address.netloc == "127.0.0.1:5001"
+    page, query = address.fragment.split("?")
+    assert page == "/compare-runs"
+    asked = parse_qs(query)
+    assert set(yaml.safe_load(asked["runs"][0])) == set(result.run_ids)
+    assert yaml.safe_load(asked["experiments"][0]) == [runs_of(root)[0].info.experiment_id]
+
+
+def test_without_runs_there_is_nothing_to_compare(tmp_path):
+    with pytest.raises(UserError, match="make repro"):
+        comparison_url(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_taken_port_is_told_with_another_one(tracked):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(UserError, match=f"port {port} is taken.*--port {port + 1}"):
+            serve_ui(tracked[0], port)
+
+
+@pytest.mark.parametrize("missing", ["whole file", "train@hybrid", "evaluate@hybrid-gnome-help"])
+def test_a_lock_that_lacks_a_stage_is_told_and_makes_no_store(tmp_path, missing):
+    settings = small(tmp_path)
+    lock = yaml.safe_load((tmp_path / "dvc.lock").read_text())
+    lock["stages"].pop(missing, None)
+    (tmp_path / "dvc.lock").write_text(yaml.safe_dump(lock))
+    if missing == "whole file":
+        (tmp_path / "dvc.lock").unlink()
+    with pytest.raises(UserError, match=r"dvc\.lock.*dvc repro"):
+        track(tmp_path, settings, tmp_path)
+    assert not (tmp_path / "mlflow.db").exists()

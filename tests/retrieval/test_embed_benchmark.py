@@ -1,0 +1,73 @@
+"""Embedding: the same vectors as sentence-transformers' own encode, in the benchmark's order."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query, write_benchmark
+from babelmix.benchmarks.dev import dev_benchmark
+from babelmix.corpus.records import Pair
+from babelmix.encoder.build import load_encoder
+from babelmix.retrieval import embed_benchmark as embed
+from babelmix.retrieval.embed_benchmark import embed_benchmark, encode
+from babelmix.settings.params import Embed
+
+EXACT = Embed(max_tokens=64, bfloat16=False, context=False)
+
+
+@pytest.mark.parametrize("prompt", ["query", "passage"])
+def test_vectors_equal_those_of_the_library(prompt: str, tiny_encoder: Path, parallel_pairs: list[Pair]) -> None:
+    model = load_encoder(tiny_encoder)
+    texts = [pair.passage for pair in parallel_pairs] * 2
+    ours = encode(model, texts, prompt=prompt, settings=EXACT, threads=1)
+    theirs = model.encode(texts, prompt_name=prompt, show_progress_bar=False)
+    assert ours.dtype == np.float16 and ours.shape == theirs.shape
+    np.testing.assert_allclose(ours, theirs, atol=1e-3)
+    np.testing.assert_allclose(np.linalg.norm(ours.astype(np.float64), axis=1), 1, atol=2e-3)
+
+
+def test_a_passage_is_read_with_its_context_only_when_asked(tiny_encoder: Path, tmp_path: Path) -> None:
+    model = load_encoder(tiny_encoder)
+    benchmark = Benchmark(
+        "b",
+        (Query("q", "q", "en", "the file"),),
+        (Passage("p", "en", "the cell", "opens every page"),),
+        (Qrel("q", "p"),),
+    )
+    write_benchmark(tmp_path / "b", benchmark)
+    for context in (False, True):
+        settings = EXACT.model_copy(update={"context": context})
+        embed_benchmark(model, tmp_path / "b", tmp_path / str(context), settings=settings, threads=1)
+    alone, within = (np.load(tmp_path / str(context) / "passages.npy") for context in (False, True))
+    assert np.array_equal(alone, encode(model, ["the cell"], prompt="passage", settings=EXACT, threads=1))
+    joined = encode(model, ["the cell opens every page"], prompt="passage", settings=EXACT, threads=1)
+    assert np.array_equal(within, joined)
+
+
+def test_bfloat16_stays_near_float32(tiny_encoder: Path, parallel_pairs: list[Pair]) -> None:
+    model, texts = load_encoder(tiny_encoder), [pair.passage for pair in parallel_pairs]
+    fast = EXACT.model_copy(update={"bfloat16": True})
+    exact, rounded = (
+        encode(model, texts, prompt="passage", settings=s, threads=1).astype(float) for s in (EXACT, fast)
+    )
+    assert (exact * rounded).sum(axis=1).min() > 0.999
+
+
+def test_a_benchmark_is_embedded_in_its_order_and_in_shards_where_it_is_large(
+    tiny_encoder: Path, parallel_pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, benchmark = load_encoder(tiny_encoder), dev_benchmark(parallel_pairs, 10)
+    write_benchmark(tmp_path / "b", benchmark)
+    done: list[int] = []
+    counts = embed_benchmark(model, tmp_path / "b", tmp_path / "one", settings=EXACT, threads=1, told=done.append)
+    assert counts == (30, 30) and 0 < sum(done) <= 60
+    texts = [passage.text for passage in benchmark.passages]
+    whole = np.load(tmp_path / "one/passages.npy")
+    assert np.array_equal(whole, encode(model, texts, prompt="passage", settings=EXACT, threads=1))
+    monkeypatch.setattr(embed, "SHARD", 12)
+    embed_benchmark(model, tmp_path / "b", tmp_path / "many", settings=EXACT, threads=1)
+    shards = sorted(path.name for path in (tmp_path / "many").glob("passages*.npy"))
+    assert shards == [f"passages-{number:05}.npy" for number in range(3)]
+    joined = np.concatenate([np.load(tmp_path / "many" / name) for name in shards])
+    np.testing.assert_allclose(joined.astype(float), whole.astype(float), atol=1e-3)

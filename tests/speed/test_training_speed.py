@@ -1,0 +1,254 @@
+"""Pairs a second of a training, against sentence-transformers' stock trainer on the same pairs in the same run.
+
+pytest tests/speed/test_training_speed.py --benchmark-enable        # some 8 minutes on 2 cores
+
+XQuAD's questions and the sentences that answer them, in five languages; the packaged encoder with all 12 layers;
+batches of 32, texts to 96 tokens, the same weights trained, no dropout. The stock trainer runs
+`MultipleNegativesRankingLoss` at its defaults, and once more with its bfloat16 switched on. With benchmarks off, the
+first loss of both is held equal.
+"""
+
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from babelmix.batches.sampler import index_units, plan
+from babelmix.benchmarks.sources.squad import read_squad_file
+from babelmix.common.errors import UserError
+from babelmix.corpus.index import index_pairs, training_rows
+from babelmix.corpus.records import Pair
+from babelmix.encoder.build import build_encoder, load_encoder, parameter_counts
+from babelmix.settings.params import Objective, Preset, Settings, load_settings
+from babelmix.stages import fetch_source
+from babelmix.training.distributed import Team
+from babelmix.training.step import Engine, Extras, set_dropout
+from babelmix.training.tokenized_pairs import Corpus, TokenTexts, read_corpus, write_corpus
+
+ROOT = Path(__file__).parents[2]
+LANGUAGES = ("de", "en", "es", "ru", "zh")
+BATCH, TOKENS, STEPS = 32, 96, 8
+TEAM = Team(0, 1, torch.device("cpu"), 2)
+GIB = 2**30
+PEAK = """
+import re, sys
+from pathlib import Path
+import torch
+from babelmix.encoder.build import load_encoder
+from babelmix.settings.params import Objective, load_settings
+from babelmix.training.tokenized_pairs import read_corpus
+from babelmix.training.loop import train
+from babelmix.training.distributed import workers
+
+whole = load_settings(Path(sys.argv[3]))
+recipe = whole.train.model_copy(update={"steps": 2, "batch_size": int(sys.argv[4]), "cached": True})
+settings = whole.model_copy(update={"train": recipe})
+model, corpus = load_encoder(Path(sys.argv[1])), read_corpus(Path(sys.argv[2]))
+with workers(2) as team:
+    train(model, corpus, Objective(alpha=0.0, other="X-X"), settings, team=team)
+print(int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024)
+"""
+
+
+def settings(**recipe: Any) -> Settings:
+    whole = load_settings(ROOT / "params.yaml")
+    lengths = {"max_query_tokens": TOKENS, "max_passage_tokens": TOKENS, "batch_size": BATCH}
+    return whole.model_copy(update={"train": whole.train.model_copy(update=lengths | recipe)})
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> list[Pair]:
+    folder = tmp_path_factory.mktemp("xquad")
+    try:
+        fetch_source("xquad-r", folder, load_settings(ROOT / "params.yaml"))
+    except UserError as error:
+        pytest.skip(str(error))
+    return [
+        Pair(f"{number:05}", lang, "train", question.text, paragraph.sentences[question.answer], "human")
+        for lang in LANGUAGES
+        for number, (paragraph, question) in enumerate(
+            (paragraph, question)
+            for paragraph in read_squad_file(folder / f"{lang}.json")
+            for question in paragraph.questions
+        )
+    ]
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Path:
+    """All 12 layers, or 3 with benchmarks off."""
+    folder = tmp_path_factory.mktemp("models") / "large"
+    prompts = {"query_prefix": "query: ", "passage_prefix": "passage: "}
+    layers = 12 if pytestconfig.getoption("benchmark_enable") else 3
+    build_encoder(Preset(layers=layers, learning_rate=4e-5, **prompts), folder)
+    return folder
+
+
+def stock(folder: Path, rows: list[Pair], scratch: Path, *, frozen: bool, bfloat16: bool) -> tuple[float, float]:
+    """Pairs a second of the stock trainer (median step) and its first loss."""
+    from datasets import Dataset
+    from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
+    from sentence_transformers.losses import MultipleNegativesRankingLoss
+    from transformers import TrainerCallback
+
+    class Clock(TrainerCallback):
+        def __init__(self) -> None:
+            self.ends: list[float] = []
+
+        def on_step_end(self, *_: Any, **__: Any) -> None:
+            self.ends.append(perf_counter())
+
+    model, clock = load_encoder(folder), Clock()
+    model.max_seq_length = TOKENS
+    set_dropout(model, 0.0)  # ours has none either
+    model[0].model.get_input_embeddings().requires_grad_(not frozen)
+    arguments = SentenceTransformerTrainingArguments(
+        output_dir=str(scratch), max_steps=len(rows) // BATCH, per_device_train_batch_size=BATCH, bf16=bfloat16,
+        use_cpu=True, report_to=[], save_strategy="no", disable_tqdm=True, logging_steps=1,
+    )  # fmt: skip
+    texts = [{"anchor": f"query: {pair.query}", "positive": f"passage: {pair.passage}"} for pair in rows]
+    trainer = SentenceTransformerTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=Dataset.from_list(texts),
+        loss=MultipleNegativesRankingLoss(model),
+        callbacks=[clock],
+    )
+    trainer.train()
+    first = next(float(row["loss"]) for row in trainer.state.log_history if "loss" in row)
+    return BATCH / float(np.median(np.diff(clock.ends))) if len(clock.ends) > 1 else 0.0, first
+
+
+class Ours:
+    """Our own steps, one a call."""
+
+    def __init__(self, model: Any, corpus: Corpus, chosen: Settings, team: Team = TEAM) -> None:
+        self.units = index_units(corpus.index, training_rows(corpus.index))
+        self.engine = Engine(model, corpus, chosen, team, Extras())
+        self.objective = Objective(alpha=0.0, other="X-X")
+        self.size = chosen.train.batch_size
+        self.batches = plan(self.units, self.objective, batch_size=self.size, seed=1, steps=10_000)
+        self.losses: list[float] = []
+        self.tokens: list[int] = []
+        self.lengths = np.diff(corpus.queries.starts), np.diff(corpus.passages.starts)
+        self.parameters = parameter_counts(model)[1]
+
+    def rows(self, number: int) -> list[NDArray[np.int64]]:
+        """The corpus rows of the next batches, which the stock trainer gets too."""
+        batches = plan(self.units, self.objective, batch_size=self.size, seed=1, steps=number)
+        return [np.array([self.units.rows[lang][unit] for unit, lang, _ in batch.rows]) for batch in batches]
+
+    def __call__(self) -> None:
+        batch = next(self.batches)
+        rows = [int(self.units.rows[lang][unit]) for unit, lang, _ in batch.rows]
+        self.tokens.append(int(sum(lengths[rows].sum() for lengths in self.lengths)))
+        self.losses.append(self.engine.step(self.units, batch, len(self.losses) + 1, 4e-5, self.objective))
+
+
+def matrix_speed(device: torch.device, rows: int, width: int, columns: int) -> float:
+    """Floating-point operations a second of a bfloat16 matrix product."""
+    left = torch.randn((rows, width), dtype=torch.bfloat16, device=device)
+    right = torch.randn((width, columns), dtype=torch.bfloat16, device=device)
+    seconds: list[float] = []
+    for _ in range(30):
+        started = perf_counter()
+        product = left @ right
+        product[0, 0].item()  # waits for a GPU
+        seconds.append(perf_counter() - started)
+    return 2 * rows * width * columns / float(np.median(seconds))
+
+
+def tell_utilisation(benchmark: Any, ours: Ours, matrix: float) -> None:
+    """Real tokens times six operations for each weight of the layers, over what a matrix product reaches.
+
+    A step computed twice (`cached`) is counted once: that is what its user gets.
+    """
+    operations = 6 * ours.parameters * float(np.mean(ours.tokens)) / benchmark.stats["median"]
+    benchmark.extra_info |= {
+        "pairs_per_s": round(ours.size / benchmark.stats["median"], 1),
+        "matrix_GFLOPS": round(matrix / 1e9),
+        "gemm_utilisation": round(operations / matrix, 2),
+    }
+
+
+@pytest.mark.filterwarnings("ignore")  # the stock trainer's own
+@pytest.mark.parametrize("frozen", [True, False], ids=["frozen-embeddings", "all-trained"])
+def test_pairs_a_second_against_the_stock_trainer(
+    frozen: bool, benchmark: Any, pairs: list[Pair], large: Path, tmp_path: Path
+) -> None:
+    torch.set_num_threads(TEAM.threads)
+    chosen, model = settings(freeze_word_embeddings=frozen, bfloat16=benchmark.enabled), load_encoder(large)
+    write_corpus(tmp_path / "tokens", ((pair, False) for pair in pairs), model, chosen.train)
+    ours = Ours(model, read_corpus(tmp_path / "tokens"), chosen)
+    if not benchmark.enabled:
+        first = [pairs[row] for row in ours.rows(1)[0]]
+        benchmark(ours)
+        _, loss = stock(large, first, tmp_path / "stock", frozen=frozen, bfloat16=False)
+        assert ours.losses[0] == pytest.approx(loss, abs=1e-3)  # the trainer logs four digits
+        return
+    rows = [pairs[row] for batch in ours.rows(STEPS) for row in batch]
+    speed = {}
+    for name, bfloat16 in (("defaults", False), ("bfloat16", True)):
+        speed[name] = stock(large, rows, tmp_path / name, frozen=frozen, bfloat16=bfloat16)[0]
+    benchmark.pedantic(ours, rounds=STEPS, warmup_rounds=1)
+    pairs_a_second = BATCH / benchmark.stats["median"]
+    benchmark.extra_info |= {
+        "stock_pairs_per_s": {name: round(value, 1) for name, value in speed.items()},
+        "times_stock": {name: round(pairs_a_second / value, 2) for name, value in speed.items()},
+    }
+    tell_utilisation(benchmark, ours, matrix_speed(torch.device("cpu"), 2048, 384, 1536))
+
+
+def test_a_cached_batch_of_1024_stays_below_6_GiB(
+    benchmark: Any, large: Path, pairs: list[Pair], tmp_path: Path
+) -> None:
+    """Peak memory of the whole process, two steps on 12 layers; 64 pairs with benchmarks off."""
+    apart = (replace(pair, unit=f"{pair.lang} {pair.unit}") for pair in pairs)  # 1,190 questions make no batch of 1,024
+    write_corpus(tmp_path / "tokens", ((pair, False) for pair in apart), load_encoder(large), settings().train)
+    size = 1024 if benchmark.enabled else 64
+    command = [sys.executable, "-c", PEAK, str(large), str(tmp_path / "tokens"), str(ROOT / "params.yaml"), str(size)]
+    told = subprocess.run(command, capture_output=True, text=True, check=True)
+    peak = int(re.findall(r"\d+", told.stdout)[-1])
+    assert peak < 6 * GIB
+    benchmark.extra_info["peak_GiB"] = {size: round(peak / GIB, 2)}
+    benchmark(lambda: None)
+
+
+SHAPES = {"xlm-roberta-base": (12, 768, 12, 3072), "xlm-roberta-large": (24, 1024, 16, 4096)}
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+@pytest.mark.parametrize("shape", SHAPES)
+def test_model_flops_utilisation_on_a_gpu(shape: str, benchmark: Any, large: Path) -> None:
+    """Batches of 1,024 with 32 and 128 tokens, random weights; the peak is a measured bfloat16 matrix product."""
+    from transformers import XLMRobertaConfig, XLMRobertaModel
+
+    layers, width, heads, inner = SHAPES[shape]
+    config = XLMRobertaConfig(
+        vocab_size=250_037, hidden_size=width, num_hidden_layers=layers, num_attention_heads=heads,
+        intermediate_size=inner, max_position_embeddings=514, type_vocab_size=1, pad_token_id=1,
+    )  # fmt: skip
+    model = load_encoder(large)
+    transformer: Any = model[0]
+    transformer.model = XLMRobertaModel(config, add_pooling_layer=False)
+    pairs = [Pair(f"{unit:05}", "en", "train", f"q{unit}", f"p{unit}", "human") for unit in range(4096)]
+    index = index_pairs((pair, False) for pair in pairs)
+    rng = np.random.default_rng(0)
+    texts = [
+        TokenTexts(rng.integers(5, 250_000, 4096 * length, dtype=np.int32), np.arange(4097) * length)
+        for length in (32, 128)
+    ]
+    team = Team(0, 1, torch.device("cuda", 0), 1)
+    ours = Ours(model.to(team.device), Corpus(index, *texts), settings(batch_size=1024), team)
+    benchmark.pedantic(ours, rounds=5 if benchmark.enabled else 1, warmup_rounds=2 if benchmark.enabled else 0)
+    assert np.isfinite(ours.losses).all()
+    if benchmark.enabled:
+        tell_utilisation(benchmark, ours, matrix_speed(team.device, 8192, 8192, 8192))

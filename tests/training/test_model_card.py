@@ -1,0 +1,66 @@
+"""The card of a trained model: what it is, from the settings alone."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_training import small_settings
+
+from babelmix.settings.params import Objective, Preset, Settings, Table
+from babelmix.training.model_card import model_card
+
+
+def with_preset(preset: Preset, **objective: Any) -> Settings:
+    settings = small_settings(keep="crosslingual", symmetric=True, matryoshka=(64, 128))
+    presets = settings.model.presets | {settings.model.size: preset}
+    chosen = {"mine": Objective.model_validate({"alpha": 0.25, **objective})}
+    return settings.model_copy(
+        update={"model": settings.model.model_copy(update={"presets": presets}), "objective_presets": chosen}
+    )
+
+
+def test_the_card_says_how_the_model_came_about_and_no_time() -> None:
+    settings = small_settings()
+    card = model_card("hybrid", settings)
+    assert card == model_card("hybrid", settings) and card.startswith("---\nlibrary_name: sentence-transformers\n")
+    for told in (
+        "# base/hybrid/s13", "multilingual-e5-small (4-bit weights, dequantised), 6 evenly spaced layers",
+        "Objective `hybrid`: a batch is monolingual with probability 0.5, otherwise cross-lingual.",
+        "12 steps of 8 pairs, InfoNCE with", "learning rate 0.001, seed 13", "those of the last step",
+        "machine-translated into pt", "not zero-shot", "encode_query",
+    ):  # fmt: skip
+        assert told in card, told
+
+
+@pytest.mark.parametrize(
+    ("preset", "start"),
+    [
+        ({"hub": "org/name"}, "org/name"),
+        ({"folder": "data/own/mine", "layers": 2}, "the folder data/own/mine, 2 evenly"),
+    ],
+)
+def test_the_card_says_what_else_was_asked(preset: dict[str, Any], start: str) -> None:
+    objective = {
+        "languages": ["en", "pt"], "origin": "human", "teacher": "large", "teacher_weight": 2,
+        "negatives": "data/own/hard.npz",
+    }  # fmt: skip
+    card = model_card("mine", with_preset(Preset.model_validate({"learning_rate": 0.1, **preset}), **objective))
+    for told in (
+        f"Trained by babelmix from {start}", "symmetric InfoNCE", "also at the first 64, 128 numbers",
+        "the lowest crosslingual loss on the dev split", "Pulled to the vectors of `large`, weight 2.",
+        "Hard negatives from data/own/hard.npz.", "probability 0.25",
+    ):  # fmt: skip
+        assert told in card, told
+    assert "machine-translated" not in card and "not zero-shot" not in card
+    assert "its maker's to tell" in card and "e5" not in card
+
+
+def test_the_card_names_the_languages_that_something_is_translated_into() -> None:
+    settings = small_settings()
+    german = Table(path=Path("data/own/x.jsonl"), language="de")
+    own = settings.model_copy(update={"sources": ("mine",), "source": {"mine": german}})
+    assert "- Data: mine.\n" in model_card("hybrid", own)
+    both = settings.model_copy(update={"sources": ("libreoffice-help", "mine"), "source": {"mine": german}})
+    assert "- Data: libreoffice-help, mine, machine-translated into pt.\n" in model_card("hybrid", both)
+    none = settings.model_copy(update={"translate": settings.translate.model_copy(update={"languages": ()})})
+    assert "- Data: libreoffice-help.\n" in model_card("hybrid", none)
