@@ -553,6 +553,19 @@ def compare(
     done(f"compared {len(names)} experiments{wrote}", "make ui")
 
 
+@app.command(epilog="Example: babelmix verify, or babelmix verify --against v0.1.0")
+def verify(
+    against: Annotated[str, typer.Option(help="A commit whose metrics are compared, such as a release.")] = "HEAD",
+) -> None:
+    """Compare what the last run made with what is committed: exit code 0 if reproduced, 1 if not, 2 if unknown."""
+    from babelmix.reporting import verify as verification
+
+    found = verification.verify(Path(), against)
+    verification.render(found, terminal())
+    if not found.reproduced:
+        raise typer.Exit(1)
+
+
 @app.command(epilog="Example: babelmix track")
 def track() -> None:
     """Bring MLflow up to date with dvc.lock: one run for each trained variant, none twice."""
