@@ -31,20 +31,21 @@ from babelmix.common.one_line import one_line
 from babelmix.common.reading import parse_json, read_text
 from babelmix.reporting import commits
 from babelmix.reporting.lock import hashes, parse_lock
+from babelmix.workspace import HERE
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-MAIN_SCORE = ("metrics/main_score.json", "metrics/headline.json")  # the present name, and those of older commits
-BY_LANGUAGE = ("metrics/by_language.csv",)
+MAIN_SCORES = (str(HERE.main_scores), str(HERE.metrics / "headline.json"))  # and its name in older commits
+BY_LANGUAGE = (str(HERE.by_language),)
 KEYS = {"system": "variant", "benchmark": "benchmark", "scope": "setting", "languages": "languages"}  # and older names
 NOT_SCORES = {*KEYS, *KEYS.values(), "queries", "seen"}
 WRITTEN = {  # by a run, and committed -> what differs in it
-    "dvc.lock": "hashes of what the stages read and wrote",
-    "metrics": "scores",
-    "reports": "text, pages and figures made of the scores",
+    str(HERE.lock): "hashes of what the stages read and wrote",
+    str(HERE.metrics): "scores",
+    str(HERE.reports): "text, pages and figures made of the scores",
 }
-READ = ("params.yaml", "dvc.yaml", "requirements.txt", "src", "data")
+READ = (str(HERE.params), "dvc.yaml", "requirements.txt", "src", str(HERE.data))
 MAIN_TOLERANCE, MEAN_TOLERANCE, RECALL_TOLERANCE = 0.008, 0.5, 1.0  # the last two over the root of the queries
 SHOWN = 5  # differences in the table, of main scores and of those by language
 NAMED = 3  # stages, files or scores that a line names
@@ -103,7 +104,7 @@ def verify(root: Path, revision: str = "HEAD") -> Verification:
     """
     commit = commits.resolve(root, revision)
     main, main_not_made, only_main = _match(
-        _main_scores(*commits.read_first(root, commit, MAIN_SCORE)), _main_scores(*_made(root, MAIN_SCORE))
+        _main_scores(*commits.read_first(root, commit, MAIN_SCORES)), _main_scores(*_made(root, MAIN_SCORES))
     )
     rows, rows_not_made, only_rows = _match(
         _scores_by_language(*commits.read_first(root, commit, BY_LANGUAGE)),
@@ -266,11 +267,11 @@ def _made(root: Path, names: tuple[str, ...]) -> tuple[str, str]:
 
 def _first_stages(root: Path, commit: str) -> Iterator[str]:
     """Yield the stages whose outputs differ from the commit's although command, inputs and parameters are equal."""
-    before, file = commits.read(root, commit, "dvc.lock"), root / "dvc.lock"
+    before, file = commits.read(root, commit, str(HERE.lock)), root / HERE.lock
     after = read_text(file) if file.is_file() else None
     if before is None or after is None or before == after:
         return
-    committed, made = parse_lock(before, f"dvc.lock of commit {commit}"), parse_lock(after, "dvc.lock")
+    committed, made = parse_lock(before, f"{HERE.lock} of commit {commit}"), parse_lock(after, str(HERE.lock))
     for name in committed.keys() & made.keys():
         one, other = committed[name], made[name]
         same = all(one.get(key) == other.get(key) for key in ("cmd", "params"))
