@@ -39,18 +39,14 @@ def compare(
     ] = None,
     into: Annotated[list[Path] | None, typer.Option(help="Also put the tables into these Markdown files.")] = None,
     name: Annotated[str | None, typer.Option(help="The place in those files, the benchmark's unless given.")] = None,
+    figure: Annotated[Path | None, typer.Option(help="Also draw the scores over the sizes, as .svg.")] = None,
 ) -> None:
     """Put DVC experiments of several sizes and seeds side by side, with intervals over questions and seeds."""
-    from babelmix.reporting import experiments as across
+    from babelmix.stages import results
 
-    across.check_into(into or (), name or benchmark)
-    names = experiments or across.experiment_names(Path(), benchmark)
-    text = across.to_markdown(across.read_experiments(Path(), names, benchmark))
+    text, line = results.compare_experiments(benchmark, experiments, into or (), name or benchmark, figure)
     typer.echo(text)
-    for file in into or ():
-        across.write_into(file, name or benchmark, text)
-    wrote = f", wrote {', '.join(map(str, into))}" if into else ""
-    done(f"compared {len(names)} experiments{wrote}", "make ui")
+    done(line, "make ui")
 
 
 def verify(
