@@ -29,7 +29,9 @@ from babelmix.benchmarks.benchmark import (
     write_benchmark,
 )
 from babelmix.common.errors import UserError
-from babelmix.evaluation.evaluate import MEASURES, evaluate, to_json
+from babelmix.evaluation.evaluate import evaluate
+from babelmix.evaluation.measures import MEASURES
+from babelmix.evaluation.score_files import to_json
 
 LANGUAGES = ("de", "en")
 PASSAGES = tuple(Passage(f"{lang}:{number}", lang, "!") for lang in LANGUAGES for number in range(6))

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from babelmix.benchmarks.benchmark import Benchmark, read_about, read_benchmark, read_judged, write_benchmark
 from babelmix.benchmarks.sources import beir, own
 from babelmix.common.errors import UserError
-from babelmix.evaluation.evaluate import evaluate, to_json
+from babelmix.evaluation.evaluate import evaluate
+from babelmix.evaluation.score_files import to_json
 from babelmix.retrieval.bm25 import Bm25Scores
 from babelmix.retrieval.embeddings import open_embeddings
 from babelmix.retrieval.scorers import Cosines

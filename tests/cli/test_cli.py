@@ -61,9 +61,9 @@ def test_evaluate_keeps_its_contract(tiny_encoder: Path, own_benchmark: Path, tm
     by = {"monolingual": {"de", "en", "fr"}, "multilingual": {"de", "en", "fr"},
           "crosslingual": {f"{a}-{b}" for a in ("de", "en", "fr") for b in ("de", "en", "fr") if a != b}}  # fmt: skip
     for setting, groups in by.items():
-        assert measures <= scores["settings"][setting].keys()
-        assert scores["settings"][setting]["by"].keys() == groups
-        assert all(measures <= group.keys() for group in scores["settings"][setting]["by"].values())
+        assert measures <= scores["scopes"][setting].keys()
+        assert scores["scopes"][setting]["by"].keys() == groups
+        assert all(measures <= group.keys() for group in scores["scopes"][setting]["by"].values())
     assert "rank_distance" in scores["bias"]
 
 
@@ -82,7 +82,7 @@ def test_embedding_first_gives_the_same_scores(tiny_encoder: Path, own_benchmark
         tmp_path / "q.npz",
     )
     babelmix("evaluate", "--model", tiny_encoder, "--benchmark", own_benchmark, "--output", two)
-    assert json.loads(one.read_text())["settings"] == json.loads(two.read_text())["settings"]
+    assert json.loads(one.read_text())["scopes"] == json.loads(two.read_text())["scopes"]
     with np.load(tmp_path / "q.npz", allow_pickle=False) as columns:
         assert len(columns["average_precision"]) == 30 * (3 + 1)
 
@@ -109,7 +109,7 @@ def test_vectors_of_another_model_are_scored_in_any_order_with_their_ids(own_ben
         output = folder / "scores.json"
         result = babelmix("evaluate", "--embeddings", folder, "--benchmark", own_benchmark, "--output", output)
         assert result.returncode == 0, result.stderr
-        found.append(json.loads(output.read_text())["settings"])
+        found.append(json.loads(output.read_text())["scopes"])
     assert found[0] == found[1]
 
 
@@ -145,8 +145,8 @@ def test_word_overlap_and_files_of_the_users_own_need_no_model(tmp_path: Path) -
         result = babelmix("evaluate", "--model", "bm25", "--benchmark", tmp_path / benchmark, "--output", output)
         assert result.returncode == 0, result.stderr
         scores = json.loads(output.read_text())
-        assert scores["headline"] == headline
-        assert scores["settings"]["monolingual"][headline] == 1
+        assert scores["main_score"] == headline
+        assert scores["scopes"]["monolingual"][headline] == 1
 
 
 @pytest.mark.parametrize(

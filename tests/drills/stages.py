@@ -87,19 +87,19 @@ def _load_torch() -> None:
 def _load_evaluate() -> None:
     from babelmix import stages as sources
     from babelmix.benchmarks import benchmark
-    from babelmix.evaluation import evaluate
+    from babelmix.evaluation import evaluate, score_files
     from babelmix.evaluation import ranks as rank
     from babelmix.retrieval import bm25, vectors
 
-    del benchmark, bm25, evaluate, rank, sources, vectors
+    del benchmark, bm25, evaluate, rank, score_files, sources, vectors
 
 
 def _load_careless() -> None:
     """Let `evaluate` write its scores where they belong at once: the drill has to see what comes of that."""
-    from babelmix.evaluation import evaluate
+    from babelmix.evaluation import score_files
 
     _load_evaluate()
-    evaluate.new_file = lambda path: path.open("w", encoding="utf-8")  # pyright: ignore
+    score_files.new_file = lambda path: path.open("w", encoding="utf-8")  # pyright: ignore
 
 
 def _load_report() -> None:
@@ -194,7 +194,7 @@ STAGES = {
     CARELESS: replace(EVALUATE, load=_load_careless),
     "report": Stage(
         ["report"],
-        ("reports", "metrics/headline.json", "metrics/by_language.csv"),
+        ("reports", "metrics/main_score.json", "metrics/by_language.csv"),
         _load_report,
         old_params={"objectives": ["contrastive"]},
         params={"objectives": ["contrastive", "hybrid"]},

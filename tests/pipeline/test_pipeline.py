@@ -157,7 +157,7 @@ def test_repro_runs_every_stage_and_a_second_one_only_tracks(project: Project) -
     ran = {name.split("@")[0] for name in stages_run(first)}
     assert ran == yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].keys() - {"teach"}  # nobody teaches here
 
-    headline = json.loads((project.folder / "metrics/headline.json").read_text())
+    headline = json.loads((project.folder / "metrics/main_score.json").read_text())
     assert headline.keys() == {"contrastive", "hybrid"}
     assert (project.folder / "reports/report.md").stat().st_size > 1000
     assert {path.suffix for path in (project.folder / "reports/figures").iterdir()} == {".png"}

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from small_project import make_project
+from small_project import age, make_project
 
 from babelmix.common.errors import UserError
+from babelmix.evaluation.renamed import say_renamed
 from babelmix.reporting.experiments import compare_experiments, read_experiments, to_markdown, write_into
 
 BENCHMARK = "gnome-help"
@@ -49,10 +50,10 @@ def test_sizes_come_in_order_and_seeds_are_averaged(repository: Path) -> None:
     found = compare_experiments(runs)
     assert list(found) == ["small", "base"]
     hybrid = found["small"][0]
-    assert (hybrid.first, hybrid.second, hybrid.setting) == ("hybrid", "contrastive", "multilingual")
+    assert (hybrid.first, hybrid.second, hybrid.scope) == ("hybrid", "contrastive", "multilingual")
     each = [
-        run.evaluations["hybrid"]["settings"]["multilingual"]["map"]
-        - run.evaluations["contrastive"]["settings"]["multilingual"]["map"]
+        run.evaluations["hybrid"]["scopes"]["multilingual"]["map"]
+        - run.evaluations["contrastive"]["scopes"]["multilingual"]["map"]
         for run in runs[:2]
     ]
     assert hybrid.difference.by_seed == pytest.approx(each, abs=2e-6)
@@ -61,13 +62,39 @@ def test_sizes_come_in_order_and_seeds_are_averaged(repository: Path) -> None:
     assert len(family) == 2 * 9 and all(row.p <= row.p_holm for row in family)
 
 
-def test_the_tables_hold_every_size_and_variant(repository: Path) -> None:
+def test_the_tables_hold_every_size_and_system(repository: Path) -> None:
     text = to_markdown(read_experiments(repository, ["small-13", "small-14", "base-13"], BENCHMARK))
     assert "Seeds: small 13, 14; base 13." in text
     scores, differences = (block for block in text.split("\n\n") if block.startswith("|"))
     assert len(scores.splitlines()) == 2 + 2 * 7 and len(differences.splitlines()) == 2 + 2 * 9
     assert "±" in next(line for line in scores.splitlines() if line.startswith("| small | hybrid |"))
     assert "±" not in next(line for line in scores.splitlines() if line.startswith("| base | hybrid |"))
+
+
+def test_an_experiment_of_an_older_release_is_compared_with_one_of_today(
+    repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    today = to_markdown(read_experiments(repository, ["small-13", "base-13"], BENCHMARK))
+    root = tmp_path / "old"
+    subprocess.run(["git", "clone", "--quiet", repository, root], check=True, capture_output=True)
+    git(root, "checkout", "--quiet", "small-13")
+    age(root)
+    (root / "metrics/encoder.json").unlink()
+    raw = yaml.safe_load((root / "params.yaml").read_text())
+    raw["evaluate"] = {  # names and values as commits of the older release have them
+        "resamples": 200,
+        "debias_rank": raw["evaluate"].get("lir_rank", 1),
+        "debias_units": raw["evaluate"].get("lir_passages", 100),
+    }
+    (root / "params.yaml").write_text(yaml.safe_dump(raw))
+    git(root, "commit", "--all", "--quiet", "--message", "as an older release wrote it")
+    git(root, "tag", "aged")
+    say_renamed.cache_clear()
+    capsys.readouterr()
+    text = to_markdown(read_experiments(root, ["aged", "base-13"], BENCHMARK))
+    assert text == today
+    lines = [line for line in capsys.readouterr().err.splitlines() if "scores of an older release" in line]
+    assert len(lines) == 1 and "headline is main_score" in lines[0] and "setting is scope" in lines[0]
 
 
 def test_the_table_is_written_between_its_marks(repository: Path, tmp_path: Path) -> None:
@@ -81,19 +108,19 @@ def test_the_table_is_written_between_its_marks(repository: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("names", "told"),
+    ("names", "message"),
     [
         ([], "no experiments to compare"),
         (["small-13", "nothing"], "experiment nothing: no such experiment"),
         (["small-13", "small-13"], "both have size small and seed 13"),
     ],
 )
-def test_experiments_that_cannot_be_compared_are_told(names: list[str], told: str, repository: Path) -> None:
-    with pytest.raises(UserError, match=told):
+def test_experiments_that_cannot_be_compared_are_reported(names: list[str], message: str, repository: Path) -> None:
+    with pytest.raises(UserError, match=message):
         read_experiments(repository, names, BENCHMARK)
 
 
-def test_a_benchmark_that_was_not_scored_is_told(repository: Path) -> None:
+def test_a_benchmark_that_was_not_scored_is_reported(repository: Path) -> None:
     with pytest.raises(UserError, match=r"run it with benchmarks=\[xquad-r\]"):
         read_experiments(repository, ["small-13"], "xquad-r")
 

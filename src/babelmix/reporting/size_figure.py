@@ -11,16 +11,15 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from babelmix.evaluation.evaluate import MEASURES
+from babelmix.evaluation.measures import MEASURES
+from babelmix.evaluation.query_scores import SCOPES
 from babelmix.evaluation.significance import score_interval
 from babelmix.reporting.compare import reference_of
 from babelmix.reporting.drawing import COLOURS, SHAPES
 from babelmix.reporting.experiments import Experiment, by_size
-from babelmix.reporting.markdown import MEASURE_NAMES
-from babelmix.reporting.results import SETTINGS
+from babelmix.reporting.names import MEASURE_NAMES, SCOPE_TITLES
 from babelmix.workspace import LIR
 
-TITLES = {"monolingual": "Monolingual", "crosslingual": "Cross-lingual", "multilingual": "Multilingual pool"}
 APART = 1.05  # times the size, from one system to the next, so that no interval covers another
 
 
@@ -79,7 +78,7 @@ def _systems(run: Experiment) -> list[str]:
 
 
 def _measure(run: Experiment) -> str:
-    return str(next(iter(run.evaluations.values()))["headline"])
+    return str(next(iter(run.evaluations.values()))["main_score"])
 
 
 def _rows(
@@ -87,8 +86,8 @@ def _rows(
 ) -> Iterator[dict[str, str | float]]:
     groups, first = by_size(runs), runs[0].settings
     evaluation = runs[0].evaluations[systems[0]]
-    for scope in reversed(SETTINGS):
-        if evaluation["settings"][scope]["map"] is None:
+    for scope in SCOPES:
+        if evaluation["scopes"][scope]["map"] is None:
             continue
         for size, parameters in sizes.items():
             for place, system in enumerate(systems):
@@ -100,7 +99,7 @@ def _rows(
                     MEASURES[_measure(runs[0])],
                 )
                 yield {
-                    "scope": TITLES[scope],
+                    "scope": SCOPE_TITLES[scope],
                     "system": system,
                     "at": round(parameters * APART ** (place - (len(systems) - 1) / 2)),
                     "mean": round(found.mean, 4),
