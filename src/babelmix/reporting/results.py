@@ -235,8 +235,8 @@ def _read_history(file: Path, objective: str) -> tuple[HistoryRow, ...]:
                 if row is None:
                     return tuple(rows)
                 dev = {name[4:]: float(text) for name, text in row.items() if name.startswith("dev_") and text}
-                loss, rate = float(row["loss"]), float(row["learning_rate"])
-                rows.append(HistoryRow(int(row["step"]), str(row["kind"]), loss, rate, dev))
+                loss, lr = float(row["loss"]), float(row["lr"] if "lr" in row else row["learning_rate"])  # the old name
+                rows.append(HistoryRow(int(row["step"]), str(row["kind"]), loss, lr, dev))
             except (KeyError, TypeError, ValueError, AttributeError, csv.Error) as error:
                 where = f"{file}, line {table.line_num}"
                 raise UserError("not a row of a history", where=where, how="") from error
