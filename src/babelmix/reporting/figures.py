@@ -1,63 +1,26 @@
-"""The report's figures, as altair charts saved to PNG: same results, same bytes.
+"""The report's figures, as altair charts for `drawing.save`: same results, same bytes.
 
-    save(scores(results), Path("reports/figures/scores.png"))
-    save(language_bias(results, "xquad-r"), Path("reports/figures/language-bias-xquad-r.png"))
+    drawing.save(scores(results), Path("reports/figures/scores.png"))
+    drawing.save(language_bias(results, "xquad-r"), Path("reports/figures/language-bias-xquad-r.png"))
 
-vl-convert draws them without a browser and brings the font with it, so that no machine's own fonts take part. A
-system with LIR, "hybrid+lir", has the colour of its encoder, hollow or lighter. `heat_maps` has the figures by language
-pair.
+A system with LIR, "hybrid+lir", has the colour of its encoder, hollow or lighter. `heat_maps` has the figures by
+language pair.
 """
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any, Literal
 
 import altair as alt
 
 from babelmix.evaluation.query_scores import SCOPES
+from babelmix.reporting.drawing import COLOURS, FAINT, INK, PALE, SHAPES
 from babelmix.reporting.names import MEASURE_TITLES, SCOPE_TITLES
 from babelmix.reporting.results import Results
 from babelmix.workspace import BM25, LIR, UNTRAINED
 
 Measure = Literal["map", "ndcg_at_10"]
-FONT = "Liberation Sans"
-INK, FAINT, PALE = "#222222", "#7a7a7a", "#ededed"
-# Okabe and Ito's palette, told apart by colour-blind readers; grey for the systems without training.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-GREYS = {UNTRAINED: FAINT, BM25: INK}
-SHAPES = ("circle", "diamond", "square", "triangle-up", "cross", "triangle-down")
+GREYS = {UNTRAINED: FAINT, BM25: INK}  # of the systems without training
 DEV = {"monolingual": "monolingual", "crosslingual": "cross-lingual", "pooled": "all languages in one pool"}
-
-
-def save(chart: alt.TopLevelMixin, file: Path) -> None:
-    """Write the chart as a PNG at twice its size, with the house's font and colours."""
-    import vl_convert
-
-    file.parent.mkdir(parents=True, exist_ok=True)
-    text = {
-        "labelFontSize": 12,
-        "titleFontSize": 12,
-        "titleFontWeight": "normal",
-        "labelColor": INK,
-        "titleColor": INK,
-    }
-    config = {
-        "font": FONT,
-        "background": "white",
-        "view": {"stroke": None},
-        "axis": text | {"gridColor": "#e6e6e6", "domainColor": FAINT, "tickColor": FAINT},
-        "legend": text | {"symbolSize": 110},
-        "header": {"labelFontSize": 13, "labelFontWeight": "bold", "labelColor": INK, "title": None},
-        "title": {
-            "fontSize": 15,
-            "anchor": "start",
-            "color": INK,
-            "subtitleFontSize": 12,
-            "subtitleColor": FAINT,
-        },
-    }
-    spec = chart.to_dict() | {"config": config, "padding": 12}
-    file.write_bytes(vl_convert.vegalite_to_png(spec, scale=2))
 
 
 def scores(results: Results) -> alt.TopLevelMixin:

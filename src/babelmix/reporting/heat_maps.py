@@ -1,6 +1,6 @@
 """The report's figures by language pair: heat maps, query language by passage language.
 
-    save(share_map(results, "xquad-r", "hybrid+lir"), Path("reports/figures/share-xquad-r-hybrid+lir.png"))
+    drawing.save(share_map(results, "xquad-r", "hybrid+lir"), Path("reports/figures/share-xquad-r-hybrid+lir.png"))
 
 The frames mark the cells where the passages are in the query's language.
 """
@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 import altair as alt
 
-from babelmix.reporting.figures import INK, Measure, evaluations_of, title_of
+from babelmix.reporting.drawing import INK
+from babelmix.reporting.figures import Measure, evaluations_of, title_of
 from babelmix.reporting.names import MEASURE_TITLES
 from babelmix.reporting.results import Results
 

@@ -15,6 +15,7 @@ from babelmix.common.files import new_file, new_folder
 from babelmix.evaluation.measures import MEASURES
 from babelmix.reporting import figures, heat_maps
 from babelmix.reporting.compare import compare, reference_of
+from babelmix.reporting.drawing import save
 from babelmix.reporting.markdown import to_markdown
 from babelmix.reporting.names import POOL_FIRST
 from babelmix.reporting.results import Results, read_results, seen, training_languages
@@ -101,5 +102,5 @@ def draw(results: Results, folder: Path) -> dict[str, str]:
                 caption = f"{objective} minus {reference} on {benchmark}, by language pair"
                 charts[f"differences-{benchmark}-{objective}"] = (chart, caption)
     for name, (chart, _) in charts.items():
-        figures.save(chart, folder / f"{name}.png")
+        save(chart, folder / f"{name}.png")
     return {f"{name}.png": caption for name, (_, caption) in charts.items()}
