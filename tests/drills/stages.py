@@ -79,13 +79,13 @@ def _load_torch() -> None:
 
 
 def _load_evaluate() -> None:
-    from babelmix import stages as sources
     from babelmix.benchmarks import benchmark
     from babelmix.evaluation import evaluate, score_files
     from babelmix.evaluation import ranks as rank
     from babelmix.retrieval import bm25, vectors
+    from babelmix.stages import systems
 
-    del benchmark, bm25, evaluate, rank, score_files, sources, vectors
+    del benchmark, bm25, evaluate, rank, score_files, systems, vectors
 
 
 def _load_careless() -> None:
@@ -104,6 +104,12 @@ def _load_report() -> None:
     del report
     # Drawing takes seconds and touches no file: what a figure says stands for how it looks.
     vl_convert.vegalite_to_png = lambda figure, **_: hashlib.sha512(json.dumps(figure).encode()).digest() * 100
+
+
+def _load_explore() -> None:
+    from babelmix.reporting import explore_page
+
+    del explore_page
 
 
 def _load_track() -> None:
@@ -188,10 +194,17 @@ STAGES = {
     CARELESS: replace(EVALUATE, load=_load_careless),
     "report": Stage(
         ["report"],
-        ("reports", "metrics/main_score.json", "metrics/by_language.csv"),
+        ("reports/figures", "reports/report.md", "metrics/main_score.json", "metrics/by_language.csv"),
         _load_report,
         old_params={"objectives": ["contrastive"]},
         params={"objectives": ["contrastive", "hybrid"]},
+    ),
+    "explore": Stage(
+        ["report", "explore"],
+        ("reports/explore",),
+        _load_explore,
+        old_params={"seed": 14},
+        params={"seed": 13},
     ),
     "track": Stage(
         ["track"],
