@@ -299,7 +299,7 @@ def test_queries_in_a_language_without_passages_are_cross_lingual_only():
 def test_the_json_has_the_promised_fields_and_no_others():
     benchmark = parallel()
     found = to_json(scored(benchmark, *random_vectors(benchmark, 8)), "models/hybrid")
-    assert list(found) == ["benchmark", "system", "left_out", "main_score", "settings", "bias"]
+    assert list(found) == ["benchmark", "system", "left_out", "main_score", "scopes", "bias"]
     assert (found["benchmark"], found["system"]) == ("toy", "models/hybrid")
     assert list(found["scopes"]) == ["monolingual", "crosslingual", "multilingual"]
     for name, scope in found["scopes"].items():
