@@ -32,7 +32,7 @@ _TEXTS = ("scope", "question", "query_language", "passage_language")
 def write_evaluation(
     evaluation: Evaluation, system: str, output: Path, per_query_output: Path | None = None, **about: Any
 ) -> None:
-    """Write the figures as JSON, see `to_json`, and where a second file is given the scores of every query as .npz."""
+    """Write the figures as JSON, see `to_json`; into a second file, if given, the scores of every query as .npz."""
     if per_query_output is not None:
         with new_binary_file(per_query_output) as stream:
             np.savez_compressed(stream, allow_pickle=False, **per_query(evaluation))

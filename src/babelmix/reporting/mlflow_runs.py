@@ -105,6 +105,7 @@ def track(root: Path, settings: Settings, store_root: Path) -> TrackResult:
                 created += 1
             else:
                 made = found[0]
+                client.set_tag(made.info.run_id, FINGERPRINT, run.fingerprint)  # a run of an older release lacks it
                 updated += made.data.tags.get(CONTENT) != content
             if made.data.tags.get(CONTENT) != content:
                 _log(client, made, run, workspace.reports, content)
@@ -202,7 +203,7 @@ def _log(client: "MlflowClient", made: Any, run: _Run, reports: Path, content: s
     # MLflow refuses to change a param: one outside of the fingerprint keeps the value that was logged first.
     params = [Param(key, value) for key, value in run.params.items() if key not in made.data.params]
     tags = [RunTag(_key(f"dvc.md5.{path}"), md5) for path, md5 in run.inputs.items()]
-    client.log_batch(run_id, params=params, tags=[*tags, RunTag(FINGERPRINT, run.fingerprint)])
+    client.log_batch(run_id, params=params, tags=tags)
     for start in range(0, len(metrics), BATCH):
         client.log_batch(run_id, metrics=metrics[start : start + BATCH])
     data = [(path, md5) for path, md5 in run.inputs.items() if path.startswith("data/")]
