@@ -41,12 +41,12 @@ def benchmarks(draw: st.DrawFn) -> tuple[Benchmark, Benchmark, np.ndarray]:
     """A benchmark, the same with some passages lost, and scores that are 0, "not found", for those alone."""
     gone = draw(st.sets(st.sampled_from([passage for passage in PASSAGES if not passage.id.endswith("0")])))
     pairs = st.tuples(st.sampled_from(QUERIES), st.sampled_from(PASSAGES), st.integers(1, 3))
-    judged = {(query.question, passage): grade for query, passage, grade in draw(st.lists(pairs))}
+    judged = {(query.parallel_id, passage): grade for query, passage, grade in draw(st.lists(pairs))}
     judged["q0", PASSAGES[0]] = 1
     asked = {question for question, _ in judged}
     whole = Benchmark(
         "whole",
-        tuple(query for query in QUERIES if query.question in asked),
+        tuple(query for query in QUERIES if query.parallel_id in asked),
         PASSAGES,
         tuple(Qrel(question, passage.id, grade) for (question, passage), grade in judged.items()),
     )
@@ -69,7 +69,7 @@ def test_what_is_lost_scores_as_what_is_not_found(drawn: tuple[Benchmark, Benchm
     there = [number for number, passage in enumerate(whole.passages) if passage in part.passages]
     expected = evaluate(judge(whole), Given(scores, not_found=0.0)).scores
     found = evaluate(judge(part), Given(scores[:, there], not_found=0.0)).scores
-    for name in ("setting", "question", "query_language", "passage_language"):
+    for name in ("setting", "parallel_id", "query_language", "passage_language"):
         assert getattr(found, name).tolist() == getattr(expected, name).tolist(), name
     for name in MEASURES.values():
         assert_allclose(getattr(found, name), getattr(expected, name), rtol=1e-12, err_msg=name)
@@ -101,10 +101,10 @@ def test_the_denominators_are_those_of_trec_eval(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "told"),
     [
-        ('{"question": "9", "lang": "en"}', "lost.jsonl, line 1: question '9', grade 1"),
-        ('{"question": "1", "lang": "en", "grade": 0}', "lost.jsonl, line 1: question '1', grade 0"),
-        ('{"question": "1", "lang": "de"}', "lost.jsonl, line 1, lang: unknown language of the passages 'de'"),
-        ('{"question": "1"}', "lost.jsonl, line 1, lang: missing or empty"),
+        ('{"parallel_id": "9", "lang": "en"}', "lost.jsonl, line 1: parallel_id '9', grade 1"),
+        ('{"parallel_id": "1", "lang": "en", "grade": 0}', "lost.jsonl, line 1: parallel_id '1', grade 0"),
+        ('{"parallel_id": "1", "lang": "de"}', "lost.jsonl, line 1, lang: unknown language of the passages 'de'"),
+        ('{"parallel_id": "1"}', "lost.jsonl, line 1, lang: missing or empty"),
     ],
 )
 def test_a_faulty_row_of_what_is_lost_is_told(tmp_path: Path, row: str, told: str) -> None:

@@ -102,7 +102,7 @@ def test_beir_s_form_is_read_with_the_split_that_is_asked_for(settle: Callable[.
     assert len(built("animals.v2").queries) == 3
     settle("animals.v2", splits={"animals.v2": "dev"})
     cli.benchmark("animals.v2")
-    assert [query.question for query in read_benchmark(Path("data/benchmarks/animals.v2")).queries] == ["0"]
+    assert [query.parallel_id for query in read_benchmark(Path("data/benchmarks/animals.v2")).queries] == ["0"]
     settle("animals.v2", splits={"animals.v2": "tset"})
     with pytest.raises(UserError, match="did you mean 'test'"):
         cli.benchmark("animals.v2")

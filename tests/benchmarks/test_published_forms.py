@@ -102,12 +102,12 @@ LOOSE = {
         "1\t1\t1\n",
     ),
     "own form, soft hyphens": {
-        "queries.jsonl": rows({"id": "q", "question": 1, "lang": "de", "text": "Hochspannungsnetzger\u00e4t"}),
+        "queries.jsonl": rows({"id": "q", "parallel_id": 1, "lang": "de", "text": "Hochspannungsnetzger\u00e4t"}),
         "passages.jsonl": rows(
             {"id": "z", "lang": "de", "text": "Das Hoch\u00adspannungs\u00adnetz\u00adger\u00e4t wird gepr\u00fcft."},
             {"id": "a", "lang": "de", "text": "Der Garten ist am Abend offen."},
         ),
-        "qrels.jsonl": rows({"question": "1", "passage": "z", "grade": 1.0}),
+        "qrels.jsonl": rows({"parallel_id": "1", "passage": "z", "grade": 1.0}),
     },
 }
 
@@ -260,8 +260,8 @@ def test_every_published_form_gives_the_same_benchmark(drawn: Any, forms: Any, e
     assert {row.id: row.text for row in found.passages} == {
         f"en:{name}": normalize("NFC", text).strip() for name, text in full.items() if text.strip()
     }
-    found_pairs = {(row.question, row.passage): row.grade for row in found.qrels}
-    themselves = {(row.question, row.passage) for row in found.itself}
+    found_pairs = {(row.parallel_id, row.passage): row.grade for row in found.qrels}
+    themselves = {(row.parallel_id, row.passage) for row in found.itself}
     assert found_pairs == {
         (query, f"en:{document}"): score
         for (query, document), score in judged.items()
@@ -287,11 +287,11 @@ PIECES = st.sampled_from(
     [
         *('{"_id": "a", "text": "b"}\n', '{"_id": 1, "title": null, "text": null}\n', '{"id": "x"', "[", "]", "{", "}"),
         *(
-            '{"id": "en:a", "lang": "en", "text": "t", "question": "q"}\n',
+            '{"id": "en:a", "lang": "en", "text": "t", "parallel_id": "q"}\n',
             '{"id": "en:a", "lang": "en", "text": "t"}\n',
         ),
         *(
-            '{"question": "q", "passage": "en:a", "grade": 1}\n',
+            '{"parallel_id": "q", "passage": "en:a", "grade": 1}\n',
             '"text"',
             ": ",
             ", ",
@@ -319,8 +319,8 @@ def test_any_bytes_give_a_benchmark_or_one_line(contents: tuple[bytes, ...], tex
         "corpus.jsonl": (b'{"_id": "a", "text": "b"}\n', b'{"_id": "a", "text": "c"}\n', b"a\ta\t1\n"),
         "passages.jsonl": (
             b'{"id": "en:a", "lang": "en", "text": "t"}\n',
-            b'{"id": "en:q", "question": "q", "lang": "en", "text": "u"}\n',
-            b'{"question": "q", "passage": "en:a"}\n',
+            b'{"id": "en:q", "parallel_id": "q", "lang": "en", "text": "u"}\n',
+            b'{"parallel_id": "q", "passage": "en:a"}\n',
         ),
     }[texts]
     qrels = "qrels.jsonl" if texts == "passages.jsonl" else f"qrels/test.{'jsonl' if as_json else 'tsv'}"

@@ -92,7 +92,7 @@ def test_a_question_that_lacks_a_language_is_absent_there(small: Path, tmp_path:
     text = {passage.id: passage.text for passage in benchmark.passages}
     answers = [qrel.passage for qrel in benchmark.qrels]
     assert answers == sorted(answers)
-    found = {(qrel.question, text[qrel.passage]) for qrel in benchmark.qrels}
+    found = {(qrel.parallel_id, text[qrel.passage]) for qrel in benchmark.qrels}
     assert found == {
         *(("a", "Eins ist hier."), ("a", "One is here.")),
         *(("b", "Zwei war da."), ("b", "Two was there.")),
@@ -154,7 +154,7 @@ def test_xquad_r_has_exactly_its_published_counts(raw_files: Path, tmp_path: Pat
     assert Counter(passage.lang for passage in benchmark.passages) == XQUAD_CANDIDATES
     assert Counter(query.lang for query in benchmark.queries) == dict.fromkeys(XQUAD_CANDIDATES, 1190)
     assert len(benchmark.passages) == 13_014
-    assert set(Counter(qrel.question for qrel in benchmark.qrels).values()) == {11}
+    assert set(Counter(qrel.parallel_id for qrel in benchmark.qrels).values()) == {11}
     write_benchmark(tmp_path / "xquad-r", benchmark)
     assert read_benchmark(tmp_path / "xquad-r") == benchmark
 
@@ -165,7 +165,7 @@ def test_xquad_r_agrees_with_a_plain_reading_of_the_file(raw_files: Path):
     paragraphs = [paragraph for article in raw["data"] for paragraph in article["paragraphs"]]
     assert [passage.text for passage in benchmark.passages] == [s for p in paragraphs for s in p["sentences"]]
     passages = {passage.id: passage for passage in benchmark.passages}
-    gold = {qrel.question: passages[qrel.passage] for qrel in benchmark.qrels}
+    gold = {qrel.parallel_id: passages[qrel.passage] for qrel in benchmark.qrels}
     for paragraph in paragraphs:
         for question in paragraph["qas"]:
             assert gold[question["id"]].context == paragraph["context"]

@@ -22,7 +22,7 @@ from babelmix.benchmarks.dev import dev_benchmark
 from babelmix.common.errors import UserError
 from babelmix.corpus.records import Pair, read_pairs, write_pairs
 
-GOOD = {"unit": "u1", "lang": "en", "split": "train", "query": "How?", "passage": "So.", "origin": "human"}
+GOOD = {"parallel_id": "u1", "lang": "en", "split": "train", "query": "How?", "passage": "So.", "origin": "human"}
 BENCHMARK = Benchmark(
     "b",
     (Query("de:1", "1", "de", "Wie?"), Query("en:1", "1", "en", "How?")),
@@ -54,14 +54,17 @@ def test_pairs_come_back_as_written_whatever_their_order(tmp_path: Path, paralle
         (GOOD, r"line 2: duplicate id 'u1' in en; it stands at .*line 1"),
         (GOOD | {"passage": 3}, r"line 2, passage: not a text: 3"),
         (GOOD | {"lable": "x"}, r"line 2: unknown field 'lable'"),
-        ('{"unit": "u1", "lang"', r"line 2, column 22: not whole JSON \(.*\); the file may be cut short"),
+        ('{"parallel_id": "u1", "lang"', r"line 2, column 22: not whole JSON \(.*\); the file may be cut short"),
         ("[7]", r"line 2: not a JSON object"),
         (GOOD | {"query": "\ud83d"}, r"line 2, query, character 1: half a character"),
         (GOOD | {"query": "a\x00"}, r"line 2, query, character 2: a control character"),
         (GOOD | {"query": float("nan")}, r"line 2, query: not a text: NaN"),
         (GOOD | {"passage": True}, r"line 2, passage: not a text: true"),
-        (GOOD | {"unit": "u" * 200_000}, r"line 2, unit: an id of 200,000 characters; give it at most 1,200"),
-        (GOOD | {"unit": "a\tb"}, r"line 2, unit, character 2: a tab"),
+        (
+            GOOD | {"parallel_id": "u" * 200_000},
+            r"line 2, parallel_id: an id of 200,000 characters; give it at most 1,200",
+        ),
+        (GOOD | {"parallel_id": "a\tb"}, r"line 2, parallel_id, character 2: a tab"),
         (GOOD | {"x" * 200_000: ""}, r"line 2: unknown field 'x{49}\.\.\.; valid"),
     ],
 )
@@ -71,7 +74,7 @@ def test_a_faulty_pairs_file_is_told(row: dict[str, object] | str, told: str, tm
 
 
 def test_half_a_character_is_never_written(tmp_path: Path) -> None:
-    pairs = [Pair(**GOOD), Pair(**GOOD | {"unit": "u2", "passage": "So\ud83d."})]
+    pairs = [Pair(**GOOD), Pair(**GOOD | {"parallel_id": "u2", "passage": "So\ud83d."})]
     with pytest.raises(UserError, match=r"en.jsonl, line 2, passage, character 3: half a character"):
         write_pairs(tmp_path / "pairs", pairs)
     assert not (tmp_path / "pairs").exists()
@@ -116,27 +119,27 @@ def test_reading_line_by_line_judges_as_reading_at_once(tmp_path: Path, parallel
 @pytest.mark.parametrize(
     ("file", "row", "told"),
     [
-        ("qrels.jsonl", {"question": "1", "passage": "fr:1"}, "line 3: unknown passage 'fr:1'"),
-        ("qrels.jsonl", {"question": "2", "passage": "de:1"}, "line 3: unknown question '2'"),
-        ("qrels.jsonl", {"question": "1", "passage": "de:1"}, "line 3: duplicate qrel of '1' and 'de:1'"),
-        ("qrels.jsonl", {"question": "1", "passage": "en:1", "grade": 0}, "line 3, grade: grade 0"),
-        ("qrels.jsonl", {"question": "1", "passage": "en:1", "grade": "2"}, "line 3, grade: not a whole number"),
-        ("qrels.jsonl", {"question": "1", "passage": "en:1", "grade": True}, "line 3, grade: not a whole number"),
-        ("qrels.jsonl", {"question": "1", "passage": "en:1", "grade": float("inf")}, "line 3, grade: not a whole"),
-        ("qrels.jsonl", {"question": "1", "passage": "en:1", "grade": 2**31}, "line 3, grade: too large a number"),
+        ("qrels.jsonl", {"parallel_id": "1", "passage": "fr:1"}, "line 3: unknown passage 'fr:1'"),
+        ("qrels.jsonl", {"parallel_id": "2", "passage": "de:1"}, "line 3: unknown parallel_id '2'"),
+        ("qrels.jsonl", {"parallel_id": "1", "passage": "de:1"}, "line 3: duplicate qrel of '1' and 'de:1'"),
+        ("qrels.jsonl", {"parallel_id": "1", "passage": "en:1", "grade": 0}, "line 3, grade: grade 0"),
+        ("qrels.jsonl", {"parallel_id": "1", "passage": "en:1", "grade": "2"}, "line 3, grade: not a whole number"),
+        ("qrels.jsonl", {"parallel_id": "1", "passage": "en:1", "grade": True}, "line 3, grade: not a whole number"),
+        ("qrels.jsonl", {"parallel_id": "1", "passage": "en:1", "grade": float("inf")}, "line 3, grade: not a whole"),
+        ("qrels.jsonl", {"parallel_id": "1", "passage": "en:1", "grade": 2**31}, "line 3, grade: too large a number"),
         (
             "queries.jsonl",
-            {"id": "en:1", "question": "1", "lang": "en", "text": "x"},
+            {"id": "en:1", "parallel_id": "1", "lang": "en", "text": "x"},
             "line 3: duplicate id 'en:1'",
         ),
         (
             "queries.jsonl",
-            {"id": "aa", "question": "1", "lang": "en", "text": "x"},
+            {"id": "aa", "parallel_id": "1", "lang": "en", "text": "x"},
             "line 3: ids out of order",
         ),
         (
             "queries.jsonl",
-            {"id": "en:2", "question": "2", "lang": "en", "text": "x"},
+            {"id": "en:2", "parallel_id": "2", "lang": "en", "text": "x"},
             "id 'en:2': no passage answers",
         ),
         (
@@ -164,5 +167,5 @@ def test_the_dev_benchmark_is_parallel_and_grows_by_adding(parallel_pairs: list[
     small, large = (dev_benchmark(parallel_pairs, questions) for questions in (5, 10))
     assert len(small.queries) == len(small.passages) == 15
     assert {query.id for query in small.queries} < {query.id for query in large.queries}
-    train = {pair.unit for pair in parallel_pairs if pair.split == "train"}
-    assert not train & {query.question for query in large.queries}
+    train = {pair.parallel_id for pair in parallel_pairs if pair.split == "train"}
+    assert not train & {query.parallel_id for query in large.queries}

@@ -76,7 +76,7 @@ def test_headings_and_their_next_paragraphs_are_aligned_by_anchor(tmp_path: Path
     )
     packages = help_packages_of(tmp_path, {"en": {"scalc/a.html": english}, "de": {"scalc/a.html": german}})
     pairs, counts = build_pairs(packages, pairs_settings("de", "en"))
-    assert [(pair.unit, pair.lang, pair.query, pair.passage, pair.origin) for pair in pairs] == [
+    assert [(pair.parallel_id, pair.lang, pair.query, pair.passage, pair.origin) for pair in pairs] == [
         ("scalc/a.html#hd_id1", "de", "Zeilen sortieren", f"{LONG_DE} zwei & mehr drei", "human"),
         ("scalc/a.html#hd_id1", "en", "Sorting rows", f"{LONG_EN} two & more three", "human"),
     ]
@@ -148,7 +148,7 @@ def test_no_page_query_or_passage_stands_in_both_splits(tmp_path: Path):
     train, dev = ([pair for pair in pairs if pair.split == split] for split in ("train", "dev"))
     assert dev
     assert len(dev) == counts["en"]["kept_dev"]
-    for part in (lambda pair: pair.unit.split("#")[0], lambda pair: pair.query, lambda pair: pair.passage):
+    for part in (lambda pair: pair.parallel_id.split("#")[0], lambda pair: pair.query, lambda pair: pair.passage):
         assert not {part(pair) for pair in train} & {part(pair) for pair in dev}
     assert counts["en"]["kept_train"] + counts["en"]["kept_dev"] + sum(counts["en"]["dropped"].values()) == 80
 

@@ -80,7 +80,11 @@ def test_the_first_answer_that_stands_at_its_start_counts_and_else_the_first_tha
         question(3, "Which year was it?", ("1931", 10_000)),
     ]
     pairs, _ = gather(write_squad(tmp_path / "set.json", (CONTEXT, asked)), pair_settings()).close()
-    assert [(one.unit, one.answer) for one in pairs] == [("set:3", "1931"), ("set:a", "The"), ("set:b", "engineer")]
+    assert [(one.parallel_id, one.answer) for one in pairs] == [
+        ("set:3", "1931"),
+        ("set:a", "The"),
+        ("set:b", "engineer"),
+    ]
     assert {one.passage for one in pairs} == {"The bridge was built by an engineer in 1931."}
 
 
@@ -150,7 +154,7 @@ def test_a_passage_holds_its_answer_and_no_context_stands_on_both_sides(rows: li
     assert counts["kept_train"] + counts["kept_dev"] + sum(counts["dropped"].values()) == len(raw)
     sides: dict[str, set[str]] = {}
     for one in pairs:
-        context, answer = raw[one.unit]
+        context, answer = raw[one.parallel_id]
         assert clean(answer) == one.answer
         assert one.answer in one.passage
         assert one.passage in clean(context)
@@ -197,7 +201,7 @@ def test_squadshifts_is_train_in_wikipedia_and_dev_elsewhere(tmp_path: Path):
     )
     settings = SimpleNamespace(pairs=pair_settings(), source={})
     pairs, counts = build_source("squadshifts", raw, settings)  # type: ignore[arg-type]
-    assert [(one.unit, one.split, one.lang, one.origin) for one in pairs] == [
+    assert [(one.parallel_id, one.split, one.lang, one.origin) for one in pairs] == [
         ("squadshifts:a", "train", "en", "human"),
         ("squadshifts:b", "dev", "en", "human"),
         ("squadshifts:d", "dev", "en", "human"),
@@ -292,7 +296,7 @@ def test_mmarco_is_parallel_by_query_and_says_what_is_translated(tmp_path: Path)
     assert len(pairs) == 12
     by_unit: dict[str, list[Pair]] = {}
     for one in pairs:
-        by_unit.setdefault(one.unit, []).append(one)
+        by_unit.setdefault(one.parallel_id, []).append(one)
     assert sorted(by_unit) == [f"mmarco:{query}" for query in range(1, 5)]
     for unit, translations in by_unit.items():
         assert [one.lang for one in translations] == ["de", "en", "fr"]

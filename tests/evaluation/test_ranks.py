@@ -31,10 +31,10 @@ def brute_force(benchmark, scores, not_found=None):
     languages = [passage.lang for passage in benchmark.passages]
     rows, top = [], []
     for i, query in enumerate(benchmark.queries):
-        barred = {row.passage for row in benchmark.itself if row.question == query.question}
+        barred = {row.passage for row in benchmark.itself if row.parallel_id == query.parallel_id}
         ranked = [p for p, passage in enumerate(benchmark.passages) if passage.id not in barred]
         ranking = sorted((p for p in ranked if scores[i][p] != not_found), key=lambda p: (-scores[i][p], p))
-        answers = {qrel.passage for qrel in benchmark.qrels if qrel.question == query.question} - barred
+        answers = {qrel.passage for qrel in benchmark.qrels if qrel.parallel_id == query.parallel_id} - barred
         width = min(10, len(languages))
         top.append([*ranking[:10], *([-1] * width)][:width] if answers else [-1] * width)
         for j, passage in enumerate(benchmark.passages):
@@ -120,7 +120,7 @@ def test_order_of_passages_has_no_part_in_the_ranks_where_no_scores_tie():
     shuffled = make_benchmark(
         [query.lang for query in benchmark.queries],
         [benchmark.passages[i].lang for i in np.argsort(moved_to)],
-        [(int(q.question[8:]), int(moved_to[int(q.passage[1:])])) for q in benchmark.qrels],
+        [(int(q.parallel_id[8:]), int(moved_to[int(q.passage[1:])])) for q in benchmark.qrels],
     )
     before = cosine_ranks(benchmark, queries, passages)
     after = cosine_ranks(shuffled, queries, passages[np.argsort(moved_to)])

@@ -38,14 +38,21 @@ LONG = "Choose Insert and then Sheet from the menu, and a new sheet stands befor
 
 
 PAIRS = [
-    {"unit": f"u{n}", "lang": lang, "split": split, "query": text[:-1], "passage": f"{text} {n}", "origin": "human"}
+    {
+        "parallel_id": f"u{n}",
+        "lang": lang,
+        "split": split,
+        "query": text[:-1],
+        "passage": f"{text} {n}",
+        "origin": "human",
+    }
     for lang, texts in (("de", DE), ("en", EN))
     for n, (text, split) in enumerate(zip(texts, ("train", "dev", "train"), strict=True))
 ]
 
 
 QUERIES = [
-    {"id": f"{lang}:q{n}", "question": f"q{n}", "lang": lang, "text": text}
+    {"id": f"{lang}:q{n}", "parallel_id": f"q{n}", "lang": lang, "text": text}
     for lang, texts in (("de", DE), ("en", EN))
     for n, text in enumerate(texts)
 ]
@@ -56,7 +63,7 @@ PASSAGES = [
     for n, row in enumerate(QUERIES)
 ]
 QRELS = [
-    {"question": query["question"], "passage": passage["id"], "grade": 1}
+    {"parallel_id": query["parallel_id"], "passage": passage["id"], "grade": 1}
     for query, passage in zip(QUERIES, PASSAGES, strict=True)
 ]
 CORPUS = [{"_id": f"D-{n}", "title": text.split()[1], "text": text, "metadata": {}} for n, text in enumerate(EN)]
@@ -111,7 +118,9 @@ TABLE_ROWS = [
 ]
 
 
-NESTED = Table(hub="a/b", files="*", language="en", passage="hits.0.text", unit="id", where={"kind": "long"}, rows=2)
+NESTED = Table(
+    hub="a/b", files="*", language="en", passage="hits.0.text", parallel_id="id", where={"kind": "long"}, rows=2
+)
 
 
 NESTED_ROWS = [

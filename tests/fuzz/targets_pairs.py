@@ -106,7 +106,7 @@ def _path_input(rng: Random) -> Files:
         "~/a.jsonl",
     )
     path = rng.choice((*paths, "data/own/b.jsonl", "data/own/" + "a" * 300 + ".jsonl", "data/own/a.jsonl/c.jsonl", "."))
-    names = ("where", "unit", "answer", "query", "passage", "rows", "files", "language")
+    names = ("where", "parallel_id", "answer", "query", "passage", "rows", "files", "language")
     value: dict[str, Any] = {"path": path, "language": "en", rng.choice(names): odd(rng)}
     return {"table.json": dumped(rng, value), "data/own/a.jsonl": jsonl(TABLE_ROWS), "x.jsonl": jsonl(TABLE_ROWS)}
 

@@ -50,7 +50,7 @@ def make_benchmark(questions=12, languages=tuple(TEXTS)):
 
 def make_vectors(benchmark, bias, seed=0):
     rng = np.random.default_rng(seed)
-    meaning = {query.question: rng.normal(size=24) for query in benchmark.queries}
+    meaning = {query.parallel_id: rng.normal(size=24) for query in benchmark.queries}
     tongue = {lang: 2 * bias * rng.normal(size=24) for lang in benchmark.languages}
 
     def rows(items):
@@ -201,7 +201,8 @@ def test_the_extremes_and_the_drawn_are_chosen_as_they_say():
     picked = {group: [query for g, query in choice.picked if g == group] for group in (IMPROVED, WORSENED, RANDOM)}
     assert [len(queries) for queries in picked.values()] == [3, 3, 3]
     best = {
-        name: max(v for i, v in by_id.items() if i.endswith(name)) for name in {q.question for q in BENCHMARK.queries}
+        name: max(v for i, v in by_id.items() if i.endswith(name))
+        for name in {q.parallel_id for q in BENCHMARK.queries}
     }
     assert [by_id[query.id] for query in picked[IMPROVED]] == sorted(best.values())[::-1][:3]
     worst = {name: min(v for i, v in by_id.items() if i.endswith(name)) for name in best}

@@ -59,7 +59,7 @@ def by_rankings(benchmark, queries, passages, rows):
     spoken = np.array([passage.lang for passage in benchmark.passages])
     answers = {}
     for qrel in benchmark.qrels:
-        answers.setdefault(qrel.question, {})[qrel.passage] = 1
+        answers.setdefault(qrel.parallel_id, {})[qrel.passage] = 1
     columns = {lang: np.flatnonzero(spoken == lang) for lang in CANDIDATES} | {"pool": np.arange(len(names))}
     found = {}
     for row in rows:
@@ -68,7 +68,7 @@ def by_rankings(benchmark, queries, passages, rows):
         for lang, column in columns.items():
             order = column[np.argsort(-scores[column], kind="stable")]
             run = dict(zip(names[order].tolist(), range(0, -len(order), -1), strict=True))
-            qrels = {name: 1 for name in answers[query.question] if name in run}
+            qrels = {name: 1 for name in answers[query.parallel_id] if name in run}
             values = ir_measures.pytrec_eval.calc_aggregate(list(MEASURES), {"q": qrels}, {"q": run})
             found[query.id, lang] = {column: values[measure] for measure, column in MEASURES.items()}
     return found
@@ -92,7 +92,7 @@ def test_counting_gives_the_values_of_whole_rankings_in_a_fraction_of_the_time(b
     scores = evaluation.scores
     place = {
         key: row
-        for row, key in enumerate(zip(scores.question, scores.query_language, scores.passage_language, strict=True))
+        for row, key in enumerate(zip(scores.parallel_id, scores.query_language, scores.passage_language, strict=True))
     }
     for (query, lang), values in expected.items():
         asked, question = query.split(":")

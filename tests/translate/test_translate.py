@@ -210,14 +210,14 @@ def test_a_larger_limit_adds_units_and_takes_none_away(tmp_path_factory: pytest.
         few, many = (run(folder, pairs(40), through, limit)[0] for limit in sorted((one, other)))
     assert (len(few), len(many)) == (min(one, other), max(one, other))
     assert set(few) <= set(many)
-    assert many == sorted(many, key=lambda pair: pair.unit)
+    assert many == sorted(many, key=lambda pair: pair.parallel_id)
 
 
 def test_every_unit_is_translated_and_keeps_its_unit_and_split(scripted, tmp_path: Path):
     known = [replace(pair, answer="sheet") for pair in pairs(BLOCK + 20)]
     kept, rejected, counts = run(tmp_path, known, scripted(tmp_path, Scripted()))
     assert counts == {"engine": "scripted 1 pt", "kept": BLOCK + 20, "rejected": {}} and not rejected
-    assert [(pair.unit, pair.split) for pair in kept] == [(pair.unit, pair.split) for pair in known]
+    assert [(pair.parallel_id, pair.split) for pair in kept] == [(pair.parallel_id, pair.split) for pair in known]
     assert {(pair.lang, pair.origin) for pair in kept} == {("pt", "scripted 1 pt")}
     assert (kept[3].query, kept[3].passage, kept[3].answer) == ("pt(Sheet 3)", "pt(Insert sheet 3.)", "pt(sheet)")
 
@@ -233,7 +233,7 @@ def test_rejected_pairs_are_kept_with_their_reason_and_their_source(scripted, tm
     }
     kept, rejected, counts = run(tmp_path, pairs(8), scripted(tmp_path, Scripted(faults=faults)))
     assert counts["rejected"] == {row.reason: 1 for row in sorted(rejected, key=lambda row: row.reason)}
-    assert [(row.unit[4:7], row.reason) for row in rejected] == [
+    assert [(row.parallel_id[4:7], row.reason) for row in rejected] == [
         ("001", "empty"),
         ("002", "untranslated"),
         ("003", "repetition"),
@@ -242,7 +242,7 @@ def test_rejected_pairs_are_kept_with_their_reason_and_their_source(scripted, tm
         ("006", "lost-number"),
     ]
     assert (rejected[5].source_passage, rejected[5].passage) == ("Insert sheet 6.", "Insira a folha.")
-    assert [pair.unit for pair in kept] == ["p000000#h", "p000007#h"]
+    assert [pair.parallel_id for pair in kept] == ["p000000#h", "p000007#h"]
 
 
 def test_a_source_that_is_in_the_language_already_gives_nothing(tmp_path: Path):
@@ -259,7 +259,7 @@ def test_an_empty_source_gives_empty_files_and_a_disordered_one_is_refused(scrip
     through = scripted(tmp_path, Scripted())
     assert run(tmp_path, [], through)[0] == []
     before = (tmp_path / "out" / "pt.jsonl").stat().st_ino
-    with pytest.raises(UserError, match=r"line 2: unit 'p000000#h' stands after 'p000001#h'"):
+    with pytest.raises(UserError, match=r"line 2: parallel_id 'p000000#h' stands after 'p000001#h'"):
         run(tmp_path, pairs(2)[::-1], through)
     assert (tmp_path / "out" / "pt.jsonl").stat().st_ino == before
 
@@ -288,10 +288,10 @@ def test_odd_texts_are_translated_by_the_real_engine(tmp_path: Path):
         Pair("e", "en", "train", "Where is the 😀 key?", "Press the 😀 key — twice — and «wait» for שלום.", "human"),
     ]
     kept, rejected, _ = run(tmp_path, odd, Route([PT], threads=2, cache=tmp_path / "cache"))
-    assert {row.unit for row in (*kept, *rejected)} == set("abcde")
-    (a,) = (row for row in (*kept, *rejected) if row.unit == "a")
+    assert {row.parallel_id for row in (*kept, *rejected)} == set("abcde")
+    (a,) = (row for row in (*kept, *rejected) if row.parallel_id == "a")
     assert a.query.isprintable() and "\u202e" not in a.passage
-    (b,) = (row for row in (*kept, *rejected) if row.unit == "b")
+    (b,) = (row for row in (*kept, *rejected) if row.parallel_id == "b")
     assert len(b.passage) > 40_000
 
 
@@ -373,7 +373,7 @@ def test_bad_input_is_told_with_exit_code_2_and_writes_nothing(tmp_path: Path):
         return done.stderr
 
     assert "unknown language 'xx'" in told(*command[:-1], "xx")
-    (tmp_path / "data/pairs/human/libreoffice-help/en.jsonl").write_text('{"unit": "a"}\n')
+    (tmp_path / "data/pairs/human/libreoffice-help/en.jsonl").write_text('{"parallel_id": "a"}\n')
     assert "en.jsonl, line 1, lang: missing" in told(*command)
     (tmp_path / "data/pairs/human/libreoffice-help/en.jsonl").unlink()
     assert "en.jsonl: no such file" in told(*command)
@@ -404,7 +404,7 @@ def test_english_queries_are_asked_in_the_other_languages_too(monkeypatch: pytes
         route, "get_engine", lambda hop, threads: Scripted(hop.target, faults if hop.target == "pt" else {})
     )
     benchmark, left_out = translate_queries(english_queries("How?", "lost", "ibuprofen"), asking("pt", "es"), tmp_path)
-    assert [(query.id, query.question, query.text) for query in benchmark.queries] == [
+    assert [(query.id, query.parallel_id, query.text) for query in benchmark.queries] == [
         ("en:q0", "q0", "How?"),
         ("en:q1", "q1", "lost"),
         ("en:q2", "q2", "ibuprofen"),

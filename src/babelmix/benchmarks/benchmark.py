@@ -4,8 +4,8 @@
     judged = judge(benchmark)                        # the same without its texts, as arrays
     judged = read_judged(Path("data/benchmarks/miracl-sw"))     # one line at a time, for millions of passages
 
-A query asks a `question`; queries that share it are translations of one another. The qrels say which passages, in any
-language, answer the question, and how well. A passage that is the question itself (equal id, equal text) is no answer
+Queries that share a `parallel_id` are translations of one question. The qrels say which passages, in any language,
+answer that question, and how well. A passage that is the question itself (equal id, equal text) is no answer
 to it: it takes no part in the question's rankings, in whatever language the question is asked.
 """
 
@@ -28,10 +28,10 @@ from babelmix.corpus.records import Id, read_rows, write_rows
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A question as asked in one language; `question` is shared by its translations."""
+    """A question as asked in one language; its translations share the `parallel_id`."""
 
     id: Id
-    question: Id
+    parallel_id: Id = field(metadata={"old": "question"})
     lang: str
     text: str
 
@@ -48,18 +48,18 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Qrel:
-    """Passage `passage` answers question `question`, in whatever language either is; a higher grade, better."""
+    """Passage `passage` answers the question `parallel_id`, in whatever language either is; a higher grade, better."""
 
-    question: Id
+    parallel_id: Id = field(metadata={"old": "question"})
     passage: Id
     grade: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Itself:
-    """Passage `passage` is the question itself, by id and by text: it is left out of that question's rankings."""
+    """Passage `passage` is the question `parallel_id` itself, by id and by text: its rankings leave the passage out."""
 
-    question: Id
+    parallel_id: Id = field(metadata={"old": "question"})
     passage: Id
 
 
@@ -70,7 +70,7 @@ class Lost:
     It counts as relevant and never found: in the denominators of every measure, as in trec_eval.
     """
 
-    question: Id
+    parallel_id: Id = field(metadata={"old": "question"})
     lang: str
     grade: int = 1
 
@@ -255,7 +255,7 @@ def read_benchmark(folder: Path) -> Benchmark:
     """Read and check a benchmark folder; its name is the folder's.
 
     Raises UserError for a missing file, a broken line, ids that are not unique and ascending, an unknown language,
-    qrels that name an unknown passage or question or stand twice, or a query that has no answer in any language.
+    qrels that name an unknown passage or parallel_id or stand twice, or a query that has no answer in any language.
     """
     queries, qrels, lost = read_queries(folder), _qrels(folder), tuple(_optional(folder, "lost", Lost))
     passages = tuple(_ascending(folder / "passages.jsonl", Passage))
@@ -324,7 +324,7 @@ def _as_itself(known: Mapping[str, Query], passage: Passage) -> Itself | None:
     query = known.get(passage.id)
     if query is None or spaced_form(query.text) != spaced_form(passage.text):
         return None
-    return Itself(query.question, passage.id)
+    return Itself(query.parallel_id, passage.id)
 
 
 def _optional(folder: Path, name: str, kind: type[Any]) -> Iterator[Any]:
@@ -335,9 +335,9 @@ def _optional(folder: Path, name: str, kind: type[Any]) -> Iterator[Any]:
 
 
 def _check_itself(folder: Path, queries: Sequence[Query], itself: Sequence[Itself], passages: Container[str]) -> None:
-    questions = {query.question for query in queries}
+    questions = {query.parallel_id for query in queries}
     for line, row in enumerate(itself, start=1):
-        for kind, name, valid in (("passage", row.passage, passages), ("question", row.question, questions)):
+        for kind, name, valid in (("passage", row.passage, passages), ("parallel_id", row.parallel_id, questions)):
             if name not in valid:
                 where, how = f"{folder / 'itself.jsonl'}, line {line}", "every row names ids of the other files"
                 raise UserError(f"unknown {kind} {name!r}", where=where, how=how)
@@ -356,30 +356,30 @@ def _check_qrels(
     languages: Collection[str],
 ) -> None:
     file = folder / "qrels.jsonl"
-    questions = {query.question for query in queries}
+    questions = {query.parallel_id for query in queries}
     seen: set[tuple[str, str]] = set()
     for line, qrel in enumerate(qrels, start=1):
         where = f"{file}, line {line}"
-        for kind, name, valid in (("passage", qrel.passage, passages), ("question", qrel.question, questions)):
+        for kind, name, valid in (("passage", qrel.passage, passages), ("parallel_id", qrel.parallel_id, questions)):
             if name not in valid:
                 how = "every qrel names an id of the other files"
                 raise UserError(f"unknown {kind} {name!r}", where=where, how=how)
         if qrel.grade < 1:
             how = "drop the line: what is judged and not relevant counts as any other passage"
             raise UserError(f"grade {qrel.grade}", where=f"{where}, grade", how=how)
-        if (qrel.question, qrel.passage) in seen:
-            raise UserError(f"duplicate qrel of {qrel.question!r} and {qrel.passage!r}", where=where, how="drop one")
-        seen.add((qrel.question, qrel.passage))
+        if (qrel.parallel_id, qrel.passage) in seen:
+            raise UserError(f"duplicate qrel of {qrel.parallel_id!r} and {qrel.passage!r}", where=where, how="drop one")
+        seen.add((qrel.parallel_id, qrel.passage))
     for line, row in enumerate(lost, start=1):
         where = f"{folder / 'lost.jsonl'}, line {line}"
-        if row.question not in questions or row.grade < 1:
-            how = "every row names a question of the other files, and a grade of 1 or more"
-            raise UserError(f"question {row.question!r}, grade {row.grade}", where=where, how=how)
+        if row.parallel_id not in questions or row.grade < 1:
+            how = "every row names a parallel_id of the other files, and a grade of 1 or more"
+            raise UserError(f"parallel_id {row.parallel_id!r}, grade {row.grade}", where=where, how=how)
         if row.lang not in languages:
             raise unknown_name("language of the passages", row.lang, languages, where=f"{where}, lang")
-    answered = {row.question for row in (*qrels, *lost)}
+    answered = {row.parallel_id for row in (*qrels, *lost)}
     for query in queries:
-        if query.question not in answered:
+        if query.parallel_id not in answered:
             where = f"{folder / 'queries.jsonl'}, id {query.id!r}"
             raise UserError("no passage answers this query", where=where, how="add its qrels or leave the query out")
 
@@ -408,27 +408,27 @@ def _judged(
 ) -> Judged:
     own: dict[str, set[int]] = {}
     for pair in itself:
-        own.setdefault(pair.question, set()).add(row_of[pair.passage])
+        own.setdefault(pair.parallel_id, set()).add(row_of[pair.passage])
     answers: dict[str, dict[int, int]] = {}
     dropped = 0
     for qrel in qrels:
-        passage, grades = row_of[qrel.passage], answers.setdefault(qrel.question, {})
-        if passage in own.get(qrel.question, ()):
+        passage, grades = row_of[qrel.passage], answers.setdefault(qrel.parallel_id, {})
+        if passage in own.get(qrel.parallel_id, ()):
             dropped += 1
         else:
             grades[passage] = qrel.grade
     rows = [
         (row, passage, grade)
         for row, query in enumerate(queries)
-        for passage, grade in sorted(answers.get(query.question, {}).items())
+        for passage, grade in sorted(answers.get(query.parallel_id, {}).items())
     ]
     missing: dict[str, list[tuple[int, int]]] = {}
     for row in lost:
-        missing.setdefault(row.question, []).append((languages.index(row.lang), row.grade))
-    gone = [(row, *pair) for row, query in enumerate(queries) for pair in sorted(missing.get(query.question, ()))]
+        missing.setdefault(row.parallel_id, []).append((languages.index(row.lang), row.grade))
+    gone = [(row, *pair) for row, query in enumerate(queries) for pair in sorted(missing.get(query.parallel_id, ()))]
     lost_query, lost_language, lost_grade = np.array(gone, dtype=np.int32).reshape(-1, 3).T
     mute = next(
-        (query.id for query in queries if query.question not in answers and query.question not in missing), None
+        (query.id for query in queries if query.parallel_id not in answers and query.parallel_id not in missing), None
     )
     if mute is not None or not rows:
         raise UserError(
@@ -436,14 +436,14 @@ def _judged(
         )
     query, passage, grade = np.array(rows, dtype=np.int32).T
     themselves = [
-        (row, passage) for row, query in enumerate(queries) for passage in sorted(own.get(query.question, ()))
+        (row, passage) for row, query in enumerate(queries) for passage in sorted(own.get(query.parallel_id, ()))
     ]
     itself_query, itself_passage = np.array(themselves, dtype=np.int32).reshape(-1, 2).T
     counts = {
         "passages that are their own query": sum(map(len, own.values())),
         "qrels of a query to itself": dropped,
         "queries answered by themselves alone": sum(
-            not answers.get(query.question) and query.question not in missing for query in queries
+            not answers.get(query.parallel_id) and query.parallel_id not in missing for query in queries
         ),
     }
     left_out = {reason: number for reason, number in counts.items() if number}

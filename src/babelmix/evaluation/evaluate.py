@@ -54,7 +54,7 @@ class QueryScores:
     """Columns with one row for each query and each set of passages that it is scored against."""
 
     setting: NDArray[np.str_]  # one of SETTINGS
-    question: NDArray[np.str_]  # shared by the translations of a query; see short_id
+    parallel_id: NDArray[np.str_]  # shared by the translations of a query; see short_id
     query_language: NDArray[np.str_]
     passage_language: NDArray[np.str_]  # or "pool"
     average_precision: NDArray[np.float64]
@@ -108,7 +108,7 @@ def evaluate(judged: Judged, scores: Scores) -> Evaluation:
     passage_language = np.concatenate([np.array(languages)[single % len(languages)], [POOL] * len(pooled)])
     multilingual, monolingual = passage_language == POOL, passage_language == query_language
     setting = np.where(multilingual, "multilingual", np.where(monolingual, "monolingual", "crosslingual"))
-    question = np.array([short_id(q.question) for q in judged.queries])[query]
+    question = np.array([short_id(q.parallel_id) for q in judged.queries])[query]
     columns = np.concatenate([single_measures, pooled_measures], axis=1)
     found = QueryScores(setting, question, query_language, passage_language, *columns)
     headline = main_score(judged.name, bool((grade > 1).any()))

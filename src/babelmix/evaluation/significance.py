@@ -69,7 +69,7 @@ def paired_difference(
         UserError: the two were not scored on the same queries, or the setting has none.
     """
     for scores in (*first, *second):
-        for column in ("setting", "question", "query_language", "passage_language"):
+        for column in ("setting", "parallel_id", "query_language", "passage_language"):
             if not np.array_equal(getattr(first[0], column), getattr(scores, column)):
                 how = "evaluate both systems on the same benchmark"
                 raise UserError("the two systems were scored on different queries", where=column, how=how)
@@ -77,7 +77,7 @@ def paired_difference(
     if not mask.any():
         how = "choose a setting that the benchmark has"
         raise UserError("no queries to compare", where=f"setting {setting!r}", how=how)
-    question, group, shape = _numbered(first[0].question[mask], group_names)
+    question, group, shape = _numbered(first[0].parallel_id[mask], group_names)
     cell = question * shape[1] + group
     count = np.bincount(cell, minlength=shape[0] * shape[1]).astype(np.float64).reshape(shape)
     changes = [getattr(a, measure)[mask] - getattr(b, measure)[mask] for a, b in zip(first, second, strict=True)]

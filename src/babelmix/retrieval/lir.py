@@ -48,7 +48,7 @@ def sample(pairs: Sequence[Pair], units: int) -> list[Pair]:
     Languages with fewer than `units` train pairs give all of theirs. Nothing is drawn from dev, or from a benchmark.
     """
     train = [pair for pair in pairs if pair.split == "train"]
-    train.sort(key=lambda pair: (pair.lang, hashlib.sha256(pair.unit.encode()).digest()))
+    train.sort(key=lambda pair: (pair.lang, hashlib.sha256(pair.parallel_id.encode()).digest()))
     return [pair for _, group in groupby(train, key=lambda pair: pair.lang) for pair in islice(group, units)]
 
 

@@ -67,8 +67,8 @@ def teach(
     if not pairs:
         how = "run `dvc repro pairs`, with a source that has pairs in its own language"
         raise UserError("there are no pairs to read", where="teacher", how=how)
-    ordered = sorted(pairs, key=lambda pair: pair.unit)
-    units = tuple(pair.unit for pair in ordered)
+    ordered = sorted(pairs, key=lambda pair: pair.parallel_id)
+    units = tuple(pair.parallel_id for pair in ordered)
     for before, unit in pairwise(units):
         if before == unit:
             how = "give the teacher each unit once, in the language it was written in"
@@ -101,7 +101,9 @@ def encode_pairs(
     if not finite.all():
         wrong = pairs[int(np.argmin(finite))]
         how = "look at that pair's texts; a model trained to NaN is of no use"
-        raise UserError("a vector that is not finite", where=f"unit {wrong.unit!r}, {wrong.lang}", how=how)
+        raise UserError(
+            "a vector that is not finite", where=f"parallel_id {wrong.parallel_id!r}, {wrong.lang}", how=how
+        )
     return queries, passages
 
 

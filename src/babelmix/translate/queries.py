@@ -30,7 +30,7 @@ def translate_queries(
             continue
         translations = Route(hops, threads=threads, cache=cache).translate([query.text for query in english])
         kept = [
-            Query(f"{lang}:{query.question}", query.question, lang, text)
+            Query(f"{lang}:{query.parallel_id}", query.parallel_id, lang, text)
             for query, text in zip(english, translations, strict=True)
             if text_fault(query.text, text, translate.gate) in (None, "untranslated", "source-words")
         ]

@@ -69,8 +69,8 @@ def _help(raw: Path, lang: str, pairs: Pairs) -> References:
     folder = raw / f"{HELP}-{lang}"
     libreoffice_help.fetch(folder, wanted)
     built, _ = libreoffice_help.build(folder, wanted)
-    human = {pair.unit: pair for pair in built if pair.lang == lang and pair.split == "dev"}
-    both = [(pair, human[pair.unit]) for pair in built if pair.lang == "en" and pair.unit in human]
+    human = {pair.parallel_id: pair for pair in built if pair.lang == lang and pair.split == "dev"}
+    both = [(pair, human[pair.parallel_id]) for pair in built if pair.lang == "en" and pair.parallel_id in human]
     texts = [text for one, two in both for text in ((one.query, two.query), (one.passage, two.passage))]
     return _drawn("LibreOffice Help", texts)
 

@@ -62,8 +62,8 @@ def fetch(name: str, folder: Path) -> None:
 def build(folder: Path, name: str, *, split: str | None = None) -> tuple[Benchmark, dict[str, int]]:
     """Build a benchmark out of a folder in BEIR form, and count what was left out, see `judged_texts`.
 
-    Ids are `<lang>:<id in the file>`, the question is the id of the query. A passage is title, space, text, stripped,
-    as BEIR's own models read it, and never cut. A qrel holds in every language that has the document; a relevant
+    Ids are `<lang>:<id in the file>`, the parallel_id is the id of the query. A passage is title, space, text,
+    stripped, as BEIR's own models read it, and never cut. A qrel holds in every language that has the document; a relevant
     document that is in no corpus is missed in all of them. A document is itself a query if it has the query's id and,
     with its title or without, the query's text, white space aside: if so in one language, then in all. Queries and
     documents are counted once for each language.

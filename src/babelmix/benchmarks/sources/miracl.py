@@ -58,9 +58,9 @@ def stream(folder: Path, lang: str, output: Path) -> dict[str, int]:
     """
     counts = Counter[str]()
     topics = _read_topics(folder / _topics_file(lang), lang)
-    qrels = _read_qrels(folder / _qrels_file(lang), {query.question for query in topics})
+    qrels = _read_qrels(folder / _qrels_file(lang), {query.parallel_id for query in topics})
     answered = {question for question, _ in qrels}
-    queries = [query for query in topics if query.question in answered]
+    queries = [query for query in topics if query.parallel_id in answered]
     if not queries:
         raise UserError("no topic has an answer", where=str(folder / _qrels_file(lang)), how=_AGAIN)
     shards = _shards(folder / _corpus_folder(lang))

@@ -78,7 +78,7 @@ def find_place(path: str, task: str) -> Place | None:
 def build(folder: Path, name: str) -> tuple[Benchmark, dict[str, int]]:
     """Build the benchmark `nanobeir-<task>` from the files of the task, and count what was cleaned.
 
-    Ids are `<lang>:<document>` and `<lang>:<query>`; the question is the query's id. Dropped are documents and
+    Ids are `<lang>:<document>` and `<lang>:<query>`; the parallel_id is the query's id. Dropped are documents and
     queries that are empty in any language, in all of them; of documents with one text in a language all but the
     first by id, whose answers become the first's; qrels of unknown documents or queries; questions without answers.
     A document may be a query itself, as in BEIR (ArguAna, Quora), and stays in the pool.

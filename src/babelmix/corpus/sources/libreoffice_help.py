@@ -98,7 +98,7 @@ def build(packages: Path, settings: Pairs) -> tuple[list[Pair], dict[str, Counts
     English, kept and dropped add up to the headings that have paragraphs; in another language, to the units
     that English keeps.
 
-    Returns pairs with origin "human", sorted by language and unit, and the counts of every language, sorted.
+    Returns pairs with origin "human", sorted by language and parallel_id, and the counts of every language, sorted.
     No page, and in no language a query or passage, stands in both splits.
     """
     help_packages(settings.languages)  # refuses a language that has none before reading any
@@ -126,7 +126,7 @@ def build(packages: Path, settings: Pairs) -> tuple[list[Pair], dict[str, Counts
         splits = Counter(unit.split for unit in kept)
         counts[lang] = Counts(kept_train=splits["train"], kept_dev=splits["dev"], dropped=dict(sorted(dropped.items())))
         pairs += kept.values()
-    return sorted(pairs, key=lambda pair: (pair.lang, pair.unit)), dict(sorted(counts.items()))
+    return sorted(pairs, key=lambda pair: (pair.lang, pair.parallel_id)), dict(sorted(counts.items()))
 
 
 def read_pages(packages: Path, lang: str) -> dict[str, Page]:

@@ -55,8 +55,8 @@ def fetch(table: Table, folder: Path) -> None:
 def build(name: str, table: Table, folder: Path, settings: Pairs) -> tuple[list[Pair], dict[str, Counts]]:
     """Make pairs, origin "human", out of the table's rows, and tell what became of them.
 
-    Only rows whose columns have the values of `where` are looked at. A row's unit is `<name>:<unit column>`, or the
-    start of the sha256 of query and passage; its split is decided by the sha256 of the whole passage and `dev_share`.
+    Only rows whose columns have the values of `where` are looked at. A row's parallel_id is `<name>:<its column>`, or
+    the start of the sha256 of query and passage; its split is decided by the sha256 of the whole passage and `dev_share`.
     Where `answer` stands in the passage (see `spans.find_span`), the passage is cut to `passage_sentences`
     around it, and the answer is what stands there; where it does not, or no column says the answer, the passage is
     kept whole and the answer is empty. Reasons to drop a row: no-answer (passage or answer is null, empty or beyond
@@ -156,13 +156,13 @@ def _add_table(gathered: Gathered, file: Path, name: str, table: Table, settings
             gathered.dropped["no-answer"] += 1
             continue
         asked, lang, told, part = clean(query), table.language, "", whole
-        unit = _unit(row, table.unit, where) if table.unit else _digest(f"{asked}\n{whole}")
+        parallel_id = _parallel_id(row, table.parallel_id, where) if table.parallel_id else _digest(f"{asked}\n{whole}")
         if found := table.answer and find_span(answer, passage):
             start, end = found
             told = clean(passage[start:end])
             part = window(passage, start=start, end=end, sentences=settings.passage_sentences, lang=lang)
         split = split_of(whole, settings.dev_share)
-        gathered.add(Pair(f"{name}:{unit}", lang, split, asked, part, "human", told))
+        gathered.add(Pair(f"{name}:{parallel_id}", lang, split, asked, part, "human", told))
         if gathered.full:
             return
     if empty:
@@ -174,7 +174,7 @@ def _digest(text: str) -> str:
 
 
 def _columns(table: Table) -> list[str]:
-    return [name for name in (table.query, table.passage, table.answer, table.unit, *table.where) if name]
+    return [name for name in (table.query, table.passage, table.answer, table.parallel_id, *table.where) if name]
 
 
 def _rows(file: Path, table: Table) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -238,7 +238,7 @@ def _text(row: dict[str, Any], path: str, where: str) -> str:
     return "" if value is None else checked_text(value, f"{where}, {path}")
 
 
-def _unit(row: dict[str, Any], path: str, where: str) -> str:
+def _parallel_id(row: dict[str, Any], path: str, where: str) -> str:
     """Return the text or the whole number at a path as an id: 7, 7.0 and "7" are one."""
     where = f"{where}, {path}"
     return clean(checked_id(_reach(row, path, where), where)) or checked_id("", where)
