@@ -12,8 +12,8 @@ from small_project import make_project
 
 from babelmix import cli
 from babelmix.benchmarks import registry as benchmarks
-from babelmix.benchmarks.benchmark import read_benchmark, write_benchmark
 from babelmix.benchmarks.dev import dev_benchmark
+from babelmix.benchmarks.files import read_benchmark, write_benchmark
 from babelmix.benchmarks.own import own_files, own_names
 from babelmix.common.errors import UserError
 from babelmix.corpus import registry as corpus

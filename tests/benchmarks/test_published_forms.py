@@ -14,7 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from babelmix.benchmarks.benchmark import Benchmark, read_about, read_benchmark, read_judged, write_benchmark
+from babelmix.benchmarks.benchmark import Benchmark
+from babelmix.benchmarks.files import read_about, read_benchmark, write_benchmark
+from babelmix.benchmarks.qrels import read_qrels
 from babelmix.benchmarks.sources import beir, own
 from babelmix.common.errors import UserError
 from babelmix.evaluation.evaluate import evaluate, to_json
@@ -114,7 +116,7 @@ LOOSE = {
 
 def scores_of(folder: Path) -> dict[str, Any]:
     """The figures of BM25 over all passages."""
-    found = evaluate(read_judged(folder), Bm25Scores.build(read_benchmark(folder)))
+    found = evaluate(read_qrels(folder), Bm25Scores.build(read_benchmark(folder)))
     return to_json(found, "bm25")["settings"]["multilingual"]
 
 
@@ -170,7 +172,7 @@ def test_vectors_of_the_users_files_belong_to_their_texts(tmp_path: Path, ids: s
         (vectors / "passages.txt").write_text("".join(f"{before}{n}\n" for n in range(1, 13)))
         (vectors / "queries.txt").write_text("".join(f"{before}{name}\n" for name in asked))
     opened = open_embeddings(vectors, tmp_path / "built")
-    found = evaluate(read_judged(tmp_path / "built"), Cosines(opened.queries, opened.passages))
+    found = evaluate(read_qrels(tmp_path / "built"), Cosines(opened.queries, opened.passages))
     assert to_json(found, "x")["settings"]["multilingual"]["ndcg_at_10"] == 1.0
 
 
@@ -260,7 +262,7 @@ def test_every_published_form_gives_the_same_benchmark(drawn: Any, forms: Any, e
     assert {row.id: row.text for row in found.passages} == {
         f"en:{name}": normalize("NFC", text).strip() for name, text in full.items() if text.strip()
     }
-    found_pairs = {(row.parallel_id, row.passage): row.grade for row in found.qrels}
+    found_pairs = {(row.parallel_id, row.passage): row.relevance for row in found.qrels}
     themselves = {(row.parallel_id, row.passage) for row in found.itself}
     assert found_pairs == {
         (query, f"en:{document}"): score
@@ -279,7 +281,7 @@ def without_own(benchmark: Benchmark) -> Benchmark:
 def comes_back(benchmark: Benchmark, folder: Path) -> bool:
     """Whether what a reader accepted is written, read strictly, and the same."""
     write_benchmark(folder, benchmark)
-    read_judged(folder)
+    read_qrels(folder)
     return read_benchmark(folder) == replace(benchmark, name=folder.name)
 
 

@@ -9,7 +9,8 @@ from unicodedata import normalize
 
 import pytest
 
-from babelmix.benchmarks.benchmark import Itself, Lost, OwnId, Passage, Qrel, Query, read_benchmark, write_benchmark
+from babelmix.benchmarks.benchmark import Itself, Lost, OwnId, Passage, Qrel, Query
+from babelmix.benchmarks.files import read_benchmark, write_benchmark
 from babelmix.benchmarks.registry import BEIR
 from babelmix.benchmarks.sources import beir
 from babelmix.common.errors import UserError
@@ -408,7 +409,7 @@ def test_nfcorpus_agrees_with_a_plain_reading_of_its_files(nfcorpus: Path):
         judged = {
             (row["query-id"], row["corpus-id"]): int(row["score"]) for row in csv.DictReader(stream, delimiter="\t")
         }
-    assert {(qrel.parallel_id, qrel.passage): qrel.grade for qrel in benchmark.qrels} == {
+    assert {(qrel.parallel_id, qrel.passage): qrel.relevance for qrel in benchmark.qrels} == {
         (question, f"en:{document}"): score for (question, document), score in judged.items()
     }
     assert {passage.id: passage.text for passage in benchmark.passages} == {

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from babelmix.benchmarks.benchmark import read_benchmark, write_benchmark
+from babelmix.benchmarks.files import read_benchmark, write_benchmark
 from babelmix.benchmarks.registry import LAREQA
 from babelmix.benchmarks.settings import BenchmarkSettings
 from babelmix.benchmarks.sources import lareqa

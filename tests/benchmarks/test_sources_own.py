@@ -8,18 +8,8 @@ from typing import Any
 
 import pytest
 
-from babelmix.benchmarks.benchmark import (
-    About,
-    Itself,
-    Lost,
-    OwnId,
-    Passage,
-    Qrel,
-    Query,
-    is_built,
-    read_about,
-    read_benchmark,
-)
+from babelmix.benchmarks.benchmark import About, Itself, Lost, OwnId, Passage, Qrel, Query
+from babelmix.benchmarks.files import is_built, read_about, read_benchmark
 from babelmix.benchmarks.sources import own
 from babelmix.common.errors import UserError
 from babelmix.stages import build_folder

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from babelmix.benchmarks.benchmark import OwnId, Passage, Qrel, read_benchmark, write_benchmark
+from babelmix.benchmarks.benchmark import OwnId, Passage, Qrel
+from babelmix.benchmarks.files import read_benchmark, write_benchmark
 from babelmix.benchmarks.sources import squad
 from babelmix.common.errors import UserError
 from babelmix.common.languages import LANGUAGES

@@ -15,8 +15,8 @@ import yaml
 from small_training import hashes, one_thread, write_project
 
 from babelmix import cli
-from babelmix.benchmarks.benchmark import write_benchmark
 from babelmix.benchmarks.dev import dev_benchmark
+from babelmix.benchmarks.files import write_benchmark
 from babelmix.common.errors import UserError
 from babelmix.corpus.records import Pair
 from babelmix.training import step as engine

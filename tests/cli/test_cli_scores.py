@@ -12,7 +12,8 @@ import yaml
 from small_training import ROOT, one_thread
 
 from babelmix import cli
-from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query, write_benchmark
+from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query
+from babelmix.benchmarks.files import write_benchmark
 from babelmix.common.errors import UserError
 from babelmix.evaluation.evaluate import short_id
 from babelmix.reporting.compare import read_scores

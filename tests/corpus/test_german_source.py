@@ -13,8 +13,8 @@ from small_project import make_stages
 from small_training import RECIPE, one_thread
 
 from babelmix import cli
-from babelmix.benchmarks.benchmark import write_benchmark
 from babelmix.benchmarks.dev import dev_benchmark
+from babelmix.benchmarks.files import write_benchmark
 from babelmix.common.errors import UserError
 from babelmix.corpus.records import Pair
 

@@ -6,19 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from babelmix.benchmarks.benchmark import (
-    Benchmark,
-    Itself,
-    OwnId,
-    Passage,
-    Qrel,
-    Query,
-    judge,
-    read_benchmark,
-    read_judged,
-    write_benchmark,
-)
+from babelmix.benchmarks.benchmark import Benchmark, Itself, OwnId, Passage, Qrel, Query
 from babelmix.benchmarks.dev import dev_benchmark
+from babelmix.benchmarks.files import read_benchmark, write_benchmark
+from babelmix.benchmarks.qrels import qrels_of, read_qrels
 from babelmix.common.errors import UserError
 from babelmix.corpus.records import Pair, read_pairs, write_pairs
 
@@ -110,7 +101,7 @@ def test_reading_line_by_line_judges_as_reading_at_once(tmp_path: Path, parallel
     benchmark = dev_benchmark(parallel_pairs, 10)
     graded = replace(benchmark, qrels=tuple(replace(qrel, grade=1 + i % 3) for i, qrel in enumerate(benchmark.qrels)))
     write_benchmark(tmp_path / "dev", graded)
-    one, two = judge(graded), read_judged(tmp_path / "dev")
+    one, two = qrels_of(graded), read_qrels(tmp_path / "dev")
     assert (one.name, one.queries, one.languages) == (two.name, two.queries, two.languages)
     for column in ("passage_language", "query", "passage", "grade"):
         assert getattr(one, column).tolist() == getattr(two, column).tolist(), column
@@ -153,7 +144,7 @@ def test_a_faulty_benchmark_is_told(file: str, row: dict[str, object], told: str
     write_benchmark(tmp_path / "b", BENCHMARK)
     with (tmp_path / "b" / file).open("a") as stream:
         stream.write(json.dumps(row) + "\n")
-    for read in (read_benchmark, read_judged):
+    for read in (read_benchmark, read_qrels):
         with pytest.raises(UserError, match=told):
             read(tmp_path / "b")
 

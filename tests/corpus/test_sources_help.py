@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from packages import make_package
 
 from babelmix.benchmarks.aligned import Section, parallel_benchmark
-from babelmix.benchmarks.benchmark import Benchmark, read_benchmark
+from babelmix.benchmarks.benchmark import Benchmark
+from babelmix.benchmarks.files import read_benchmark
 from babelmix.benchmarks.settings import BenchmarkSettings
 from babelmix.benchmarks.sources import debian_handbook, gnome_help
 from babelmix.common.errors import UserError

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from babelmix.benchmarks.benchmark import read_benchmark
+from babelmix.benchmarks.files import read_benchmark
 from babelmix.common.errors import UserError
 from babelmix.corpus.squad_file import (
     BLANK_ANSWER,

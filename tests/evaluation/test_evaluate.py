@@ -15,7 +15,8 @@ from ir_measures import AP, R, nDCG
 from scored import Given
 from sklearn.metrics import average_precision_score, ndcg_score
 
-from babelmix.benchmarks.benchmark import Benchmark, Itself, Passage, Qrel, Query, judge
+from babelmix.benchmarks.benchmark import Benchmark, Itself, Passage, Qrel, Query
+from babelmix.benchmarks.qrels import qrels_of
 from babelmix.evaluation.evaluate import QueryScores, evaluate, measures, per_query, to_json
 from babelmix.retrieval.scorers import Cosines
 
@@ -38,7 +39,7 @@ def parallel(questions=8, languages=LANGUAGES, missing=()):
 
 
 def scored(benchmark, queries, passages):
-    return evaluate(judge(benchmark), Cosines(queries, passages))
+    return evaluate(qrels_of(benchmark), Cosines(queries, passages))
 
 
 def graded(rng, questions=12, languages=LANGUAGES):
@@ -86,7 +87,9 @@ def with_ir_measures(benchmark, scores, setting, not_found=None):
             ]
             names = {benchmark.passages[j].id for j in candidates}
             relevant = {
-                q.passage: q.grade for q in benchmark.qrels if q.parallel_id == query.parallel_id and q.passage in names
+                q.passage: q.relevance
+                for q in benchmark.qrels
+                if q.parallel_id == query.parallel_id and q.passage in names
             }
             if not relevant:
                 continue
@@ -128,7 +131,7 @@ def test_every_figure_agrees_with_ir_measures_over_what_was_found_but_the_query_
     scores = np.where(rng.random(scores.shape) < share, scores, 0).astype(np.float32)
     if all((qrel.parallel_id, qrel.passage) in itself for qrel in benchmark.qrels):
         return
-    found = to_json(evaluate(judge(benchmark), Given(scores, not_found=0.0)), "m")["settings"][setting]
+    found = to_json(evaluate(qrels_of(benchmark), Given(scores, not_found=0.0)), "m")["settings"][setting]
     by, overall = with_ir_measures(benchmark, scores, setting, not_found=0.0)
     if by:
         assert_equal(found, by, overall)
@@ -151,7 +154,7 @@ def test_the_pool_agrees_with_scikit_learn_query_by_query(seed):
     found = scored(benchmark, queries, passages).scores
     pooled = found.setting == "multilingual"
     for row, query in enumerate(benchmark.queries):
-        grades = {qrel.passage: qrel.grade for qrel in benchmark.qrels if qrel.parallel_id == query.parallel_id}
+        grades = {qrel.passage: qrel.relevance for qrel in benchmark.qrels if qrel.parallel_id == query.parallel_id}
         relevant = np.array([grades.get(passage.id, 0) for passage in benchmark.passages])
         precision = average_precision_score(relevant > 0, scores[row])
         gain = ndcg_score(relevant[None], scores[[row]], k=10, ignore_ties=True)
@@ -217,7 +220,7 @@ def test_a_reversed_ranking_scores_what_the_last_places_give():
 @given(arrays(np.float32, (10, 10), elements=st.integers(-3, 3).map(float)), st.integers(-4, 4))
 @settings(max_examples=40)
 def test_a_constant_added_to_all_scores_changes_nothing(matrix, constant):
-    judged = judge(parallel(questions=5, languages=("de", "en")))
+    judged = qrels_of(parallel(questions=5, languages=("de", "en")))
     before, after = (evaluate(judged, Given(scores)) for scores in (matrix, matrix + constant))
     assert to_json(before, "m") == to_json(after, "m")
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import yaml
 
-from babelmix.benchmarks.benchmark import read_about, read_benchmark, read_judged
+from babelmix.benchmarks.files import read_about, read_benchmark
+from babelmix.benchmarks.qrels import read_qrels
 from babelmix.common.errors import UserError
 from babelmix.corpus.records import Pair, read_pairs, write_pairs
 from babelmix.corpus.settings import Table
@@ -132,7 +133,7 @@ NESTED_ROWS = [
 def readable(folder: Path) -> None:
     """See that a benchmark that was built can be read back: what is refused there was accepted in silence."""
     try:
-        read_judged(folder)
+        read_qrels(folder)
         read_benchmark(folder)
         read_about(folder)
     except UserError as error:

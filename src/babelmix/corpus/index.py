@@ -24,8 +24,8 @@ class PairIndex:
     """All pairs of an experiment without their texts.
 
     `units`: the parallel_id of each unit, ascending; `languages`: codes, ascending. By row: `unit` int32 and `lang`
-    int16, places in those; `dev` and `machine` bool; `keys` uint64 [rows, 2], equal where two queries (or passages, or one of each) are
-    the same text to a reader (`compared_form`).
+    int16, places in those; `dev` and `machine` bool; `keys` uint64 [rows, 2], equal for two queries (or passages, or
+    one of each) that are the same text to a reader (`compared_form`).
     """
 
     units: tuple[str, ...]

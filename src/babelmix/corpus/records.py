@@ -40,7 +40,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A translated pair that the gate threw away, with the reason and what it was translated from."""
+    """A translated pair that the filter rejected, with the reason and its source."""
 
     parallel_id: Id = field(metadata={"old": "unit"})
     lang: str

@@ -5,7 +5,6 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from babelmix.common.old_names import with_new_names
 from babelmix.common.section import Section
 
 
@@ -23,11 +22,6 @@ class Table(Section):
     parallel_id: str | None = None  # what names the pair; without it, the question and passage do
     where: dict[str, str | int | float | bool] = Field(default_factory=dict)  # only rows with these values
     rows: int | None = Field(default=None, ge=1)  # at most, in the order of the files
-
-    @model_validator(mode="before")
-    @classmethod
-    def _old_names(cls, raw: Any) -> Any:
-        return with_new_names(raw, {"unit": "parallel_id"}, "params.yaml, source") if isinstance(raw, dict) else raw
 
     @model_validator(mode="after")
     def _one_place(self) -> "Table":

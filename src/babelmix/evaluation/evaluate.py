@@ -1,6 +1,6 @@
 """Monolingual, cross-lingual and multilingual retrieval as views over one set of exact ranks.
 
-    evaluation = evaluate(judge(benchmark), Cosines(query_vectors, passage_vectors))
+    evaluation = evaluate(qrels_of(benchmark), Cosines(query_vectors, passage_vectors))
     to_json(evaluation, "models/hybrid")["settings"]["multilingual"]["map"]
     numpy.savez_compressed("scores.npz", **per_query(evaluation))
     QueryScores(**numpy.load("scores.npz"))
@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from babelmix.benchmarks.benchmark import Judged
+from babelmix.benchmarks.qrels import Qrels
 from babelmix.benchmarks.registry import main_score
 from babelmix.common.files import new_binary_file, new_file
 from babelmix.evaluation.language_bias import Bias, group_means, language_bias, mean_of_means
@@ -88,7 +88,7 @@ class Evaluation:
     left_out: Mapping[str, int] = field(default_factory=dict[str, int])  # of the rankings: how often, by reason
 
 
-def evaluate(judged: Judged, scores: Scores) -> Evaluation:
+def evaluate(judged: Qrels, scores: Scores) -> Evaluation:
     """Score a system on a benchmark in all three settings, whole rankings, in one pass over its scores.
 
     Raises UserError for scores that do not fit the benchmark, see rank.rank_relevant.
@@ -98,7 +98,7 @@ def evaluate(judged: Judged, scores: Scores) -> Evaluation:
     lost = np.full(len(judged.lost_query), np.inf)
     pool, own = (np.concatenate([np.where(ranks.found, rank, np.inf), lost]) for rank in (ranks.pool, ranks.own))
     asked = np.concatenate([judged.query, judged.lost_query])
-    grade = np.concatenate([judged.grade, judged.lost_grade])
+    grade = np.concatenate([judged.relevance, judged.lost_relevance])
     # A query against one language is one ranking, numbered by (query, language); against the pool, by query.
     language = np.concatenate([judged.passage_language[judged.passage], judged.lost_language]).astype(np.int64)
     single, single_measures = measures(asked * len(languages) + language, own, grade)

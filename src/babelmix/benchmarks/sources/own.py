@@ -4,9 +4,9 @@
 
     queries.jsonl      {"id": "en:q1", "parallel_id": "q1", "lang": "en", "text": "How long does sourdough need?"}
     passages.jsonl     {"id": "en:d1", "lang": "en", "text": "Sourdough needs a whole night.", "context": "..."}
-    qrels.jsonl        {"parallel_id": "q1", "passage": "en:d1", "grade": 1}
+    qrels.jsonl        {"parallel_id": "q1", "passage": "en:d1", "relevance": 1}
 
-Also as `.gz`, in any encoding of Unicode, with numbers as ids and blank lines. The context and the grade, 1, may be
+Also as `.gz`, in any encoding of Unicode, with numbers as ids and blank lines. The context and the relevance, 1, may be
 missing. What `benchmark.stream_benchmark` wrote is sorted and checked, and needs none of this.
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from babelmix.benchmarks.benchmark import Benchmark, Passage, Query
-from babelmix.benchmarks.sources.qrels import RawRow, gather
+from babelmix.benchmarks.sources.judgements import RawRow, gather
 from babelmix.benchmarks.sources.texts import Texts, judged_texts, text_of
 from babelmix.common.errors import UserError, unknown_name
 from babelmix.common.languages import LANGUAGES
@@ -23,7 +23,7 @@ from babelmix.common.old_names import with_new_names
 from babelmix.common.reading import checked_id, checked_text, json_rows, shown
 from babelmix.common.text import spaced_form
 
-_OLD = {"question": "parallel_id"}  # names of fields in the last release
+_OLD = {"question": "parallel_id", "grade": "relevance"}  # names of fields in the last release
 
 
 def find_own(folder: Path, kind: str) -> Path:
@@ -63,7 +63,7 @@ def build(folder: Path, name: str) -> tuple[Benchmark, dict[str, int]]:
         return [lang] if lang in spoken else spoken
 
     questions = {query.parallel_id for query in queries.rows.values()}
-    judgements = gather(_rows(file), questions, passages.rows, ("parallel_id", "passage", "grade"))
+    judgements = gather(_rows(file), questions, passages.rows, ("parallel_id", "passage", "relevance"))
     return judged_texts(
         name,
         file,
@@ -92,8 +92,8 @@ def _passage(row: dict[str, Any], where: str) -> tuple[str, Passage]:
 def _rows(file: Path) -> Iterator[RawRow]:
     for where, raw in json_rows(file):
         row = with_new_names(raw, _OLD, where)
-        _check_fields(row, ("parallel_id", "passage", "grade"), where)
-        yield where, row.get("parallel_id"), row.get("passage"), 1 if row.get("grade") is None else row["grade"]
+        _check_fields(row, ("parallel_id", "passage", "relevance"), where)
+        yield where, row.get("parallel_id"), row.get("passage"), 1 if row.get("relevance") is None else row["relevance"]
 
 
 def _check_fields(row: dict[str, Any], names: tuple[str, ...], where: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from babelmix.benchmarks.benchmark import Benchmark, Itself, Lost, OwnId, Passage, Qrel, Query, own_ids
-from babelmix.benchmarks.sources.qrels import Judgements
+from babelmix.benchmarks.sources.judgements import Judgements
 from babelmix.common.errors import UserError
 from babelmix.common.reading import checked_text, json_rows, shown
 from babelmix.common.text import kept_form
@@ -136,7 +136,7 @@ def judged_texts(
         itself=tuple(sorted(found_themselves, key=lambda row: (row.parallel_id, row.passage))),
         own_queries=own_ids(queries.told, kept),
         own_passages=own_ids(passages.told, full),
-        lost=tuple(sorted(lost, key=lambda row: (row.parallel_id, row.lang, row.grade))),
+        lost=tuple(sorted(lost, key=lambda row: (row.parallel_id, row.lang, row.relevance))),
     ), counts
 
 

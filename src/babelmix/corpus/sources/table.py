@@ -56,16 +56,16 @@ def fetch(table: Table, folder: Path) -> None:
 def build(name: str, table: Table, folder: Path, settings: Pairs) -> tuple[list[Pair], dict[str, Counts]]:
     """Make pairs, origin "human", out of the table's rows, and tell what became of them.
 
-    Only rows whose columns have the values of `where` are looked at. A row's parallel_id is `<name>:<its column>`, or
-    the start of the sha256 of query and passage; its split is decided by the sha256 of the whole passage and `dev_share`.
-    Where `answer` stands in the passage (see `spans.find_span`), the passage is cut to `passage_sentences`
-    around it, and the answer is what stands there; where it does not, or no column says the answer, the passage is
-    kept whole and the answer is empty. Reasons to drop a row: no-answer (passage or answer is null, empty or beyond
-    the end of a list), and those of `Gathered`. At most `rows` are kept, in the order of the files.
+    It reads only rows whose columns have the values of `where`. A row's parallel_id is `<name>:<its column>`, or the
+    start of the sha256 of query and passage; the sha256 of the whole passage and `dev_share` decide its split. If
+    `find_span` finds the `answer` in the passage, the pair has the `passage_sentences` around it, and the answer as it
+    stands there; if not, or if no column has the answer, the passage stays whole and the answer is empty. Reasons to
+    drop a row: no-answer (passage or answer is null, empty or beyond the end of a list), and those of `Gathered`. It
+    keeps at most `rows`, in the order of the files.
 
     UserError, with file, row and field: a file outside data/own, of another ending, missing, empty, damaged or in no
-    encoding of Unicode; a row that is no object; a missing column; a value that is no text, or one with half
-    characters or control characters, where it is used; no row left, or more than half dropped for their language.
+    encoding of Unicode; a row that is not an object; a missing column; a used value that is not a text, or has half
+    characters or control characters; no row left, or more than half dropped for their language.
     """
     field = f"params.yaml, source.{name}"
     if table.path is None:
