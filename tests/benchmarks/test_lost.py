@@ -88,8 +88,8 @@ def test_the_denominators_are_those_of_trec_eval(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "told"),
     [
-        ('{"parallel_id": "9", "lang": "en"}', "lost.jsonl, line 1: parallel_id '9', grade 1"),
-        ('{"parallel_id": "1", "lang": "en", "grade": 0}', "lost.jsonl, line 1: parallel_id '1', grade 0"),
+        ('{"parallel_id": "9", "lang": "en"}', "lost.jsonl, line 1: parallel_id '9', relevance 1"),
+        ('{"parallel_id": "1", "lang": "en", "relevance": 0}', "lost.jsonl, line 1: parallel_id '1', relevance 0"),
         ('{"parallel_id": "1", "lang": "de"}', "lost.jsonl, line 1, lang: unknown language of the passages 'de'"),
         ('{"parallel_id": "1"}', "lost.jsonl, line 1, lang: missing or empty"),
     ],

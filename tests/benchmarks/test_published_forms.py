@@ -11,6 +11,7 @@ from unicodedata import normalize
 
 import numpy as np
 import pytest
+from built import build_folder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,7 +24,6 @@ from babelmix.evaluation.evaluate import evaluate, to_json
 from babelmix.retrieval.bm25 import Bm25Scores
 from babelmix.retrieval.embeddings import open_embeddings
 from babelmix.retrieval.scorers import Cosines
-from babelmix.stages import build_folder
 
 SOURDOUGH = "Sourdough needs a warm place and a whole night."
 HEADER = "query-id\tcorpus-id\tscore\n"
@@ -109,7 +109,7 @@ LOOSE = {
             {"id": "z", "lang": "de", "text": "Das Hoch\u00adspannungs\u00adnetz\u00adger\u00e4t wird gepr\u00fcft."},
             {"id": "a", "lang": "de", "text": "Der Garten ist am Abend offen."},
         ),
-        "qrels.jsonl": rows({"parallel_id": "1", "passage": "z", "grade": 1.0}),
+        "qrels.jsonl": rows({"parallel_id": "1", "passage": "z", "relevance": 1.0}),
     },
 }
 
@@ -293,7 +293,7 @@ PIECES = st.sampled_from(
             '{"id": "en:a", "lang": "en", "text": "t"}\n',
         ),
         *(
-            '{"parallel_id": "q", "passage": "en:a", "grade": 1}\n',
+            '{"parallel_id": "q", "passage": "en:a", "relevance": 1}\n',
             '"text"',
             ": ",
             ", ",

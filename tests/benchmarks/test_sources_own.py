@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from built import build_folder
 
 from babelmix.benchmarks.benchmark import About, Itself, Lost, OwnId, Passage, Qrel, Query
 from babelmix.benchmarks.files import is_built, read_about, read_benchmark
 from babelmix.benchmarks.sources import own
 from babelmix.common.errors import UserError
-from babelmix.stages import build_folder
 
 QUERIES: list[dict[str, Any]] = [
     {"id": "en:2", "parallel_id": "2", "lang": "en", "text": "How long does sourdough need?"},
@@ -31,8 +31,8 @@ PASSAGES: list[dict[str, Any]] = [
 ]
 QRELS: list[dict[str, Any]] = [
     {"parallel_id": "2", "passage": "en:b"},
-    {"parallel_id": "1", "passage": "en:a", "grade": 2},
-    {"parallel_id": "1", "passage": "de:a", "grade": 1},
+    {"parallel_id": "1", "passage": "en:a", "relevance": 2},
+    {"parallel_id": "1", "passage": "de:a", "relevance": 1},
 ]
 
 
@@ -73,8 +73,10 @@ def test_rows_may_stand_in_any_order(tmp_path: Path) -> None:
         lambda text: text.replace('"parallel_id": "1"', '"parallel_id": 1').replace(
             '"parallel_id": "2"', '"parallel_id": 2.0'
         ),
-        lambda text: text.replace('"grade": 2', '"grade": "2.0"').replace('"grade": 1', '"grade": null'),
-        lambda text: text.replace('"grade": 2', '"grade": 2.0'),
+        lambda text: text.replace('"relevance": 2', '"relevance": "2.0"').replace(
+            '"relevance": 1', '"relevance": null'
+        ),
+        lambda text: text.replace('"relevance": 2', '"relevance": 2.0'),
         lambda text: text + text.splitlines()[0] + "\n",
     ],
 )
@@ -110,12 +112,12 @@ def test_what_cannot_be_used_is_counted(tmp_path: Path) -> None:
         qrels=[
             *QRELS,
             QRELS[1],
-            {"parallel_id": "1", "passage": "en:a", "grade": 3},
-            {"parallel_id": "4", "passage": "en:a", "grade": 0},
-            {"parallel_id": "4", "passage": "en:b", "grade": -1},
-            {"parallel_id": "2", "passage": "en:c", "grade": 1},
-            {"parallel_id": "2", "passage": "de:lost", "grade": 2},
-            {"parallel_id": "2", "passage": "lost", "grade": 1},
+            {"parallel_id": "1", "passage": "en:a", "relevance": 3},
+            {"parallel_id": "4", "passage": "en:a", "relevance": 0},
+            {"parallel_id": "4", "passage": "en:b", "relevance": -1},
+            {"parallel_id": "2", "passage": "en:c", "relevance": 1},
+            {"parallel_id": "2", "passage": "de:lost", "relevance": 2},
+            {"parallel_id": "2", "passage": "lost", "relevance": 1},
             {"parallel_id": "5", "passage": "en:a"},
             {"parallel_id": "6", "passage": "en:a"},
         ],
@@ -170,9 +172,9 @@ def test_a_passage_with_the_id_and_text_of_a_query_is_that_query(tmp_path: Path,
         ("passages", PASSAGES[0] | {"text": "\ud83d"}, "line 4, text, character 1", "half a character"),
         ("passages", PASSAGES[0] | {"text": "a\x07"}, "line 4, text, character 2", "a control character"),
         ("passages", PASSAGES[0] | {"id": "a\nb"}, "line 4, id, character 2", "a tab or a line end"),
-        ("qrels", QRELS[0] | {"grade": 0.5}, "line 4, grade", "not a whole number: 0.5"),
-        ("qrels", QRELS[0] | {"grade": float("inf")}, "line 4, grade", "not a whole number: Infinity"),
-        ("qrels", QRELS[0] | {"grade": True}, "line 4, grade", "not a whole number: true"),
+        ("qrels", QRELS[0] | {"relevance": 0.5}, "line 4, relevance", "not a whole number: 0.5"),
+        ("qrels", QRELS[0] | {"relevance": float("inf")}, "line 4, relevance", "not a whole number: Infinity"),
+        ("qrels", QRELS[0] | {"relevance": True}, "line 4, relevance", "not a whole number: true"),
         ("qrels", QRELS[0] | {"passage": []}, "line 4, passage", "not a text: a list"),
     ],
 )

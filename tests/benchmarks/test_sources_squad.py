@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from built import build_folder
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,7 +19,6 @@ from babelmix.benchmarks.sources import squad
 from babelmix.common.errors import UserError
 from babelmix.common.languages import LANGUAGES
 from babelmix.corpus.squad_file import read_squad_file
-from babelmix.stages import build_folder
 
 CONTEXT = "One is here. Two was there, too. "
 

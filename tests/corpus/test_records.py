@@ -99,11 +99,13 @@ def test_what_the_users_files_call_the_texts_comes_back_and_leaves_no_file_where
 
 def test_reading_line_by_line_judges_as_reading_at_once(tmp_path: Path, parallel_pairs: list[Pair]) -> None:
     benchmark = dev_benchmark(parallel_pairs, 10)
-    graded = replace(benchmark, qrels=tuple(replace(qrel, grade=1 + i % 3) for i, qrel in enumerate(benchmark.qrels)))
+    graded = replace(
+        benchmark, qrels=tuple(replace(qrel, relevance=1 + i % 3) for i, qrel in enumerate(benchmark.qrels))
+    )
     write_benchmark(tmp_path / "dev", graded)
     one, two = qrels_of(graded), read_qrels(tmp_path / "dev")
     assert (one.name, one.queries, one.languages) == (two.name, two.queries, two.languages)
-    for column in ("passage_language", "query", "passage", "grade"):
+    for column in ("passage_language", "query", "passage", "relevance"):
         assert getattr(one, column).tolist() == getattr(two, column).tolist(), column
 
 
@@ -113,11 +115,27 @@ def test_reading_line_by_line_judges_as_reading_at_once(tmp_path: Path, parallel
         ("qrels.jsonl", {"parallel_id": "1", "passage": "fr:1"}, "line 3: unknown passage 'fr:1'"),
         ("qrels.jsonl", {"parallel_id": "2", "passage": "de:1"}, "line 3: unknown parallel_id '2'"),
         ("qrels.jsonl", {"parallel_id": "1", "passage": "de:1"}, "line 3: duplicate qrel of '1' and 'de:1'"),
-        ("qrels.jsonl", {"parallel_id": "1", "passage": "en:1", "grade": 0}, "line 3, grade: grade 0"),
-        ("qrels.jsonl", {"parallel_id": "1", "passage": "en:1", "grade": "2"}, "line 3, grade: not a whole number"),
-        ("qrels.jsonl", {"parallel_id": "1", "passage": "en:1", "grade": True}, "line 3, grade: not a whole number"),
-        ("qrels.jsonl", {"parallel_id": "1", "passage": "en:1", "grade": float("inf")}, "line 3, grade: not a whole"),
-        ("qrels.jsonl", {"parallel_id": "1", "passage": "en:1", "grade": 2**31}, "line 3, grade: too large a number"),
+        ("qrels.jsonl", {"parallel_id": "1", "passage": "en:1", "relevance": 0}, "line 3, relevance: relevance 0"),
+        (
+            "qrels.jsonl",
+            {"parallel_id": "1", "passage": "en:1", "relevance": "2"},
+            "line 3, relevance: not a whole number",
+        ),
+        (
+            "qrels.jsonl",
+            {"parallel_id": "1", "passage": "en:1", "relevance": True},
+            "line 3, relevance: not a whole number",
+        ),
+        (
+            "qrels.jsonl",
+            {"parallel_id": "1", "passage": "en:1", "relevance": float("inf")},
+            "line 3, relevance: not a whole",
+        ),
+        (
+            "qrels.jsonl",
+            {"parallel_id": "1", "passage": "en:1", "relevance": 2**31},
+            "line 3, relevance: too large a number",
+        ),
         (
             "queries.jsonl",
             {"id": "en:1", "parallel_id": "1", "lang": "en", "text": "x"},

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 
 from babelmix.common.errors import UserError
 from babelmix.common.outputs import MANIFEST
+from babelmix.corpus.registry import source_of
 from babelmix.corpus.settings import Pairs, Table
 from babelmix.corpus.sources import table
-from babelmix.stages import build_source, fetch_source
+from babelmix.stages.raw import fetch_into
 
 PAIRS = Pairs(
     languages=("en",), passage_paragraphs=3, passage_sentences=1, mmarco_queries=1, min_passage_characters=10,
@@ -64,7 +65,7 @@ def own(name: str, **more: Any) -> Table:
 
 
 def build(spec: Table, settings: Pairs = PAIRS) -> tuple[list[Any], Any]:
-    pairs, counts = build_source("mine", Path("raw"), SimpleNamespace(source={"mine": spec}, pairs=settings))  # type: ignore[arg-type]
+    pairs, counts = source_of("mine", {"mine": spec}).build(Path("raw"), settings)
     assert list(counts) == [spec.language]
     return pairs, counts[spec.language]
 
@@ -459,13 +460,12 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 def test_a_table_comes_from_the_hub_at_a_commit_that_is_written_down(hub: Hub, tmp_path: Path):
     raw = tmp_path / "raw"
     spec = Table(hub="one/data", files="pair/train-*.parquet", language="en")
-    settings: Any = SimpleNamespace(source={"nq": spec}, pairs=PAIRS)
-    assert fetch_source("nq", raw, settings) is None
+    assert source_of("nq", {"nq": spec}).fetch(raw, PAIRS) is None
     manifest = json.loads((raw / "manifest.json").read_text())
     assert manifest["one/data"]["commit"] == hub.commit("datasets", "one/data")
     assert sorted(manifest["one/data"]["files"]) == ["pair/train-0.parquet", "pair/train-1.parquet"]
     assert not (raw / "README.md").exists()
-    pairs, counts = build_source("nq", raw, settings)
+    pairs, counts = source_of("nq", {"nq": spec}).build(raw, PAIRS)
     assert len(pairs) == counts["en"]["kept_train"] + counts["en"]["kept_dev"] == 40
     few = Table(hub="one/data", files="pair/train-*.parquet", language="en", rows=25)
     assert len(table.build("nq", few, raw, PAIRS)[0]) == 25
@@ -492,16 +492,16 @@ def test_mmarco_comes_from_the_hub_in_the_chosen_languages(hub: Hub, tmp_path: P
     from babelmix.corpus.sources import mmarco
 
     write_mmarco(tmp_path / "hub/datasets" / mmarco.REPO)
-    settings: Any = SimpleNamespace(source={}, pairs=PAIRS.model_copy(update={"languages": ("de", "en", "ko")}))
-    assert fetch_source("mmarco", tmp_path / "raw", settings) == mmarco.LICENCE
+    settings = PAIRS.model_copy(update={"languages": ("de", "en", "ko")})
+    assert source_of("mmarco", {}).fetch(tmp_path / "raw", settings) == mmarco.LICENCE
     assert len([file for file in (tmp_path / "raw").rglob("*.tsv")]) == 5
-    assert set(build_source("mmarco", tmp_path / "raw", settings)[1]) == {"de", "en"}
+    assert set(source_of("mmarco", {}).build(tmp_path / "raw", settings)[1]) == {"de", "en"}
     with pytest.raises(UserError, match="no such file at revision"):
         mmarco.fetch(tmp_path / "other", PAIRS.model_copy(update={"languages": ("en", "zh")}))
 
 
 def test_nothing_is_downloaded_for_a_table_of_ones_own(tmp_path: Path):
     settings: Any = SimpleNamespace(source={"mine": own("mine.jsonl")}, pairs=PAIRS)
-    assert fetch_source("mine", tmp_path / "raw", settings) is None
+    fetch_into("mine", tmp_path / "raw", settings)
     assert {file.name for file in (tmp_path / "raw").iterdir()} == {"manifest.json", MANIFEST}
     assert json.loads((tmp_path / "raw/manifest.json").read_text()) == {}

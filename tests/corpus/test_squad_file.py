@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from built import build_folder
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,7 +28,6 @@ from babelmix.corpus.squad_file import (
     Paragraph,
     read_squad_file,
 )
-from babelmix.stages import build_folder
 
 POOL = "The pool has two basins, one of them for children."
 GOOD = {"id": "g", "question": "How many basins has the pool?", "answers": [{"text": "two", "answer_start": 13}]}

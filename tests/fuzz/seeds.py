@@ -10,13 +10,13 @@ from typing import Any
 
 import yaml
 
-from babelmix.benchmarks.files import read_about, read_benchmark
+from babelmix.benchmarks.files import write_benchmark, read_about, read_benchmark
 from babelmix.benchmarks.qrels import read_qrels
 from babelmix.common.errors import UserError
 from babelmix.corpus.records import Pair, read_pairs, write_pairs
 from babelmix.corpus.settings import Table
 from babelmix.settings.params import Settings, parse_settings
-from babelmix.stages import build_folder
+from babelmix.benchmarks.folder import read_folder
 
 from .damage import damaged
 from .harness import Files
@@ -64,7 +64,7 @@ PASSAGES = [
     for n, row in enumerate(QUERIES)
 ]
 QRELS = [
-    {"parallel_id": query["parallel_id"], "passage": passage["id"], "grade": 1}
+    {"parallel_id": query["parallel_id"], "passage": passage["id"], "relevance": 1}
     for query, passage in zip(QUERIES, PASSAGES, strict=True)
 ]
 CORPUS = [{"_id": f"D-{n}", "title": text.split()[1], "text": text, "metadata": {}} for n, text in enumerate(EN)]
@@ -160,7 +160,7 @@ def built_files() -> Files:
         (source / "corpus.jsonl").write_bytes(jsonl([*CORPUS, {"_id": "D-8", "text": ""}]))
         (source / "queries.jsonl").write_bytes(jsonl(asked))
         (source / "qrels/test.tsv").write_text(grades)
-        build_folder(source, output)
+        write_benchmark(output, *read_folder(source))
         return {file.name: file.read_bytes() for file in sorted(output.iterdir())}
 
 

