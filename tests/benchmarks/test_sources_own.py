@@ -206,3 +206,12 @@ def test_a_form_that_is_not_known_and_a_split_that_is_not_there_are_told(tmp_pat
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="no benchmark in a form that is known"):
         build_folder(tmp_path / "empty", tmp_path / "built")
+
+
+def test_fields_of_the_last_release_are_read(tmp_path: Path) -> None:
+    expected = own.build(write(tmp_path / "new"), "mine")
+    folder = write(tmp_path / "old")
+    for file in folder.iterdir():
+        text = file.read_text(encoding="utf-8").replace('"parallel_id"', '"question"').replace('"relevance"', '"grade"')
+        file.write_text(text, encoding="utf-8")
+    assert own.build(folder, "mine") == expected

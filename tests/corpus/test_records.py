@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from babelmix.benchmarks.benchmark import Benchmark, Itself, OwnId, Passage, Qrel, Query
+from babelmix.benchmarks.benchmark import Benchmark, Itself, Lost, OwnId, Passage, Qrel, Query
 from babelmix.benchmarks.dev import dev_benchmark
 from babelmix.benchmarks.files import read_benchmark, write_benchmark
 from babelmix.benchmarks.qrels import qrels_of, read_qrels
+from babelmix.common import old_names
 from babelmix.common.errors import UserError
 from babelmix.corpus.records import Pair, read_pairs, write_pairs
 
@@ -178,3 +179,37 @@ def test_the_dev_benchmark_is_parallel_and_grows_by_adding(parallel_pairs: list[
     assert {query.id for query in small.queries} < {query.id for query in large.queries}
     train = {pair.parallel_id for pair in parallel_pairs if pair.split == "train"}
     assert not train & {query.parallel_id for query in large.queries}
+
+
+OLD = {"parallel_id": "unit"}, {"parallel_id": "question", "relevance": "grade"}
+
+
+def with_old_keys(file: Path, names: dict[str, str]) -> None:
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    file.write_text("".join(json.dumps({names.get(k, k): v for k, v in row.items()}) + "\n" for row in rows))
+
+
+def test_keys_of_the_last_release_are_read_and_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(old_names, "_said", set())
+    write_pairs(tmp_path / "pairs", [Pair(**GOOD), Pair(**GOOD | {"parallel_id": "u2", "lang": "de"})])
+    before = read_pairs(tmp_path / "pairs")
+    lost = (Lost("1", "de", relevance=2),)
+    whole = replace(BENCHMARK, qrels=(Qrel("1", "de:1", relevance=3),), itself=(Itself("1", "en:1"),), lost=lost)
+    write_benchmark(tmp_path / "b", whole)
+    for folder, names in zip(("pairs", "b"), OLD, strict=True):
+        for file in (tmp_path / folder).glob("*.jsonl"):
+            with_old_keys(file, names)
+    assert (
+        '"unit"' in (tmp_path / "pairs/en.jsonl").read_text() and '"grade"' in (tmp_path / "b/lost.jsonl").read_text()
+    )
+    assert capsys.readouterr().err == ""
+    assert read_pairs(tmp_path / "pairs") == before
+    assert read_benchmark(tmp_path / "b") == whole
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 3
+    assert lines[0].endswith("line 1: `unit` is called `parallel_id` now; only this release still reads the old name")
+    both = write_lines(tmp_path / "both.jsonl", GOOD | {"unit": "u9"})
+    with pytest.raises(UserError, match=r"line 1: unknown field 'unit'; valid: parallel_id, lang"):
+        read_pairs(both)
