@@ -22,5 +22,5 @@ def test_an_array_with_an_old_name_is_read_and_said(
         assert (found.tolist(), value.tolist()) == (["a"], [1.0])
     (line,) = capsys.readouterr().err.splitlines()
     assert "scores.npz: `question` is called `parallel_id` now" in line
-    with pytest.raises(UserError, match="not a whole .npz file of scores"):
+    with pytest.raises(UserError, match=r"not a whole \.npz file of scores"):
         read_arrays(file, ("parallel_id",), what="scores", how="make it")
