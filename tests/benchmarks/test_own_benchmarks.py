@@ -21,9 +21,11 @@ from babelmix.common.errors import UserError
 from babelmix.corpus import registry as corpus
 from babelmix.corpus.records import Pair
 from babelmix.corpus.settings import Table
+from babelmix.reporting.explore_page import write_pages
 from babelmix.reporting.markdown import to_markdown
 from babelmix.reporting.report import write_report
 from babelmix.reporting.results import read_results
+from babelmix.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]
 ANIMALS = (("cat", "fish"), ("horse", "hay"), ("bird", "corn"))
@@ -175,13 +177,15 @@ def test_files_are_found_by_their_name(tmp_path: Path) -> None:
 def test_the_report_tells_of_a_benchmark_of_the_users_own_and_of_any_known_one(tmp_path: Path) -> None:
     write_benchmark(tmp_path / "data/own/faq.v2", make_own())
     settings = make_project(tmp_path, benchmarks=("faq.v2", "miracl-sw"), questions=8)
-    write_report(tmp_path, settings)
-    text = (tmp_path / "reports/report.md").read_text()
+    workspace = Workspace(tmp_path)
+    write_report(workspace, settings)
+    write_pages(workspace, settings)
+    text = workspace.report.read_text()
     assert "## faq.v2" in text and "faq.v2: yours" in text and "MIRACL sw: Apache-2.0" in text
-    assert "faq.v2: yours" in (tmp_path / "reports/explore-faq.v2.html").read_text()
-    drawn = {file.name for file in (tmp_path / "reports/figures").iterdir()}
+    assert "faq.v2: yours" in (workspace.explore / "faq.v2.html").read_text()
+    drawn = {file.name for file in workspace.figures.iterdir()}
     assert drawn >= {"bias-faq.v2.png", "differences-faq.v2-hybrid.png"}
-    results = read_results(tmp_path, settings)
+    results = read_results(workspace, settings)
     for name, known in benchmarks.BENCHMARKS.items():
         evaluations = {variant: {name: found["faq.v2"]} for variant, found in results.evaluations.items()}
         of_name = settings.model_copy(update={"benchmarks": (name,)})
