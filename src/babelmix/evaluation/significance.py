@@ -146,7 +146,7 @@ def _cells(scores: QueryScores, setting: str) -> tuple[NDArray[np.bool_], NDArra
 
 def _sums(values: NDArray[np.float64], cells: NDArray[np.intp], count: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the sums of the values by question and group."""
-    sums: NDArray[np.float64] = np.bincount(cells, weights=values, minlength=count.size)
+    sums = np.bincount(cells, weights=values, minlength=count.size).astype(np.float64)
     return sums.reshape(count.shape)
 
 
