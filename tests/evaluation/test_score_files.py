@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_project import age, make_benchmark, make_vectors
 
-from babelmix.benchmarks.benchmark import judge
+from babelmix.benchmarks.qrels import qrels_of
 from babelmix.common.errors import UserError
 from babelmix.common.outputs import claim_file
 from babelmix.evaluation.evaluate import evaluate
@@ -29,7 +29,7 @@ from babelmix.evaluation.score_files import (
 from babelmix.retrieval.scorers import Cosines
 
 BENCHMARK = make_benchmark("toy", ("de", "en"), 6)
-EVALUATION = evaluate(judge(BENCHMARK), Cosines(*make_vectors(BENCHMARK, 0.5, seed=1)))
+EVALUATION = evaluate(qrels_of(BENCHMARK), Cosines(*make_vectors(BENCHMARK, 0.5, seed=1)))
 
 
 @pytest.fixture

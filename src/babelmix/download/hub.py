@@ -120,6 +120,7 @@ def look_up(repo: str, revision: str, kind: Kind) -> tuple[str, list[str]]:
 
 
 def download(repo: str, path: str, revision: str, kind: Kind) -> Path:
+    """Return where a file of a repository lies in the cache, downloaded if it is not there; UserError: `hub_file`."""
     from huggingface_hub import hf_hub_download
 
     with _told(repo, revision, kind, path):

@@ -26,7 +26,7 @@ from babelmix.evaluation.query_scores import SCOPES, QueryScores
 
 # Keys and columns that every file of scores has, of older releases too: outputs.claim_file knows such a file by them.
 KEYS, COLUMNS = ("benchmark", "left_out", "bias"), ("query_language", "passage_language", "average_precision")
-_TEXTS = ("scope", "question", "query_language", "passage_language")
+_TEXTS = ("scope", "parallel_id", "query_language", "passage_language")
 
 
 def write_evaluation(

@@ -1,6 +1,6 @@
 """BM25, one index for each language of the passages: what word overlap alone can find.
 
-    evaluation = evaluate(judge(benchmark), Bm25Scores.build(benchmark))
+    evaluation = evaluate(qrels_of(benchmark), Bm25Scores.build(benchmark))
 
 The score of a query and a passage is what the index of the passage's language gives for the query's words, whatever
 the query's language. So monolingual, cross-lingual and pooled rankings are views over one set of scores. A passage

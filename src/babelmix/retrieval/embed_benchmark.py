@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from babelmix.benchmarks.benchmark import read_passages, read_queries
+from babelmix.benchmarks.files import read_passages, read_queries
 from babelmix.common.files import new_folder
 from babelmix.encoder.packing import TOKENS_PER_FORWARD, cut_texts, forward, limit_of, prompt_of, tokenise
 from babelmix.encoder.settings import Embed

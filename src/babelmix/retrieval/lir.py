@@ -10,7 +10,6 @@ retrieval the authors remove one direction: in their code a model trained as X-X
 and to .447 with two.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 from babelmix.common.arrays import read_arrays
 from babelmix.common.errors import UserError
 from babelmix.common.files import new_binary_file
+from babelmix.common.hashing import hash_order
 from babelmix.corpus.records import Pair
 
 LOST = float(np.finfo(np.float16).eps)  # what remains of a vector below this share of it is float16 rounding
@@ -48,7 +48,7 @@ def sample(pairs: Sequence[Pair], units: int) -> list[Pair]:
     Languages with fewer than `units` train pairs give all of theirs. Nothing is drawn from dev, or from a benchmark.
     """
     train = [pair for pair in pairs if pair.split == "train"]
-    train.sort(key=lambda pair: (pair.lang, hashlib.sha256(pair.unit.encode()).digest()))
+    train.sort(key=lambda pair: (pair.lang, hash_order(pair.parallel_id)))
     return [pair for _, group in groupby(train, key=lambda pair: pair.lang) for pair in islice(group, units)]
 
 
