@@ -12,14 +12,15 @@ from hypothesis import strategies as st
 
 from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query, judge, write_benchmark
 from babelmix.common.errors import UserError
-from babelmix.encoder.build import load_encoder
-from babelmix.encoder.packing import Limit, cut_texts, limit_of, tokenise
+from babelmix.encoder.encode import encode, encode_raw
+from babelmix.encoder.load import load_encoder
 from babelmix.encoder.settings import Embed
+from babelmix.encoder.tokenise import Limit, cut_texts, limit_of, tokenise
 from babelmix.encoder.usage import CONFIG, said_of_lengths, set_prompts, similarity_of
 from babelmix.evaluation.ranks import rank_relevant
-from babelmix.retrieval.embed_benchmark import embed_benchmark, encode, encode_raw
+from babelmix.retrieval.embed_benchmark import embed_benchmark
 from babelmix.retrieval.embeddings import open_embeddings
-from babelmix.retrieval.scorers import Cosines
+from babelmix.retrieval.scorers import CosineScorer
 from babelmix.retrieval.vector_record import Record, made_of, read_record, write_record
 
 EXACT = Embed(max_tokens=64, bfloat16=False, context=False)
@@ -121,7 +122,7 @@ def test_a_model_of_another_similarity_is_scored_by_it(named: str, tiny_encoder:
     embed_benchmark(model, tmp_path / "b", tmp_path / "v", settings=EXACT, threads=1)
     opened = open_embeddings(tmp_path / "v", tmp_path / "b")
     assert opened.similarity == named and np.load(tmp_path / "v/passages.npy").dtype == np.float32
-    ranks = rank_relevant(judge(benchmark), Cosines(opened.queries, opened.passages)).pool
+    ranks = rank_relevant(judge(benchmark), CosineScorer(opened.queries, opened.passages)).pool
     queries, passages = (
         encode_raw(model, [row.text for row in rows], prompt=prompt, settings=EXACT, threads=1)
         for rows, prompt in ((benchmark.queries, "query"), (benchmark.passages, "passage"))

@@ -17,7 +17,7 @@ from sklearn.metrics import average_precision_score, ndcg_score
 
 from babelmix.benchmarks.benchmark import Benchmark, Itself, Passage, Qrel, Query, judge
 from babelmix.evaluation.evaluate import QueryScores, evaluate, measures, per_query, to_json
-from babelmix.retrieval.scorers import Cosines
+from babelmix.retrieval.scorers import CosineScorer
 
 LANGUAGES = ("de", "en", "zh")
 MEASURES = {
@@ -38,7 +38,7 @@ def parallel(questions=8, languages=LANGUAGES, missing=()):
 
 
 def scored(benchmark, queries, passages):
-    return evaluate(judge(benchmark), Cosines(queries, passages))
+    return evaluate(judge(benchmark), CosineScorer(queries, passages))
 
 
 def graded(rng, questions=12, languages=LANGUAGES):

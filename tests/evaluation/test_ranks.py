@@ -11,7 +11,7 @@ from babelmix.benchmarks.benchmark import Benchmark, Itself, Passage, Qrel, Quer
 from babelmix.common.errors import UserError
 from babelmix.evaluation import ranks as rank
 from babelmix.evaluation.ranks import rank_relevant
-from babelmix.retrieval.scorers import Cosines
+from babelmix.retrieval.scorers import CosineScorer
 from babelmix.retrieval.topk import kth_or_less
 
 
@@ -110,7 +110,7 @@ def real_sized(rng, queries=40, passages=300, dimensions=384):
 
 
 def cosine_ranks(benchmark, queries, passages):
-    return rank_relevant(judge(benchmark), Cosines(queries, passages, where="toy"))
+    return rank_relevant(judge(benchmark), CosineScorer(queries, passages, where="toy"))
 
 
 def test_order_of_passages_has_no_part_in_the_ranks_where_no_scores_tie():

@@ -9,7 +9,7 @@ from random import Random
 from babelmix.benchmarks.benchmark import read_about, read_benchmark, read_judged, write_benchmark
 from babelmix.benchmarks.sources import miracl, nanobeir
 from babelmix.evaluation.evaluate import evaluate
-from babelmix.retrieval.bm25 import Bm25Scores
+from babelmix.retrieval.bm25 import Bm25Scorer
 from babelmix.stages import build_folder
 
 from .damage import TOKENS, damaged
@@ -48,7 +48,7 @@ def _built_input(rng: Random) -> Files:
 def _built(folder: Path, output: Path) -> None:
     read_about(folder)
     judged, benchmark = read_judged(folder), read_benchmark(folder)
-    evaluate(judged, Bm25Scores.build(benchmark))
+    evaluate(judged, Bm25Scorer.build(benchmark))
 
 
 def _own_input(rng: Random) -> Files:

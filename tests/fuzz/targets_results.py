@@ -18,7 +18,7 @@ from babelmix.benchmarks.benchmark import judge, read_benchmark
 from babelmix.evaluation.evaluate import evaluate, per_query, to_json
 from babelmix.reporting.compare import compare, read_scores
 from babelmix.reporting.results import count_parameters, read_results, training_languages, variants
-from babelmix.retrieval.scorers import Cosines
+from babelmix.retrieval.scorers import CosineScorer
 from babelmix.settings.params import Settings, parse_settings
 
 from .damage import damaged, damaged_binary, numbers
@@ -45,7 +45,7 @@ def _measured() -> tuple[dict[str, Any], Arrays]:
     with TemporaryDirectory() as scratch:
         folder = Path(scratch) / "gnome-help"
         _write_benchmark(folder)
-        found = evaluate(judge(read_benchmark(folder)), Cosines(*vectors().values()))
+        found = evaluate(judge(read_benchmark(folder)), CosineScorer(*vectors().values()))
     return to_json(found, "models/x"), per_query(found)
 
 

@@ -10,7 +10,7 @@ from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query, judge
 from babelmix.common.errors import UserError
 from babelmix.evaluation.ranks import rank_relevant
 from babelmix.retrieval import similarity as module
-from babelmix.retrieval.scorers import Cosines
+from babelmix.retrieval.scorers import CosineScorer
 from babelmix.retrieval.search import search
 from babelmix.retrieval.similarity import as_similarity, comparable
 
@@ -37,7 +37,7 @@ def ranks(queries, passages, similarity):
         tuple(Passage(f"p{i:03}", "en", "!") for i in range(len(passages))),
         tuple(Qrel(f"q{q:03}", f"p{p:03}") for q in range(len(queries)) for p in range(len(passages))),
     )
-    scores = Cosines(*comparable(queries, passages, similarity))
+    scores = CosineScorer(*comparable(queries, passages, similarity))
     return rank_relevant(judge(benchmark), scores).pool.reshape(len(queries), len(passages))
 
 

@@ -103,10 +103,10 @@ def _fault(error: BaseException, what: str, traceback_at: str | None = None) -> 
 def _write_traceback(error: BaseException, name: str) -> Path | None:
     """Write the traceback into the project, else into the temporary folder; None where neither can be written."""
     with suppress(Exception):
-        from babelmix.common.files import project_root, store
+        from babelmix.common.files import cache_dir, project_root
 
         if (project_root() / "params.yaml").is_file():
-            return _new_file(store() / "faults", name, error)
+            return _new_file(cache_dir() / "faults", name, error)
     with suppress(Exception):
         import tempfile
 

@@ -52,7 +52,7 @@ def project_root() -> Path:
     return Path(os.environ.get("DVC_ROOT", ".")).resolve()
 
 
-def store() -> Path:
+def cache_dir() -> Path:
     """Return where what is no result is kept, `.babelmix/`, shared by runs in temporary copies."""
     return project_root() / ".babelmix"
 

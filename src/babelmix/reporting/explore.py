@@ -23,7 +23,7 @@ from babelmix.benchmarks.benchmark import Benchmark, Judged, Query, itself_of, j
 from babelmix.common.errors import UserError, unknown_name
 from babelmix.evaluation.evaluate import QueryScores, measures, short_id
 from babelmix.evaluation.ranks import rank_relevant
-from babelmix.retrieval.scorers import Cosines
+from babelmix.retrieval.scorers import CosineScorer
 from babelmix.retrieval.search import search
 from babelmix.retrieval.similarity import as_similarity
 from babelmix.retrieval.vectors import Rows
@@ -145,7 +145,7 @@ def look(
         judged = Judged(
             benchmark.name, asked, ("",), language, zeros, rows, zeros + 1, np.zeros_like(own), itself_passage=own
         )
-        ranks = rank_relevant(judged, Cosines(query, passages, where=where)).pool
+        ranks = rank_relevant(judged, CosineScorer(query, passages, where=where)).pool
     right = ((rank, benchmark.passages[row]) for rank, row in zip(ranks.tolist(), rows.tolist(), strict=True))
     answers = (Answer(passage.lang, rank, passage.text, passage.id) for rank, passage in right)
     return View(system, hits, tuple(sorted(answers, key=lambda answer: answer.rank)))

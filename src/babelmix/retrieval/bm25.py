@@ -1,6 +1,6 @@
 """BM25, one index for each language of the passages: what word overlap alone can find.
 
-    evaluation = evaluate(judge(benchmark), Bm25Scores.build(benchmark))
+    evaluation = evaluate(judge(benchmark), Bm25Scorer.build(benchmark))
 
 The score of a query and a passage is what the index of the passage's language gives for the query's words, whatever
 the query's language. So monolingual, cross-lingual and pooled rankings are views over one set of scores. A passage
@@ -58,7 +58,7 @@ def words(text: str) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Bm25Scores:
+class Bm25Scorer:
     """The BM25 scores of a benchmark as two sparse matrices; a term is a word in one language of the passages."""
 
     queries: csr_array  # float64 [Q, terms] how often the query has the word, in each language that knows it
@@ -70,7 +70,7 @@ class Bm25Scores:
         return 0.0
 
     @classmethod
-    def build(cls, benchmark: Benchmark) -> "Bm25Scores":
+    def build(cls, benchmark: Benchmark) -> "Bm25Scorer":
         """Index the passages, each language by itself, and look the words of the queries up in every language.
 
         Context is not read: a passage is its text. The formula is Lucene's with exact lengths, as bm25s computes it
@@ -99,7 +99,7 @@ class Bm25Scores:
         queries, passages = self.queries, self.passages
         return int(queries.indptr.size) - 1, int(passages.indptr.size) - 1
 
-    def against(self, passages: slice) -> Callable[[NDArray[np.intp]], NDArray[np.float32]]:
+    def score_block(self, passages: slice) -> Callable[[NDArray[np.intp]], NDArray[np.float32]]:
         """Return a function from query rows, [n], to their float32 scores with these passages, [n, passages].
 
         0 where no word is shared. A score is an exact sum rounded once: it depends on its two texts alone, never on

@@ -1,7 +1,7 @@
 """A folder of vectors as what it is to a benchmark: a row for each text, comparable by the model's own similarity.
 
 opened = open_embeddings(Path("vectors"), Path("data/benchmarks/xquad-r"))
-scores = Cosines(opened.queries, opened.passages)
+scores = CosineScorer(opened.queries, opened.passages)
 opened.similarity, opened.joined["passages"], opened.notes       # "cosine", "ids", ()
 """
 

@@ -1,7 +1,7 @@
 """Scorers: a system's scores of every query against every passage, block by block.
 
-scorer = Cosines(query_vectors, passage_vectors)
-scorer.against(slice(0, 1000))(numpy.array([0, 1]))     # float32 [2, 1000]
+scorer = CosineScorer(query_vectors, passage_vectors)
+scorer.score_block(slice(0, 1000))(numpy.array([0, 1]))     # float32 [2, 1000]
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from babelmix.retrieval.vectors import Rows
 PASSAGES = 16384  # rows scored at once where pairs are asked for: bounds memory, has no part in the result
 
 
-class Scores(Protocol):
+class Scorer(Protocol):
     """A system's scores, float32 and comparable over all passages: cosines, or BM25.
 
     `not_found` is the score of a passage that the system did not retrieve, below which there is none; None where every
@@ -33,7 +33,7 @@ class Scores(Protocol):
         """The number of queries and of passages."""
         ...
 
-    def against(self, passages: slice) -> Callable[[NDArray[np.intp]], NDArray[np.float32]]:
+    def score_block(self, passages: slice) -> Callable[[NDArray[np.intp]], NDArray[np.float32]]:
         """Return a function from query rows, [n], to their scores with these passages, [n, passages], a new array."""
         ...
 
@@ -42,7 +42,7 @@ class Scores(Protocol):
         ...
 
 
-class Cosines:
+class CosineScorer:
     """Scores of unit vectors: the dot product rounded once to float32.
 
     The sum runs in float64, where the products of float16 unit vectors, and of float32 ones that are whole multiples
@@ -65,7 +65,7 @@ class Cosines:
         """The number of queries and of passages."""
         return len(self._queries), self._passages.shape[0]
 
-    def against(self, passages: slice) -> Callable[[NDArray[np.intp]], NDArray[np.float32]]:
+    def score_block(self, passages: slice) -> Callable[[NDArray[np.intp]], NDArray[np.float32]]:
         """Return a function from query rows to their cosines with these passages; see Scores."""
         rows = checked(self._passages[passages], f"{self._where}, passages", passages.start).T
         return lambda query: (self._queries[query] @ rows).astype(np.float32)

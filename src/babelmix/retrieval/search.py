@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from babelmix.retrieval.scorers import Cosines, check_lengths
+from babelmix.retrieval.scorers import CosineScorer, check_lengths
 from babelmix.retrieval.topk import Top, kth_or_less
 from babelmix.retrieval.vectors import Rows
 
@@ -51,7 +51,7 @@ def search(
     Raises:
         UserError: dimensions that differ, a zero vector, a number that is not finite.
     """
-    Cosines(queries, passages, where=where)  # for its checks
+    CosineScorer(queries, passages, where=where)  # for its checks
     kept = min(k, passages.shape[0])
     parts = [
         _search_block(queries[start : start + QUERIES], passages, kept, where, told)

@@ -1,10 +1,10 @@
 """Vectors scored by the similarity that their model was made for: cosine, dot product or Euclidean distance.
 
     queries, passages = comparable(queries, passages, "dot")
-    scores = Cosines(queries, passages)                # ranks as the dot products of the vectors do, exactly
+    scores = CosineScorer(queries, passages)                # ranks as the dot products of the vectors do, exactly
     as_similarity(passages, 0.25)                              # the dot product that this score stands for
 
-Ranking knows one thing only: products of unit vectors that sum exactly (rank.Cosines). Vectors of another similarity
+Ranking knows one thing only: products of unit vectors that sum exactly (CosineScorer). Vectors of another similarity
 are made into such. All are scaled by a power of two, which changes no order, until they fit, and rounded to whole
 multiples of 2^-24 of it (2^-25 for distances). Dimensions that are added bring each to length 1; they meet zeros on
 the other side, or hold the vectors' own lengths:

@@ -8,10 +8,11 @@ from typing import Any
 
 from babelmix.batches.objective import Objective
 from babelmix.common.errors import UserError, unknown_name
-from babelmix.common.files import new_folder, store, temporary_folder, write_json
+from babelmix.common.files import cache_dir, new_folder, temporary_folder, write_json
 from babelmix.common.outputs import claim_file, claim_folder
 from babelmix.common.progress import progress, say
-from babelmix.encoder.build import build_encoder, load_encoder, save_encoder
+from babelmix.encoder.build import build_encoder
+from babelmix.encoder.load import load_encoder, save_encoder
 from babelmix.encoder.settings import Preset
 from babelmix.settings.params import Settings
 from babelmix.stages.pairs import all_pairs
@@ -87,7 +88,7 @@ def train(name: str, settings: Settings) -> str | None:
         inputs = loop.inputs(
             name, objective, recipe, seed=settings.seed, start=start, tokens=HERE.tokens, extras=files, team=team
         )
-        return Keeper(store() / "training", inputs)
+        return Keeper(cache_dir() / "training", inputs)
 
     keepers: list[Keeper] = []
     with ExitStack() as stack:

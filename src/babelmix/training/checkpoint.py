@@ -1,6 +1,6 @@
 """The state of a training on disk, so that one that was killed goes on and ends with the same bytes.
 
-    keeper = Keeper(store() / "training", inputs)          # inputs: all that decides the result
+    keeper = Keeper(cache_dir() / "training", inputs)          # inputs: all that decides the result
     with keeper.alone(say):                                # an equal training in another process waits here
         state = keeper.read()                              # None: nothing was kept of exactly these inputs
         keeper.write(State(step, history, best, tensors))

@@ -114,7 +114,7 @@ def hardest(
 
     Row i of each is one pair. A passage of the query's group is no negative, nor one above the share of the right one's
     score; of passages with one text only the first stands. The order is (-score, row), -1 where there are no more. A
-    score is the product summed exactly and rounded once to float32, as in `rank.Cosines`: blocks have no part in it.
+    score is the product summed exactly and rounded once to float32, as in `CosineScorer`: blocks have no part in it.
 
     Args:
         queries: float16 unit vectors [n, d].

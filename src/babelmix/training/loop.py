@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 # With what they import: all code that decides the bytes of a training.
-CODE = ("training.loop", "encoder.build", "training.hard_negatives", "training.teacher")
+CODE = ("training.loop", "encoder.load", "training.hard_negatives", "training.teacher")
 DEV_UNITS = 32  # those that exist in the most languages; encoded once a look, in all their languages
 
 

