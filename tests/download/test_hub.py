@@ -217,7 +217,7 @@ def test_an_encoder_that_could_run_code_is_refused(
     for name, what in {
         "pickle": "weights only as pickle, which can run code",
         "code": "module 'code.Transformer' is foreign code",
-        "plain": "no SentenceTransformer (modules.json is missing)",
+        "plain": "not a SentenceTransformer: modules.json is missing",
         "nothing": "no such model on the hub, or a private one",
     }.items():
         with pytest.raises(UserError) as caught:

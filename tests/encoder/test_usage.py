@@ -16,7 +16,7 @@ from babelmix.encoder.encode import encode, encode_raw
 from babelmix.encoder.load import load_encoder
 from babelmix.encoder.settings import Embed
 from babelmix.encoder.tokenise import Limit, cut_texts, limit_of, tokenise
-from babelmix.encoder.usage import CONFIG, said_of_lengths, set_prompts, similarity_of
+from babelmix.encoder.usage import CONFIG, note_on_lengths, set_prompts, similarity_of
 from babelmix.evaluation.ranks import rank_relevant
 from babelmix.retrieval.embed_benchmark import embed_benchmark
 from babelmix.retrieval.embeddings import open_embeddings
@@ -150,7 +150,7 @@ def test_no_more_is_read_than_the_model_can_and_that_is_told(
     model = load_encoder(tiny_encoder)
     model.max_seq_length = own
     assert limit_of(model, asked) == limit
-    assert said_of_lengths(limit, asked, cut=2, texts=9) == told.format(
+    assert note_on_lengths(limit, asked, cut=2, texts=9) == told.format(
         more=f"embed.max_tokens {asked:,} is more than the model reads",
         cut="2 of 9 texts were cut at",
         could="the model's positions allow up to 64",
@@ -165,7 +165,7 @@ def test_no_more_is_read_than_the_model_can_and_that_is_told(
 
 
 def test_nothing_is_said_where_nothing_was_cut() -> None:
-    assert said_of_lengths(Limit(64, "embed.max_tokens", 512), 64, cut=0, texts=9) is None
+    assert note_on_lengths(Limit(64, "embed.max_tokens", 512), 64, cut=0, texts=9) is None
 
 
 @settings(deadline=None)
@@ -243,7 +243,7 @@ def test_vectors_of_other_texts_are_refused(tiny_encoder: Path, tmp_path: Path) 
         tmp_path / "b", Benchmark("b", benchmark.queries, (other, *benchmark.passages[1:]), benchmark.qrels)
     )
     with pytest.raises(
-        UserError, match="v, b: vectors of other texts than this benchmark has; embed the benchmark again"
+        UserError, match="v, b: these vectors were made of other texts than this benchmark's; embed the benchmark again"
     ):
         open_embeddings(tmp_path / "v", tmp_path / "b")
 

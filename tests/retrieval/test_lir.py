@@ -175,12 +175,12 @@ def test_a_missing_or_broken_file_is_told(found, tmp_path):
     ("change", "says"),
     [
         ({"languages": np.array([{"a": 1}, 2, 3], dtype=object)}, "not a whole"),  # pickled, and never loaded
-        ({"languages": np.array(["de", "en"])}, "the arrays are no directions"),
-        ({"languages": np.arange(3)}, "the arrays are no directions"),
-        ({"other": np.eye(24, dtype=np.float32)[0]}, "the arrays are no directions"),
-        ({"other": np.eye(24)[:2]}, "the arrays are no directions"),
-        ({"other": np.ones((2, 24), dtype=np.float32)}, "the arrays are no directions"),
-        ({"other": np.full((2, 24), np.nan, dtype=np.float32)}, "the arrays are no directions"),
+        ({"languages": np.array(["de", "en"])}, "the arrays are not directions"),
+        ({"languages": np.arange(3)}, "the arrays are not directions"),
+        ({"other": np.eye(24, dtype=np.float32)[0]}, "the arrays are not directions"),
+        ({"other": np.eye(24)[:2]}, "the arrays are not directions"),
+        ({"other": np.ones((2, 24), dtype=np.float32)}, "the arrays are not directions"),
+        ({"other": np.full((2, 24), np.nan, dtype=np.float32)}, "the arrays are not directions"),
     ],
 )
 def test_arrays_that_are_no_directions_are_refused(change, says, found, tmp_path):

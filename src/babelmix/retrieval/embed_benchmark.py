@@ -17,7 +17,7 @@ from babelmix.common.files import new_folder
 from babelmix.encoder.encode import encode_and_count_cut
 from babelmix.encoder.settings import Embed
 from babelmix.encoder.tokenise import limit_of, prompt_of
-from babelmix.encoder.usage import said_of_lengths, similarity_of
+from babelmix.encoder.usage import note_on_lengths, similarity_of
 from babelmix.retrieval.vector_record import Record, write_record
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def embed_benchmark(
         prompts = {name: prompt_of(model, name) for name in ("query", "passage")}
         limit = limit_of(model, settings.max_tokens)
         write_record(staging, Record(dict(made_of or {}), similarity, prompts, limit.tokens, texts, cut))
-    lengths = said_of_lengths(limit, settings.max_tokens, cut=sum(cut.values()), texts=sum(texts.values()))
+    lengths = note_on_lengths(limit, settings.max_tokens, cut=sum(cut.values()), texts=sum(texts.values()))
     for line in filter(None, (note, lengths)):
         say(line)
     return texts["queries"], texts["passages"]
