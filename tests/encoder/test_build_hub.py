@@ -20,9 +20,8 @@ from babelmix.common.errors import UserError
 from babelmix.common.outputs import MANIFEST
 from babelmix.encoder.build import build_encoder
 from babelmix.encoder.load import load_encoder, save_encoder
-from babelmix.encoder.parameters import count_loaded_parameters
+from babelmix.encoder.parameters import count_loaded_parameters, count_parameters
 from babelmix.encoder.settings import Preset
-from babelmix.reporting.results import count_parameters
 from babelmix.settings.params import load_settings
 
 ROOT = Path(__file__).parents[2]

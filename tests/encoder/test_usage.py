@@ -78,7 +78,7 @@ def test_prompts_that_are_given_stand_in_place_of_the_models_own(tiny_encoder: P
 
 def test_prompts_that_are_no_object_are_told(tiny_encoder: Path, tmp_path: Path) -> None:
     (tmp_path / CONFIG).write_text('{"prompts": ["query: "]}')
-    with pytest.raises(UserError, match="prompts that are no object"):
+    with pytest.raises(UserError, match="prompts that are not an object"):
         set_prompts(load_encoder(tiny_encoder), tmp_path, query=None, passage=None)
 
 
@@ -99,7 +99,7 @@ def test_the_similarity_is_the_one_that_the_file_names(
     model = load_encoder(copy(tiny_encoder, tmp_path / "m", normalised, similarity_fn_name=named))
     similarity, note = similarity_of(model)
     assert (similarity, note is not None) == (found, told)
-    assert note is None or "'manhattan', which is not offered: scored by cosine" in note
+    assert note is None or "'manhattan', which babelmix does not support: scored by cosine" in note
 
 
 OWN = "the model's max_seq_length"

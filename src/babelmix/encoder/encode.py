@@ -18,6 +18,8 @@ from babelmix.encoder.tokenise import cut_texts, tokenise
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
+SHARD = 100_000  # texts for callers to encode at once; bounds memory, 77 MB of vectors at 384 dimensions
+
 
 def encode(
     model: "SentenceTransformer",

@@ -1,4 +1,4 @@
-"""Settings of the encoder: `model.presets`, the encoders that training starts from, and `embed`, how texts are encoded."""
+"""Settings of the encoder: `model.presets`, the encoders that training starts from, and `embed`."""
 
 from pathlib import Path
 from typing import Literal

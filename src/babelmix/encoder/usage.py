@@ -53,7 +53,10 @@ def similarity_of(model: "SentenceTransformer") -> tuple[Similarity, str | None]
     for similarity in SIMILARITIES:
         if similarity == named:
             return similarity, None
-    return "cosine", f"the model's file names the similarity {named!r}, which babelmix does not support: scored by cosine"
+    return (
+        "cosine",
+        f"its file names the similarity {named!r}, which babelmix does not support: scored by cosine",
+    )
 
 
 def note_on_lengths(limit: Limit, asked: int, *, cut: int, texts: int) -> str | None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from babelmix.benchmarks.benchmark import read_passages, read_queries
 from babelmix.common.files import new_folder
-from babelmix.encoder.encode import encode_and_count_cut
+from babelmix.encoder.encode import SHARD, encode_and_count_cut
 from babelmix.encoder.settings import Embed
 from babelmix.encoder.tokenise import limit_of, prompt_of
 from babelmix.encoder.usage import note_on_lengths, similarity_of
@@ -22,8 +22,6 @@ from babelmix.retrieval.vector_record import Record, write_record
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
-
-SHARD = 100_000  # passages in one file; bounds memory, 77 MB of vectors at 384 dimensions
 
 
 def embed_benchmark(

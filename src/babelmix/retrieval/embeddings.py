@@ -48,8 +48,8 @@ def open_embeddings(
     """
     record = read_record(folder)
     if record is not None and record.made_of and record.made_of.get("benchmark") != benchmark_digest(benchmark):
-        how = "embed the benchmark again"
-        raise UserError("these vectors were made of other texts than this benchmark's", where=f"{folder}, {benchmark.name}", how=how)
+        what, how = "these vectors were made of other texts than this benchmark's", "embed the benchmark again"
+        raise UserError(what, where=f"{folder}, {benchmark.name}", how=how)
     named = similarity or (record.similarity if record else "cosine")
     passages = join(open_shards(folder, "passages"), "passages", folder, benchmark)
     joined = {"passages": passages}

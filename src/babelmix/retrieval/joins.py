@@ -112,7 +112,8 @@ def _by_ids(rows: Rows, name: str, file: Path, names: list[str], texts: list[str
         return list(dict.fromkeys((text, _with_language(known), *([known.own] if often[known.own] == 1 else []))))
 
     claims = Counter(form for text in texts for form in forms(text))
-    benchmarks = all(text in row_of for text in texts)  # then an ambiguous id means the benchmark's, otherwise the user's
+    # If the file has all ids of the benchmark, an ambiguous id is the benchmark's, otherwise the user's.
+    benchmarks = all(text in row_of for text in texts)
     picked: list[int] = []
     for text in texts:
         sure = [form for form in forms(text) if form in row_of and claims[form] == 1]

@@ -25,9 +25,8 @@ from babelmix.common.files import new_binary_file
 from babelmix.common.id_arrays import pack, unpack
 from babelmix.corpus.index import PairIndex
 from babelmix.corpus.records import Pair
-from babelmix.encoder.encode import encode
+from babelmix.encoder.encode import SHARD, encode
 from babelmix.encoder.settings import Embed
-from babelmix.retrieval.embed_benchmark import SHARD
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -93,7 +92,10 @@ def encode_pairs(
     def vectors(texts: list[str], prompt: str) -> NDArray[np.float16]:
         shards = [texts[start : start + SHARD] for start in range(0, len(texts), SHARD)]
         return np.concatenate(
-            [encode(model, shard, prompt=prompt, settings=settings, threads=threads, on_progress=told) for shard in shards]
+            [
+                encode(model, shard, prompt=prompt, settings=settings, threads=threads, on_progress=told)
+                for shard in shards
+            ]
         )
 
     queries = vectors([pair.query for pair in pairs], "query")
