@@ -391,7 +391,7 @@ LATE = "print('a')"
 @pytest.mark.parametrize("printing", [TABLE, PLAIN, LATE])
 def test_a_reader_that_has_gone_is_no_error(tmp_path: Path, printing: str) -> None:
     code = (
-        f"from babelmix.common.ending import run_and_exit\\ndef run(_):\\n    {printing}\\n    return 0\\n"
+        f"from babelmix.common.ending import run_and_exit\ndef run(_):\n    {printing}\n    return 0\n"
         "run_and_exit(run, ['plan'])"
     )
     assert through_a_closed_pipe("-c", code, cwd=tmp_path) == (141, b"")
@@ -402,7 +402,7 @@ def test_a_reader_that_has_gone_is_no_error(tmp_path: Path, printing: str) -> No
 def test_a_full_disk_under_stdout_is_one_line(tmp_path: Path) -> None:
     for printing in (PLAIN, LATE):
         code = (
-            f"from babelmix.common.ending import run_and_exit\\ndef run(_):\\n    {printing}\\n    return 0\\n"
+            f"from babelmix.common.ending import run_and_exit\ndef run(_):\n    {printing}\n    return 0\n"
             "run_and_exit(run, ['p'])"
         )
         with Path("/dev/full").open("wb") as full:

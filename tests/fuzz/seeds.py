@@ -10,12 +10,12 @@ from typing import Any
 
 import yaml
 
-from babelmix.benchmarks.benchmark import read_about, read_benchmark, read_judged
+from babelmix.benchmarks.benchmark import read_about, read_benchmark, read_judged, write_benchmark
+from babelmix.benchmarks.folder import read_folder
 from babelmix.common.errors import UserError
 from babelmix.corpus.records import Pair, read_pairs, write_pairs
 from babelmix.corpus.settings import Table
 from babelmix.settings.params import Settings, parse_settings
-from babelmix.stages import build_folder
 
 from .damage import damaged
 from .harness import Files
@@ -150,7 +150,7 @@ def built_files() -> Files:
         (source / "corpus.jsonl").write_bytes(jsonl([*CORPUS, {"_id": "D-8", "text": ""}]))
         (source / "queries.jsonl").write_bytes(jsonl(asked))
         (source / "qrels/test.tsv").write_text(grades)
-        build_folder(source, output)
+        write_benchmark(output, *read_folder(source, name=output.name))
         return {file.name: file.read_bytes() for file in sorted(output.iterdir())}
 
 

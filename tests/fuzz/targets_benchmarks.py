@@ -7,10 +7,10 @@ from pathlib import Path
 from random import Random
 
 from babelmix.benchmarks.benchmark import read_about, read_benchmark, read_judged, write_benchmark
+from babelmix.benchmarks.folder import read_folder
 from babelmix.benchmarks.sources import miracl, nanobeir
 from babelmix.evaluation.evaluate import evaluate
 from babelmix.retrieval.bm25 import Bm25Scorer
-from babelmix.stages import build_folder
 
 from .damage import TOKENS, damaged
 from .harness import Files, Target
@@ -57,7 +57,7 @@ def _own_input(rng: Random) -> Files:
 
 
 def _build(folder: Path, output: Path) -> None:
-    build_folder(folder, output)
+    write_benchmark(output, *read_folder(folder, name=output.name))
     readable(output)
 
 

@@ -15,9 +15,10 @@ import numpy as np
 from safetensors.numpy import save
 
 from babelmix.benchmarks.benchmark import judge, read_benchmark
+from babelmix.encoder.parameters import count_parameters
 from babelmix.evaluation.evaluate import evaluate, per_query, to_json
 from babelmix.reporting.compare import compare, read_scores
-from babelmix.reporting.results import count_parameters, read_results, training_languages, variants
+from babelmix.reporting.results import read_results, training_languages, variants
 from babelmix.retrieval.scorers import CosineScorer
 from babelmix.settings.params import Settings, parse_settings
 

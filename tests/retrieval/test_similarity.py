@@ -8,6 +8,7 @@ from hypothesis.extra.numpy import arrays
 
 from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query, judge
 from babelmix.common.errors import UserError
+from babelmix.common.similarities import SIMILARITIES
 from babelmix.evaluation.ranks import rank_relevant
 from babelmix.retrieval import similarity as module
 from babelmix.retrieval.scorers import CosineScorer
@@ -100,7 +101,7 @@ def test_cosine_is_what_it_was():
 def test_a_long_passage_wins_by_dot_product_alone():
     queries = np.array([[1.0, 0.1]])
     passages = np.array([[1.0, 0.1], [9.0, 9.0]])
-    assert {name: ranks(queries, passages, name).tolist() for name in module.SIMILARITIES} == {
+    assert {name: ranks(queries, passages, name).tolist() for name in SIMILARITIES} == {
         "cosine": [[1, 2]],
         "dot": [[2, 1]],
         "euclidean": [[1, 2]],

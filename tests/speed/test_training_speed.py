@@ -33,7 +33,7 @@ from babelmix.encoder.load import load_encoder
 from babelmix.encoder.parameters import count_loaded_parameters
 from babelmix.encoder.settings import Preset
 from babelmix.settings.params import Settings, load_settings
-from babelmix.stages import fetch_source
+from babelmix.stages.raw import fetch_into
 from babelmix.training.distributed import Team
 from babelmix.training.step import Engine, Extras, set_dropout
 from babelmix.training.tokenized_pairs import Corpus, TokenTexts, read_corpus, write_corpus
@@ -74,7 +74,7 @@ def settings(**recipe: Any) -> Settings:
 def pairs(tmp_path_factory: pytest.TempPathFactory) -> list[Pair]:
     folder = tmp_path_factory.mktemp("xquad")
     try:
-        fetch_source("xquad-r", folder, load_settings(ROOT / "params.yaml"))
+        fetch_into("xquad-r", folder, load_settings(ROOT / "params.yaml"))
     except UserError as error:
         pytest.skip(str(error))
     return [

@@ -21,7 +21,7 @@ from babelmix.common.errors import UserError
 from babelmix.corpus.records import Pair, read_rows, write_rows
 from babelmix.corpus.sentences import clean, split
 from babelmix.settings.params import load_settings
-from babelmix.stages import fetch_source
+from babelmix.stages.raw import fetch_into
 from babelmix.translate.hops import Hop
 from babelmix.translate.pairs import translate_pairs
 from babelmix.translate.route import Route
@@ -54,7 +54,7 @@ print(int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[
 def read_pairs(folder: Path) -> list[Pair]:
     settings = load_settings(ROOT / "params.yaml")
     try:
-        fetch_source("xquad-r", folder, settings)
+        fetch_into("xquad-r", folder, settings)
     except UserError as error:
         pytest.skip(str(error))
     return [

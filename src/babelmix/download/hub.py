@@ -4,8 +4,8 @@
     topics = hub_file("miracl/miracl", "miracl-v1.0-sw/topics/topics.miracl-v1.0-sw-dev.tsv")
 
 HF_ENDPOINT, HF_TOKEN, HF_HOME and HF_HUB_OFFLINE have the meaning that huggingface_hub gives them. It reads them when
-it is first imported. Most of the project needs no hub, so the command line switches it off: it sets HF_HUB_OFFLINE=1, and
-BABELMIX_HUB_OFF=1 to mark that the user did not set it. `allow_hub` switches the hub on again.
+it is first imported. Most of the project needs no hub, so the command line switches it off. It sets HF_HUB_OFFLINE=1,
+and BABELMIX_HUB_OFF=1 to mark that the user did not do so. `allow_hub` switches the hub on again.
 """
 
 import hashlib
