@@ -10,4 +10,4 @@ class Evaluate(Section):
 
     resamples: int = Field(ge=100)
     lir_rank: int = Field(ge=1)
-    lir_units: int = Field(ge=1)
+    lir_passages: int = Field(ge=1)

@@ -17,7 +17,7 @@ PASSAGES = 16384  # rows that `pairs` scores at once: bounds memory, does not af
 
 
 class Scorer(Protocol):
-    """Scores every query against every passage: float32, comparable over all passages. Cosines, or BM25."""
+    """Scores every query against every passage: float32, comparable over all passages. CosineScorer, or BM25."""
 
     @property
     def not_found(self) -> float | None:

@@ -1,8 +1,7 @@
-"""What goes with what in params.yaml: names that must exist, and settings that exclude one another."""
+"""Checks across sections of params.yaml: names that must exist, and settings that exclude one another."""
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from babelmix.benchmarks.own import OWN, own_files, unknown_benchmark
 from babelmix.benchmarks.registry import BENCHMARKS
@@ -10,14 +9,12 @@ from babelmix.common.errors import UserError, quoted, shown, unknown_name
 from babelmix.common.languages import LANGUAGES
 from babelmix.corpus.registry import PAIR_SOURCES
 from babelmix.settings.names import BESIDE_BENCHMARKS, SYSTEMS, check_name
+from babelmix.settings.schema import Settings
 from babelmix.translate.hops import check_target, parse_route
 
-if TYPE_CHECKING:
-    from babelmix.settings.params import Settings
 
-
-def check_settings(settings: "Settings", path: str) -> None:
-    """Raise UserError for what the text of the settings says wrong about itself; `path` names the file."""
+def check_settings(settings: Settings, path: str) -> None:
+    """Raise UserError for the first contradiction within the settings; `path` names the file."""
     _check_names(settings, path)
     _check_sources(settings, path)
     _check_routes(settings, path)
@@ -25,7 +22,7 @@ def check_settings(settings: "Settings", path: str) -> None:
     _check_benchmarks(settings, path)
 
 
-def check_own_benchmarks(settings: "Settings", path: Path) -> None:
+def check_own_benchmarks(settings: Settings, path: Path) -> None:
     """Raise UserError for a benchmark that is neither known nor has files below data/own, beside the settings."""
     for name in settings.benchmarks:
         root = path.parent / OWN
@@ -33,7 +30,7 @@ def check_own_benchmarks(settings: "Settings", path: Path) -> None:
             raise unknown_benchmark(name, f"{path}, benchmarks", root)
 
 
-def _check_names(settings: "Settings", path: str) -> None:
+def _check_names(settings: Settings, path: str) -> None:
     for name in settings.objective_presets:
         check_name(name, f"{path}, objective", SYSTEMS)
     for name in settings.model.presets:
@@ -44,7 +41,7 @@ def _check_names(settings: "Settings", path: str) -> None:
     _check("language", settings.pairs.languages, LANGUAGES, f"{path}, pairs.languages")
 
 
-def _check_sources(settings: "Settings", path: str) -> None:
+def _check_sources(settings: Settings, path: str) -> None:
     for name, table in settings.source.items():
         check_name(name, f"{path}, source", frozenset((*PAIR_SOURCES, *BENCHMARKS)))
         _check("language", (table.language,), LANGUAGES, f"{path}, source.{name}.language")
@@ -55,7 +52,7 @@ def _check_sources(settings: "Settings", path: str) -> None:
         raise UserError("English is missing", where=f"{path}, pairs.languages", how=how)
 
 
-def _check_routes(settings: "Settings", path: str) -> None:
+def _check_routes(settings: Settings, path: str) -> None:
     translate = settings.translate
     for language, route in translate.routes.items():
         where = f"{path}, translate.routes.{shown(language)}"
@@ -67,7 +64,7 @@ def _check_routes(settings: "Settings", path: str) -> None:
     _check("language", translate.languages, translate.routes, f"{path}, translate.languages")
 
 
-def _check_objectives(settings: "Settings", path: str) -> None:
+def _check_objectives(settings: Settings, path: str) -> None:
     tables = tuple(settings.source[name].language for name in settings.sources if name in settings.source)
     known = frozenset((*settings.pairs.languages, *settings.translate.languages, *tables))
     for name, objective in settings.objective_presets.items():
@@ -80,7 +77,7 @@ def _check_objectives(settings: "Settings", path: str) -> None:
             raise UserError(what, where=f"{where}.teacher", how=how)
 
 
-def _check_benchmarks(settings: "Settings", path: str) -> None:
+def _check_benchmarks(settings: Settings, path: str) -> None:
     benchmark = settings.benchmark
     taken = BESIDE_BENCHMARKS | {*PAIR_SOURCES, *settings.source}
     for name in settings.benchmarks:
@@ -95,7 +92,7 @@ def _check_benchmarks(settings: "Settings", path: str) -> None:
         check_name(name, where)
         check_name(split, f"{where}.{name}")
         if name in BENCHMARKS and not BENCHMARKS[name].splits:
-            raise UserError(f"{name} has one split alone", where=where, how=f"take {name} out")
+            raise UserError(f"{name} has only one split", where=where, how=f"take {name} out")
     where = f"{path}, benchmark.query_languages"
     _check("language", benchmark.query_languages, settings.translate.routes, where)
     if benchmark.languages != "all":
@@ -103,7 +100,7 @@ def _check_benchmarks(settings: "Settings", path: str) -> None:
 
 
 def _check(kind: str, names: tuple[str, ...], valid: Iterable[str], where: str) -> None:
-    """Raise UserError, at `where`, for a name that is not valid or stands twice."""
+    """Raise UserError, at `where`, for a name that is not valid or comes twice."""
     choices = frozenset(valid)
     for name in names:
         if name not in choices:
@@ -115,5 +112,5 @@ def _check_once(kind: str, names: tuple[str, ...], where: str) -> None:
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise UserError(f"{kind} {quoted(name)} stands twice", where=where, how="name it once")
+            raise UserError(f"{kind} {quoted(name)} comes twice", where=where, how="name it once")
         seen.add(name)

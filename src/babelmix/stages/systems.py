@@ -100,7 +100,7 @@ def find_directions(model: str, output: Path, settings: Settings, prompts: Promp
     claim_file(output, inputs=[Path(model)], written=lir.ARRAYS)
     known = list(all_pairs(settings))
     train = [known[row][0] for row in train_rows(index_pairs(known))]
-    passages = lir.sample_pairs(train, settings.evaluate.lir_units)
+    passages = lir.sample_pairs(train, settings.evaluate.lir_passages)
     encoder = load_model(model, prompts)
     if (similarity := similarity_of(encoder)[0]) != "cosine":
         raise _no_directions(similarity, model)

@@ -1,0 +1,123 @@
+"""The training of one objective."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from babelmix.batches.objective import Objective
+from babelmix.common.errors import UserError
+from babelmix.common.files import cache_dir, new_folder
+from babelmix.common.outputs import claim_file, claim_folder
+from babelmix.common.progress import progress, say
+from babelmix.encoder.load import load_encoder, save_encoder
+from babelmix.settings.params import Settings
+from babelmix.workspace import HERE, UNTRAINED
+
+
+def train(name: str, settings: Settings) -> str | None:
+    """Train the starting encoder with one objective; return what was written, None in a process that is not the main.
+
+    A training that was stopped resumes from its last checkpoint. Under torchrun or `accelerate launch` it runs in
+    several processes, with the same batches.
+    """
+    from babelmix.training import loop
+    from babelmix.training.checkpoint import CheckpointStore
+    from babelmix.training.distributed import ProcessGroup, process_group
+    from babelmix.training.model_card import model_card
+    from babelmix.training.tokenized_pairs import read_tokenized
+
+    objective, chosen, start = settings.objective(name), settings.training(), HERE.model(UNTRAINED)
+    output, history_file = HERE.model(name), HERE.history(name)
+    claim_folder(output)
+    claim_file(history_file)
+
+    def checkpoints_of(processes: ProcessGroup) -> CheckpointStore:
+        inputs = loop.inputs(
+            name,
+            objective,
+            chosen,
+            seed=settings.seed,
+            start=start,
+            tokens=HERE.tokens,
+            extras=[file for file in _extra_files(objective) if file],
+            processes=processes,
+        )
+        return CheckpointStore(cache_dir() / "training", inputs)
+
+    locked: list[CheckpointStore] = []  # of the main process, before the processes join
+
+    def lock(processes: ProcessGroup) -> None:
+        locked.append(stack.enter_context(checkpoints_of(processes).exclusive(say)))
+
+    with ExitStack() as stack:
+        processes = stack.enter_context(process_group(settings.threads, lock))
+        tokenized = read_tokenized(HERE.tokens)
+        extras = _extras(objective, tokenized.index)
+        model = load_encoder(start)
+        checkpoints = checkpoints_of(processes)
+        if locked and checkpoints.fingerprint != locked[0].fingerprint:
+            how = "run the same command again"
+            raise UserError("the training's inputs changed while it waited", where=f"train {name}", how=how)
+        checkpoints = locked[0] if locked else checkpoints
+        if processes.is_main:
+            say(f"training on {processes.describe(chosen.bfloat16)}")
+            if last := checkpoints.step():
+                say(f"resuming after step {last}, from {checkpoints.file}")
+            for other in checkpoints.others():
+                say(f"not resuming from {other}")
+        with progress(f"train {name}", chosen.steps) as step:
+            history = loop.train(
+                model,
+                tokenized,
+                objective,
+                chosen,
+                seed=settings.seed,
+                processes=processes,
+                extras=extras,
+                checkpoints=checkpoints,
+                on_progress=step if processes.is_main else _silent,
+            )
+        if not processes.is_main:
+            return None
+        card = model_card(
+            f"{settings.model.size}/{name}/s{settings.seed}",
+            settings.preset(),
+            objective,
+            chosen,
+            seed=settings.seed,
+            sources=settings.sources,
+            translated=_translated(settings),
+        )
+        with new_folder(output) as folder:
+            save_encoder(model, folder, card)
+        loop.write_history(history, history_file)
+        checkpoints.delete()
+    return f"wrote {output}, last loss {history[-1].loss:.3f}"
+
+
+def _translated(settings: Settings) -> list[str]:
+    """Return the languages that at least one source is translated into."""
+    return [
+        lang for lang in settings.translate.languages if any(settings.route(name, lang) for name in settings.sources)
+    ]
+
+
+def _silent(_: int) -> None:
+    """Show nothing: only the main process shows progress."""
+
+
+def _extra_files(objective: Objective) -> tuple[Path | None, Path | None]:
+    """Return the files of the teacher's vectors and the hard negatives of an objective; None where it has none."""
+    return HERE.teacher(objective.teacher) if objective.teacher else None, objective.negatives
+
+
+def _extras(objective: Objective, index: Any) -> Any:
+    """Read the teacher's vectors and the hard negatives of an objective, as the index numbers units."""
+    from babelmix.training import hard_negatives, teacher
+    from babelmix.training.step import Extras
+
+    vectors, negatives = _extra_files(objective)
+    return Extras(
+        teacher=teacher.aligned(teacher.read_teacher(vectors), index) if vectors else None,
+        negatives=hard_negatives.aligned(hard_negatives.read_negatives(negatives), index) if negatives else None,
+    )
