@@ -288,8 +288,8 @@ def test_what_a_training_needs_and_has_not_is_told(project: Path) -> None:
 
 def test_teachers_and_hard_negatives_reach_the_training(project: Path) -> None:
     from babelmix.corpus.index import index_pairs
-    from babelmix.encoder.build import load_encoder
-    from babelmix.retrieval.embed_benchmark import encode
+    from babelmix.encoder.encode import encode
+    from babelmix.encoder.load import load_encoder
     from babelmix.training.teacher import TeacherVectors, write_teacher
 
     cli.run(["tokenise"])

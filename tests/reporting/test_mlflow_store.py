@@ -194,10 +194,10 @@ def test_a_lock_that_cannot_be_made_is_told(copied: tuple[Path, Any], tmp_path: 
     root, settings = copied
     (root / "mlflow.db.lock").unlink()
     (root / "mlflow.db.lock").mkdir()
-    with pytest.raises(UserError, match=r"mlflow\.db\.lock: a folder stands where a file is needed"):
+    with pytest.raises(UserError, match=r"mlflow\.db\.lock: a folder, but must be a file"):
         track(root, settings, root)
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match=r"a file stands where a folder is needed|something stands there"):
+    with pytest.raises(UserError, match=r"a file, but must be a folder|the path exists"):
         track(root, settings, tmp_path / "file" / "store")
 
 

@@ -26,7 +26,7 @@ from safetensors.torch import save_file
 from babelmix.batches.objective import Objective
 from babelmix.common.errors import UserError
 from babelmix.corpus.records import Pair, write_pairs
-from babelmix.encoder.build import load_encoder, save_encoder
+from babelmix.encoder.load import load_encoder, save_encoder
 from babelmix.settings.params import Settings, load_settings
 from babelmix.training.checkpoint import CheckpointStore
 from babelmix.training.distributed import ProcessGroup, process_group

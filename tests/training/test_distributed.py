@@ -27,7 +27,7 @@ from torch import distributed
 
 from babelmix import cli
 from babelmix.corpus.records import Pair
-from babelmix.encoder.build import load_encoder
+from babelmix.encoder.load import load_encoder
 from babelmix.training import distributed as distributed_module
 from babelmix.training.distributed import READY, ProcessGroup, process_group
 

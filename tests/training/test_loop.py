@@ -28,7 +28,7 @@ from babelmix.batches.sampler import plan
 from babelmix.batches.units import index_units, training_rows
 from babelmix.common.errors import UserError
 from babelmix.corpus.records import Pair
-from babelmix.encoder.build import load_encoder
+from babelmix.encoder.load import load_encoder
 from babelmix.training import step as engine
 from babelmix.training.checkpoint import CheckpointStore
 from babelmix.training.distributed import ProcessGroup
