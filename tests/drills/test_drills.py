@@ -5,7 +5,6 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -39,10 +38,15 @@ def prepare(stage: str, folder: Path, encoder: Path, pairs: list[Pair]) -> None:
 
 @pytest.mark.parametrize("stage", [stage for stage in STAGES if stage != CARELESS])
 def test_a_stage_recovers_from_every_fault(
-    stage: str, tiny_encoder: Path, parallel_pairs: list[Pair], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    stage: str,
+    python: Path,
+    tiny_encoder: Path,
+    parallel_pairs: list[Pair],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     prepare(stage, tmp_path / "project", tiny_encoder, parallel_pairs)
-    command = [sys.executable, str(DRILL), stage, str(tmp_path / "project"), *(["--every"] if EVERY else [])]
+    command = [python, str(DRILL), stage, str(tmp_path / "project"), *(["--every"] if EVERY else [])]
     environment = environ() | {"PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

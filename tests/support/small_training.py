@@ -158,13 +158,13 @@ class Job:
         return folder
 
 
-def start(jobs: list[Job], folder: Path, **environment: str) -> subprocess.Popen[str]:
+def start(python: Path, jobs: list[Job], folder: Path, **environment: str) -> subprocess.Popen[str]:
     """Start a process that does these jobs in turn."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "jobs.json"
     file.write_text(json.dumps([asdict(job) for job in jobs]))
     return subprocess.Popen(
-        [sys.executable, __file__, str(file)],
+        [python, __file__, str(file)],
         env=environ() | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -172,11 +172,11 @@ def start(jobs: list[Job], folder: Path, **environment: str) -> subprocess.Popen
     )
 
 
-def start_team(jobs: list[Job], folder: Path, world: int = 2) -> list[subprocess.Popen[str]]:
+def start_team(python: Path, jobs: list[Job], folder: Path, world: int = 2) -> list[subprocess.Popen[str]]:
     """Start one process for each rank, as torchrun does."""
     port = str(free_port())
     return [
-        start(jobs, folder, RANK=str(rank), WORLD_SIZE=str(world), MASTER_ADDR="127.0.0.1", MASTER_PORT=port)
+        start(python, jobs, folder, RANK=str(rank), WORLD_SIZE=str(world), MASTER_ADDR="127.0.0.1", MASTER_PORT=port)
         for rank in range(world)
     ]
 

@@ -88,11 +88,13 @@ def test_a_stopped_training_ends_with_the_same_bytes(
         assert state and state.best == min(losses.items(), key=lambda look: look[1])
 
 
-def test_a_killed_training_goes_on_in_another_process(tiny_encoder: Path, tokens: Path, tmp_path: Path) -> None:
+def test_a_killed_training_goes_on_in_another_process(
+    python: Path, tiny_encoder: Path, tokens: Path, tmp_path: Path
+) -> None:
     recipe: dict[str, Any] = {**HARD, "keep": "pooled", "steps": 24, "look_steps": 7}
     store = str(tmp_path / "store")
     job = Job(str(tiny_encoder), str(tokens), str(tmp_path / "killed"), recipe, store=store, kill_after=17)
-    process = start([job], tmp_path / "process")
+    process = start(python, [job], tmp_path / "process")
     output, error = process.communicate()
     assert process.returncode == -signal.SIGKILL and output.split()[-1] == "17", error
     assert not (tmp_path / "killed-0").exists()

@@ -346,13 +346,15 @@ def test_another_error_of_torch_stays_what_it_is(
         run(tiny_encoder, corpus, small_settings())
 
 
-def test_memory_that_really_ends_is_told(tiny_encoder: Path, parallel_pairs: list[Pair], tmp_path: Path) -> None:
+def test_memory_that_really_ends_is_told(
+    python: Path, tiny_encoder: Path, parallel_pairs: list[Pair], tmp_path: Path
+) -> None:
     write_small_corpus(tmp_path / "tokens", parallel_pairs, tiny_encoder)
     job = Job(
         str(tiny_encoder), str(tmp_path / "tokens"), str(tmp_path / "out"), {"batch_size": 40},
         wide=500_000, memory=300_000_000,
     )  # fmt: skip
-    process = start([job], tmp_path / "process")
+    process = start(python, [job], tmp_path / "process")
     try:
         output, error = process.communicate(timeout=600)
     except subprocess.TimeoutExpired:
