@@ -5,6 +5,7 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -116,9 +117,9 @@ def test_a_commit_of_sqlite_is_a_point(root: Path) -> None:
         assert stored(root) == ["a"], fault
 
 
-def test_a_stage_that_writes_in_place_is_found_out(python: Path, tmp_path: Path) -> None:
+def test_a_stage_that_writes_in_place_is_found_out(tmp_path: Path) -> None:
     make_project(tmp_path / "project", questions=4, benchmarks=("gnome-help",), languages=("de", "en"))
-    command = [python, str(DRILL), "careless", str(tmp_path / "project"), "--every"]
+    command = [sys.executable, str(DRILL), "careless", str(tmp_path / "project"), "--every"]
     done = subprocess.run(command, env=environ(), capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "scores/bm25.json is neither the old nor the new" in done.stdout

