@@ -18,8 +18,8 @@ from mmarco_files import write_mmarco
 
 from babelmix.common.errors import UserError
 from babelmix.common.outputs import MANIFEST
+from babelmix.corpus.settings import Pairs, Table
 from babelmix.corpus.sources import table
-from babelmix.settings.params import Pairs, Table
 from babelmix.stages import build_source, fetch_source
 
 PAIRS = Pairs(

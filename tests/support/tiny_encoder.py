@@ -34,7 +34,7 @@ def write_transformer(folder: Path) -> None:
 def write_encoder(folder: Path, transformer: Path) -> None:
     """Save the same as a SentenceTransformer folder, built by the project."""
     from babelmix.encoder.build import build_encoder
-    from babelmix.settings.params import Preset
+    from babelmix.encoder.settings import Preset
 
     preset = Preset(folder=transformer, learning_rate=1e-3, query_prefix="query: ", passage_prefix="passage: ")
     build_encoder(preset, folder)
