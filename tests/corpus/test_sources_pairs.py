@@ -226,6 +226,7 @@ def test_squadshifts_comes_from_the_mirror_and_is_checked(tmp_path: Path, monkey
     assert written_files(tmp_path / "raw") == set(known)
 
 
+@pytest.mark.slow
 def test_the_published_squadshifts_gives_a_known_number_of_pairs():
     mirror = os.environ.get("BABELMIX_MIRROR")
     found = (

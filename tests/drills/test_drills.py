@@ -37,6 +37,7 @@ def prepare(stage: str, folder: Path, encoder: Path, pairs: list[Pair]) -> None:
         write_small_corpus(folder / "data/tokens", pairs, encoder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", [stage for stage in STAGES if stage != CARELESS])
 def test_a_stage_recovers_from_every_fault(
     stage: str,

@@ -227,6 +227,7 @@ def track_in_process(python: Path, root: Path, store: Path) -> subprocess.Popen[
     return subprocess.Popen([python, "-c", command, str(root), str(store)], stderr=subprocess.PIPE)
 
 
+@pytest.mark.slow
 def test_processes_that_start_together_in_a_fresh_store_make_each_run_once(python, tmp_path):
     for size in ("small", "large"):
         small(tmp_path / size, size=size)

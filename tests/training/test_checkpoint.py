@@ -88,6 +88,7 @@ def test_a_stopped_training_ends_with_the_same_bytes(
         assert state and state.best == min(losses.items(), key=lambda look: look[1])
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on_in_another_process(
     python: Path, tiny_encoder: Path, tokens: Path, tmp_path: Path
 ) -> None:

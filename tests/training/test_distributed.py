@@ -115,6 +115,7 @@ def losses(folder: Path, name: str = "history.csv") -> list[float]:
     return [float(row[name]) for row in rows for name in ("loss", "dev_english", "dev_crosslingual") if row[name]]
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one(
     python: Path, tiny_encoder: Path, parallel_pairs: list[Pair], tmp_path: Path
 ) -> None:
@@ -140,6 +141,7 @@ def test_two_processes_train_as_one(
         assert losses(first) == pytest.approx(losses(one), rel=rel), recipe
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_is_told_and_both_go_on(
     python: Path, tiny_encoder: Path, parallel_pairs: list[Pair], tmp_path: Path
 ) -> None:
@@ -165,6 +167,7 @@ def test_a_process_that_dies_is_told_and_both_go_on(
     assert losses(tmp_path / "out-0") == pytest.approx(losses(whole), rel=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("launcher", ["torchrun", "accelerate"])
 def test_the_command_trains_in_two_processes(
     launcher: str,

@@ -58,6 +58,7 @@ def trained_alone(folder: Path) -> tuple[dict[str, str], Path]:
     return whole, found[0]
 
 
+@pytest.mark.slow
 def test_of_two_equal_trainings_one_waits_and_both_end_with_the_same_bytes(project: Path, python: Path) -> None:
     whole, lock = trained_alone(project)
     with locked(lock, on_wait=pytest.fail):  # an equal training, as the two see it: neither can be done before the end

@@ -346,6 +346,7 @@ def test_another_error_of_torch_stays_what_it_is(
         run(tiny_encoder, corpus, small_settings())
 
 
+@pytest.mark.slow
 def test_memory_that_really_ends_is_told(
     python: Path, tiny_encoder: Path, parallel_pairs: list[Pair], tmp_path: Path
 ) -> None:
