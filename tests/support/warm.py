@@ -86,7 +86,9 @@ def warm_python() -> Iterator[Path]:
         client.chmod(0o755)
         client.with_name("babelmix").symlink_to(client)
         command = [sys.executable, __file__, address]
-        with subprocess.Popen(command, env=own | ENVIRONMENT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        with subprocess.Popen(
+            command, env=own | ENVIRONMENT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+        ) as process:
             assert process.stdin and process.stdout and process.stdout.readline() == b"ready\n"
             yield client
             process.stdin.close()  # which ends it
@@ -95,7 +97,7 @@ def warm_python() -> Iterator[Path]:
 def serve(address: str) -> tuple[list[str], str, dict[str, str]] | None:
     """Fork for each request; return in the child with its arguments, folder and environment, in the parent at the end.
 
-    A child whose client has gone is killed. The server ends when its stdin is closed.
+    The server kills a child whose client has ended, and ends when its stdin is closed.
     """
     wake, woken = os.pipe()
     os.set_blocking(woken, False)
@@ -120,13 +122,14 @@ def serve(address: str) -> tuple[list[str], str, dict[str, str]] | None:
                         for number, stream in enumerate(streams):
                             os.dup2(stream, number)
                             os.close(stream)
-                        for other in (client, wake, woken, *clients.values()):
-                            os.close(other if isinstance(other, int) else other.fileno())
+                        for other in (wake, woken, *(known.detach() for known in (client, *clients.values()))):
+                            os.close(other)
                         return request
                     for stream in streams:
                         os.close(stream)
                     clients[child] = client
-                    client.sendall(f"{child}\n".encode())
+                    with suppress(OSError):
+                        client.sendall(f"{child}\n".encode())
                     selector.register(client, selectors.EVENT_READ, child)
                 elif key.fileobj is sys.stdin:
                     return None
@@ -136,12 +139,13 @@ def serve(address: str) -> tuple[list[str], str, dict[str, str]] | None:
                         pid, status = os.waitpid(child, os.WNOHANG)
                         if pid:
                             client = clients.pop(child)
-                            selector.unregister(client)
+                            with suppress(KeyError):
+                                selector.unregister(client)
                             with suppress(OSError), client:
                                 client.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
-                elif key.data in clients:  # the client says nothing more: it has gone
+                elif key.data in clients:  # a client sends nothing after its request: this is its end
                     os.kill(key.data, signal.SIGKILL)
-                    selector.modify(key.fileobj, 0)
+                    selector.unregister(key.fileobj)
 
 
 def _receive(client: socket.socket) -> tuple[Any, list[int]]:
