@@ -21,7 +21,7 @@ from babelmix.evaluation.evaluate import evaluate
 from babelmix.evaluation.measures import measures
 from babelmix.evaluation.query_scores import QueryScores
 from babelmix.evaluation.score_files import per_query, to_json
-from babelmix.retrieval.scorers import Cosines
+from babelmix.retrieval.scorers import CosineScorer
 
 LANGUAGES = ("de", "en", "zh")
 MEASURES = {
@@ -42,7 +42,7 @@ def parallel(questions=8, languages=LANGUAGES, missing=()):
 
 
 def scored(benchmark, queries, passages):
-    return evaluate(qrels_of(benchmark), Cosines(queries, passages))
+    return evaluate(qrels_of(benchmark), CosineScorer(queries, passages))
 
 
 def graded(rng, questions=12, languages=LANGUAGES):

@@ -14,9 +14,9 @@ from babelmix.common.errors import UserError
 from babelmix.common.id_arrays import pack
 from babelmix.corpus.index import index_pairs
 from babelmix.corpus.records import Pair, write_pairs
-from babelmix.encoder.build import load_encoder
+from babelmix.encoder.encode import encode
+from babelmix.encoder.load import load_encoder
 from babelmix.encoder.settings import Embed
-from babelmix.retrieval.embed_benchmark import encode
 from babelmix.training.teacher import TeacherVectors, aligned, encode_pairs, encode_teacher, read_teacher, write_teacher
 
 EXACT = Embed(max_tokens=64, bfloat16=False, context=False)

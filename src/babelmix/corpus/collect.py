@@ -10,13 +10,13 @@ from collections import Counter
 from typing import Any, NotRequired, TypedDict
 
 from babelmix.common.errors import UserError
-from babelmix.common.identify import identify, stands_for
+from babelmix.common.identify import identify, may_be
 from babelmix.common.text import compared_form, published_form, reading_length
 from babelmix.corpus.records import Pair
 
 # Below this the identifier guesses: a short text is refused only if taken for English, left untranslated. It counts
 # characters of every script alike: of eight Chinese or Japanese ones, as much to a reader as 60 letters, it takes 3 to
-# 25 % for another language, of 60 none (dialects aside, see `stands_for`); it takes none of them for English.
+# 25 % for another language, of 60 none (dialects aside, see `may_be`); it takes none of them for English.
 SHORT_CHARACTERS = 60
 
 
@@ -44,7 +44,7 @@ def written_in(text: str, lang: str) -> bool:
     another language. A text under 60 characters passes unless it is taken for English.
     """
     found = identify(text)
-    return stands_for(found, lang) or (len(text) < SHORT_CHARACTERS and found != "en")
+    return may_be(found, lang) or (len(text) < SHORT_CHARACTERS and found != "en")
 
 
 def has_word(text: str) -> bool:

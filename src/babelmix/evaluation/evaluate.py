@@ -1,6 +1,6 @@
 """Score a system on a benchmark: monolingual, cross-lingual and multilingual retrieval from one set of exact ranks.
 
-    evaluation = evaluate(qrels_of(benchmark), Cosines(query_vectors, passage_vectors))
+    evaluation = evaluate(qrels_of(benchmark), CosineScorer(query_vectors, passage_vectors))
     write_evaluation(evaluation, "hybrid", Path("scores.json"), Path("scores.npz"))      # see score_files
 
 `query_scores` defines the three scopes. On a benchmark with passages in one language (BEIR) the pool is that language,
@@ -21,7 +21,7 @@ from babelmix.evaluation.language_bias import Bias, language_bias
 from babelmix.evaluation.measures import measures
 from babelmix.evaluation.query_scores import POOL, QueryScores, short_id
 from babelmix.evaluation.ranks import rank_relevant
-from babelmix.retrieval.scorers import Scores
+from babelmix.retrieval.scorers import Scorer
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Evaluation:
     left_out: Mapping[str, int] = field(default_factory=dict[str, int])  # rows missing from the rankings, by reason
 
 
-def evaluate(judged: Qrels, scores: Scores) -> Evaluation:
+def evaluate(judged: Qrels, scores: Scorer) -> Evaluation:
     """Score a system on a benchmark in all three scopes, over whole rankings, in one pass over its scores.
 
     Raises UserError for scores that do not fit the benchmark, see ranks.rank_relevant.

@@ -4,7 +4,7 @@
     print(to_markdown(runs))
 
 DVC reads the metrics of an experiment from its cache or its remote: nothing is checked out, and the workspace does not
-change. Experiments of an older release are read too, see `evaluation.renamed` and `settings.renamed`.
+change. It reads experiments of the last release too, see `common.old_names` and `settings.renamed`.
 """
 
 import io

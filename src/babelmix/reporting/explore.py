@@ -19,11 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from babelmix.benchmarks.benchmark import Benchmark, Query, itself_of
-from babelmix.benchmarks.qrels import Qrels, qrels_of
+from babelmix.benchmarks.qrels import Qrels
 from babelmix.common.errors import UserError, unknown_name
 from babelmix.evaluation.measures import measures
 from babelmix.evaluation.ranks import rank_relevant
-from babelmix.retrieval.scorers import Cosines
+from babelmix.retrieval.scorers import CosineScorer
 from babelmix.retrieval.search import search
 from babelmix.retrieval.similarity import as_similarity
 from babelmix.retrieval.vectors import Rows
@@ -134,7 +134,7 @@ def view_of(
         judged = Qrels(
             benchmark.name, asked, ("",), language, zeros, rows, zeros + 1, np.zeros_like(own), itself_passage=own
         )
-        ranks = rank_relevant(judged, Cosines(query, passages, where=where)).pool
+        ranks = rank_relevant(judged, CosineScorer(query, passages, where=where)).pool
     right = ((rank, benchmark.passages[row]) for rank, row in zip(ranks.tolist(), rows.tolist(), strict=True))
     answers = (Answer(passage.lang, rank, passage.text, passage.id) for rank, passage in right)
     return View(system, hits, tuple(sorted(answers, key=lambda answer: answer.rank)))
@@ -152,7 +152,8 @@ def show(
     own = {row.passage for row in itself_of(benchmark) if row.parallel_id == query.parallel_id}
     itself = {row for row, passage in enumerate(benchmark.passages) if passage.id in own}
     relevant = {row for row, passage in enumerate(benchmark.passages) if passage.id in answers - own}
-    english = [other.text for other in benchmark.queries if other.parallel_id == query.parallel_id and other.lang == "en"]
+    alike = [other for other in benchmark.queries if other.parallel_id == query.parallel_id]
+    english = [other.text for other in alike if other.lang == "en"]
     views = tuple(view_of(benchmark, vector, rows, name, relevant, top, itself) for name, vector, rows in systems)
     return Entry(query, english[0] if english and query.lang != "en" else "", views, group)
 

@@ -72,7 +72,7 @@ class _Run:
             for file in sorted(reports.rglob("*"))
             if file.is_file()
         }
-        history = [(row.step, row.loss, row.learning_rate, row.dev) for row in self.history]
+        history = [(row.step, row.loss, row.lr, row.dev) for row in self.history]
         return _sha256([self.name, self.params, self.metrics, self.inputs, history, files])
 
 
@@ -197,7 +197,7 @@ def _log(client: "MlflowClient", made: Any, run: _Run, reports: Path, content: s
     run_id, started, now = made.info.run_id, made.info.start_time, int(time.time() * 1000)
     metrics = [Metric(_key(key), value, now, 0) for key, value in run.metrics.items()]
     for row in run.history:  # stamped with the run's start, so that logging it again adds no second point
-        curves = {"train/loss": row.loss, "train/learning_rate": row.learning_rate}
+        curves = {"train/loss": row.loss, "train/learning_rate": row.lr}
         curves |= {f"dev/{name}": loss for name, loss in row.dev.items()}
         metrics += [Metric(_key(key), value, started, row.step) for key, value in curves.items()]
     # MLflow refuses to change a param: one outside of the fingerprint keeps the value that was logged first.

@@ -32,7 +32,7 @@ class HistoryRow:
     step: int
     kind: str
     loss: float
-    learning_rate: float
+    lr: float
     dev: dict[str, float]
 
 

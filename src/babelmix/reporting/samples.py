@@ -24,7 +24,7 @@ def sample_name(source: str, lang: str) -> str:
 def write_samples(workspace: Workspace, settings: Settings) -> None:
     """Write a sample for each source and language: 20 kept pairs, and one rejected pair for each reason.
 
-    The pairs with the smallest sha256 of their `parallel_id` are drawn: nobody chose them, and the draw can be repeated.
+    The pairs with the smallest sha256 of their `parallel_id` are drawn: nobody chose them, and anyone can repeat it.
     """
     with new_folder(workspace.samples) as folder:
         for source in settings.sources:

