@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save
 
-from babelmix.benchmarks.benchmark import judge, read_benchmark
+from babelmix.benchmarks.files import read_benchmark
+from babelmix.benchmarks.qrels import qrels_of
 from babelmix.encoder.parameters import count_parameters
 from babelmix.evaluation.evaluate import evaluate
 from babelmix.evaluation.score_files import per_query, read_query_scores, to_json
 from babelmix.reporting.compare import compare
 from babelmix.reporting.results import read_results, systems_of, training_languages
-from babelmix.retrieval.scorers import Cosines
+from babelmix.retrieval.scorers import CosineScorer
 from babelmix.settings.params import Settings, parse_settings
 from babelmix.workspace import Workspace
 
@@ -48,14 +49,14 @@ def _measured() -> tuple[dict[str, Any], Arrays]:
     with TemporaryDirectory() as scratch:
         folder = Path(scratch) / "gnome-help"
         _write_benchmark(folder)
-        found = evaluate(judge(read_benchmark(folder)), Cosines(*vectors().values()))
+        found = evaluate(qrels_of(read_benchmark(folder)), CosineScorer(*vectors().values()))
     return to_json(found, "x"), per_query(found)
 
 
 def _history(rng: Random) -> bytes:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(("step", "kind", "loss", "learning_rate", "dev_english", "dev_pooled"))
+    writer.writerow(("step", "kind", "loss", "lr", "dev_english", "dev_pooled"))
     for step in range(1, 4):
         writer.writerow((step, "monolingual", 0.5 / step, 1e-4, "" if step % 2 else 0.3, 0.4))
     return stream.getvalue().encode()

@@ -10,8 +10,9 @@ import yaml
 from small_project import age, make_project
 
 from babelmix.cli import run
+from babelmix.common import old_names
 from babelmix.common.errors import UserError
-from babelmix.evaluation.renamed import say_renamed
+from babelmix.evaluation.score_files import OLD_COLUMNS, OLD_KEYS
 from babelmix.reporting.experiments import (
     compare_experiments,
     encoder_sizes,
@@ -100,12 +101,13 @@ def test_an_experiment_of_an_older_release_is_compared_with_one_of_today(
     (root / "params.yaml").write_text(yaml.safe_dump(raw))
     git(root, "commit", "--all", "--quiet", "--message", "as an older release wrote it")
     git(root, "tag", "aged")
-    say_renamed.cache_clear()
+    old_names._said.clear()
     capsys.readouterr()
     text = to_markdown(read_experiments(root, ["aged", "base-13"], BENCHMARK))
     assert text == today
-    lines = [line for line in capsys.readouterr().err.splitlines() if "scores of an older release" in line]
-    assert len(lines) == 1 and "headline is main_score" in lines[0] and "setting is scope" in lines[0]
+    said = capsys.readouterr().err
+    assert all(said.count(f"`{old}` is called") == 1 for old in (*OLD_KEYS, *OLD_COLUMNS.values()))
+    assert "metrics/evaluation/bm25/gnome-help.json of aged: `headline` is called `main_score` now" in said
 
 
 def test_the_table_is_written_between_its_marks(repository: Path, tmp_path: Path) -> None:

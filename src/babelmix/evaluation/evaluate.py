@@ -1,6 +1,6 @@
 """Score a system on a benchmark: monolingual, cross-lingual and multilingual retrieval from one set of exact ranks.
 
-    evaluation = evaluate(judge(benchmark), Cosines(query_vectors, passage_vectors))
+    evaluation = evaluate(qrels_of(benchmark), CosineScorer(query_vectors, passage_vectors))
     write_evaluation(evaluation, "hybrid", Path("scores.json"), Path("scores.npz"))      # see score_files
 
 `query_scores` defines the three scopes. On a benchmark with passages in one language (BEIR) the pool is that language,
@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from babelmix.benchmarks.benchmark import Judged
+from babelmix.benchmarks.qrels import Qrels
 from babelmix.benchmarks.registry import main_score
 from babelmix.evaluation.language_bias import Bias, language_bias
 from babelmix.evaluation.measures import measures
 from babelmix.evaluation.query_scores import POOL, QueryScores, short_id
 from babelmix.evaluation.ranks import rank_relevant
-from babelmix.retrieval.scorers import Scores
+from babelmix.retrieval.scorers import Scorer
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Evaluation:
     left_out: Mapping[str, int] = field(default_factory=dict[str, int])  # rows missing from the rankings, by reason
 
 
-def evaluate(judged: Judged, scores: Scores) -> Evaluation:
+def evaluate(judged: Qrels, scores: Scorer) -> Evaluation:
     """Score a system on a benchmark in all three scopes, over whole rankings, in one pass over its scores.
 
     Raises UserError for scores that do not fit the benchmark, see ranks.rank_relevant.
@@ -45,7 +45,7 @@ def evaluate(judged: Judged, scores: Scores) -> Evaluation:
     lost = np.full(len(judged.lost_query), np.inf)
     pool, own = (np.concatenate([np.where(ranks.found, rank, np.inf), lost]) for rank in (ranks.pool, ranks.own))
     asked = np.concatenate([judged.query, judged.lost_query])
-    grade = np.concatenate([judged.grade, judged.lost_grade])
+    grade = np.concatenate([judged.relevance, judged.lost_relevance])
     # A query against one language is one ranking, numbered by (query, language); against the pool, by query.
     language = np.concatenate([judged.passage_language[judged.passage], judged.lost_language]).astype(np.int64)
     single, single_measures = measures(asked * len(languages) + language, own, grade)
@@ -55,8 +55,8 @@ def evaluate(judged: Judged, scores: Scores) -> Evaluation:
     passage_language = np.concatenate([np.array(languages)[single % len(languages)], [POOL] * len(pooled)])
     multilingual, monolingual = passage_language == POOL, passage_language == query_language
     scope = np.where(multilingual, "multilingual", np.where(monolingual, "monolingual", "crosslingual"))
-    question = np.array([short_id(q.question) for q in judged.queries])[query]
+    parallel_id = np.array([short_id(q.parallel_id) for q in judged.queries])[query]
     columns = np.concatenate([single_measures, pooled_measures], axis=1)
-    found = QueryScores(scope, question, query_language, passage_language, *columns)
+    found = QueryScores(scope, parallel_id, query_language, passage_language, *columns)
     measure = main_score(judged.name, bool((grade > 1).any()))
     return Evaluation(judged.name, measure, found, language_bias(judged, ranks), judged.left_out)

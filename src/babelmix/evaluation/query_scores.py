@@ -25,7 +25,7 @@ class QueryScores:
     """Columns with one row for each query and each set of passages that it is scored against."""
 
     scope: NDArray[np.str_]  # one of SCOPES
-    question: NDArray[np.str_]  # shared by the translations of a query; see short_id
+    parallel_id: NDArray[np.str_]  # shared by the translations of a query; see short_id
     query_language: NDArray[np.str_]
     passage_language: NDArray[np.str_]  # or "pool"
     average_precision: NDArray[np.float64]

@@ -7,7 +7,7 @@ read_query_scores(Path("scores.npz"), "scores.npz").average_precision
 
 import json
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Literal
 
@@ -18,21 +18,23 @@ from pydantic import BaseModel, Field, ValidationError
 from babelmix.common.arrays import read_arrays
 from babelmix.common.errors import UserError
 from babelmix.common.files import new_binary_file, new_file
+from babelmix.common.old_names import with_new_names
 from babelmix.common.reading import parse_json
-from babelmix.evaluation import renamed
 from babelmix.evaluation.evaluate import Evaluation
 from babelmix.evaluation.measures import MEASURES, group_means, mean_of_means
 from babelmix.evaluation.query_scores import SCOPES, QueryScores
 
 # Keys and columns that every file of scores has, of older releases too: outputs.claim_file knows such a file by them.
 KEYS, COLUMNS = ("benchmark", "left_out", "bias"), ("query_language", "passage_language", "average_precision")
-_TEXTS = ("scope", "question", "query_language", "passage_language")
+OLD_KEYS = {"model": "system", "headline": "main_score", "settings": "scopes"}  # of the JSON: old name -> new
+OLD_COLUMNS = {"scope": "setting", "parallel_id": "question"}  # of the .npz: new name -> old
+_TEXTS = ("scope", "parallel_id", "query_language", "passage_language")
 
 
 def write_evaluation(
     evaluation: Evaluation, system: str, output: Path, per_query_output: Path | None = None, **about: Any
 ) -> None:
-    """Write the figures as JSON, see `to_json`, and where a second file is given the scores of every query as .npz."""
+    """Write the figures as JSON, see `to_json`; into a second file, if given, the scores of every query as .npz."""
     if per_query_output is not None:
         with new_binary_file(per_query_output) as stream:
             np.savez_compressed(stream, allow_pickle=False, **per_query(evaluation))
@@ -107,11 +109,13 @@ def _rounded(figure: Any) -> Any:
 
 
 def parse_evaluation(text: str, where: str) -> dict[str, Any]:
-    """Return what `to_json` wrote, its keys renamed where an older release wrote it.
+    """Return what `to_json` wrote; a file of the last release gets the new names of its keys.
 
     UserError, with `where`, for a text that lacks a field which the report, the comparisons or MLflow read.
     """
-    value = renamed.with_new_keys(parse_json(text, where), where)
+    value = parse_json(text, where)
+    if isinstance(value, dict):
+        value = with_new_names(value, OLD_KEYS, where)
     with fields_checked(where):
         _Evaluation.model_validate(value)
     return value
@@ -124,7 +128,8 @@ def read_query_scores(file: Path | BinaryIO, where: str) -> QueryScores:
     """
     how = "delete it and run `dvc repro` again"
     names = tuple(QueryScores.__dataclass_fields__)
-    columns = dict(zip(names, _columns(file, names, where, how), strict=True))
+    arrays = read_arrays(file, names, what="scores of queries", how=how, where=where, old_names=OLD_COLUMNS)
+    columns = dict(zip(names, arrays, strict=True))
     rows = columns["scope"].shape
     for name, column in columns.items():
         text = name in _TEXTS
@@ -134,21 +139,6 @@ def read_query_scores(file: Path | BinaryIO, where: str) -> QueryScores:
         if not text and not ((column >= 0) & (column <= 1)).all():
             raise UserError("a score that is not between 0 and 1", where=f"{where}, {name}", how=how)
     return QueryScores(**columns)
-
-
-def _columns(file: Path | BinaryIO, names: tuple[str, ...], where: str, how: str) -> list[NDArray[Any]]:
-    what = "scores of queries"
-    try:
-        return read_arrays(file, names, what=what, how=how, where=where)
-    except UserError:
-        old = {new: name for name, new in renamed.COLUMNS.items()}
-        with suppress(UserError):
-            if not isinstance(file, Path):
-                file.seek(0)
-            found = read_arrays(file, [old.get(name, name) for name in names], what=what, how=how, where=where)
-            renamed.say_renamed()
-            return found
-        raise
 
 
 Figure = Annotated[float, Field(strict=True, allow_inf_nan=False)] | None

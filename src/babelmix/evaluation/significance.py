@@ -96,10 +96,10 @@ def paired_difference(
 def score_interval(
     scores: Sequence[QueryScores], scope: str, rng: np.random.Generator, resamples: int, measure: str
 ) -> Interval:
-    """Return one system's score in one scope, over seeds, with the interval that `paired_difference` has.
+    """Return one system's score in one scope, over seeds, with an interval as in `paired_difference`.
 
-    Intervals of two systems that overlap do not say that the systems are equal: hard questions are hard for both, and
-    only the paired difference takes that out. Arguments and errors as for `paired_difference`.
+    Overlapping intervals of two systems do not show that the systems are equal: hard questions are hard for both, and
+    only the paired difference removes that effect. Arguments and errors as for `paired_difference`.
     """
     _check_same_queries(scores)
     mask, cells, count = _cells(scores[0], scope)
@@ -124,26 +124,28 @@ def holm(family: Sequence[Difference]) -> tuple[Difference, ...]:
 
 def _check_same_queries(systems: Sequence[QueryScores]) -> None:
     for scores in systems:
-        for column in ("scope", "question", "query_language", "passage_language"):
+        for column in ("scope", "parallel_id", "query_language", "passage_language"):
             if not np.array_equal(getattr(systems[0], column), getattr(scores, column)):
                 how = "evaluate both systems on the same benchmark"
                 raise UserError("the two systems were scored on different queries", where=column, how=how)
 
 
 def _cells(scores: QueryScores, scope: str) -> tuple[NDArray[np.bool_], NDArray[np.intp], NDArray[np.float64]]:
-    """Return the mask of a scope's rows, the cell (question, group) of each, and the rows by question and group."""
+    """Return the mask of a scope's rows, the cell (question, group) of each, and the counts by question and group."""
     mask, group_names = scores.groups(scope)
     if not mask.any():
         how = "choose a scope that the benchmark has"
         raise UserError("no queries to compare", where=f"scope {scope!r}", how=how)
-    question, group, shape = _numbered(scores.question[mask], group_names)
+    question, group, shape = _numbered(scores.parallel_id[mask], group_names)
     cells = question * shape[1] + group
-    return mask, cells, np.bincount(cells, minlength=shape[0] * shape[1]).astype(np.float64).reshape(shape)
+    count: NDArray[np.float64] = np.bincount(cells, minlength=shape[0] * shape[1]).astype(np.float64)
+    return mask, cells, count.reshape(shape)
 
 
 def _sums(values: NDArray[np.float64], cells: NDArray[np.intp], count: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the sums of the values by question and group."""
-    return np.bincount(cells, weights=values, minlength=count.size).reshape(count.shape)
+    sums = np.bincount(cells, weights=values, minlength=count.size).astype(np.float64)
+    return sums.reshape(count.shape)
 
 
 def _bootstrap(

@@ -51,7 +51,7 @@ def benchmark_tables(results: Results, benchmark: str) -> list[str]:
             )
         )
     name = MEASURE_NAMES[measure]
-    pooled = ("mAP by question", "AP@20", "R@1", "R@10")
+    pooled = ("mAP by query", "AP@20", "R@1", "R@10")
     languages = sorted(set(evaluations[UNTRAINED]["bias"]["language_share_pool"]) - training_languages(results))
     unseen = f" In {', '.join(languages)} LIR has no training text, and removes the directions of all languages."
     return [

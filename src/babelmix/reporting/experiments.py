@@ -4,7 +4,7 @@
     print(to_markdown(runs))
 
 DVC reads the metrics of an experiment from its cache or its remote: nothing is checked out, and the workspace does not
-change. Experiments of an older release are read too, see `evaluation.renamed` and `settings.renamed`.
+change. It reads experiments of the last release too, see `common.old_names` and `settings.renamed`.
 """
 
 import io
@@ -77,7 +77,7 @@ def read_experiments(root: Path, names: Sequence[str], benchmark: str) -> list[E
 def encoder_sizes(root: Path, runs: Sequence[Experiment]) -> dict[str, int]:
     """Return size -> number of parameters outside the embeddings, small models first.
 
-    UserError for an experiment without this number: an older babelmix made it.
+    UserError for an experiment without this number, which an older release made.
     """
     from dvc.exceptions import DvcException
 
@@ -87,8 +87,8 @@ def encoder_sizes(root: Path, runs: Sequence[Experiment]) -> dict[str, int]:
         try:
             text = _text(_files(root, name), path, name)
         except (DvcException, OSError) as error:
-            how = "run it again: an older babelmix did not count parameters"
-            raise UserError(f"not to be read ({error})", where=f"{path} of {name}", how=how) from error
+            how = "run it again: an older release did not count parameters"
+            raise UserError(f"cannot be read ({error})", where=f"{path} of {name}", how=how) from error
         found[size] = parse_parameters(text, f"{path} of {name}")[1]
     return dict(sorted(found.items(), key=lambda item: item[1]))
 

@@ -11,7 +11,8 @@ from itertools import zip_longest
 import numpy as np
 from numpy.typing import NDArray
 
-from babelmix.benchmarks.benchmark import Benchmark, Query, judge
+from babelmix.benchmarks.benchmark import Benchmark, Query
+from babelmix.benchmarks.qrels import qrels_of
 from babelmix.common.errors import UserError
 from babelmix.evaluation.query_scores import QueryScores, short_id
 from babelmix.reporting.explore import Entry, show
@@ -43,13 +44,13 @@ def choose(benchmark: Benchmark, first: QueryScores, second: QueryScores, seed: 
         UserError: scores of other queries than the benchmark's.
     """
     precision: list[NDArray[np.float64]] = []
-    judged = judge(benchmark)
+    judged = qrels_of(benchmark)
     rows = np.union1d(judged.query, judged.lost_query).tolist()  # other queries have no answer and no score
     asked = [benchmark.queries[row] for row in rows]
-    expected = [(short_id(query.question), query.lang) for query in asked]
+    expected = [(short_id(query.parallel_id), query.lang) for query in asked]
     for scores in (first, second):
         mask = scores.scope == "multilingual"
-        if list(zip(scores.question[mask].tolist(), scores.query_language[mask].tolist(), strict=True)) != expected:
+        if list(zip(scores.parallel_id[mask].tolist(), scores.query_language[mask].tolist(), strict=True)) != expected:
             how = "evaluate both systems on this benchmark again: it has changed since"
             raise UserError("the scores are those of other queries", where=benchmark.name, how=how)
         precision.append(scores.average_precision[mask])
@@ -89,5 +90,5 @@ def _one_a_question(
     for row in order.tolist():
         if len(rows) == each or not allowed[row]:
             break
-        rows.setdefault(queries[row].question, row)
+        rows.setdefault(queries[row].parallel_id, row)
     return list(rows.values())

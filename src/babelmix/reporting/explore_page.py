@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from babelmix.benchmarks.benchmark import read_benchmark
+from babelmix.benchmarks.files import read_benchmark
 from babelmix.benchmarks.registry import licence_of
 from babelmix.common.files import new_file, new_folder
 from babelmix.evaluation.score_files import read_query_scores
@@ -182,7 +182,7 @@ def _article(number: int, entry: Entry, hue: dict[str, int]) -> str:
     lines = [f'<article id="q{number}">', _text(query.text, query.lang, "h3")]
     if entry.english:
         lines.append(f'<p class="faint">In English: {_text(entry.english, "en", "span")}</p>')
-    named = f"question {escape(query.question)}" if query.id else "free text without known right answers"
+    named = f"question {escape(query.parallel_id)}" if query.id else "free text without known right answers"
     lines.append(f'<p class="faint">{_chip(query.lang, hue)} {named}</p>')
     lines += ['<div class="pair">', *(_view(view, hue) for view in entry.views), "</div>"]
     lines += [*_answers(entry, hue), "</article>"]

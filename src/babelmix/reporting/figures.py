@@ -1,7 +1,7 @@
 """The report's figures, as altair charts for `drawing.save`: same results, same bytes.
 
-    save(scores(results), Path("reports/figures/scores.png"))
-    save(language_bias(results, "xquad-r"), Path("reports/figures/language-bias-xquad-r.png"))
+    drawing.save(scores(results), Path("reports/figures/scores.png"))
+    drawing.save(language_bias(results, "xquad-r"), Path("reports/figures/language-bias-xquad-r.png"))
 
 A system with LIR, "hybrid+lir", has the colour of its encoder, hollow or lighter. `heat_maps` has the figures by
 language pair.
@@ -19,7 +19,7 @@ from babelmix.reporting.results import Results
 from babelmix.workspace import BM25, LIR, UNTRAINED
 
 Measure = Literal["map", "ndcg_at_10"]
-GREYS = {UNTRAINED: FAINT, BM25: INK}  # the systems without training
+GREYS = {UNTRAINED: FAINT, BM25: INK}  # of the systems without training
 DEV = {"monolingual": "monolingual", "crosslingual": "cross-lingual", "pooled": "all languages in one pool"}
 
 

@@ -1,6 +1,6 @@
 """The report's figures by language pair: heat maps, query language by passage language.
 
-    save(share_map(results, "xquad-r", "hybrid+lir"), Path("reports/figures/share-xquad-r-hybrid+lir.png"))
+    drawing.save(share_map(results, "xquad-r", "hybrid+lir"), Path("reports/figures/share-xquad-r-hybrid+lir.png"))
 
 The frames mark the cells where the passages are in the query's language.
 """

@@ -31,7 +31,7 @@ from babelmix.reporting.mlflow_store import LOOPBACK, artifacts, database, locke
 from babelmix.reporting.names import POOL_FIRST
 from babelmix.reporting.results import HistoryRow, Results, read_results
 from babelmix.settings.params import Settings
-from babelmix.workspace import BM25, LIR, UNTRAINED, Workspace, evaluation_stage
+from babelmix.workspace import BM25, HERE, LIR, UNTRAINED, Workspace, evaluation_stage
 
 if TYPE_CHECKING:  # mlflow takes two seconds to import
     from mlflow.tracking import MlflowClient
@@ -72,7 +72,7 @@ class _Run:
             for file in sorted(reports.rglob("*"))
             if file.is_file()
         }
-        history = [(row.step, row.loss, row.learning_rate, row.dev) for row in self.history]
+        history = [(row.step, row.loss, row.lr, row.dev) for row in self.history]
         return _sha256([self.name, self.params, self.metrics, self.inputs, history, files])
 
 
@@ -105,6 +105,7 @@ def track(root: Path, settings: Settings, store_root: Path) -> TrackResult:
                 created += 1
             else:
                 made = found[0]
+                client.set_tag(made.info.run_id, FINGERPRINT, run.fingerprint)  # a run of an older release lacks it
                 updated += made.data.tags.get(CONTENT) != content
             if made.data.tags.get(CONTENT) != content:
                 _log(client, made, run, workspace.reports, content)
@@ -158,14 +159,14 @@ def _describe(settings: Settings, results: Results, stages: dict[str, Any], obje
     }
     total, non_embedding = results.parameters
     metrics: dict[str, float] = {}  # MLflow's comparison opens at the first one, multilingual mAP
-    inputs = hashes(train, "deps", ("data/", "models/"))
+    inputs = hashes(train, "deps", (f"{HERE.data}/", f"{HERE.models}/"))
     for benchmark in settings.benchmarks:
         metrics |= _scores(results.evaluations[objective][benchmark], prefix="")
         metrics |= _scores(results.evaluations[objective + LIR][benchmark], prefix="lir/")
         for baseline in (UNTRAINED, BM25):
             metrics |= _scores(results.evaluations[baseline][benchmark], prefix=f"{baseline}/")
         evaluated = _stage(stages, evaluation_stage(objective, benchmark))
-        inputs |= hashes(evaluated, "deps", ("data/benchmarks/",))
+        inputs |= hashes(evaluated, "deps", (str(HERE.benchmark(benchmark)),))
     metrics |= _scores(results.dev[objective], prefix="")
     metrics |= {"model/parameters": total, "model/parameters_non_embedding": non_embedding}
     return _Run(
@@ -196,13 +197,13 @@ def _log(client: "MlflowClient", made: Any, run: _Run, reports: Path, content: s
     run_id, started, now = made.info.run_id, made.info.start_time, int(time.time() * 1000)
     metrics = [Metric(_key(key), value, now, 0) for key, value in run.metrics.items()]
     for row in run.history:  # stamped with the run's start, so that logging it again adds no second point
-        curves = {"train/loss": row.loss, "train/learning_rate": row.learning_rate}
+        curves = {"train/loss": row.loss, "train/learning_rate": row.lr}
         curves |= {f"dev/{name}": loss for name, loss in row.dev.items()}
         metrics += [Metric(_key(key), value, started, row.step) for key, value in curves.items()]
     # MLflow refuses to change a param: one outside of the fingerprint keeps the value that was logged first.
     params = [Param(key, value) for key, value in run.params.items() if key not in made.data.params]
     tags = [RunTag(_key(f"dvc.md5.{path}"), md5) for path, md5 in run.inputs.items()]
-    client.log_batch(run_id, params=params, tags=[*tags, RunTag(FINGERPRINT, run.fingerprint)])
+    client.log_batch(run_id, params=params, tags=tags)
     for start in range(0, len(metrics), BATCH):
         client.log_batch(run_id, metrics=metrics[start : start + BATCH])
     data = [(path, md5) for path, md5 in run.inputs.items() if path.startswith("data/")]
@@ -258,7 +259,7 @@ def _origin(root: Path) -> dict[str, str]:
 
 
 def _read_lock(root: Path) -> dict[str, Any]:
-    file = root / "dvc.lock"
+    file = Workspace(root).lock
     if not file.exists():
         raise UserError("no such file", where=str(file), how="run `dvc repro`")
     return parse_lock(read_text(file), str(file))
@@ -266,7 +267,7 @@ def _read_lock(root: Path) -> dict[str, Any]:
 
 def _stage(stages: dict[str, Any], name: str) -> dict[str, Any]:
     if "cmd" not in stages.get(name, {}):
-        raise UserError(f"no stage {name}", where="dvc.lock", how=f"run `dvc repro {name}`")
+        raise UserError(f"no stage {name}", where=str(HERE.lock), how=f"run `dvc repro {name}`")
     return stages[name]
 
 

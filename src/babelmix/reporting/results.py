@@ -32,7 +32,7 @@ class HistoryRow:
     step: int
     kind: str
     loss: float
-    learning_rate: float
+    lr: float
     dev: dict[str, float]
 
 
@@ -107,7 +107,7 @@ def seen(languages: str, known: frozenset[str]) -> str:
 
 
 def parse_parameters(text: str, where: str) -> tuple[int, int]:
-    """Return the number of parameters of an encoder, all and outside the embeddings, from what its stage wrote."""
+    """Return an encoder's number of parameters, all and outside the embeddings, from the file of its stage."""
     value = parse_json(text, where)
     with fields_checked(where):
         counts = _Parameters.model_validate(value)
@@ -166,8 +166,9 @@ def _read_counts(file: Path, stage: str, kind: Any) -> Any:
 
 
 def _read_parameters(file: Path) -> tuple[int, int]:
+    path = _existing(file, "encoder")
     with _of_stage("encoder"):
-        return parse_parameters(read_text(_existing(file, "encoder")), str(file))
+        return parse_parameters(read_text(path), str(file))
 
 
 def _read_history(file: Path, objective: str) -> tuple[HistoryRow, ...]:
@@ -182,8 +183,8 @@ def _read_history(file: Path, objective: str) -> tuple[HistoryRow, ...]:
                 if row is None:
                     return tuple(rows)
                 dev = {name[4:]: float(text) for name, text in row.items() if name.startswith("dev_") and text}
-                loss, rate = float(row["loss"]), float(row["learning_rate"])
-                rows.append(HistoryRow(int(row["step"]), str(row["kind"]), loss, rate, dev))
+                loss, lr = float(row["loss"]), float(row["lr"] if "lr" in row else row["learning_rate"])  # the old name
+                rows.append(HistoryRow(int(row["step"]), str(row["kind"]), loss, lr, dev))
             except (KeyError, TypeError, ValueError, AttributeError, csv.Error) as error:
                 where = f"{file}, line {table.line_num}"
                 raise UserError("not a row of a history", where=where, how="") from error

@@ -3,11 +3,11 @@
 write_samples(HERE, settings)       # libreoffice-help-pt.md, ...
 """
 
-import hashlib
 import heapq
 from collections.abc import Iterable
 
 from babelmix.common.files import new_file, new_folder
+from babelmix.common.hashing import hash_order
 from babelmix.corpus.records import Pair, Rejected, read_rows
 from babelmix.corpus.registry import source_of
 from babelmix.settings.params import Settings
@@ -24,24 +24,24 @@ def sample_name(source: str, lang: str) -> str:
 def write_samples(workspace: Workspace, settings: Settings) -> None:
     """Write a sample for each source and language: 20 kept pairs, and one rejected pair for each reason.
 
-    The pairs with the smallest sha256 of their unit are drawn: nobody chose them, and the draw can be repeated.
+    The pairs with the smallest sha256 of their `parallel_id` are drawn: nobody chose them, and anyone can repeat it.
     """
     with new_folder(workspace.samples) as folder:
         for source in settings.sources:
             own = workspace.human_pairs(source) / f"{settings.source_language(source)}.jsonl"
             for lang in settings.translate.languages:
                 kept = (pair for _, pair in read_rows(workspace.machine_pairs(source, lang), Pair))
-                drawn = heapq.nsmallest(PAIRS, kept, key=lambda pair: _order(pair.unit))
-                units = {pair.unit for pair in drawn}
-                originals = {pair.unit: pair for _, pair in read_rows(own, Pair) if pair.unit in units} if units else {}
+                drawn = heapq.nsmallest(PAIRS, kept, key=lambda pair: hash_order(pair.parallel_id))
+                ids = {pair.parallel_id for pair in drawn}
+                rows = read_rows(own, Pair) if ids else ()
+                originals = {pair.parallel_id: pair for _, pair in rows if pair.parallel_id in ids}
                 rejected: dict[str, Rejected] = {}
                 for _, row in read_rows(workspace.rejected_pairs(source, lang), Rejected):
-                    if row.reason not in rejected or _order(row.unit) < _order(rejected[row.reason].unit):
-                        rejected[row.reason] = row
+                    best = rejected.setdefault(row.reason, row)
+                    rejected[row.reason] = min(best, row, key=lambda pair: hash_order(pair.parallel_id))
                 licence = source_of(source, settings.source).licence
-                sample = _sample(
-                    source, lang, licence, [(originals[pair.unit], pair) for pair in drawn], rejected.values()
-                )
+                beside = [(originals[pair.parallel_id], pair) for pair in drawn]
+                sample = _sample(source, lang, licence, beside, rejected.values())
                 with new_file(folder / sample_name(source, lang)) as stream:
                     stream.write(sample)
 
@@ -84,7 +84,3 @@ def _cell(query: str, passage: str) -> str:
         return text
 
     return f"**{plain(query)}**<br>{plain(passage)}"
-
-
-def _order(unit: str) -> bytes:
-    return hashlib.sha256(unit.encode()).digest()

@@ -33,9 +33,9 @@ def size_figure(runs: Sequence[Experiment], sizes: Mapping[str, int]) -> alt.Top
     systems = _systems(runs[0])
     rows = list(_rows(runs, sizes, systems))
     free = {name: name.endswith(LIR) for name in systems}
-    # A system debiased after training has the colour of its model, dashed and hollow.
-    models = [name for name in systems if not free[name]]
-    stroke = [COLOURS[models.index(name.removesuffix(LIR)) % len(COLOURS)] for name in systems]
+    # A system with LIR has the colour of its encoder, dashed and hollow.
+    encoders = [name for name in systems if not free[name]]
+    stroke = [COLOURS[encoders.index(name.removesuffix(LIR)) % len(COLOURS)] for name in systems]
     fill = ["white" if free[name] else colour for name, colour in zip(systems, stroke, strict=True)]
     dash = [[5, 3] if free[name] else [1, 0] for name in systems]
     legend = alt.Legend(orient="top", symbolStrokeWidth=2)
@@ -60,7 +60,7 @@ def size_figure(runs: Sequence[Experiment], sizes: Mapping[str, int]) -> alt.Top
         fill=alt.Fill("system:N", **by_system(fill)),
         shape=alt.Shape("system:N", **by_system(SHAPES[: len(systems)])),
     )
-    panels = list(dict.fromkeys(row["scope"] for row in rows))
+    panels = list(dict.fromkeys(str(row["scope"]) for row in rows))
     return (
         alt.layer(lines, intervals, points)
         .properties(width=220, height=220)
@@ -71,7 +71,7 @@ def size_figure(runs: Sequence[Experiment], sizes: Mapping[str, int]) -> alt.Top
 
 
 def _systems(run: Experiment) -> list[str]:
-    """Return the objectives, the one that the others are compared with first, and this one debiased (LIR)."""
+    """Return the objectives, the reference of the comparisons first, and the reference with LIR."""
     objectives = run.settings.objectives
     reference = reference_of(objectives)
     return [reference, *(name for name in objectives if name != reference), reference + LIR]
@@ -116,10 +116,10 @@ def _title(runs: Sequence[Experiment], measure: str) -> alt.TitleParams:
     over += [f"questions alone, as there is one seed ({alone})"] if alone else []
     benchmark = next(iter(runs[0].evaluations.values()))["benchmark"]
     subtitle = [
-        "Parameters outside the embeddings, log scale. Bars: 95 % bootstrap intervals, all translations of a question",
+        "Parameters outside the embeddings, log scale. Bars: 95 % bootstrap intervals, the translations of a question",
         f"together, over {'; over '.join(over)}.",
-        f"{LIR}: language directions removed after training, at no training cost. Overlapping bars do not mean equal",
-        "systems, because a hard question is hard for all of them; `babelmix compare` prints the paired differences.",
+        f"{LIR}: language directions removed after training, at no training cost. Overlapping bars do not show that",
+        "systems are equal: a hard question is hard for all of them. `babelmix compare` prints the paired differences.",
     ]
     return alt.TitleParams(
         f"{measure} by size, {benchmark}", subtitle=subtitle, subtitlePadding=5, offset=14, fontWeight="normal"
