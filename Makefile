@@ -12,7 +12,7 @@ results: setup  # the tables of docs/results: three sizes, seeds where they are 
 	dvc exp run --queue -S 'model.size=small,base,large' -S 'benchmarks=[xquad-r,nfcorpus]'
 	dvc exp run --queue -S 'model.size=small,base' -S 'seed=14,15' -S 'benchmarks=[xquad-r]'
 	dvc exp run --run-all
-	babelmix compare --benchmark xquad-r --into docs/results/xquad-r.md
+	babelmix compare --benchmark xquad-r --into docs/results/xquad-r.md --figure docs/figures/size.svg
 	babelmix compare --benchmark nfcorpus --into docs/results/nfcorpus.md
 
 mt-cost: setup  # what machine translation costs: the same units by people and by machine, three seeds; an hour
