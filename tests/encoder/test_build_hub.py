@@ -234,7 +234,7 @@ def test_an_encoder_of_the_hub_is_what_its_class_computes(kind: str, hub: Hub, m
     card = (tmp_path / "encoder/README.md").read_text()
     assert f"https://huggingface.co/tiny/{kind}), commit {hub.commit('models', f'tiny/{kind}')}, all" in card
     assert f"Pooled by `{'cls' if kind == 'labse' else 'mean'}`" in card
-    assert "its maker's to tell" in " ".join(card.split())
+    assert "its licence and its training data" in " ".join(card.split())
     assert "license" not in card
 
 
