@@ -18,7 +18,7 @@ results: setup  # the tables of docs/results: three sizes, seeds where they are 
 mt-cost: setup  # what machine translation costs: the same units by people and by machine, three seeds; an hour
 	for seed in 13 14 15; do dvc exp run --temp -n mt-$$seed -S seed=$$seed -S 'benchmarks=[xquad-r]' \
 	  -S 'objectives=[hybrid-human,hybrid-machine]' -S 'pairs.languages=[en,pt,es,fr,it]' \
-	  -S 'translate.languages=[pt,es,fr,it]' -S translate.units=null || exit 1; done
+	  -S 'translate.languages=[pt,es,fr,it]' -S translate.max_pairs=null || exit 1; done
 	babelmix compare --benchmark xquad-r --name mt-cost --into docs/results/mt-cost.md mt-13 mt-14 mt-15
 
 ablation: setup  # what a teacher adds to plain hybrid, and how much of it is the share of batches; forty minutes

@@ -15,8 +15,8 @@ import yaml
 from small_training import hashes, one_thread, write_project
 
 from babelmix import cli
-from babelmix.benchmarks.benchmark import write_benchmark
 from babelmix.benchmarks.dev import dev_benchmark
+from babelmix.benchmarks.files import write_benchmark
 from babelmix.common.errors import UserError
 from babelmix.corpus.records import Pair
 from babelmix.settings.params import load_settings
@@ -91,7 +91,7 @@ def test_explore_shows_the_right_answers_in_every_language(tiny_encoder: Path, o
     query = json.loads((own_benchmark / "queries.jsonl").read_text().splitlines()[0])
     result = babelmix("explore", "--benchmark", own_benchmark, "--model", tiny_encoder, "--top", "3", query["id"])
     assert result.returncode == 0, result.stderr
-    assert query["question"] in result.stdout and "rank distance" in result.stdout
+    assert query["parallel_id"] in result.stdout and "rank distance" in result.stdout
     assert all(lang in result.stdout for lang in ("de", "en", "fr"))
 
 

@@ -9,10 +9,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from built import build_folder
 from hypothesis import given
 from hypothesis import strategies as st
 
-from babelmix.benchmarks.benchmark import read_benchmark
+from babelmix.benchmarks.files import read_benchmark
 from babelmix.common.errors import UserError
 from babelmix.corpus.squad_file import (
     BLANK_ANSWER,
@@ -27,7 +28,6 @@ from babelmix.corpus.squad_file import (
     Paragraph,
     read_squad_file,
 )
-from babelmix.stages import build_folder
 
 POOL = "The pool has two basins, one of them for children."
 GOOD = {"id": "g", "question": "How many basins has the pool?", "answers": [{"text": "two", "answer_start": 13}]}

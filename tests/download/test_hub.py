@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from hub import TOKEN, Hub
 
-from babelmix.benchmarks.benchmark import read_benchmark, read_judged, write_benchmark
+from babelmix.benchmarks.files import read_benchmark, write_benchmark
+from babelmix.benchmarks.qrels import read_qrels
 from babelmix.benchmarks.sources import miracl, nanobeir
 from babelmix.common.errors import UserError
 from babelmix.common.outputs import written_files
@@ -276,8 +277,8 @@ def test_nanobeir_is_one_pool_of_all_languages(tmp_path: Path, layout: str):
     write_benchmark(tmp_path / "nanobeir-scifact", benchmark)
     assert read_benchmark(tmp_path / "nanobeir-scifact") == benchmark
     assert [passage.id for passage in benchmark.passages] == ["en:1", "en:10", "en:2", "fr:1", "fr:10", "fr:2"]
-    assert [(query.id, query.question) for query in benchmark.queries][2:] == [("fr:q1", "q1"), ("fr:q2", "q2")]
-    answers = {(qrel.question, qrel.passage): qrel.grade for qrel in benchmark.qrels}
+    assert [(query.id, query.parallel_id) for query in benchmark.queries][2:] == [("fr:q1", "q1"), ("fr:q2", "q2")]
+    answers = {(qrel.parallel_id, qrel.passage): qrel.relevance for qrel in benchmark.qrels}
     expected = {("q1", "1"): 1, ("q2", "2"): 1, ("q2", "10"): 2}
     assert answers == {(q, f"{lang}:{doc}"): grade for (q, doc), grade in expected.items() for lang in CORPUS}
     assert {key: count for key, count in counts.items() if count} == {"queries": 4, "passages": 6}
@@ -294,7 +295,7 @@ def test_nanobeir_drops_what_is_empty_everywhere_and_merges_duplicates_in_their_
     benchmark, counts = nanobeir.build(folder, "nanobeir-scifact")
     assert [passage.id for passage in benchmark.passages] == ["en:1", "en:2", "en:4", "fr:1", "fr:4"]
     assert [query.id for query in benchmark.queries] == ["en:q1", "en:q2", "fr:q1", "fr:q2"]
-    assert [(qrel.question, qrel.passage, qrel.grade) for qrel in benchmark.qrels] == [
+    assert [(qrel.parallel_id, qrel.passage, qrel.relevance) for qrel in benchmark.qrels] == [
         ("q1", "en:1", 1),
         ("q1", "en:2", 2),
         ("q1", "fr:1", 2),
@@ -424,7 +425,7 @@ def test_miracl_keeps_the_order_of_its_corpus_and_drops_what_has_no_answer(tmp_p
     assert [passage.id for passage in benchmark.passages] == [f"sw:{row:09d}:{row}#0" for row in range(36)]
     assert benchmark.passages[11].text.startswith("Kichwa 11 Maneno ya\u202811 habari")
     assert {query.id: query.text for query in benchmark.queries} == {f"sw:{t}": f"Nini {t}?" for t in range(12)}
-    answers = {qrel.question: qrel.passage for qrel in benchmark.qrels}
+    answers = {qrel.parallel_id: qrel.passage for qrel in benchmark.qrels}
     assert answers == {str(topic): f"sw:{3 * topic:09d}:{3 * topic}#0" for topic in range(12)}
     assert counts == {
         "queries": 12,
@@ -434,7 +435,7 @@ def test_miracl_keeps_the_order_of_its_corpus_and_drops_what_has_no_answer(tmp_p
         "repeated_passages": 0,
         "qrels": 12,
     }
-    assert len(read_judged(tmp_path / "miracl-sw").query) == 12
+    assert len(read_qrels(tmp_path / "miracl-sw").query) == 12
 
 
 def test_miracl_leaves_out_empty_passages_and_repeated_answers(tmp_path: Path):

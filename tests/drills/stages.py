@@ -68,24 +68,22 @@ def _load_torch() -> None:
     import torch
 
     torch.set_num_threads(1)
-    from babelmix.benchmarks import benchmark
     from babelmix.encoder import build as backbone
     from babelmix.retrieval import embed_benchmark as embed
     from babelmix.training import checkpoint, distributed, hard_negatives, loop, model_card, teacher, tokenized_pairs
 
-    del backbone, benchmark, embed, checkpoint, distributed, hard_negatives, loop, model_card, teacher, tokenized_pairs
+    del backbone, embed, checkpoint, distributed, hard_negatives, loop, model_card, teacher, tokenized_pairs
     import sentence_transformers.models  # noqa: F401
     import transformers.models.bert.modeling_bert  # noqa: F401
 
 
 def _load_evaluate() -> None:
-    from babelmix import stages as sources
-    from babelmix.benchmarks import benchmark
+    from babelmix.benchmarks import files, qrels
     from babelmix.evaluation import evaluate
     from babelmix.evaluation import ranks as rank
     from babelmix.retrieval import bm25, vectors
 
-    del benchmark, bm25, evaluate, rank, sources, vectors
+    del bm25, evaluate, files, qrels, rank, vectors
 
 
 def _load_careless() -> None:

@@ -13,8 +13,8 @@ from small_project import make_project
 from small_training import environ, write_project, write_small_tokenized
 from stages import CARELESS, STAGES
 
-from babelmix.benchmarks.benchmark import write_benchmark
 from babelmix.benchmarks.dev import dev_benchmark
+from babelmix.benchmarks.files import write_benchmark
 from babelmix.corpus.records import Pair
 
 DRILL = Path(__file__).with_name("drill.py")

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query, judge, write_benchmark
+from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query
+from babelmix.benchmarks.files import write_benchmark
+from babelmix.benchmarks.qrels import qrels_of
 from babelmix.common.errors import UserError
 from babelmix.encoder.encode import encode, encode_raw
 from babelmix.encoder.load import load_encoder
@@ -122,7 +124,7 @@ def test_a_model_of_another_similarity_is_scored_by_it(named: str, tiny_encoder:
     embed_benchmark(model, tmp_path / "b", tmp_path / "v", settings=EXACT, threads=1)
     opened = open_embeddings(tmp_path / "v", tmp_path / "b")
     assert opened.similarity == named and np.load(tmp_path / "v/passages.npy").dtype == np.float32
-    ranks = rank_relevant(judge(benchmark), CosineScorer(opened.queries, opened.passages)).pool
+    ranks = rank_relevant(qrels_of(benchmark), CosineScorer(opened.queries, opened.passages)).pool
     queries, passages = (
         encode_raw(model, [row.text for row in rows], prompt=prompt, settings=EXACT, threads=1)
         for rows, prompt in ((benchmark.queries, "query"), (benchmark.passages, "passage"))

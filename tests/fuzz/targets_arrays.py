@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from babelmix.benchmarks.benchmark import read_judged
+from babelmix.benchmarks.qrels import read_qrels
 from babelmix.common.id_arrays import pack
 from babelmix.corpus.index import PairIndex, index_pairs, train_rows
 from babelmix.corpus.records import Pair
@@ -167,7 +167,7 @@ def _vectors_input(rng: Random) -> Files:
 
 def _open_vectors(folder: Path, output: Path) -> None:
     opened = open_embeddings(folder / "vectors", folder)
-    evaluate(read_judged(folder), CosineScorer(opened.queries, opened.passages))
+    evaluate(read_qrels(folder), CosineScorer(opened.queries, opened.passages))
 
 
 @cache

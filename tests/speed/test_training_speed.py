@@ -216,7 +216,9 @@ def test_a_cached_batch_of_1024_stays_below_6_GiB(
     benchmark: Any, large: Path, pairs: list[Pair], tmp_path: Path
 ) -> None:
     """Peak memory of the whole process, two steps on 12 layers; 64 pairs with benchmarks off."""
-    apart = (replace(pair, unit=f"{pair.lang} {pair.unit}") for pair in pairs)  # 1,190 questions make no batch of 1,024
+    apart = (
+        replace(pair, parallel_id=f"{pair.lang} {pair.parallel_id}") for pair in pairs
+    )  # 1,190 questions make no batch of 1,024
     write_tokenized(tmp_path / "tokens", ((pair, False) for pair in apart), load_encoder(large), train_settings())
     size = 1024 if benchmark.enabled else 64
     command = [sys.executable, "-c", PEAK, str(large), str(tmp_path / "tokens"), str(ROOT / "params.yaml"), str(size)]

@@ -5,36 +5,46 @@ with whole_arrays("scores.npy", what=".npy array", how="make it again"):
     array = np.load("scores.npy", allow_pickle=False)
 """
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from babelmix.common.errors import UserError
+from babelmix.common.old_names import say_old_name
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
 def read_arrays(
-    file: Path | BinaryIO, names: Iterable[str], *, what: str, how: str, where: str = ""
+    file: Path | BinaryIO,
+    names: Iterable[str],
+    *,
+    what: str,
+    how: str,
+    where: str = "",
+    old_names: Mapping[str, str] | None = None,
 ) -> list["NDArray[Any]"]:
     """Return the named arrays of an .npz file; UserError if it is missing, damaged or lacks one of them.
 
     In errors, `what` names the expected content, `how` says how to make the file again, and `where` names the file (its
-    path by default).
+    path by default). `old_names` is {name: the array's name in the last release}: both are read.
     """
     import numpy as np
 
     with whole_arrays(where or str(file), what=f".npz file of {what}", how=how):
         if isinstance(file, Path):
             with file.open("rb") as stream:
-                return read_arrays(stream, names, what=what, how=how, where=str(file))
+                return read_arrays(stream, names, what=what, how=how, where=str(file), old_names=old_names)
         stored = np.load(file, allow_pickle=False)
         if not isinstance(stored, np.lib.npyio.NpzFile):
             raise ValueError("a single array")
         with stored:
-            return [stored[name] for name in names]
+            old = {new: was for new, was in (old_names or {}).items() if new not in stored and was in stored}
+            for new, was in old.items():
+                say_old_name(was, new, where)
+            return [stored[old.get(name, name)] for name in names]
 
 
 @contextmanager

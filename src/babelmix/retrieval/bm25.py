@@ -1,6 +1,6 @@
 """BM25 with one index for each language of the passages: the baseline of word overlap.
 
-    evaluation = evaluate(judge(benchmark), Bm25Scorer.build(benchmark))
+    evaluation = evaluate(qrels_of(benchmark), Bm25Scorer.build(benchmark))
 
 The index of the passage's language scores the query's words, whatever the query's language. So monolingual,
 cross-lingual and pooled rankings are views over one set of scores. A passage that shares no word with the query scores

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from babelmix.benchmarks.benchmark import read_passages, read_queries
+from babelmix.benchmarks.files import read_passages, read_queries
 from babelmix.common.files import new_folder
 from babelmix.encoder.encode import SHARD, encode_and_count_cut
 from babelmix.encoder.settings import Embed

@@ -17,7 +17,8 @@ from typing import Literal
 
 import numpy as np
 
-from babelmix.benchmarks.benchmark import OwnId, read_own_ids, read_passages, read_queries
+from babelmix.benchmarks.benchmark import OwnId
+from babelmix.benchmarks.files import read_own_ids, read_passages, read_queries
 from babelmix.common.errors import UserError
 from babelmix.common.reading import numbered_lines
 from babelmix.common.text import kept_form

@@ -10,7 +10,6 @@ training removes them. For retrieval the authors remove one direction: with thei
 from .234 to .452 mAP on XQuAD-R, and to .447 with two directions.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 from babelmix.common.arrays import read_arrays
 from babelmix.common.errors import UserError
 from babelmix.common.files import new_binary_file
+from babelmix.common.hashing import hash_order
 from babelmix.corpus.records import Pair
 
 LOST = float(np.finfo(np.float16).eps)  # a remainder below this share of a vector is float16 rounding
@@ -49,7 +49,7 @@ def sample_pairs(pairs: Sequence[Pair], units: int) -> list[Pair]:
     split are never used.
     """
     train = [pair for pair in pairs if pair.split == "train"]
-    train.sort(key=lambda pair: (pair.lang, hashlib.sha256(pair.unit.encode()).digest()))
+    train.sort(key=lambda pair: (pair.lang, hash_order(pair.parallel_id)))
     return [pair for _, group in groupby(train, key=lambda pair: pair.lang) for pair in islice(group, units)]
 
 

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from babelmix.benchmarks.benchmark import is_built, read_about, write_benchmark
 from babelmix.benchmarks.dev import dev_benchmark
+from babelmix.benchmarks.files import is_built, read_about, write_benchmark
 from babelmix.benchmarks.folder import read_folder
 from babelmix.benchmarks.own import benchmark_of, own_files, unknown_benchmark
 from babelmix.benchmarks.registry import BENCHMARKS
@@ -55,8 +55,8 @@ def build_into(name: str, raw: Path, output: Path, settings: Settings) -> Mappin
         raise ValueError(f"{name} has neither `build` nor `stream`")
     benchmark, about = known.build(raw, settings.benchmark, settings.benchmark.splits.get(name))
     if known.translated_queries:
-        from babelmix.translate.engine import allow_models
         from babelmix.translate.queries import translate_queries
+        from babelmix.translate.route import allow_models
 
         allow_models(settings.translate)
         languages, cache = settings.benchmark.query_languages, cache_dir() / "translations"

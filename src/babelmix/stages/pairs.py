@@ -24,9 +24,8 @@ def make_pairs(name: str, settings: Settings) -> str:
 
 def translate_pairs(source: str, language: str, settings: Settings) -> str:
     """Translate the pairs of a source into one language and keep what passes the filter; return what was written."""
-    from babelmix.translate.engine import allow_models
     from babelmix.translate.pairs import translate_pairs as run
-    from babelmix.translate.route import Route
+    from babelmix.translate.route import Route, allow_models
 
     allow_models(settings.translate)
     own = settings.source_language(source)
@@ -41,8 +40,8 @@ def translate_pairs(source: str, language: str, settings: Settings) -> str:
         HERE.human_pairs(source) / f"{own}.jsonl",
         route,
         language,
-        settings.translate.gate,
-        limit=settings.translate.units,
+        settings.translate.filter,
+        limit=settings.translate.max_pairs,
         kept=kept,
         rejected=rejected,
     )

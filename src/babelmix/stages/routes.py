@@ -6,8 +6,8 @@ from babelmix.common.files import cache_dir, temporary_folder
 from babelmix.common.progress import terminal
 from babelmix.settings.params import Settings
 from babelmix.translate import compare
-from babelmix.translate.engine import allow_models
 from babelmix.translate.references import human_references
+from babelmix.translate.route import allow_models
 from babelmix.workspace import HERE
 
 

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from babelmix.benchmarks.benchmark import read_about, read_judged, read_passages, read_queries
+from babelmix.benchmarks.files import read_about, read_passages, read_queries
+from babelmix.benchmarks.qrels import read_qrels
 from babelmix.common.errors import UserError
 from babelmix.common.files import temporary_folder
 from babelmix.common.outputs import claim_file, claim_folder
@@ -186,7 +187,7 @@ def _evaluate(
     strict: bool = False,
     where: str = "",
 ) -> None:
-    judged, made = read_judged(folder), read_about(folder)
+    judged, made = read_qrels(folder), read_about(folder)
     new = {reason: number for reason, number in judged.left_out.items() if reason not in made.left_out}
     tell_left_out(new, strict=strict, where=where)
     if made.split is not None:
@@ -203,7 +204,7 @@ def _scores(
     And what is to be said of them: their similarity, and how vectors were joined to the texts.
     """
     if embeddings is None:
-        from babelmix.benchmarks.benchmark import read_benchmark
+        from babelmix.benchmarks.files import read_benchmark
         from babelmix.retrieval.bm25 import Bm25Scorer
 
         if directions:

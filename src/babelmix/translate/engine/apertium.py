@@ -31,6 +31,7 @@ from babelmix.common.files import cache_dir, new_folder, temporary_folder
 from babelmix.common.reading import parse_json, read_text
 from babelmix.download.debian import fetch_packages, needed_packages, unpack_packages
 from babelmix.translate.engine.apertium_programs import FIRST, Stage
+from babelmix.translate.engine.known import KnownEngine
 
 # The package and the mode of each direction.
 DIRECTIONS = {
@@ -253,3 +254,6 @@ def _version(root: Path, package: str) -> str:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return "installed"
+
+
+ENGINES = (KnownEngine(name="apertium", make=lambda model, source, target, threads: Apertium(source, target)),)
