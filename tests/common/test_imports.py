@@ -1,4 +1,4 @@
-"""What decides a piece of the project: its own files, and those that it imports at their top."""
+"""A module's files are its own and those that it imports at the top level."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Every vector goes to its own text: by ids of either kind in any order, or in the order of the user's own file."""
+"""Every vector is joined to its text: by ids of either kind in any order, or in the order of the user's file."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
