@@ -314,7 +314,7 @@ CONTENTS = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.tuples(CONTENTS, CONTENTS, CONTENTS), st.sampled_from(["corpus.jsonl", "passages.jsonl"]), st.booleans())
 def test_any_bytes_give_a_benchmark_or_one_line(contents: tuple[bytes, ...], texts: str, as_json: bool) -> None:
     valid = {

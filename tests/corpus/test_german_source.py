@@ -58,6 +58,7 @@ def project(
     return raw
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:sqlalchemy.exc.SADeprecationWarning")
 def test_german_alone_goes_from_its_file_to_the_report(
     project: dict[str, Any], capsys: pytest.CaptureFixture[str]

@@ -14,6 +14,7 @@ import pytest
 from hub import Hub
 from hypothesis import given
 from hypothesis import strategies as st
+from mmarco_files import write_mmarco
 
 from babelmix.common.errors import UserError
 from babelmix.common.outputs import MANIFEST
@@ -487,8 +488,6 @@ def test_a_table_comes_from_the_hub_at_a_commit_that_is_written_down(hub: Hub, t
 
 
 def test_mmarco_comes_from_the_hub_in_the_chosen_languages(hub: Hub, tmp_path: Path):
-    from test_sources_pairs import write_mmarco
-
     from babelmix.corpus.sources import mmarco
 
     write_mmarco(tmp_path / "hub/datasets" / mmarco.REPO)

@@ -176,6 +176,7 @@ def connected(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
         yield monkeypatch
 
 
+@pytest.mark.slow
 def test_an_encoder_comes_from_the_hub_with_its_prompts(
     hub: Hub, tmp_path: Path, tiny_encoder: Path, connected: pytest.MonkeyPatch
 ):
@@ -483,6 +484,7 @@ def test_miracl_tells_what_is_wrong_and_leaves_nothing(tmp_path: Path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["made", "raw"]
 
 
+@pytest.mark.slow
 def test_miracl_needs_no_more_memory_for_ten_times_the_passages(tmp_path: Path):
     peaks: list[int] = []
     for passages in (2_000, 20_000):

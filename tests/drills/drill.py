@@ -6,6 +6,7 @@ One process imports what the stage needs and forks for every fault. After a faul
 one, as a whole, and nothing else has changed; then the same command ends with the bytes of a run that nothing stopped.
 """
 
+import gc
 import hashlib
 import importlib
 import json
@@ -57,6 +58,7 @@ def main() -> None:
     importlib.import_module("babelmix.cli")
     stage.load()
     assert threading.active_count() == 1, "a process of several threads is forked"
+    gc.freeze()  # a collection in a fork would copy all pages
     work = project.parent / "drill"
     whole: dict[str, tuple[Tree, Tree, Any]] = {}
     cases: list[Case] = []

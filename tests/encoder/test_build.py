@@ -208,6 +208,7 @@ def packaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_packaged_encoder_keeps_layers_4_8_and_12(packaged):
     from safetensors import safe_open
 
@@ -219,6 +220,7 @@ def test_the_packaged_encoder_keeps_layers_4_8_and_12(packaged):
     assert "pruned to 3 of 12 layers (numbers 4, 8, 12)" in (packaged / "README.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_packaged_encoder_counts_its_parameters_and_leaves_no_half_way_folder(packaged):
     assert count_loaded_parameters(load_encoder(packaged)) == (101_535_744, 3 * 1_774_464)
     assert [path.name for path in packaged.parent.iterdir()] == ["small"]

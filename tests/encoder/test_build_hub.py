@@ -362,6 +362,7 @@ def test_a_commit_pins_the_encoder(hub: Hub, made: dict[str, Made], tmp_path: Pa
     assert f"commit {commit}," in (tmp_path / "pinned/README.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_command_line_asks_the_hub_where_the_preset_does(hub: Hub, made: dict[str, Made], tmp_path: Path):
     settings = yaml.safe_load((ROOT / "params.yaml").read_text())
     settings["model"]["presets"][settings["model"]["size"]] = {"hub": "tiny/xlmr", "learning_rate": 1e-4}

@@ -170,6 +170,7 @@ def test_nothing_is_said_where_nothing_was_cut() -> None:
     assert note_on_lengths(Limit(64, "embed.max_tokens", 512), 64, cut=0, texts=9) is None
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(st.integers(1, 70), min_size=1, max_size=12), st.integers(4, 80))
 def test_texts_that_were_cut_are_those_longer_than_the_limit(

@@ -58,7 +58,7 @@ def _own_input(rng: Random) -> Files:
 
 
 def _build(folder: Path, output: Path) -> None:
-    write_benchmark(output, *read_folder(folder))
+    write_benchmark(output, *read_folder(folder, name=output.name))
     readable(output)
 
 

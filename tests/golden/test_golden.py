@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import yaml
-from built import build_folder
 from make_fixture import FIXTURE, make_fixture
 
 from babelmix.benchmarks.files import read_benchmark
@@ -63,6 +62,7 @@ def hold(name: str, scores: dict[str, float], tolerances: dict[str, float]) -> N
         assert score == pytest.approx(golden[key]["value"], abs=golden[key]["tolerance"]), key
 
 
+@pytest.mark.slow
 def test_the_untrained_small_encoder_scores_as_expected(questions: Path, tmp_path: Path) -> None:
     settings = load_settings(ROOT / "params.yaml")
     build_encoder(settings.model.presets["small"], tmp_path / "encoder")
@@ -85,6 +85,7 @@ def test_the_questions_are_those_of_the_published_files(tmp_path: Path) -> None:
     assert {file.name: file.read_bytes() for file in sorted(tmp_path.iterdir())} == files
 
 
+@pytest.mark.slow
 @mirrored
 @pytest.mark.network
 def test_the_route_to_spanish_translates_as_well_as_it_did(tmp_path: Path) -> None:

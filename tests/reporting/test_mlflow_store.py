@@ -171,6 +171,7 @@ def test_a_database_that_another_holds_is_told(copied: tuple[Path, Any], monkeyp
             track(root, settings, root)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_told_as_such(copied: tuple[Path, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
@@ -285,6 +286,7 @@ def port() -> Iterator[int]:
     yield number
 
 
+@pytest.mark.slow
 def test_the_server_serves_a_store_of_any_name_and_ends_with_us(store: Path, port: int) -> None:
     command = [sys.executable, "-m", "babelmix", "ui", "--port", str(port)]
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "DVC_ROOT": str(store), "HOME": "/dev/null"}

@@ -377,7 +377,7 @@ def replaced(draw: st.DrawFn) -> str:
 
 
 @given(mutated() | replaced() | st.text() | st.lists(BITS, max_size=30).map(" ".join))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_any_text_is_settings_or_one_line(text: str) -> None:
     try:
         parse_settings(text, "params.yaml")

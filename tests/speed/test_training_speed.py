@@ -184,6 +184,7 @@ def report_utilisation(benchmark: Any, ours: Ours, matrix: float) -> None:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # the stock trainer's own
 @pytest.mark.parametrize("frozen", [True, False], ids=["frozen-embeddings", "all-trained"])
 def test_pairs_a_second_against_the_stock_trainer(
@@ -212,6 +213,7 @@ def test_pairs_a_second_against_the_stock_trainer(
     report_utilisation(benchmark, ours, matrix_speed(torch.device("cpu"), 2048, 384, 1536))
 
 
+@pytest.mark.slow
 def test_a_cached_batch_of_1024_stays_below_6_GiB(
     benchmark: Any, large: Path, pairs: list[Pair], tmp_path: Path
 ) -> None:

@@ -93,7 +93,7 @@ def encode_pairs(
         shards = [texts[start : start + SHARD] for start in range(0, len(texts), SHARD)]
         return np.concatenate(
             [
-                encode(model, shard, prompt=prompt, settings=settings, threads=threads, told=on_progress)
+                encode(model, shard, prompt=prompt, settings=settings, threads=threads, on_progress=on_progress)
                 for shard in shards
             ]
         )
