@@ -115,5 +115,5 @@ def test_an_arm_without_units_says_what_is_missing(index: PairIndex):
 
 
 def test_a_pair_that_stands_twice_is_told():
-    with pytest.raises(UserError, match=r"parallel_id 'u03' stands twice in es"):
+    with pytest.raises(UserError, match=r"duplicate parallel_id 'u03' in es"):
         index_pairs((pair, pair.origin != "human") for pair in [*ALL, machine(3, "es")])
