@@ -328,7 +328,7 @@ def test_nanobeir_tells_what_is_wrong(tmp_path: Path):
         write_nano(tmp_path / "a", corpus=lacking)
     )
     lacking = QUERIES | {"en": {"q2": "two?"}}
-    assert "queries in en lacks 1 ids of other languages, the first 'q1'; it stands in fr" in told(
+    assert "queries in en lacks 1 ids of other languages, the first 'q1'; fr has it" in told(
         write_nano(tmp_path / "b", queries=lacking)
     )
     folder = write_nano(tmp_path / "c")
