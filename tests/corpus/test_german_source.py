@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from small_project import make_stages
-from small_training import RECIPE, one_thread
+from small_training import SMALL, one_thread
 
 from babelmix.benchmarks.dev import dev_benchmark
 from babelmix.benchmarks.files import write_benchmark
@@ -43,7 +43,7 @@ def project(
     }
     raw["pairs"] |= {"languages": [], "dev_share": 0.3, "dev_questions": 20}
     raw["translate"]["languages"] = []
-    raw["train"] |= RECIPE
+    raw["train"] |= SMALL
     raw["evaluate"] |= {"resamples": 100, "debias_units": 20}
     raw["model"]["presets"]["base"] |= {"layers": 2, "folder": str(tiny_transformer)}
     folder = tmp_path / "project"

@@ -71,15 +71,9 @@ def _load_torch() -> None:
     from babelmix.benchmarks import files
     from babelmix.encoder import build as backbone
     from babelmix.retrieval import embed_benchmark as embed
-    from babelmix.training import checkpoint as resume
-    from babelmix.training import distributed as workers
-    from babelmix.training import hard_negatives as mine
-    from babelmix.training import loop as train
-    from babelmix.training import model_card as card
-    from babelmix.training import teacher as teach
-    from babelmix.training import tokenized_pairs as tokens
+    from babelmix.training import checkpoint, distributed, hard_negatives, loop, model_card, teacher, tokenized_pairs
 
-    del backbone, card, embed, files, mine, resume, teach, tokens, train, workers
+    del backbone, embed, files, checkpoint, distributed, hard_negatives, loop, model_card, teacher, tokenized_pairs
     import sentence_transformers.models  # noqa: F401
     import transformers.models.bert.modeling_bert  # noqa: F401
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from small_project import make_project
-from small_training import environ, write_project, write_small_corpus
+from small_training import environ, write_project, write_small_tokenized
 from stages import CARELESS, STAGES
 
 from babelmix.benchmarks.dev import dev_benchmark
@@ -30,11 +30,11 @@ def prepare(stage: str, folder: Path, encoder: Path, pairs: list[Pair]) -> None:
             (folder / "reports/report.md").write_text("# report\n")
             (folder / "reports/figures/scores.png").write_bytes(b"png")
         return
-    write_project(folder, encoder, pairs, steps=7, look_steps=3, keep="pooled")
+    write_project(folder, encoder, pairs, steps=7, eval_steps=3, select_by="dev_pooled")
     if stage == "embed":
         write_benchmark(folder / "data/benchmarks/small", dev_benchmark(pairs, 5))
     if stage == "train":
-        write_small_corpus(folder / "data/tokens", pairs, encoder)
+        write_small_tokenized(folder / "data/tokens", pairs, encoder)
 
 
 @pytest.mark.parametrize("stage", [stage for stage in STAGES if stage != CARELESS])

@@ -10,13 +10,13 @@ from typing import Any
 
 import yaml
 
-from babelmix.benchmarks.files import write_benchmark, read_about, read_benchmark
+from babelmix.benchmarks.files import read_about, read_benchmark, write_benchmark
+from babelmix.benchmarks.folder import read_folder
 from babelmix.benchmarks.qrels import read_qrels
 from babelmix.common.errors import UserError
 from babelmix.corpus.records import Pair, read_pairs, write_pairs
 from babelmix.corpus.settings import Table
 from babelmix.settings.params import Settings, parse_settings
-from babelmix.benchmarks.folder import read_folder
 
 from .damage import damaged
 from .harness import Files

@@ -7,11 +7,11 @@ from pathlib import Path
 from random import Random
 
 from babelmix.benchmarks.files import read_about, read_benchmark, write_benchmark
+from babelmix.benchmarks.folder import read_folder
 from babelmix.benchmarks.qrels import read_qrels
 from babelmix.benchmarks.sources import miracl, nanobeir
 from babelmix.evaluation.evaluate import evaluate
 from babelmix.retrieval.bm25 import Bm25Scores
-from babelmix.benchmarks.folder import read_folder
 
 from .damage import TOKENS, damaged
 from .harness import Files, Target

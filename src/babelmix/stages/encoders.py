@@ -28,13 +28,13 @@ def make_encoder(settings: Settings) -> str:
 
 def tokenise(settings: Settings) -> str:
     """Turn the pairs into the starting encoder's token ids, once for all trainings; return what was written."""
-    from babelmix.training.tokenized_pairs import write_corpus
+    from babelmix.training.tokenized_pairs import write_tokenized
 
     os.environ["TOKENIZERS_PARALLELISM"] = "true"  # nothing is forked here
     claim_folder(HERE.tokens)
     model = load_encoder(HERE.model(UNTRAINED))
     with progress("tokenise", None) as step:
-        number = write_corpus(HERE.tokens, all_pairs(settings), model, settings.train, step)
+        number = write_tokenized(HERE.tokens, all_pairs(settings), model, settings.train, step)
     return f"wrote {number:,} pairs to {HERE.tokens}"
 
 
