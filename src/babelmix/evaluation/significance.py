@@ -126,7 +126,7 @@ def holm(family: Sequence[Difference]) -> tuple[Difference, ...]:
 
 def _check_same_queries(systems: Sequence[QueryScores]) -> None:
     for scores in systems:
-        for column in ("setting", "question", "query_language", "passage_language"):
+        for column in ("setting", "parallel_id", "query_language", "passage_language"):
             if not np.array_equal(getattr(systems[0], column), getattr(scores, column)):
                 how = "evaluate both systems on the same benchmark"
                 raise UserError("the two systems were scored on different queries", where=column, how=how)
