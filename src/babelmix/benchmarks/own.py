@@ -57,8 +57,8 @@ def benchmark_of(name: str, where: str = "benchmarks") -> KnownBenchmark:
 
 def _fetch_nothing(folder: Path) -> None:
     """Write an empty manifest: the files stay where they are, below data/own."""
-    with new_folder(folder) as beside:
-        (beside / "manifest.json").write_text("{}\n", encoding="utf-8")
+    with new_folder(folder) as staging:
+        (staging / "manifest.json").write_text("{}\n", encoding="utf-8")
 
 
 def unknown_benchmark(name: str, where: str, root: Path = OWN) -> UserError:

@@ -55,9 +55,9 @@ def write_pairs(folder: Path, pairs: Iterable[Pair]) -> None:
     by_language: dict[str, list[Pair]] = {}
     for pair in pairs:
         by_language.setdefault(pair.lang, []).append(pair)
-    with new_folder(folder) as beside:
+    with new_folder(folder) as staging:
         for lang, rows in by_language.items():
-            write_rows(beside / f"{lang}.jsonl", sorted(rows, key=lambda pair: pair.parallel_id))
+            write_rows(staging / f"{lang}.jsonl", sorted(rows, key=lambda pair: pair.parallel_id))
 
 
 def read_pairs(*sources: Path) -> list[Pair]:

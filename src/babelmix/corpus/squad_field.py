@@ -33,7 +33,7 @@ class Field:
         return isinstance(self.value, dict) and key in self.value
 
     def get(self, key: str) -> "Field":
-        """Return the field of that name, null where there is none."""
+        """Return the field of that name, null if there is none."""
         value = self.value.get(key) if isinstance(self.value, dict) else None
         return Field(value, self.file, f"{self.path}.{key}" if self.path else key)
 
@@ -62,7 +62,7 @@ class Field:
         return self.text()
 
     def id(self) -> str:
-        """Return the id of a question, "" where it has none."""
+        """Return the id of a question, "" if it has none."""
         names = (self.get(name) for name in ("id", "question_id", "qid"))
         found = next((name for name in names if name.value is not None), self.none())
         blank = found.value is None or (isinstance(found.value, str) and not found.value.strip())

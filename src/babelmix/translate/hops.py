@@ -12,7 +12,7 @@ from babelmix.translate.engine.registry import ENGINES
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """One step of a route: an engine, the model that it runs (None where it has its own), and the direction."""
+    """One step of a route: an engine, the model that it runs (None if it brings its own), and the direction."""
 
     engine: str
     model: str | None

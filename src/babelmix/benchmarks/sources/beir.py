@@ -49,12 +49,12 @@ def fetch(name: str, folder: Path) -> None:
     """
     if name not in DATASETS:
         raise unknown_name("BEIR dataset", name, DATASETS, where="fetch")
-    with new_folder(folder) as beside:
-        archive, unpacked = beside / "archive", beside / "unpacked"
+    with new_folder(folder) as staging:
+        archive, unpacked = staging / "archive", staging / "unpacked"
         fetch_file(f"{ADDRESS}/{name}.zip", DATASETS[name], archive)
         unpack_zip(archive, unpacked, keep=lambda path: path.endswith((".jsonl", ".tsv")))
         for path in sorted((unpacked / name).iterdir()):  # the zip has one folder, with the name of the dataset
-            path.rename(beside / path.name)
+            path.rename(staging / path.name)
         archive.unlink()
         shutil.rmtree(unpacked)
 

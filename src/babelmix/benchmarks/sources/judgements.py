@@ -81,7 +81,7 @@ def _table(file: Path, queries: Container[str], documents: Container[str]) -> It
         places = _positions([fields for _, fields in rows], documents)
         known = (_at(first, places[_QUERY]) in queries, _at(first, places[_DOCUMENT]) in documents)
         if any(known) or len(first) <= max(places.values()) or _WHOLE.fullmatch(_at(first, places[_SCORE])):
-            rows = [(0, []), *rows]  # no header, whatever its names
+            rows = [(0, []), *rows]  # not a header, in spite of its names
     columns = max(places.values()) + 1
     for number, fields in rows[1:]:
         where = f"{file}, line {number}"

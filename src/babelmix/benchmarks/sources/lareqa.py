@@ -86,10 +86,10 @@ def fetch(name: str, folder: Path) -> str | None:
     Returns a notice of the licence for the user, None if it forbids nothing.
     """
     release = RELEASES[name]
-    with new_folder(folder) as beside:
+    with new_folder(folder) as staging:
         for lang, expected in release.languages.items():
             url = f"{ADDRESS}/{release.commit}/{release.folder}/{lang}.json"
-            fetch_file(url, expected.sha256, beside / f"{lang}.json")
+            fetch_file(url, expected.sha256, staging / f"{lang}.json")
     return release.licence
 
 

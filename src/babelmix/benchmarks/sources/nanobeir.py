@@ -175,7 +175,7 @@ def _empty(texts: Mapping[str, _Texts]) -> set[str]:
 
 
 def _read_texts(file: Path) -> Iterator[tuple[str, str, str]]:
-    """Yield (where, id, text); a title, where there is one, comes before the text."""
+    """Yield (where, id, text); a title, if any, comes before the text."""
     for where, row in _rows(file):
         id_, text, title = row.get("_id"), row.get("text", False), row.get("title")
         if id_ is None or not isinstance(text, str | None):

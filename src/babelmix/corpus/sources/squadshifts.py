@@ -36,9 +36,9 @@ def fetch(folder: Path, settings: Pairs) -> None:
 
     UserError: see `https.fetch_file`.
     """
-    with new_folder(folder) as beside:
+    with new_folder(folder) as staging:
         for name, (sha256, _) in FILES.items():
-            fetch_file(f"{ADDRESS}/{COMMIT}/datasets/{name}", sha256, beside / name)
+            fetch_file(f"{ADDRESS}/{COMMIT}/datasets/{name}", sha256, staging / name)
 
 
 def build(folder: Path, settings: Pairs) -> tuple[list[Pair], dict[str, Counts]]:

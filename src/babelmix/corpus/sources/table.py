@@ -43,8 +43,8 @@ def fetch(table: Table, folder: Path) -> None:
     or one has an unknown ending.
     """
     if table.hub is None:
-        with new_folder(folder) as beside:
-            (beside / "manifest.json").write_text("{}\n", encoding="utf-8")
+        with new_folder(folder) as staging:
+            (staging / "manifest.json").write_text("{}\n", encoding="utf-8")
         return
 
     def choose(names: list[str]) -> list[str]:

@@ -169,11 +169,11 @@ class Apertium:
 
 def _fetch(package: str, folder: Path) -> None:
     """Make `folder` of a package and its dependencies: their files in `root`, their versions in manifest.json."""
-    with new_folder(folder) as beside, temporary_folder() as scratch:
+    with new_folder(folder) as staging, temporary_folder() as scratch:
         debs = scratch / "deb"
         fetch_packages(needed_packages(package, *TOOLS), debs)
-        unpack_packages(sorted(debs.glob("*.deb")), beside / "root")
-        shutil.copyfile(debs / "manifest.json", beside / "manifest.json")
+        unpack_packages(sorted(debs.glob("*.deb")), staging / "root")
+        shutil.copyfile(debs / "manifest.json", staging / "manifest.json")
 
 
 @dataclass(frozen=True, slots=True)
