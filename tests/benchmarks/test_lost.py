@@ -121,7 +121,7 @@ def test_a_benchmark_says_what_it_was_built_out_of(tmp_path: Path) -> None:
         ('{"form": 7, "left_out": {}}', "about.json, form: not a text: 7"),
         ('{"form": "", "left_out": {"a": true}}', "about.json, left_out: not what was left out"),
         ('{"form": "", "split": [], "left_out": {}}', "about.json, split: not a text: a list"),
-        ("{", "about.json, line 1, column 2: not whole JSON"),
+        ("{", "about.json, line 1, column 2: not valid JSON"),
     ],
 )
 def test_a_faulty_note_is_told(tmp_path: Path, text: str, told: str) -> None:

@@ -315,7 +315,7 @@ def qrel(*fields: str) -> str:
         ({"corpus__dee": ""}, "corpus.dee.jsonl, file name", "unknown language code 'dee'"),
         ({"queries__xx": ""}, "queries.xx.jsonl, file name", "unknown language code 'xx'"),
         ({"corpus__en": ""}, "corpus.en.jsonl", "a second English file"),
-        ({"corpus": rows(DOCUMENTS)[:-9]}, "corpus.jsonl, line 4, column 29", "not whole JSON"),
+        ({"corpus": rows(DOCUMENTS)[:-9]}, "corpus.jsonl, line 4, column 29", "not valid JSON"),
         ({"corpus": "[" * 100_000}, "corpus.jsonl, line 1", "JSON that is nested too deep"),
         ({"corpus": rows([*DOCUMENTS, 7])}, "corpus.jsonl, line 5", "not a JSON object"),
         ({"corpus": rows(replaced(DOCUMENTS, 1, {"text": "a"}))}, "line 2, _id", "missing; the fields are 'text'"),

@@ -289,10 +289,10 @@ ANSWER = (*PARAGRAPH, "qas", 1, "answers", 0)
 @pytest.mark.parametrize(
     ("raw", "where", "what"),
     [
-        (json.dumps(SENTENCES)[:200], "line 1, column", "not whole JSON"),
+        (json.dumps(SENTENCES)[:200], "line 1, column", "not valid JSON"),
         ("[" * 100_000, "en.json", "nested too deep"),
         ("1" * 5000, "en.json", "too many digits"),
-        ("", "en.json", "not whole JSON"),
+        ("", "en.json", "not valid JSON"),
         ("[[[[[[[[]]]]]]]]", "en.json", "no SQuAD form: nested too deep"),
         ({"version": "1"}, "en.json", "no SQuAD form"),
         (broken(SENTENCES, "data", value="x"), "en.json, data", "no SQuAD form"),

@@ -268,7 +268,7 @@ def test_explore_shows_the_model_it_was_given_whatever_its_folder_is_called(
     own_benchmark(project / "data/benchmarks/b", ("the file closes", "every page prints"))  # the text has changed since
     explored("models/hybrid")
     assert embedded[3:] == ["models/hybrid"]
-    with pytest.raises(UserError, match="vectors of other texts than this benchmark has"):
+    with pytest.raises(UserError, match="made of other texts than this benchmark's"):
         scored("b", embeddings=project / "data/embeddings/hybrid/b")
 
 
@@ -315,7 +315,7 @@ def test_vectors_of_any_origin_are_scored_by_the_similarity_that_is_asked_for(pr
     ranks = {name: ndcg(scored(folder, embeddings=project / "v", similarity=name)) for name in ("cosine", "dot")}
     assert ranks["dot"] == 1 > ranks["cosine"]
     (project / "v" / FILE).write_text("{}")
-    with pytest.raises(UserError, match="not the record of"):
+    with pytest.raises(UserError, match="not a record of"):
         scored(folder, embeddings=project / "v")
 
 

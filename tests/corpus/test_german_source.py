@@ -44,7 +44,7 @@ def project(
     raw["pairs"] |= {"languages": [], "dev_share": 0.3, "dev_questions": 20}
     raw["translate"]["languages"] = []
     raw["train"] |= SMALL
-    raw["evaluate"] |= {"resamples": 100, "debias_units": 20}
+    raw["evaluate"] |= {"resamples": 100, "lir_passages": 20}
     raw["model"]["presets"]["base"] |= {"layers": 2, "folder": str(tiny_transformer)}
     folder = tmp_path / "project"
     write_benchmark(folder / "data/own/faq.v2", dev_benchmark(parallel_pairs, 8))
@@ -58,6 +58,7 @@ def project(
     return raw
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:sqlalchemy.exc.SADeprecationWarning")
 def test_german_alone_goes_from_its_file_to_the_report(
     project: dict[str, Any], capsys: pytest.CaptureFixture[str]

@@ -46,7 +46,7 @@ def test_pairs_come_back_as_written_whatever_their_order(tmp_path: Path, paralle
         (GOOD, r"line 2: duplicate id 'u1' in en; .*line 1 has it already"),
         (GOOD | {"passage": 3}, r"line 2, passage: not a text: 3"),
         (GOOD | {"lable": "x"}, r"line 2: unknown field 'lable'"),
-        ('{"parallel_id": "u1", "lang"', r"line 2, column 29: not whole JSON \(.*\); the file may be cut short"),
+        ('{"parallel_id": "u1", "lang"', r"line 2, column 29: not valid JSON \(.*\); the file may be cut short"),
         ("[7]", r"line 2: not a JSON object"),
         (GOOD | {"query": "\ud83d"}, r"line 2, query, character 1: half a character"),
         (GOOD | {"query": "a\x00"}, r"line 2, query, character 2: a control character"),

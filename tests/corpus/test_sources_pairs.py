@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mmarco_files import TRANSLATIONS, write_mmarco
 
 from babelmix.common.errors import UserError
 from babelmix.common.outputs import written_files
@@ -229,6 +230,7 @@ def test_squadshifts_comes_from_the_mirror_and_is_checked(tmp_path: Path, monkey
     assert written_files(tmp_path / "raw") == set(known)
 
 
+@pytest.mark.slow
 def test_the_published_squadshifts_gives_a_known_number_of_pairs():
     mirror = os.environ.get("BABELMIX_MIRROR")
     found = (
@@ -256,36 +258,6 @@ def test_unknown_sources_are_told_with_the_known_ones(tmp_path: Path):
         with pytest.raises(UserError, match="did you mean 'squadshifts'") as caught:
             call()
         assert "mine, " in caught.value.how or caught.value.how.endswith("mine")
-
-
-TRANSLATIONS = {
-    "english": ("what is the capital of france", "Paris is the capital of France and its largest city."),
-    "german": ("was ist die Hauptstadt von Frankreich", "Paris ist die Hauptstadt von Frankreich, seine größte Stadt."),
-    "french": ("quelle est la capitale de la France", "Paris est la capitale de la France et sa plus grande ville."),
-}  # fmt: skip
-
-
-def write_mmarco(root: Path, queries: int = 6, languages: tuple[str, ...] = tuple(TRANSLATIONS)) -> Path:
-    """Query q is answered by passage 100 + q; another answer and a repetition follow."""
-    lines = [f"{query}\t{100 + query + extra}\t7\n" for extra in (0, 50) for query in range(1, queries + 1)]
-    for name, text in {
-        mmarco.TRIPLES: "".join(lines),
-        **{
-            f"data/google/queries/train/{lang}_queries.train.tsv": "".join(
-                f"{query}\t{TRANSLATIONS[lang][0]} {query}\n" for query in range(queries, 0, -1)
-            )
-            for lang in languages
-        },
-        **{
-            f"data/google/collections/{lang}_collection.tsv": "".join(
-                f"{passage}\t{TRANSLATIONS[lang][1]} {passage}\n" for passage in range(100, 200)
-            )
-            for lang in languages
-        },
-    }.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text, encoding="utf-8")
-    return root
 
 
 def test_mmarco_is_parallel_by_query_and_says_what_is_translated(tmp_path: Path):

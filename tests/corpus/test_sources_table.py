@@ -14,6 +14,7 @@ import pytest
 from hub import Hub
 from hypothesis import given
 from hypothesis import strategies as st
+from mmarco_files import write_mmarco
 
 from babelmix.common.errors import UserError
 from babelmix.common.outputs import MANIFEST
@@ -146,7 +147,7 @@ def test_rows_bounds_what_is_kept_and_no_more_is_read(project: Path):
     pairs, counts = build(own("mine.jsonl", rows=20))
     assert len(pairs) == 20
     assert counts["kept_train"] + counts["kept_dev"] == 20
-    assert "line 21, column 1: not whole JSON" in told(own("mine.jsonl", rows=21))
+    assert "line 21, column 1: not valid JSON" in told(own("mine.jsonl", rows=21))
 
 
 def test_one_passage_stands_on_one_side_however_it_is_cut(project: Path):
@@ -194,7 +195,7 @@ def test_squad_form_is_a_table_too_and_no_context_stands_on_both_sides(project: 
     assert len(build(own("mine.json", rows=3), settings)[0]) <= 3
     assert "SQuAD form has no columns" in told(own("mine.json", where={"a": 1}))
     (project / "mine.json").write_text("{")
-    assert "not whole JSON" in told(own("mine.json"))
+    assert "not valid JSON" in told(own("mine.json"))
 
 
 def test_rows_in_another_language_are_dropped_and_too_many_are_an_error(project: Path):
@@ -352,7 +353,7 @@ GOOD = json.dumps(rows_of(1)[0]).encode() + b"\n"
         ("a.jsonl", b"", "a.jsonl: empty file"),
         ("a.jsonl", b"\n \n", "a.jsonl: empty file"),
         ("a.jsonl", GOOD + b"[1]\n", "a.jsonl, line 2: not a JSON object"),
-        ("a.jsonl", GOOD + GOOD[:-9], "a.jsonl, line 2, column 61: not whole JSON (unterminated string"),
+        ("a.jsonl", GOOD + GOOD[:-9], "a.jsonl, line 2, column 61: not valid JSON (unterminated string"),
         ("a.jsonl", b"[" * 100_000, "a.jsonl, line 1: JSON that is nested too deep"),
         ("a.jsonl", GOOD + b'{"query": "\xff"}\n', "a.jsonl, line 2: not UTF-8 text (byte 0xff; it may be in Latin-1"),
         ("a.jsonl", b'{"query": "q", "text": ""}\n', "line 1, passage: no such column; there are: query, text"),
@@ -364,7 +365,7 @@ GOOD = json.dumps(rows_of(1)[0]).encode() + b"\n"
         ("a.jsonl", b'{"query": "q", "passage": ["t"]}\n', "a.jsonl, line 1, passage: not a text"),
         ("a.jsonl", b'{"query": "", "passage": "t"}\n', "a.jsonl: no pair is left (1 too-short)"),
         ("a.jsonl.gz", gzip.compress(GOOD * 900)[:-20], "a.jsonl.gz: damaged gzip"),
-        ("a.jsonl.gz", b"no gzip", "a.jsonl.gz, line 1, column 1: not whole JSON"),
+        ("a.jsonl.gz", b"no gzip", "a.jsonl.gz, line 1, column 1: not valid JSON"),
         ("a.parquet", b"PAR1 and no more", "a.parquet, after row 0: damaged file"),
         ("a.csv", b"query,passage\n", "not a table: 'a.csv'; give one that ends in .jsonl, .jsonl.gz"),
     ],
@@ -485,8 +486,6 @@ def test_a_table_comes_from_the_hub_at_a_commit_that_is_written_down(hub: Hub, t
 
 
 def test_mmarco_comes_from_the_hub_in_the_chosen_languages(hub: Hub, tmp_path: Path):
-    from test_sources_pairs import write_mmarco
-
     from babelmix.corpus.sources import mmarco
 
     write_mmarco(tmp_path / "hub/datasets" / mmarco.REPO)

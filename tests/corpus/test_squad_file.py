@@ -247,7 +247,7 @@ def test_json_lines_are_told_with_their_line_and_a_list_with_its_place(tmp_path:
         read(tmp_path, f"{json.dumps(pool())}\n{json.dumps(broken)}\n", "x.en.jsonl")
     with pytest.raises(UserError, match=r"x\.en\.json, \[1\]\.context, character 2: half a character"):
         read(tmp_path, [pool(), broken])
-    with pytest.raises(UserError, match=r"line 2, column 2: not whole JSON"):
+    with pytest.raises(UserError, match=r"line 2, column 2: not valid JSON"):
         read(tmp_path, f"{json.dumps(pool())}\n{{\n")
     with pytest.raises(UserError, match=r"x\.en\.jsonl: empty file"):
         read(tmp_path, "", "x.en.jsonl")

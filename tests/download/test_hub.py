@@ -15,12 +15,11 @@ from hub import TOKEN, Hub
 
 from babelmix.benchmarks.files import read_benchmark, write_benchmark
 from babelmix.benchmarks.qrels import read_qrels
-from babelmix.benchmarks.registry import NANOBEIR_TASKS
 from babelmix.benchmarks.sources import miracl, nanobeir
 from babelmix.common.errors import UserError
 from babelmix.common.outputs import written_files
-from babelmix.encoder.build import load_encoder
 from babelmix.encoder.hub import hub_sentence_encoder
+from babelmix.encoder.load import load_encoder
 
 DATA, NAME = "one/data", "a/b.tsv"
 
@@ -43,7 +42,8 @@ def run(code: str, environment: dict[str, str]) -> Any:
         "import json, os, time",
         "from pathlib import Path",
         "from babelmix.common.errors import UserError",
-        "from babelmix.stages import hub",
+        "from babelmix.download import hub",
+        "from babelmix.encoder.hub import hub_sentence_encoder",
         "def told(call):",
         "    try: call()",
         "    except UserError as error: return [error.what, error.where, error.how]",
@@ -129,7 +129,7 @@ hub.TIMEOUT_SECONDS = float(os.environ["PATIENCE"])
 slept = []
 time.sleep = slept.append
 out = Path(os.environ["OUT"])
-result = [told(lambda: hub.hub_file("{DATA}", "{NAME}")), told(lambda: hub.hub_sentence_encoder("{DATA}")),
+result = [told(lambda: hub.hub_file("{DATA}", "{NAME}")), told(lambda: hub_sentence_encoder("{DATA}")),
           told(lambda: hub.fetch_from_hub(out, hub.Wanted("{DATA}", "main", list))), slept]"""
 
     def ask(patience: str, **environment: str) -> Any:
@@ -147,7 +147,7 @@ result = [told(lambda: hub.hub_file("{DATA}", "{NAME}")), told(lambda: hub.hub_s
         "the hub does not answer (",
         "the hub answers with an error (",
         "the hub does not answer (",
-        "what answers",
+        "the answer is not",
     )
     for start, (*errors, slept) in zip(starts, results, strict=True):
         assert [error[0].startswith(start) for error in errors] == [True] * 3, errors
@@ -176,6 +176,7 @@ def connected(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
         yield monkeypatch
 
 
+@pytest.mark.slow
 def test_an_encoder_comes_from_the_hub_with_its_prompts(
     hub: Hub, tmp_path: Path, tiny_encoder: Path, connected: pytest.MonkeyPatch
 ):
@@ -218,7 +219,7 @@ def test_an_encoder_that_could_run_code_is_refused(
     for name, what in {
         "pickle": "weights only as pickle, which can run code",
         "code": "module 'code.Transformer' is foreign code",
-        "plain": "no SentenceTransformer (modules.json is missing)",
+        "plain": "not a SentenceTransformer: modules.json is missing",
         "nothing": "no such model on the hub, or a private one",
     }.items():
         with pytest.raises(UserError) as caught:
@@ -337,7 +338,7 @@ def test_nanobeir_tells_what_is_wrong(tmp_path: Path):
     write_rows(folder / "fr/NanoSciFact/queries.jsonl", [{"_id": "q1", "body": "un ?"}])
     assert "queries.jsonl, line 1: no `_id` or no `text`" in told(folder)
     (folder / "fr/NanoSciFact/queries.jsonl").write_text('{"_id": "q1", "te')
-    assert "queries.jsonl, line 1, column 15: not whole JSON" in told(folder)
+    assert "queries.jsonl, line 1, column 15: not valid JSON" in told(folder)
     folder = write_nano(tmp_path / "d", LAYOUTS["converted"])
     (folder / "NanoSciFact_en/corpus/0001.parquet").write_bytes(b"PAR1 no")
     assert "damaged file" in told(folder)
@@ -350,7 +351,7 @@ def test_nanobeir_finds_every_task_and_no_other():
         *("NanoArguAna", "NanoClimateFEVER", "NanoDBPedia", "NanoFEVER", "NanoFiQA2018", "NanoHotpotQA", "NanoMSMARCO"),
         *("NanoNFCorpus", "NanoNQ", "NanoQuoraRetrieval", "NanoSCIDOCS", "NanoSciFact", "NanoTouche2020"),
     )
-    for place, task in enumerate(NANOBEIR_TASKS):
+    for place, task in enumerate(nanobeir.TASKS):
         found = [name for name in published if nanobeir.find_place(f"{name}_fr/queries-00000-of-00001.parquet", task)]
         assert found == [published[place]]
     assert nanobeir.find_place("NanoNFCorpus_fr/README.md", "nfcorpus") is None
@@ -483,6 +484,7 @@ def test_miracl_tells_what_is_wrong_and_leaves_nothing(tmp_path: Path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["made", "raw"]
 
 
+@pytest.mark.slow
 def test_miracl_needs_no_more_memory_for_ten_times_the_passages(tmp_path: Path):
     peaks: list[int] = []
     for passages in (2_000, 20_000):

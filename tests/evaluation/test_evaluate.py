@@ -18,7 +18,7 @@ from sklearn.metrics import average_precision_score, ndcg_score
 from babelmix.benchmarks.benchmark import Benchmark, Itself, Passage, Qrel, Query
 from babelmix.benchmarks.qrels import qrels_of
 from babelmix.evaluation.evaluate import QueryScores, evaluate, measures, per_query, to_json
-from babelmix.retrieval.scorers import Cosines
+from babelmix.retrieval.scorers import CosineScorer
 
 LANGUAGES = ("de", "en", "zh")
 MEASURES = {
@@ -39,7 +39,7 @@ def parallel(questions=8, languages=LANGUAGES, missing=()):
 
 
 def scored(benchmark, queries, passages):
-    return evaluate(qrels_of(benchmark), Cosines(queries, passages))
+    return evaluate(qrels_of(benchmark), CosineScorer(queries, passages))
 
 
 def graded(rng, questions=12, languages=LANGUAGES):

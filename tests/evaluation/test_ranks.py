@@ -12,7 +12,7 @@ from babelmix.benchmarks.qrels import qrels_of
 from babelmix.common.errors import UserError
 from babelmix.evaluation import ranks as rank
 from babelmix.evaluation.ranks import rank_relevant
-from babelmix.retrieval.scorers import Cosines
+from babelmix.retrieval.scorers import CosineScorer
 from babelmix.retrieval.topk import kth_or_less
 
 
@@ -111,7 +111,7 @@ def real_sized(rng, queries=40, passages=300, dimensions=384):
 
 
 def cosine_ranks(benchmark, queries, passages):
-    return rank_relevant(qrels_of(benchmark), Cosines(queries, passages, where="toy"))
+    return rank_relevant(qrels_of(benchmark), CosineScorer(queries, passages, where="toy"))
 
 
 def test_order_of_passages_has_no_part_in_the_ranks_where_no_scores_tie():

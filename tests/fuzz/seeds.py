@@ -160,7 +160,7 @@ def built_files() -> Files:
         (source / "corpus.jsonl").write_bytes(jsonl([*CORPUS, {"_id": "D-8", "text": ""}]))
         (source / "queries.jsonl").write_bytes(jsonl(asked))
         (source / "qrels/test.tsv").write_text(grades)
-        write_benchmark(output, *read_folder(source))
+        write_benchmark(output, *read_folder(source, name=output.name))
         return {file.name: file.read_bytes() for file in sorted(output.iterdir())}
 
 

@@ -11,7 +11,7 @@ from babelmix.benchmarks.folder import read_folder
 from babelmix.benchmarks.qrels import read_qrels
 from babelmix.benchmarks.sources import miracl, nanobeir
 from babelmix.evaluation.evaluate import evaluate
-from babelmix.retrieval.bm25 import Bm25Scores
+from babelmix.retrieval.bm25 import Bm25Scorer
 
 from .damage import TOKENS, damaged
 from .harness import Files, Target
@@ -49,7 +49,7 @@ def _built_input(rng: Random) -> Files:
 def _built(folder: Path, output: Path) -> None:
     read_about(folder)
     judged, benchmark = read_qrels(folder), read_benchmark(folder)
-    evaluate(judged, Bm25Scores.build(benchmark))
+    evaluate(judged, Bm25Scorer.build(benchmark))
 
 
 def _own_input(rng: Random) -> Files:
@@ -58,7 +58,7 @@ def _own_input(rng: Random) -> Files:
 
 
 def _build(folder: Path, output: Path) -> None:
-    write_benchmark(output, *read_folder(folder))
+    write_benchmark(output, *read_folder(folder, name=output.name))
     readable(output)
 
 

@@ -29,7 +29,7 @@ from babelmix.reporting.explore import (
 )
 from babelmix.reporting.explore_page import write_page
 from babelmix.reporting.explore_terminal import render
-from babelmix.retrieval.scorers import Cosines
+from babelmix.retrieval.scorers import CosineScorer
 
 HOSTILE = "<script>alert(\"x\")</script> & 'single' \x1b[31mred\x07 \u202eevil"
 TEXTS = {
@@ -105,7 +105,7 @@ def test_hits_and_ranks_are_those_of_a_ranking_really_built_ties_by_passage(kind
 
 
 def test_average_precision_and_rank_distance_are_those_of_evaluate():
-    evaluation = evaluate(qrels_of(BENCHMARK), Cosines(*FIRST))
+    evaluation = evaluate(qrels_of(BENCHMARK), CosineScorer(*FIRST))
     pooled = evaluation.scores.average_precision[evaluation.scores.setting == "multilingual"]
     views = [make_entry(query).views[0] for query in BENCHMARK.queries]
     assert [view.average_precision for view in views] == pytest.approx(pooled.tolist(), abs=1e-15)
@@ -190,7 +190,7 @@ def test_ids_and_languages_that_are_none_are_refused(words, lang, told):
 
 
 def scored(vectors):
-    return evaluate(qrels_of(BENCHMARK), Cosines(*vectors)).scores
+    return evaluate(qrels_of(BENCHMARK), CosineScorer(*vectors)).scores
 
 
 def test_the_extremes_and_the_drawn_are_chosen_as_they_say():

@@ -9,9 +9,10 @@ from hypothesis.extra.numpy import arrays
 from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query
 from babelmix.benchmarks.qrels import qrels_of
 from babelmix.common.errors import UserError
+from babelmix.common.similarities import SIMILARITIES
 from babelmix.evaluation.ranks import rank_relevant
 from babelmix.retrieval import similarity as module
-from babelmix.retrieval.scorers import Cosines
+from babelmix.retrieval.scorers import CosineScorer
 from babelmix.retrieval.search import search
 from babelmix.retrieval.similarity import as_similarity, comparable
 
@@ -38,7 +39,7 @@ def ranks(queries, passages, similarity):
         tuple(Passage(f"p{i:03}", "en", "!") for i in range(len(passages))),
         tuple(Qrel(f"q{q:03}", f"p{p:03}") for q in range(len(queries)) for p in range(len(passages))),
     )
-    scores = Cosines(*comparable(queries, passages, similarity))
+    scores = CosineScorer(*comparable(queries, passages, similarity))
     return rank_relevant(qrels_of(benchmark), scores).pool.reshape(len(queries), len(passages))
 
 
@@ -101,7 +102,7 @@ def test_cosine_is_what_it_was():
 def test_a_long_passage_wins_by_dot_product_alone():
     queries = np.array([[1.0, 0.1]])
     passages = np.array([[1.0, 0.1], [9.0, 9.0]])
-    assert {name: ranks(queries, passages, name).tolist() for name in module.SIMILARITIES} == {
+    assert {name: ranks(queries, passages, name).tolist() for name in SIMILARITIES} == {
         "cosine": [[1, 2]],
         "dot": [[2, 1]],
         "euclidean": [[1, 2]],

@@ -20,7 +20,7 @@ from ir_measures import AP, R, nDCG
 from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query
 from babelmix.benchmarks.qrels import qrels_of
 from babelmix.evaluation.evaluate import evaluate, to_json
-from babelmix.retrieval.scorers import Cosines
+from babelmix.retrieval.scorers import CosineScorer
 
 QUESTIONS = 1190
 CANDIDATES = {
@@ -82,7 +82,7 @@ def test_counting_gives_the_values_of_whole_rankings_in_a_fraction_of_the_time(b
     rows = range(0, len(data.queries), SAMPLE)
 
     def everything():
-        evaluation = evaluate(qrels_of(data), Cosines(*vectors))
+        evaluation = evaluate(qrels_of(data), CosineScorer(*vectors))
         return evaluation, to_json(evaluation, "random")
 
     evaluation, figures = benchmark.pedantic(everything, rounds=3 if benchmark.enabled else 1)
@@ -111,7 +111,7 @@ def test_counting_gives_the_values_of_whole_rankings_in_a_fraction_of_the_time(b
 def peak():
     """Evaluate once and print the peak memory of this process in GiB."""
     data, rng = like_xquad_r(), np.random.default_rng(1)
-    scores = Cosines(unit_vectors(rng, len(data.queries)), unit_vectors(rng, len(data.passages)))
+    scores = CosineScorer(unit_vectors(rng, len(data.queries)), unit_vectors(rng, len(data.passages)))
     to_json(evaluate(qrels_of(data), scores), "random")
     # Of this process alone: what getrusage tells begins with the peak of the process that started it.
     told = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1]

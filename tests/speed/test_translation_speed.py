@@ -111,6 +111,7 @@ def test_translation_keeps_up_with_the_bare_engine(benchmark, tmp_path: Path) ->
         benchmark.extra_info["share_of_bare_speed"] = round(median / ours_s, 3)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_pairs(benchmark, tmp_path: Path) -> None:
     peaks: dict[int, float] = {}
     for count in (1_000, 100_000 if benchmark.enabled else 20_000):

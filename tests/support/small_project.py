@@ -14,7 +14,7 @@ from babelmix.benchmarks.qrels import qrels_of
 from babelmix.corpus.records import Pair, Rejected, write_rows
 from babelmix.evaluation.evaluate import evaluate, per_query, to_json
 from babelmix.reporting.results import LIR, variants
-from babelmix.retrieval.scorers import Cosines
+from babelmix.retrieval.scorers import CosineScorer
 from babelmix.settings.params import Settings, load_settings
 
 LANGUAGES = ("ar", "de", "en", "es")
@@ -47,13 +47,13 @@ def make_project(
             (root / "data/embeddings" / variant / name).mkdir(parents=True, exist_ok=True)
             for array, rows in zip(("queries", "passages"), vectors, strict=True):
                 np.save(root / "data/embeddings" / variant / name / f"{array}.npy", rows)
-            evaluation = evaluate(qrels_of(benchmark), Cosines(*vectors))
+            evaluation = evaluate(qrels_of(benchmark), CosineScorer(*vectors))
             file = metrics / "evaluation" / variant / f"{name}.json"
             write_json(file, to_json(evaluation, f"models/{variant}"))
             np.savez_compressed(file.with_suffix(".npz"), **per_query(evaluation))
     dev = make_benchmark("dev", languages, questions)
     for objective in objectives:
-        evaluation = evaluate(qrels_of(dev), Cosines(*make_vectors(dev, BIAS[objective], seed=99)))
+        evaluation = evaluate(qrels_of(dev), CosineScorer(*make_vectors(dev, BIAS[objective], seed=99)))
         write_json(metrics / "evaluation" / objective / "dev.json", to_json(evaluation, f"models/{objective}"))
         write_history(metrics / "history" / f"{objective}.csv", slope=1 + BIAS[objective])
     write_json(

@@ -15,7 +15,7 @@ from babelmix.batches.sampler import Batch
 from babelmix.batches.units import Units, index_units
 from babelmix.corpus.index import train_rows
 from babelmix.corpus.records import Pair
-from babelmix.encoder.build import load_encoder
+from babelmix.encoder.load import load_encoder
 from babelmix.settings.params import load_settings
 from babelmix.training import step as engine_module
 from babelmix.training.distributed import ProcessGroup

@@ -14,9 +14,9 @@ from babelmix.common.errors import UserError
 from babelmix.common.id_arrays import pack
 from babelmix.corpus.index import index_pairs
 from babelmix.corpus.records import Pair, write_pairs
-from babelmix.encoder.build import load_encoder
+from babelmix.encoder.encode import encode
+from babelmix.encoder.load import load_encoder
 from babelmix.encoder.settings import Embed
-from babelmix.retrieval.embed_benchmark import encode
 from babelmix.training.teacher import TeacherVectors, aligned, encode_pairs, encode_teacher, read_teacher, write_teacher
 
 EXACT = Embed(max_tokens=64, bfloat16=False, context=False)
@@ -76,7 +76,7 @@ def test_pairs_that_the_teacher_cannot_encode_are_refused(tiny_encoder: Path, en
         encode_teacher(model, [*english, replace(english[0], lang="de")], settings=EXACT, threads=1)
     with torch.no_grad():
         next(iter(model.parameters())).fill_(float("nan"))
-    with pytest.raises(UserError, match=r"unit 'page00#h', en: a vector that is not finite"):
+    with pytest.raises(UserError, match=r"parallel_id 'page00#h', en: a vector that is not finite"):
         encode_teacher(model, english, settings=EXACT, threads=1)
 
 

@@ -277,6 +277,7 @@ def test_without_the_package_the_error_says_how(
         CTranslate2(str(folder), "en", "pt", threads=1).translate(TEXTS)
 
 
+@pytest.mark.slow
 def test_a_model_comes_from_the_hub_without_its_pickles(models: dict[str, Path], tmp_path: Path):
     root = tmp_path / "hub/models"
     for name in ("org/marian", "org/pickled"):

@@ -10,13 +10,13 @@ from collections import Counter
 from typing import Any, NotRequired, TypedDict
 
 from babelmix.common.errors import UserError
-from babelmix.common.identify import identify, stands_for
+from babelmix.common.identify import identify, may_be
 from babelmix.common.text import compared_form, published_form, reading_length
 from babelmix.corpus.records import Pair
 
 # The identifier guesses on shorter texts, so these fail only as English, which means untranslated. The limit counts
 # characters of every script alike. Eight Chinese or Japanese characters say as much as 60 letters; the identifier takes
-# 3 to 25 % of such texts for another language, and none of 60 characters (dialects aside, see `stands_for`). It takes
+# 3 to 25 % of such texts for another language, and none of 60 characters (dialects aside, see `may_be`). It takes
 # none of them for English.
 SHORT_CHARACTERS = 60
 
@@ -45,7 +45,7 @@ def written_in(text: str, lang: str) -> bool:
     60 characters passes unless it is identified as English.
     """
     found = identify(text)
-    return stands_for(found, lang) or (len(text) < SHORT_CHARACTERS and found != "en")
+    return may_be(found, lang) or (len(text) < SHORT_CHARACTERS and found != "en")
 
 
 def has_word(text: str) -> bool:

@@ -1,6 +1,6 @@
 """Monolingual, cross-lingual and multilingual retrieval as views over one set of exact ranks.
 
-    evaluation = evaluate(qrels_of(benchmark), Cosines(query_vectors, passage_vectors))
+    evaluation = evaluate(qrels_of(benchmark), CosineScorer(query_vectors, passage_vectors))
     to_json(evaluation, "models/hybrid")["settings"]["multilingual"]["map"]
     numpy.savez_compressed("scores.npz", **per_query(evaluation))
     QueryScores(**numpy.load("scores.npz"))
@@ -32,7 +32,7 @@ from babelmix.benchmarks.registry import main_score
 from babelmix.common.files import new_binary_file, new_file
 from babelmix.evaluation.language_bias import Bias, group_means, language_bias, mean_of_means
 from babelmix.evaluation.ranks import rank_relevant
-from babelmix.retrieval.scorers import Scores
+from babelmix.retrieval.scorers import Scorer
 
 SETTINGS = ("monolingual", "crosslingual", "multilingual")
 MEASURES = {  # name in the JSON -> column of QueryScores
@@ -88,7 +88,7 @@ class Evaluation:
     left_out: Mapping[str, int] = field(default_factory=dict[str, int])  # of the rankings: how often, by reason
 
 
-def evaluate(judged: Qrels, scores: Scores) -> Evaluation:
+def evaluate(judged: Qrels, scores: Scorer) -> Evaluation:
     """Score a system on a benchmark in all three settings, whole rankings, in one pass over its scores.
 
     Raises UserError for scores that do not fit the benchmark, see rank.rank_relevant.

@@ -1,6 +1,6 @@
 """Exact ranks of the relevant passages of every query, in the pool of all languages and in their own.
 
-    ranks = rank_relevant(qrels_of(benchmark), Cosines(query_vectors, passage_vectors))
+    ranks = rank_relevant(qrels_of(benchmark), CosineScorer(query_vectors, passage_vectors))
     ranks.pool      # 1-based rank of each relevant passage among all passages
     ranks.own       # its rank among the passages of its own language
     ranks.top       # the ten best passages of each query
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from babelmix.benchmarks.qrels import Qrels
 from babelmix.common.errors import UserError
-from babelmix.retrieval.scorers import Scores
+from babelmix.retrieval.scorers import Scorer
 from babelmix.retrieval.topk import Top, kth_or_less
 
 # Queries and passages scored at once: they bound memory, 16 MB a block of scores, and have no part in the result.
@@ -45,7 +45,7 @@ class Ranks:
     found: NDArray[np.bool_]  # [R] whether the passage was found
 
 
-def rank_relevant(judged: Qrels, scores: Scores) -> Ranks:
+def rank_relevant(judged: Qrels, scores: Scorer) -> Ranks:
     """Rank every relevant passage of every query under the order (-score, passage).
 
     UserError: scores that do not fit the benchmark's numbers of queries and passages.
@@ -63,7 +63,7 @@ def rank_relevant(judged: Qrels, scores: Scores) -> Ranks:
     barred = _barred(judged, [query for query, _ in blocks])
     for start in range(0, expected[1], PASSAGES):
         block = slice(start, min(start + PASSAGES, expected[1]))
-        score = scores.against(block)
+        score = scores.score_block(block)
         # Passages side by side with those of their language, so that a language is a slice of a row of scores.
         language = judged.passage_language[block]
         order = np.argsort(language, kind="stable")

@@ -24,7 +24,7 @@ from babelmix.benchmarks.qrels import Qrels, qrels_of
 from babelmix.common.errors import UserError, unknown_name
 from babelmix.evaluation.evaluate import QueryScores, measures, short_id
 from babelmix.evaluation.ranks import rank_relevant
-from babelmix.retrieval.scorers import Cosines
+from babelmix.retrieval.scorers import CosineScorer
 from babelmix.retrieval.search import search
 from babelmix.retrieval.similarity import as_similarity
 from babelmix.retrieval.vectors import Rows
@@ -146,7 +146,7 @@ def look(
         judged = Qrels(
             benchmark.name, asked, ("",), language, zeros, rows, zeros + 1, np.zeros_like(own), itself_passage=own
         )
-        ranks = rank_relevant(judged, Cosines(query, passages, where=where)).pool
+        ranks = rank_relevant(judged, CosineScorer(query, passages, where=where)).pool
     right = ((rank, benchmark.passages[row]) for rank, row in zip(ranks.tolist(), rows.tolist(), strict=True))
     answers = (Answer(passage.lang, rank, passage.text, passage.id) for rank, passage in right)
     return View(system, hits, tuple(sorted(answers, key=lambda answer: answer.rank)))

@@ -11,7 +11,7 @@ from babelmix.benchmarks.folder import read_folder
 from babelmix.benchmarks.own import benchmark_of, own_files, unknown_benchmark
 from babelmix.benchmarks.registry import BENCHMARKS
 from babelmix.common.errors import UserError
-from babelmix.common.files import store, temporary_folder
+from babelmix.common.files import cache_dir, temporary_folder
 from babelmix.common.outputs import claim_folder
 from babelmix.common.progress import say
 from babelmix.settings.params import Settings, load_settings
@@ -59,7 +59,7 @@ def build_into(name: str, raw: Path, output: Path, settings: Settings) -> Mappin
         from babelmix.translate.route import allow_models
 
         allow_models(settings.translate)
-        languages, cache = settings.benchmark.query_languages, store() / "translations"
+        languages, cache = settings.benchmark.query_languages, cache_dir() / "translations"
         benchmark, unasked = translate_queries(
             benchmark, languages, settings.translate, threads=settings.threads, cache=cache
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from babelmix.common.files import store, write_json
+from babelmix.common.files import cache_dir, write_json
 from babelmix.common.outputs import claim_file, claim_folder
 from babelmix.common.progress import say
 from babelmix.corpus.records import Pair, iterate_pairs, read_pairs, write_pairs
@@ -31,7 +31,7 @@ def translate_pairs(source: str, language: str, settings: Settings) -> str:
     own = settings.source_language(source)
     reason = settings.translate.untranslated(own, language)
     hops = settings.translate.hops(own, language)
-    route = reason or Route(hops, threads=settings.threads, cache=store() / "translations")
+    route = reason or Route(hops, threads=settings.threads, cache=cache_dir() / "translations")
     kept, rejected = HERE.machine_pairs(source, language), HERE.rejected_pairs(source, language)
     counted = HERE.translation_counts(source, language)
     for file in (kept, rejected, counted):

@@ -19,7 +19,7 @@ import re
 import unicodedata
 from collections import Counter
 
-from babelmix.common.identify import identify, stands_for
+from babelmix.common.identify import identify, may_be
 from babelmix.common.text import compared_form
 from babelmix.corpus.records import Pair
 from babelmix.translate.settings import Filter
@@ -78,7 +78,7 @@ def wrong_language(text: str, lang: str, thresholds: Filter) -> bool:
 
     It counts characters of any script; the comment at `collect.SHORT_CHARACTERS` says why.
     """
-    return len(text) >= thresholds.min_identified_characters and not stands_for(identify(text), lang)
+    return len(text) >= thresholds.min_identified_characters and not may_be(identify(text), lang)
 
 
 def source_words(source: str, translation: str) -> float:
