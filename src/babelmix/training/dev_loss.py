@@ -1,8 +1,8 @@
 """The dev loss during training: contrastive losses on a few dev units, by language scope.
 
-    dev_loss = DevLoss(tokenized, train)
-    dev_loss.scopes                 # those of "english", "monolingual", "crosslingual", "pooled" that have enough data
-    dev_loss.losses(engine)         # {"english": 1.93, ...}, in nats
+dev_loss = DevLoss(tokenized, train)
+dev_loss.scopes                 # those of "english", "monolingual", "crosslingual", "pooled" that have enough data
+dev_loss.losses(engine)         # {"english": 1.93, ...}, in nats
 """
 
 import hashlib

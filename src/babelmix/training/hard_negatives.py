@@ -112,8 +112,8 @@ def hardest(
     """Return the k passages that score highest for each query and are not answers: int64 [n, k] row numbers.
 
     Row i of each array is one pair. A passage is not a negative if it is of the query's group or scores above `share`
-    of the right one's score; of equal passages only the first is one. The order is (-score, row), then -1. A score is the
-    exact dot product, rounded once to float32, so the size of the blocks does not change it.
+    of the right one's score; of equal passages only the first is one. The order is (-score, row), then -1. A score is
+    the exact dot product, rounded once to float32, so the size of the blocks does not change it.
 
     Args:
         queries: float16 unit vectors [n, d].

@@ -92,7 +92,10 @@ def encode_pairs(
     def vectors(texts: list[str], prompt: str) -> NDArray[np.float16]:
         shards = [texts[start : start + SHARD] for start in range(0, len(texts), SHARD)]
         return np.concatenate(
-            [encode(model, shard, prompt=prompt, settings=settings, threads=threads, told=on_progress) for shard in shards]
+            [
+                encode(model, shard, prompt=prompt, settings=settings, threads=threads, told=on_progress)
+                for shard in shards
+            ]
         )
 
     queries = vectors([pair.query for pair in pairs], "query")
