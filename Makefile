@@ -4,8 +4,9 @@ VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .PHONY: repro results mt-cost ablation test bench golden fuzz drills ui setup
-repro: setup
+repro: setup  # the experiment, then whether it gave the committed results again
 	dvc repro
+	babelmix verify
 
 results: setup  # the tables of docs/results: three sizes, seeds where they are cheap; hours
 	dvc exp run --queue -S 'model.size=small,base,large' -S 'benchmarks=[xquad-r,nfcorpus]'

@@ -116,6 +116,14 @@ def parse_evaluation(text: str, where: str) -> dict[str, Any]:
     return value
 
 
+def parse_parameters(text: str, where: str) -> tuple[int, int]:
+    """Return the number of parameters of an encoder, all and outside the embeddings, from what its stage wrote."""
+    value = parse_json(text, where)
+    with _as_written(where):
+        counts = _Parameters.model_validate(value)
+    return counts.parameters, counts.non_embedding_parameters
+
+
 Figure = Annotated[float, Field(strict=True, allow_inf_nan=False)] | None
 Count = Annotated[int, Field(strict=True)]
 
@@ -220,8 +228,8 @@ def _read_counts(file: Path, stage: str, kind: Any) -> Any:
 
 
 def _read_parameters(file: Path) -> tuple[int, int]:
-    counts = _read_counts(file, "encoder", _Parameters)
-    return counts["parameters"], counts["non_embedding_parameters"]
+    with _of_stage("encoder"):
+        return parse_parameters(read_text(_existing(file, "encoder")), str(file))
 
 
 def _read_history(file: Path, objective: str) -> tuple[HistoryRow, ...]:

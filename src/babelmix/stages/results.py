@@ -1,5 +1,6 @@
 """What people read: the report, single queries, samples of translations, and MLflow."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,34 @@ def samples(settings: Settings) -> str:
     claim_folder(HERE.samples)
     write_samples(HERE, settings)
     return f"wrote {HERE.samples}"
+
+
+def compare_experiments(
+    benchmark: str, names: Sequence[str] | None, into: Sequence[Path], place: str, figure: Path | None
+) -> tuple[str, str]:
+    """Compare experiments, all of this commit's unless named; return the tables, and what was compared and written.
+
+    The tables also go to `place` in the Markdown files of `into`, and the scores over the sizes to `figure`, a .svg.
+    """
+    from babelmix.reporting import experiments
+
+    experiments.check_into(into, place)
+    if figure:
+        from babelmix.reporting.drawing import claim_svg
+
+        claim_svg(figure)
+    found = list(names or experiments.experiment_names(Path(), benchmark))
+    runs = experiments.read_experiments(Path(), found, benchmark)
+    text = experiments.to_markdown(runs)
+    if figure:
+        from babelmix.reporting.drawing import save
+        from babelmix.reporting.size_figure import size_figure
+
+        save(size_figure(runs, experiments.encoder_sizes(Path(), runs)), figure)
+    for file in into:
+        experiments.write_into(file, place, text)
+    written = ", ".join(str(file) for file in (*into, figure) if file)
+    return text, f"compared {len(found)} experiments{f', wrote {written}' if written else ''}"
 
 
 def track(settings: Settings) -> str:
