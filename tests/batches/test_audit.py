@@ -82,7 +82,7 @@ def test_false_negatives_are_those_that_brute_force_finds(data: st.DataObject) -
     index, units = gather(pairs)
     members = data.draw(st.lists(st.integers(0, 7), min_size=1, max_size=12))
     texts = [
-        {text.strip().lower() for one in pairs if one.unit == units.ids[u] for text in (one.query, one.passage)}
+        {text.strip().lower() for one in pairs if one.parallel_id == units.ids[u] for text in (one.query, one.passage)}
         for u in members
     ]
     expected = sum(bool(one & other) for i, one in enumerate(texts) for j, other in enumerate(texts) if i != j)

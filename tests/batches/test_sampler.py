@@ -83,7 +83,7 @@ def test_no_batch_holds_a_unit_a_query_or_a_passage_twice(pairs: list[Pair], obj
         planned = batches(units, objective, 25, seed=seed)
     except UserError:
         return  # too few distinct units: an error before the first batch
-    texts = {(one.unit, one.lang): one for one in pairs}
+    texts = {(one.parallel_id, one.lang): one for one in pairs}
     assert len(planned) == 25
     for batch in planned:
         queries = [texts[units.ids[unit], query] for unit, query, _ in batch.rows]

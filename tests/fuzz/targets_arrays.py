@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from babelmix.benchmarks.benchmark import read_judged
+from babelmix.benchmarks.qrels import read_qrels
 from babelmix.common.id_arrays import pack
 from babelmix.corpus.index import PairIndex, index_pairs, train_rows
 from babelmix.corpus.records import Pair
 from babelmix.evaluation.evaluate import evaluate
 from babelmix.retrieval.embeddings import open_embeddings
-from babelmix.retrieval.lir import read_directions, remove
-from babelmix.retrieval.scorers import Cosines
+from babelmix.retrieval.lir import read_directions, remove_directions
+from babelmix.retrieval.scorers import CosineScorer
 from babelmix.training import hard_negatives, teacher
 from babelmix.training.tokenized_pairs import read_tokenized
 
@@ -167,7 +167,7 @@ def _vectors_input(rng: Random) -> Files:
 
 def _open_vectors(folder: Path, output: Path) -> None:
     opened = open_embeddings(folder / "vectors", folder)
-    evaluate(read_judged(folder), Cosines(opened.queries, opened.passages))
+    evaluate(read_qrels(folder), CosineScorer(opened.queries, opened.passages))
 
 
 @cache
@@ -218,7 +218,7 @@ def _pairs() -> PairIndex:
 def _remove(file: Path) -> None:
     found = read_directions(file)
     if found.other.shape[1] == 8:
-        remove(vectors()["queries"], ["de", "en", "fr"] * 2, found)
+        remove_directions(vectors()["queries"], ["de", "en", "fr"] * 2, found)
 
 
 def _tokens_input(rng: Random) -> Files:

@@ -64,7 +64,7 @@ def _model_input(rng: Random) -> Files:
 
 
 def _model(folder: Path, output: Path) -> None:
-    from babelmix.encoder.build import load_encoder
+    from babelmix.encoder.load import load_encoder
 
     load_encoder(folder)
 

@@ -28,7 +28,9 @@ from babelmix.benchmarks.sources.squad import read_squad_file
 from babelmix.common.errors import UserError
 from babelmix.corpus.index import index_pairs, train_rows
 from babelmix.corpus.records import Pair
-from babelmix.encoder.build import build_encoder, load_encoder, parameter_counts
+from babelmix.encoder.build import build_encoder
+from babelmix.encoder.load import load_encoder
+from babelmix.encoder.parameters import count_loaded_parameters
 from babelmix.encoder.settings import Preset
 from babelmix.settings.params import load_settings
 from babelmix.stages.raw import fetch_benchmark
@@ -46,7 +48,7 @@ PEAK = """
 import re, sys
 from pathlib import Path
 import torch
-from babelmix.encoder.build import load_encoder
+from babelmix.encoder.load import load_encoder
 from babelmix.batches.objective import Objective
 from babelmix.settings.params import load_settings
 from babelmix.training.tokenized_pairs import read_tokenized
@@ -142,7 +144,7 @@ class Ours:
         self.losses: list[float] = []
         self.tokens: list[int] = []
         self.lengths = np.diff(tokenized.queries.starts), np.diff(tokenized.passages.starts)
-        self.parameters = parameter_counts(model)[1]
+        self.parameters = count_loaded_parameters(model)[1]
 
     def rows(self, number: int) -> list[NDArray[np.int64]]:
         """The rows of the next batches, which the stock trainer gets too."""
@@ -182,6 +184,7 @@ def report_utilisation(benchmark: Any, ours: Ours, matrix: float) -> None:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # the stock trainer's own
 @pytest.mark.parametrize("frozen", [True, False], ids=["frozen-embeddings", "all-trained"])
 def test_pairs_a_second_against_the_stock_trainer(
@@ -210,11 +213,14 @@ def test_pairs_a_second_against_the_stock_trainer(
     report_utilisation(benchmark, ours, matrix_speed(torch.device("cpu"), 2048, 384, 1536))
 
 
+@pytest.mark.slow
 def test_a_cached_batch_of_1024_stays_below_6_GiB(
     benchmark: Any, large: Path, pairs: list[Pair], tmp_path: Path
 ) -> None:
     """Peak memory of the whole process, two steps on 12 layers; 64 pairs with benchmarks off."""
-    apart = (replace(pair, unit=f"{pair.lang} {pair.unit}") for pair in pairs)  # 1,190 questions make no batch of 1,024
+    apart = (
+        replace(pair, parallel_id=f"{pair.lang} {pair.parallel_id}") for pair in pairs
+    )  # 1,190 questions make no batch of 1,024
     write_tokenized(tmp_path / "tokens", ((pair, False) for pair in apart), load_encoder(large), train_settings())
     size = 1024 if benchmark.enabled else 64
     command = [sys.executable, "-c", PEAK, str(large), str(tmp_path / "tokens"), str(ROOT / "params.yaml"), str(size)]

@@ -26,7 +26,7 @@ from safetensors.torch import save_file
 from babelmix.batches.objective import Objective
 from babelmix.common.errors import UserError
 from babelmix.corpus.records import Pair, write_pairs
-from babelmix.encoder.build import load_encoder, save_encoder
+from babelmix.encoder.load import load_encoder, save_encoder
 from babelmix.settings.params import Settings, load_settings
 from babelmix.training.checkpoint import CheckpointStore
 from babelmix.training.distributed import ProcessGroup, process_group
@@ -198,13 +198,13 @@ class Job:
         return folder
 
 
-def start(jobs: list[Job], folder: Path, **environment: str) -> subprocess.Popen[str]:
+def start(python: Path, jobs: list[Job], folder: Path, **environment: str) -> subprocess.Popen[str]:
     """Start a process that does these jobs in turn."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "jobs.json"
     file.write_text(json.dumps([asdict(job) for job in jobs]))
     return subprocess.Popen(
-        [sys.executable, __file__, str(file)],
+        [python, __file__, str(file)],
         env=environ() | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -212,11 +212,13 @@ def start(jobs: list[Job], folder: Path, **environment: str) -> subprocess.Popen
     )
 
 
-def start_processes(jobs: list[Job], folder: Path, world_size: int = 2) -> list[subprocess.Popen[str]]:
+def start_processes(python: Path, jobs: list[Job], folder: Path, world_size: int = 2) -> list[subprocess.Popen[str]]:
     """Start one process for each rank, as torchrun does."""
     port = str(free_port())
     return [
-        start(jobs, folder, RANK=str(rank), WORLD_SIZE=str(world_size), MASTER_ADDR="127.0.0.1", MASTER_PORT=port)
+        start(
+            python, jobs, folder, RANK=str(rank), WORLD_SIZE=str(world_size), MASTER_ADDR="127.0.0.1", MASTER_PORT=port
+        )
         for rank in range(world_size)
     ]
 

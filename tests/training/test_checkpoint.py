@@ -110,11 +110,14 @@ def test_a_stopped_training_ends_with_the_same_bytes(
         assert checkpoint and checkpoint.best == min(losses.items(), key=lambda item: item[1])
 
 
-def test_a_killed_training_resumes_in_another_process(tiny_encoder: Path, tokens: Path, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_a_killed_training_resumes_in_another_process(
+    python: Path, tiny_encoder: Path, tokens: Path, tmp_path: Path
+) -> None:
     changes: dict[str, Any] = {**HARD, "select_by": "dev_pooled", "steps": 24, "eval_steps": 7}
     store = str(tmp_path / "store")
     job = Job(str(tiny_encoder), str(tokens), str(tmp_path / "killed"), changes, store=store, kill_after=17)
-    process = start([job], tmp_path / "process")
+    process = start(python, [job], tmp_path / "process")
     output, error = process.communicate()
     assert process.returncode == -signal.SIGKILL and output.split()[-1] == "17", error
     assert not (tmp_path / "killed-0").exists()

@@ -3,7 +3,6 @@
 import csv
 import signal
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ from torch import distributed
 
 from babelmix import cli
 from babelmix.corpus.records import Pair
-from babelmix.encoder.build import load_encoder
+from babelmix.encoder.load import load_encoder
 from babelmix.training import distributed as distributed_module
 from babelmix.training.distributed import READY, ProcessGroup, process_group
 
@@ -123,7 +122,10 @@ def losses(folder: Path, name: str = "history.csv") -> list[float]:
     return [float(row[name]) for row in rows for name in ("loss", "dev_english", "dev_crosslingual") if row[name]]
 
 
-def test_two_processes_train_as_one(tiny_encoder: Path, parallel_pairs: list[Pair], tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_two_processes_train_as_one(
+    python: Path, tiny_encoder: Path, parallel_pairs: list[Pair], tmp_path: Path
+) -> None:
     write_small_tokenized(tmp_path / "tokens", parallel_pairs, tiny_encoder)
     cases = [
         {"cached": False},
@@ -136,7 +138,7 @@ def test_two_processes_train_as_one(tiny_encoder: Path, parallel_pairs: list[Pai
         Job(str(tiny_encoder), str(tmp_path / "tokens"), str(tmp_path / f"two{number}"), PLAIN | changes)
         for number, changes in enumerate(cases)
     ]
-    for code, error in finish(start_processes(jobs, tmp_path / "processes")):
+    for code, error in finish(start_processes(python, jobs, tmp_path / "processes")):
         assert code == 0, error
     for number, (job, changes) in enumerate(zip(jobs, cases, strict=True)):
         first, second = (tmp_path / f"two{number}-{rank}" for rank in (0, 1))
@@ -146,8 +148,9 @@ def test_two_processes_train_as_one(tiny_encoder: Path, parallel_pairs: list[Pai
         assert losses(first) == pytest.approx(losses(one), rel=rel), changes
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_is_reported_and_both_resume(
-    tiny_encoder: Path, parallel_pairs: list[Pair], tmp_path: Path
+    python: Path, tiny_encoder: Path, parallel_pairs: list[Pair], tmp_path: Path
 ) -> None:
     write_small_tokenized(tmp_path / "tokens", parallel_pairs, tiny_encoder)
     job = Job(
@@ -155,13 +158,13 @@ def test_a_process_that_dies_is_reported_and_both_resume(
         PLAIN | {"steps": 12, "freeze_word_embeddings": False},
         store=str(tmp_path / "store"), kill_after=8, kill_rank=1,
     )  # fmt: skip
-    living, dead = start_processes([job], tmp_path / "processes")
+    living, dead = start_processes(python, [job], tmp_path / "processes")
     dead.wait(timeout=LONG)
     (code, error), (killed, _) = finish([living, dead])
     assert (code, killed) == (2, -signal.SIGKILL)
     assert "process 1 of 2: another process of this training exited or does not answer; read its error" in error
     assert "run the same command again" in error and "Traceback" not in error
-    again = start_processes([replace(job, kill_after=None)], tmp_path / "processes")
+    again = start_processes(python, [replace(job, kill_after=None)], tmp_path / "processes")
     steps = [process.stdout.readline().strip() for process in again if process.stdout]
     for code, error in finish(again):
         assert code == 0, error
@@ -171,9 +174,15 @@ def test_a_process_that_dies_is_reported_and_both_resume(
     assert losses(tmp_path / "out-0") == pytest.approx(losses(whole), rel=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("launcher", ["torchrun", "accelerate"])
 def test_the_command_trains_in_two_processes(
-    launcher: str, tiny_encoder: Path, parallel_pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    launcher: str,
+    python: Path,
+    tiny_encoder: Path,
+    parallel_pairs: list[Pair],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     folder = write_project(tmp_path / "project", tiny_encoder, parallel_pairs, bfloat16=False)
     history = folder / "metrics/history/hybrid.csv"
@@ -189,8 +198,9 @@ def test_the_command_trains_in_two_processes(
         "accelerate": ["accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1",
                        "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", port],
     }[launcher]  # fmt: skip
-    command = [sys.executable, "-m", *start, "-m", "babelmix", "train", "--objective", "hybrid"]
-    process = subprocess.Popen(command, env=environ(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    command = [python, "-m", *start, "-m", "babelmix", "train", "--objective", "hybrid"]
+    environment = environ() | {"PYTHON_EXEC": str(python)}  # both launchers start their workers with it
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         output, error = process.communicate(timeout=LONG)
     finally:

@@ -5,7 +5,6 @@ import fcntl
 import os
 import socket
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from babelmix.common.locks import locked
 from babelmix.corpus.records import Pair
 from babelmix.training.checkpoint import Checkpoint, CheckpointStore
 
-TRAIN = [sys.executable, "-m", "babelmix", "train", "--objective", "hybrid"]
 GUARD = 500  # seconds, for what hangs
 
 
@@ -33,8 +31,9 @@ def project(tiny_encoder: Path, parallel_pairs: list[Pair], tmp_path: Path, monk
     return folder
 
 
-def begin(command: list[str], **more: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(command, env=environ() | more, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def begin(python: Path) -> subprocess.Popen[str]:
+    command = [python, "-m", "babelmix", "train", "--objective", "hybrid"]
+    return subprocess.Popen(command, env=environ(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def results(folder: Path) -> dict[str, str]:
@@ -59,10 +58,11 @@ def trained_alone(folder: Path) -> tuple[dict[str, str], Path]:
     return whole, found[0]
 
 
-def test_of_two_equal_trainings_one_waits_and_both_end_with_the_same_bytes(project: Path) -> None:
+@pytest.mark.slow
+def test_of_two_equal_trainings_one_waits_and_both_end_with_the_same_bytes(project: Path, python: Path) -> None:
     whole, lock = trained_alone(project)
     with locked(lock, on_wait=pytest.fail):  # an equal training, as the two see it: neither can be done before the end
-        two = [begin(TRAIN), begin(TRAIN)]
+        two = [begin(python), begin(python)]
         for process in two:
             assert process.stderr
             line = process.stderr.readline()

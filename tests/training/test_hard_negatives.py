@@ -17,9 +17,9 @@ from babelmix.common.errors import UserError
 from babelmix.common.id_arrays import pack
 from babelmix.corpus.index import PairIndex, index_pairs, train_rows
 from babelmix.corpus.records import Pair, write_pairs
-from babelmix.encoder.build import load_encoder
+from babelmix.encoder.encode import encode
+from babelmix.encoder.load import load_encoder
 from babelmix.encoder.settings import Embed
-from babelmix.retrieval.embed_benchmark import encode
 from babelmix.training import hard_negatives as module
 from babelmix.training.hard_negatives import Negatives, aligned, hardest, mine, read_negatives, write_negatives
 
@@ -85,10 +85,12 @@ def test_every_row_gets_the_best_of_its_own_language_and_no_translation(
     found, index = mined(tiny_encoder, parallel_pairs, 3, on_progress=done.append)
     assert (found.units, found.languages) == (index.units, ("de", "en", "fr"))
     assert (found.unit.dtype, found.lang.dtype, found.negatives.dtype) == (np.int32, np.int16, np.int32)
-    train = sorted((pair for pair in parallel_pairs if pair.split == "train"), key=lambda pair: (pair.lang, pair.unit))
+    train = sorted(
+        (pair for pair in parallel_pairs if pair.split == "train"), key=lambda pair: (pair.lang, pair.parallel_id)
+    )
     assert [
         (found.languages[lang], found.units[number]) for lang, number in zip(found.lang, found.unit, strict=True)
-    ] == [(pair.lang, pair.unit) for pair in train]
+    ] == [(pair.lang, pair.parallel_id) for pair in train]
     assert sum(done) == 3 * len(train) and found.negatives.shape == (135, 3)
     model = load_encoder(tiny_encoder)
     for number, lang in enumerate(found.languages):
@@ -103,7 +105,7 @@ def test_every_row_gets_the_best_of_its_own_language_and_no_translation(
 
 def test_duplicate_passages_and_queries_are_not_negatives(tiny_encoder: Path, parallel_pairs: list[Pair]) -> None:
     pairs = [pair for pair in parallel_pairs if pair.split == "train"]
-    place = {(pair.unit, pair.lang): row for row, pair in enumerate(pairs)}
+    place = {(pair.parallel_id, pair.lang): row for row, pair in enumerate(pairs)}
     unit_of = "page{:02}#h".format
     # Unit 5 shares its German question with unit 0, and 9 its French passage with 5: all three may answer one another.
     for lang, side, one, other in (("de", "query", 0, 5), ("fr", "passage", 5, 9)):

@@ -28,7 +28,7 @@ from babelmix.batches.sampler import plan
 from babelmix.batches.units import index_units, training_rows
 from babelmix.common.errors import UserError
 from babelmix.corpus.records import Pair
-from babelmix.encoder.build import load_encoder
+from babelmix.encoder.load import load_encoder
 from babelmix.training import step as engine
 from babelmix.training.checkpoint import CheckpointStore
 from babelmix.training.distributed import ProcessGroup
@@ -356,15 +356,16 @@ def test_another_error_of_torch_is_not_changed(
         run(tiny_encoder, tokenized, small_settings())
 
 
+@pytest.mark.slow
 def test_a_process_that_runs_out_of_memory_says_so(
-    tiny_encoder: Path, parallel_pairs: list[Pair], tmp_path: Path
+    python: Path, tiny_encoder: Path, parallel_pairs: list[Pair], tmp_path: Path
 ) -> None:
     write_small_tokenized(tmp_path / "tokens", parallel_pairs, tiny_encoder)
     job = Job(
         str(tiny_encoder), str(tmp_path / "tokens"), str(tmp_path / "out"), {"batch_size": 40},
         wide=500_000, memory=300_000_000,
     )  # fmt: skip
-    process = start([job], tmp_path / "process")
+    process = start(python, [job], tmp_path / "process")
     try:
         output, error = process.communicate(timeout=600)
     except subprocess.TimeoutExpired:

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from babelmix.encoder.build import load_encoder
+from babelmix.encoder.load import load_encoder
 from babelmix.settings.params import load_settings
 from babelmix.training.losses import BatchRows, batch_loss, info_nce, over_widths
 from babelmix.training.settings import Train

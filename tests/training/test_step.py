@@ -15,7 +15,7 @@ from babelmix.batches.sampler import Batch
 from babelmix.batches.units import Units, index_units
 from babelmix.corpus.index import train_rows
 from babelmix.corpus.records import Pair
-from babelmix.encoder.build import load_encoder
+from babelmix.encoder.load import load_encoder
 from babelmix.settings.params import load_settings
 from babelmix.training import step as engine_module
 from babelmix.training.distributed import ProcessGroup
@@ -80,11 +80,18 @@ def gathered(pairs: list[Pair], encoder: Path, folder: Path) -> Data:
 def data(tiny_encoder: Path, parallel_pairs: list[Pair], tmp_path_factory: pytest.TempPathFactory) -> Data:
     """The parallel pairs, of which two units share a passage, so that they are one group."""
     shared = {("page06#h", "de"): "page01#h"}
-    text = {(pair.unit, pair.lang): pair.passage for pair in parallel_pairs}
+    text = {(pair.parallel_id, pair.lang): pair.passage for pair in parallel_pairs}
     pairs = [
-        Pair(one.unit, one.lang, one.split, one.query, text[shared.get((one.unit, one.lang), one.unit), one.lang], "")
+        Pair(
+            one.parallel_id,
+            one.lang,
+            one.split,
+            one.query,
+            text[shared.get((one.parallel_id, one.lang), one.parallel_id), one.lang],
+            "",
+        )
         for one in parallel_pairs
-        if (one.unit, one.lang) != ("page13#h", "fr")
+        if (one.parallel_id, one.lang) != ("page13#h", "fr")
     ]
     return gathered(pairs, tiny_encoder, tmp_path_factory.mktemp("engine") / "tokens")
 

@@ -14,9 +14,9 @@ from babelmix.common.errors import UserError
 from babelmix.common.id_arrays import pack
 from babelmix.corpus.index import index_pairs
 from babelmix.corpus.records import Pair, write_pairs
-from babelmix.encoder.build import load_encoder
+from babelmix.encoder.encode import encode
+from babelmix.encoder.load import load_encoder
 from babelmix.encoder.settings import Embed
-from babelmix.retrieval.embed_benchmark import encode
 from babelmix.training.teacher import TeacherVectors, aligned, encode_pairs, encode_teacher, read_teacher, write_teacher
 
 EXACT = Embed(max_tokens=64, bfloat16=False, context=False)
@@ -37,10 +37,10 @@ def few() -> TeacherVectors:
 def test_each_unit_has_the_encoder_s_own_vectors_in_the_order_of_ids(tiny_encoder: Path, english: list[Pair]) -> None:
     model, done = load_encoder(tiny_encoder), list[int]()
     vectors = encode_teacher(model, english[::-1], settings=EXACT, threads=1, on_progress=done.append)
-    assert vectors.units == tuple(sorted(pair.unit for pair in english)) and sum(done) == 2 * len(english)
+    assert vectors.units == tuple(sorted(pair.parallel_id for pair in english)) and sum(done) == 2 * len(english)
     assert vectors.queries.dtype == vectors.passages.dtype == np.float16
     for prompt, found in (("query", vectors.queries), ("passage", vectors.passages)):
-        texts = [getattr(pair, prompt) for pair in sorted(english, key=lambda pair: pair.unit)]
+        texts = [getattr(pair, prompt) for pair in sorted(english, key=lambda pair: pair.parallel_id)]
         assert np.array_equal(found, encode(model, texts, prompt=prompt, settings=EXACT, threads=1))
     assert not np.array_equal(vectors.queries, vectors.passages)
 
@@ -76,7 +76,7 @@ def test_pairs_that_the_teacher_cannot_encode_are_refused(tiny_encoder: Path, en
         encode_teacher(model, [*english, replace(english[0], lang="de")], settings=EXACT, threads=1)
     with torch.no_grad():
         next(iter(model.parameters())).fill_(float("nan"))
-    with pytest.raises(UserError, match=r"unit 'page00#h', en: a vector that is not finite"):
+    with pytest.raises(UserError, match=r"parallel_id 'page00#h', en: a vector that is not finite"):
         encode_teacher(model, english, settings=EXACT, threads=1)
 
 
@@ -142,7 +142,7 @@ def project(
     raw["sources"], raw["source"] = ["mine"], {"mine": {"path": "data/own/mine.jsonl", "language": "de"}}
     raw["translate"]["routes"]["pt"] = "de ctranslate2:somewhere pt"
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(raw), encoding="utf-8")
-    write_pairs(tmp_path / "data/pairs/human/mine", (pair for pair in parallel_pairs if pair.unit != "page03#h"))
+    write_pairs(tmp_path / "data/pairs/human/mine", (pair for pair in parallel_pairs if pair.parallel_id != "page03#h"))
     monkeypatch.chdir(tmp_path)
     return lambda *arguments: CliRunner().invoke(cli.app, arguments)
 
@@ -155,8 +155,8 @@ def test_the_command_reads_the_train_split_in_the_source_s_language(
     assert "babelmix: wrote data/teacher/tiny.npz, 44 units of 32 dimensions; next: dvc repro train" in result.stdout
     vectors = read_teacher(tmp_path / "data/teacher/tiny.npz")
     german = [pair for pair in parallel_pairs if pair.lang == "de" and pair.split == "train"]
-    german = [pair for pair in german if pair.unit != "page03#h"]
-    assert vectors.units == tuple(pair.unit for pair in german)
+    german = [pair for pair in german if pair.parallel_id != "page03#h"]
+    assert vectors.units == tuple(pair.parallel_id for pair in german)
     assert [path.name for path in (tmp_path / "data/teacher").iterdir()] == ["tiny.npz"]
 
 

@@ -13,8 +13,8 @@ from babelmix.common.errors import UserError
 from babelmix.common.outputs import MANIFEST
 from babelmix.corpus.index import index_pairs
 from babelmix.corpus.records import Pair
-from babelmix.encoder.build import load_encoder
-from babelmix.encoder.packing import tokenise
+from babelmix.encoder.load import load_encoder
+from babelmix.encoder.tokenise import tokenise
 from babelmix.settings.params import load_settings
 from babelmix.training import tokenized_pairs as tokens
 from babelmix.training.settings import Train

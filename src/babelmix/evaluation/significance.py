@@ -126,7 +126,7 @@ def holm(family: Sequence[Difference]) -> tuple[Difference, ...]:
 
 def _check_same_queries(systems: Sequence[QueryScores]) -> None:
     for scores in systems:
-        for column in ("setting", "question", "query_language", "passage_language"):
+        for column in ("setting", "parallel_id", "query_language", "passage_language"):
             if not np.array_equal(getattr(systems[0], column), getattr(scores, column)):
                 how = "evaluate both systems on the same benchmark"
                 raise UserError("the two systems were scored on different queries", where=column, how=how)
@@ -138,14 +138,16 @@ def _cells(scores: QueryScores, setting: str) -> tuple[NDArray[np.bool_], NDArra
     if not mask.any():
         how = "choose a setting that the benchmark has"
         raise UserError("no queries to compare", where=f"setting {setting!r}", how=how)
-    question, group, shape = _numbered(scores.question[mask], group_names)
+    question, group, shape = _numbered(scores.parallel_id[mask], group_names)
     cells = question * shape[1] + group
-    return mask, cells, np.bincount(cells, minlength=shape[0] * shape[1]).astype(np.float64).reshape(shape)
+    count: NDArray[np.float64] = np.bincount(cells, minlength=shape[0] * shape[1]).astype(np.float64)
+    return mask, cells, count.reshape(shape)
 
 
 def _sums(values: NDArray[np.float64], cells: NDArray[np.intp], count: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the sums of the values by question and group."""
-    return np.bincount(cells, weights=values, minlength=count.size).reshape(count.shape)
+    sums = np.bincount(cells, weights=values, minlength=count.size).astype(np.float64)
+    return sums.reshape(count.shape)
 
 
 def _bootstrap(

@@ -61,7 +61,7 @@ def size_figure(runs: Sequence[Experiment], sizes: Mapping[str, int]) -> alt.Top
         fill=alt.Fill("system:N", **by_system(fill)),
         shape=alt.Shape("system:N", **by_system(SHAPES[: len(systems)])),
     )
-    panels = list(dict.fromkeys(row["scope"] for row in rows))
+    panels = list(dict.fromkeys(str(row["scope"]) for row in rows))
     return (
         alt.layer(lines, intervals, points)
         .properties(width=220, height=220)

@@ -5,7 +5,8 @@ import os
 from babelmix.common.files import write_json
 from babelmix.common.outputs import claim_file, claim_folder
 from babelmix.common.progress import progress
-from babelmix.encoder.build import build_encoder, load_encoder
+from babelmix.encoder.build import build_encoder
+from babelmix.encoder.load import load_encoder
 from babelmix.encoder.settings import Preset
 from babelmix.settings.params import Settings
 from babelmix.stages.pairs import all_pairs

@@ -87,10 +87,11 @@ def explore_query(
     strict: bool,
 ) -> None:
     """Print what models find for one query, and where the right answers are, in every language."""
-    from babelmix.benchmarks.benchmark import Query, read_benchmark
+    from babelmix.benchmarks.benchmark import Query
+    from babelmix.benchmarks.files import read_benchmark
+    from babelmix.encoder.encode import encode, encode_raw
     from babelmix.reporting import explore
     from babelmix.reporting.explore_terminal import render
-    from babelmix.retrieval.embed_benchmark import encode, encode_raw
     from babelmix.retrieval.embeddings import open_embeddings
     from babelmix.retrieval.vector_record import is_made_of, made_of, read_record
     from babelmix.retrieval.vectors import Rows

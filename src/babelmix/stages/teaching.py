@@ -7,7 +7,8 @@ from babelmix.common.errors import unknown_name
 from babelmix.common.files import temporary_folder
 from babelmix.common.outputs import claim_file
 from babelmix.common.progress import progress, say
-from babelmix.encoder.build import build_encoder, load_encoder
+from babelmix.encoder.build import build_encoder
+from babelmix.encoder.load import load_encoder
 from babelmix.settings.params import Settings
 from babelmix.stages.encoders import allow_hub_of
 from babelmix.stages.pairs import all_pairs

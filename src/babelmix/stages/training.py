@@ -6,10 +6,10 @@ from typing import Any
 
 from babelmix.batches.objective import Objective
 from babelmix.common.errors import UserError
-from babelmix.common.files import new_folder, store
+from babelmix.common.files import cache_dir, new_folder
 from babelmix.common.outputs import claim_file, claim_folder
 from babelmix.common.progress import progress, say
-from babelmix.encoder.build import load_encoder, save_encoder
+from babelmix.encoder.load import load_encoder, save_encoder
 from babelmix.settings.params import Settings
 from babelmix.workspace import HERE, UNTRAINED
 
@@ -42,7 +42,7 @@ def train(name: str, settings: Settings) -> str | None:
             extras=[file for file in _extra_files(objective) if file],
             processes=processes,
         )
-        return CheckpointStore(store() / "training", inputs)
+        return CheckpointStore(cache_dir() / "training", inputs)
 
     locked: list[CheckpointStore] = []  # of the main process, before the processes join
 

@@ -29,7 +29,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from babelmix.common.errors import UserError
-from babelmix.common.files import new_path, told
+from babelmix.common.files import new_path, translate_errors
 from babelmix.common.locks import locked
 
 _KEY = "checkpoint"  # in the file's metadata: all but the tensors, as JSON
@@ -69,7 +69,7 @@ class CheckpointStore:
         lock = self.file.with_suffix(".lock")
         with ExitStack() as stack:
             try:
-                with told(lock):
+                with translate_errors(lock):
                     held = stack.enter_context(locked(lock, on_wait=lambda holder: say(_waits(holder, lock))))
             except (OSError, UserError) as error:
                 number = getattr(error if isinstance(error, OSError) else error.__cause__, "errno", None)

@@ -5,14 +5,13 @@ dev_loss.scopes                 # those of "english", "monolingual", "crosslingu
 dev_loss.losses(engine)         # {"english": 1.93, ...}, in nats
 """
 
-import hashlib
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn.functional import cross_entropy
 
 from babelmix.batches.units import index_units
+from babelmix.common.hashing import hash_order
 from babelmix.corpus.index import dev_rows
 from babelmix.training.settings import Train
 from babelmix.training.step import Engine
@@ -29,7 +28,7 @@ class DevLoss:
         index, rows = tokenized.index, dev_rows(tokenized.index)
         languages = np.bincount(index.unit[rows], minlength=len(index.units))  # of each unit
         known = np.flatnonzero(languages).tolist()
-        known.sort(key=lambda unit: (-languages[unit], hashlib.sha256(index.units[unit].encode()).digest()))
+        known.sort(key=lambda unit: (-languages[unit], hash_order(index.units[unit])))
         groups, chosen = index_units(index, rows).groups, list[int]()
         for unit in known:
             if len(chosen) < DEV_UNITS and groups[unit] not in groups[chosen]:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 # These modules, with what they import, are all code that decides the bytes of a training.
-CODE = ("training.loop", "encoder.build", "training.hard_negatives", "training.teacher")
+CODE = ("training.loop", "encoder.load", "training.hard_negatives", "training.teacher")
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from babelmix.training.tokenized_pairs import TokenizedPairs
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-    from babelmix.encoder.packing import Texts
+    from babelmix.encoder.tokenise import Texts
 
 MAX_GRAD_NORM = 1.0  # larger gradients are scaled down to this norm
 

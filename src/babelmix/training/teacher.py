@@ -25,8 +25,8 @@ from babelmix.common.files import new_binary_file
 from babelmix.common.id_arrays import pack, unpack
 from babelmix.corpus.index import PairIndex
 from babelmix.corpus.records import Pair
+from babelmix.encoder.encode import SHARD, encode
 from babelmix.encoder.settings import Embed
-from babelmix.retrieval.embed_benchmark import SHARD, encode
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -66,8 +66,8 @@ def encode_teacher(
     if not pairs:
         how = "run `dvc repro pairs`, with a source that has pairs in its own language"
         raise UserError("there are no pairs to encode", where="teacher", how=how)
-    ordered = sorted(pairs, key=lambda pair: pair.unit)
-    units = tuple(pair.unit for pair in ordered)
+    ordered = sorted(pairs, key=lambda pair: pair.parallel_id)
+    units = tuple(pair.parallel_id for pair in ordered)
     for before, unit in pairwise(units):
         if before == unit:
             how = "give the teacher each unit once, in the language it was written in"
@@ -93,7 +93,7 @@ def encode_pairs(
         shards = [texts[start : start + SHARD] for start in range(0, len(texts), SHARD)]
         return np.concatenate(
             [
-                encode(model, shard, prompt=prompt, settings=settings, threads=threads, told=on_progress)
+                encode(model, shard, prompt=prompt, settings=settings, threads=threads, on_progress=on_progress)
                 for shard in shards
             ]
         )
@@ -104,7 +104,9 @@ def encode_pairs(
     if not finite.all():
         wrong = pairs[int(np.argmin(finite))]
         how = "check the texts of that pair; a model with NaN weights cannot be used"
-        raise UserError("a vector that is not finite", where=f"unit {wrong.unit!r}, {wrong.lang}", how=how)
+        raise UserError(
+            "a vector that is not finite", where=f"parallel_id {wrong.parallel_id!r}, {wrong.lang}", how=how
+        )
     return queries, passages
 
 

