@@ -137,9 +137,14 @@ def _new_file(folder: Path, name: str, error: BaseException) -> Path:
 
 def _not_installed(error: BaseException) -> UserError | None:
     """Return the error for a package that is missing or does not load; None where something else happened."""
-    if not isinstance(error, ImportError) or (error.name or "babelmix").partition(".")[0] == "babelmix":
+    package = (getattr(error, "name", None) or "babelmix").partition(".")[0]
+    if not isinstance(error, ImportError) or package == "babelmix":
         return None
     how = "run `make setup`, or install what requirements.txt names"
+    if isinstance(error, ModuleNotFoundError):
+        from babelmix.common.extras import install
+
+        how = install(package) or how
     return UserError(f"this package does not load ({first_line(error)})", where=str(error.name), how=how)
 
 

@@ -23,7 +23,6 @@ from typing import Any, ClassVar
 
 from babelmix.common.errors import UserError
 
-INSTALL = "pip install ctranslate2==4.8.5"
 BEAMS = 4
 BATCH = 32
 # Sentences of 1 to 16 tokens share a batch, those of 17 to 32, and so on.
@@ -240,10 +239,8 @@ class CTranslate2(_Seq2Seq):
 
     @cached_property
     def _translator(self) -> Any:
-        try:
-            import ctranslate2
-        except ImportError as error:
-            raise UserError("the package ctranslate2 is not installed", where=self.where, how=INSTALL) from error
+        import ctranslate2
+
         device = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
         try:
             return ctranslate2.Translator(str(self._folder), device=device, intra_threads=self.threads)
