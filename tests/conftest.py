@@ -120,7 +120,7 @@ def tiny_transformer(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_encoder(tiny_transformer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same as a SentenceTransformer folder, built by the project."""
     from babelmix.encoder.build import build_encoder
-    from babelmix.settings.params import Preset
+    from babelmix.encoder.settings import Preset
 
     folder = tmp_path_factory.mktemp("tiny") / "encoder"
     preset = Preset(folder=tiny_transformer, learning_rate=1e-3, query_prefix="query: ", passage_prefix="passage: ")

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from babelmix.batches.audit import Audit, audit, false_negatives, render
-from babelmix.batches.sampler import Batch, Units, index_units, plan
-from babelmix.corpus.index import PairIndex, index_pairs, training_rows
+from babelmix.batches.objective import Objective
+from babelmix.batches.sampler import Batch, plan
+from babelmix.batches.units import Units, index_units, training_rows
+from babelmix.corpus.index import PairIndex, index_pairs
 from babelmix.corpus.records import Pair
-from babelmix.settings.params import Objective
 
 
 def gather(pairs: list[Pair]) -> tuple[PairIndex, Units]:

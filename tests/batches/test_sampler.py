@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from babelmix.batches.sampler import Batch, Units, describe, index_units, plan, plan_epoch
+from babelmix.batches.objective import Objective
+from babelmix.batches.sampler import Batch, describe, plan, plan_epoch
+from babelmix.batches.units import Units, index_units, training_rows
 from babelmix.common.errors import UserError
-from babelmix.corpus.index import PairIndex, index_pairs, training_rows
+from babelmix.corpus.index import PairIndex, index_pairs
 from babelmix.corpus.records import Pair
-from babelmix.settings.params import Objective
 
 LANGUAGES = ("de", "en", "fr", "ja")
 

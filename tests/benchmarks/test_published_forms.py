@@ -18,9 +18,9 @@ from babelmix.benchmarks.benchmark import Benchmark, read_about, read_benchmark,
 from babelmix.benchmarks.sources import beir, own
 from babelmix.common.errors import UserError
 from babelmix.evaluation.evaluate import evaluate, to_json
-from babelmix.evaluation.ranks import Cosines
 from babelmix.retrieval.bm25 import Bm25Scores
 from babelmix.retrieval.embeddings import open_embeddings
+from babelmix.retrieval.scorers import Cosines
 from babelmix.stages import build_folder
 
 SOURDOUGH = "Sourdough needs a warm place and a whole night."

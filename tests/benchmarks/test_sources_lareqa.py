@@ -10,11 +10,11 @@ import pytest
 
 from babelmix.benchmarks.benchmark import read_benchmark, write_benchmark
 from babelmix.benchmarks.registry import LAREQA
+from babelmix.benchmarks.settings import BenchmarkSettings
 from babelmix.benchmarks.sources import lareqa
 from babelmix.benchmarks.sources.lareqa import Language, Release
 from babelmix.common.errors import UserError
 from babelmix.common.languages import LANGUAGES
-from babelmix.settings.params import BenchmarkSettings
 
 ALL = BenchmarkSettings(languages="all", max_passage_characters=5)
 XQUAD_CANDIDATES = dict(

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from babelmix.batches.sampler import index_units, plan_epoch
+from babelmix.batches.objective import Objective
+from babelmix.batches.sampler import plan_epoch
+from babelmix.batches.units import index_units, training_rows
 from babelmix.common.errors import UserError
-from babelmix.corpus.index import PairIndex, dev_rows, index_pairs, text_key, training_rows
+from babelmix.corpus.index import PairIndex, dev_rows, index_pairs, text_key
 from babelmix.corpus.records import Pair
-from babelmix.settings.params import Objective
 
 LANGUAGES = ("en", "es", "pt")
 

@@ -8,13 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packages import make_package
 
+from babelmix.benchmarks.aligned import Section, parallel_benchmark
 from babelmix.benchmarks.benchmark import Benchmark, read_benchmark
+from babelmix.benchmarks.settings import BenchmarkSettings
 from babelmix.benchmarks.sources import debian_handbook, gnome_help
 from babelmix.common.errors import UserError
-from babelmix.corpus.collect import Section, parallel_benchmark, written_in
+from babelmix.corpus.collect import written_in
+from babelmix.corpus.settings import Pairs
 from babelmix.corpus.sources import libreoffice_help
 from babelmix.corpus.sources.libreoffice_help import build_pairs, split_of
-from babelmix.settings.params import BenchmarkSettings, Pairs, load_settings
+from babelmix.settings.params import load_settings
 from babelmix.stages import build_benchmark, fetch_source, help_packages
 
 needs_dpkg = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="no dpkg-deb on this machine")

@@ -16,10 +16,10 @@ from babelmix.common.outputs import written_files
 from babelmix.corpus.collect import Gathered
 from babelmix.corpus.records import Pair
 from babelmix.corpus.sentences import clean
+from babelmix.corpus.settings import Pairs
 from babelmix.corpus.sources import mmarco
 from babelmix.corpus.sources import squadshifts as squad_pairs
 from babelmix.corpus.squad_file import read_squad_file
-from babelmix.settings.params import Pairs
 from babelmix.stages import build_source, fetch_source
 
 CONTEXT = "The river is long and wide. The bridge was built by an engineer in 1931. Nobody knows his name today."

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from babelmix.common.errors import UserError
 from babelmix.common.outputs import MANIFEST
+from babelmix.corpus.settings import Pairs, Table
 from babelmix.corpus.sources import table
-from babelmix.settings.params import Pairs, Table
 from babelmix.stages import build_source, fetch_source
 
 PAIRS = Pairs(

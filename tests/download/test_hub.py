@@ -18,8 +18,8 @@ from babelmix.benchmarks.registry import NANOBEIR_TASKS
 from babelmix.benchmarks.sources import miracl, nanobeir
 from babelmix.common.errors import UserError
 from babelmix.common.outputs import written_files
-from babelmix.download.hub import hub_sentence_encoder
 from babelmix.encoder.build import load_encoder
+from babelmix.encoder.hub import hub_sentence_encoder
 
 DATA, NAME = "one/data", "a/b.tsv"
 

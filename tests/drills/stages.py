@@ -38,7 +38,7 @@ class Shouting:
     name = "shouting 1 en-pt"
 
     def __init__(self, *_: Any) -> None:
-        """Take a leg and threads, as engines do."""
+        """Take a hop and threads, as engines do."""
 
     def translate(self, sentences: Sequence[str]) -> list[str]:
         """Return the sentences with each word turned round; a name and a number stay."""
@@ -51,7 +51,7 @@ def _load_translate() -> None:
     py3langid.classify("a text")  # it reads its model at the first one
     from babelmix.translate import pairs, route
 
-    route.get_engine = lambda leg, threads: Shouting()  # pyright: ignore
+    route.get_engine = lambda hop, threads: Shouting()  # pyright: ignore
     route.BATCH, pairs.BLOCK = 40, 20
 
 

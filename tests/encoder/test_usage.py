@@ -14,12 +14,13 @@ from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query, judge
 from babelmix.common.errors import UserError
 from babelmix.encoder.build import load_encoder
 from babelmix.encoder.packing import Limit, cut_texts, limit_of, tokenise
+from babelmix.encoder.settings import Embed
 from babelmix.encoder.usage import CONFIG, said_of_lengths, set_prompts, similarity_of
-from babelmix.evaluation.ranks import Cosines, rank_relevant
+from babelmix.evaluation.ranks import rank_relevant
 from babelmix.retrieval.embed_benchmark import embed_benchmark, encode, encode_raw
 from babelmix.retrieval.embeddings import open_embeddings
+from babelmix.retrieval.scorers import Cosines
 from babelmix.retrieval.vector_record import Record, made_of, read_record, write_record
-from babelmix.settings.params import Embed
 
 EXACT = Embed(max_tokens=64, bfloat16=False, context=False)
 

@@ -17,7 +17,7 @@ from sklearn.metrics import average_precision_score, ndcg_score
 
 from babelmix.benchmarks.benchmark import Benchmark, Itself, Passage, Qrel, Query, judge
 from babelmix.evaluation.evaluate import QueryScores, evaluate, measures, per_query, to_json
-from babelmix.evaluation.ranks import Cosines
+from babelmix.retrieval.scorers import Cosines
 
 LANGUAGES = ("de", "en", "zh")
 MEASURES = {

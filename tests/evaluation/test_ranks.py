@@ -10,7 +10,9 @@ from scored import Given
 from babelmix.benchmarks.benchmark import Benchmark, Itself, Passage, Qrel, Query, itself_of, judge
 from babelmix.common.errors import UserError
 from babelmix.evaluation import ranks as rank
-from babelmix.evaluation.ranks import Cosines, kth_or_less, rank_relevant
+from babelmix.evaluation.ranks import rank_relevant
+from babelmix.retrieval.scorers import Cosines
+from babelmix.retrieval.topk import kth_or_less
 
 
 def make_benchmark(query_languages, passage_languages, answers, itself=()):

@@ -13,7 +13,8 @@ import yaml
 from babelmix.benchmarks.benchmark import read_about, read_benchmark, read_judged
 from babelmix.common.errors import UserError
 from babelmix.corpus.records import Pair, read_pairs, write_pairs
-from babelmix.settings.params import Settings, Table, parse_settings
+from babelmix.corpus.settings import Table
+from babelmix.settings.params import Settings, parse_settings
 from babelmix.stages import build_folder
 
 from .damage import damaged

@@ -14,11 +14,11 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
+from babelmix.benchmarks.settings import BenchmarkSettings
 from babelmix.benchmarks.sources import debian_handbook, gnome_help
 from babelmix.corpus.sources import libreoffice_help
 from babelmix.download.debian import read_package, unpack_packages
 from babelmix.download.https import unpack_zip
-from babelmix.settings.params import BenchmarkSettings
 from babelmix.translate.cache import Cache
 
 from .damage import TOKENS, damaged, damaged_binary, numbers

@@ -12,14 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from babelmix.batches.units import training_rows
 from babelmix.benchmarks.benchmark import read_judged
 from babelmix.common.id_arrays import pack
-from babelmix.corpus.index import PairIndex, index_pairs, training_rows
+from babelmix.corpus.index import PairIndex, index_pairs
 from babelmix.corpus.records import Pair
 from babelmix.evaluation.evaluate import evaluate
-from babelmix.evaluation.ranks import Cosines
 from babelmix.retrieval.embeddings import open_embeddings
 from babelmix.retrieval.lir import read_directions, remove
+from babelmix.retrieval.scorers import Cosines
 from babelmix.training import hard_negatives as mine
 from babelmix.training import teacher as teach
 from babelmix.training.tokenized_pairs import read_corpus

@@ -20,7 +20,7 @@ def model_files() -> Files:
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
     from babelmix.encoder.build import build_encoder
-    from babelmix.settings.params import Preset
+    from babelmix.encoder.settings import Preset
 
     words = ["<pad>", "<unk>", "the", "file", "menu", "opens"]
     tokenizer = Tokenizer(models.WordLevel({word: number for number, word in enumerate(words)}, unk_token="<unk>"))

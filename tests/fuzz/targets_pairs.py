@@ -17,9 +17,9 @@ from babelmix.benchmarks.benchmark import write_benchmark
 from babelmix.benchmarks.sources import nanobeir
 from babelmix.corpus.collect import Gathered
 from babelmix.corpus.records import Pair, iterate_pairs, read_pairs, read_rows
+from babelmix.corpus.settings import Table
 from babelmix.corpus.sources import mmarco, table
 from babelmix.corpus.sources import squadshifts as squad_pairs
-from babelmix.settings.params import Table
 
 from .damage import damaged, damaged_binary, numbers
 from .harness import Files, Target

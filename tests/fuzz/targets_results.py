@@ -16,9 +16,9 @@ from safetensors.numpy import save
 
 from babelmix.benchmarks.benchmark import judge, read_benchmark
 from babelmix.evaluation.evaluate import evaluate, per_query, to_json
-from babelmix.evaluation.ranks import Cosines
 from babelmix.reporting.compare import compare, read_scores
 from babelmix.reporting.results import count_parameters, read_results, training_languages, variants
+from babelmix.retrieval.scorers import Cosines
 from babelmix.settings.params import Settings, parse_settings
 
 from .damage import damaged, damaged_binary, numbers

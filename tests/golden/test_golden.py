@@ -16,10 +16,10 @@ from babelmix.benchmarks.benchmark import read_benchmark, read_judged
 from babelmix.common.errors import UserError
 from babelmix.encoder.build import build_encoder, load_encoder
 from babelmix.evaluation.evaluate import Evaluation, evaluate, to_json
-from babelmix.evaluation.ranks import Cosines
 from babelmix.retrieval.bm25 import Bm25Scores
 from babelmix.retrieval.embed_benchmark import embed_benchmark
 from babelmix.retrieval.embeddings import open_embeddings
+from babelmix.retrieval.scorers import Cosines
 from babelmix.settings.params import load_settings
 from babelmix.stages import build_folder
 from babelmix.translate import compare as bench

@@ -15,7 +15,6 @@ from rich.console import Console
 from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query, judge
 from babelmix.common.errors import UserError
 from babelmix.evaluation.evaluate import evaluate
-from babelmix.evaluation.ranks import Cosines
 from babelmix.reporting.explore import (
     IMPROVED,
     RANDOM,
@@ -29,6 +28,7 @@ from babelmix.reporting.explore import (
 )
 from babelmix.reporting.explore_page import write_page
 from babelmix.reporting.explore_terminal import render
+from babelmix.retrieval.scorers import Cosines
 
 HOSTILE = "<script>alert(\"x\")</script> & 'single' \x1b[31mred\x07 \u202eevil"
 TEXTS = {

@@ -9,9 +9,9 @@ from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query, write
 from babelmix.benchmarks.dev import dev_benchmark
 from babelmix.corpus.records import Pair
 from babelmix.encoder.build import load_encoder
+from babelmix.encoder.settings import Embed
 from babelmix.retrieval import embed_benchmark as embed
 from babelmix.retrieval.embed_benchmark import embed_benchmark, encode
-from babelmix.settings.params import Embed
 
 EXACT = Embed(max_tokens=64, bfloat16=False, context=False)
 

@@ -8,8 +8,9 @@ from hypothesis.extra.numpy import arrays
 
 from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query, judge
 from babelmix.common.errors import UserError
-from babelmix.evaluation.ranks import Cosines, rank_relevant
+from babelmix.evaluation.ranks import rank_relevant
 from babelmix.retrieval import similarity as module
+from babelmix.retrieval.scorers import Cosines
 from babelmix.retrieval.search import search
 from babelmix.retrieval.similarity import as_similarity, comparable
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from babelmix.common.errors import UserError
 from babelmix.common.yaml_core import parse_yaml
-from babelmix.settings.params import Settings, Table, load_settings, parse_settings
+from babelmix.corpus.settings import Table
+from babelmix.settings.params import Settings, load_settings, parse_settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -193,7 +194,7 @@ def test_norwegian_is_a_language_and_yes_and_no_are_texts() -> None:
             "+source.faq={path: data/own/faq.jsonl, language: no, where: {right: yes, on: off}}",
             lambda settings: settings.source["faq"].where == {"right": "yes", "on": "off"},
         ),
-        ("+translate.routes.no=en transformers:a/b no", lambda settings: settings.legs("en", "no")[0].target == "no"),
+        ("+translate.routes.no=en transformers:a/b no", lambda settings: settings.hops("en", "no")[0].target == "no"),
     ],
 )
 def test_words_survive_a_round_trip_through_dvc(change: str, told: Any, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from ir_measures import AP, R, nDCG
 
 from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query, judge
 from babelmix.evaluation.evaluate import evaluate, to_json
-from babelmix.evaluation.ranks import Cosines
+from babelmix.retrieval.scorers import Cosines
 
 QUESTIONS = 1190
 CANDIDATES = {

@@ -21,13 +21,16 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from babelmix.batches.sampler import index_units, plan
+from babelmix.batches.objective import Objective
+from babelmix.batches.sampler import plan
+from babelmix.batches.units import index_units, training_rows
 from babelmix.benchmarks.sources.squad import read_squad_file
 from babelmix.common.errors import UserError
-from babelmix.corpus.index import index_pairs, training_rows
+from babelmix.corpus.index import index_pairs
 from babelmix.corpus.records import Pair
 from babelmix.encoder.build import build_encoder, load_encoder, parameter_counts
-from babelmix.settings.params import Objective, Preset, Settings, load_settings
+from babelmix.encoder.settings import Preset
+from babelmix.settings.params import Settings, load_settings
 from babelmix.stages import fetch_source
 from babelmix.training.distributed import Team
 from babelmix.training.step import Engine, Extras, set_dropout
@@ -43,7 +46,8 @@ import re, sys
 from pathlib import Path
 import torch
 from babelmix.encoder.build import load_encoder
-from babelmix.settings.params import Objective, load_settings
+from babelmix.batches.objective import Objective
+from babelmix.settings.params import load_settings
 from babelmix.training.tokenized_pairs import read_corpus
 from babelmix.training.loop import train
 from babelmix.training.distributed import workers

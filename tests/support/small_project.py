@@ -11,8 +11,8 @@ from safetensors.numpy import save_file
 from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query, judge, write_benchmark
 from babelmix.corpus.records import Pair, Rejected, write_rows
 from babelmix.evaluation.evaluate import evaluate, per_query, to_json
-from babelmix.evaluation.ranks import Cosines
 from babelmix.reporting.results import LIR, variants
+from babelmix.retrieval.scorers import Cosines
 from babelmix.settings.params import Settings, load_settings
 
 LANGUAGES = ("ar", "de", "en", "es")

@@ -23,10 +23,11 @@ import torch
 import yaml
 from safetensors.torch import save_file
 
+from babelmix.batches.objective import Objective
 from babelmix.common.errors import UserError
 from babelmix.corpus.records import Pair, write_pairs
 from babelmix.encoder.build import load_encoder, save_encoder
-from babelmix.settings.params import Objective, Settings, load_settings
+from babelmix.settings.params import Settings, load_settings
 from babelmix.training.checkpoint import Keeper
 from babelmix.training.distributed import Team, workers
 from babelmix.training.loop import Step, inputs, train, write_history

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from babelmix import cli
-from babelmix.batches.sampler import index_units
+from babelmix.batches.units import index_units, training_rows
 from babelmix.common.errors import UserError
 from babelmix.common.id_arrays import pack
-from babelmix.corpus.index import PairIndex, index_pairs, training_rows
+from babelmix.corpus.index import PairIndex, index_pairs
 from babelmix.corpus.records import Pair, write_pairs
 from babelmix.encoder.build import load_encoder
+from babelmix.encoder.settings import Embed
 from babelmix.retrieval.embed_benchmark import encode
-from babelmix.settings.params import Embed
 from babelmix.training import hard_negatives as module
 from babelmix.training.hard_negatives import Negatives, aligned, hardest, mine, read_negatives, write_negatives
 

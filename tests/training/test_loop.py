@@ -23,12 +23,12 @@ from small_training import (
     write_small_corpus,
 )
 
-from babelmix.batches.sampler import index_units, plan
+from babelmix.batches.objective import Objective
+from babelmix.batches.sampler import plan
+from babelmix.batches.units import index_units, training_rows
 from babelmix.common.errors import UserError
-from babelmix.corpus.index import training_rows
 from babelmix.corpus.records import Pair
 from babelmix.encoder.build import load_encoder
-from babelmix.settings.params import Objective
 from babelmix.training import step as engine
 from babelmix.training.checkpoint import Keeper
 from babelmix.training.distributed import Team

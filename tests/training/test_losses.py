@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from babelmix.encoder.build import load_encoder
-from babelmix.settings.params import Train, load_settings
+from babelmix.settings.params import load_settings
 from babelmix.training.losses import BatchRows, batch_loss, dev_losses, info_nce, over_widths
+from babelmix.training.settings import Train
 
 ROOT = Path(__file__).parents[2]
 T = 0.05

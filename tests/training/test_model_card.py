@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 from small_training import small_settings
 
-from babelmix.settings.params import Objective, Preset, Settings, Table
+from babelmix.batches.objective import Objective
+from babelmix.corpus.settings import Table
+from babelmix.encoder.settings import Preset
+from babelmix.settings.params import Settings
 from babelmix.training.model_card import model_card
 
 

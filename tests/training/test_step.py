@@ -10,11 +10,12 @@ import pytest
 import torch
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
-from babelmix.batches.sampler import Batch, Units, index_units
-from babelmix.corpus.index import training_rows
+from babelmix.batches.objective import Objective
+from babelmix.batches.sampler import Batch
+from babelmix.batches.units import Units, index_units, training_rows
 from babelmix.corpus.records import Pair
 from babelmix.encoder.build import load_encoder
-from babelmix.settings.params import Objective, Settings, load_settings
+from babelmix.settings.params import Settings, load_settings
 from babelmix.training import step as engine_module
 from babelmix.training.distributed import Team
 from babelmix.training.losses import info_nce

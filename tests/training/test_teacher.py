@@ -15,8 +15,8 @@ from babelmix.common.id_arrays import pack
 from babelmix.corpus.index import index_pairs
 from babelmix.corpus.records import Pair, write_pairs
 from babelmix.encoder.build import load_encoder
+from babelmix.encoder.settings import Embed
 from babelmix.retrieval.embed_benchmark import encode
-from babelmix.settings.params import Embed
 from babelmix.training.teacher import TeacherVectors, aligned, encode_pairs, read_teacher, teach, write_teacher
 
 EXACT = Embed(max_tokens=64, bfloat16=False, context=False)

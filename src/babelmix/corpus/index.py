@@ -1,7 +1,7 @@
-"""Pairs as numbers: the unit, language and split of each row, and which rows an objective trains on.
+"""Pairs as numbers: the unit, language and split of each row, and which rows are for training.
 
     index = index_pairs((pair, machine) for ...)        # one row a pair, in the order given
-    rows = training_rows(index, settings.objective("hybrid"))
+    rows = train_rows(index)
 
 A row takes 24 bytes here, whatever its text is, so the batches of a corpus larger than memory can be planned.
 """
@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from babelmix.common.errors import UserError
 from babelmix.common.text import compared_form
 from babelmix.corpus.records import Pair
-from babelmix.settings.params import Objective
 
 
 @dataclass(frozen=True)
@@ -63,38 +62,14 @@ def index_pairs(pairs: Iterable[tuple[Pair, bool]]) -> PairIndex:
     return index
 
 
-def training_rows(index: PairIndex, objective: Objective | None = None) -> NDArray[np.int64]:
-    """Return the rows of the train split that an objective draws from (None = one that leaves nothing out).
-
-    They are what people wrote, and a machine's translation where people have written none of that unit and language.
-    For an objective with an `origin` they are those of the units that people and a machine both have in every one of
-    its `languages` that a machine translated into, with the text of one of the two: "human" and "machine" train on the
-    same units. Other languages, the source among them, are people's in both. UserError where no unit is left.
-    """
-    train = ~index.dev
-    if objective and objective.languages:
-        train &= np.isin(
-            index.lang, [index.languages.index(lang) for lang in objective.languages if lang in index.languages]
-        )
-    if objective is None or objective.origin is None:
-        return np.flatnonzero(train & ~_shadowed(index))
-    targets = np.unique(index.lang[train & index.machine])
-    cell = index.unit.astype(np.int64) * len(index.languages) + index.lang
-    twice = np.intersect1d(cell[train & index.machine], cell[train & ~index.machine])
-    number = np.bincount(twice // len(index.languages), minlength=len(index.units))  # of targets that both have
-    both = (number == len(targets)) & bool(len(targets))
-    of_machine = np.isin(index.lang, targets) & (objective.origin == "machine")
-    chosen = np.flatnonzero(train & both[index.unit] & (index.machine == of_machine))
-    if not len(chosen):
-        names = ", ".join(sorted(objective.languages or ()))
-        how = f"put its languages ({names}), but the source's, into pairs.languages and translate.languages"
-        raise UserError("no unit has both human and machine translations", where="objective, origin", how=how)
-    return chosen
+def train_rows(index: PairIndex) -> NDArray[np.int64]:
+    """Return the rows of the train split: what people wrote, a machine's translation where people have none."""
+    return np.flatnonzero(~index.dev & ~shadowed(index))
 
 
 def dev_rows(index: PairIndex) -> NDArray[np.int64]:
     """Return the rows of the dev split, the same for every objective: people's, a machine's where people have none."""
-    return np.flatnonzero(index.dev & ~_shadowed(index))
+    return np.flatnonzero(index.dev & ~shadowed(index))
 
 
 def text_key(text: str) -> bytes:
@@ -102,8 +77,8 @@ def text_key(text: str) -> bytes:
     return hashlib.blake2b(compared_form(text).encode(errors="surrogatepass"), digest_size=8).digest()
 
 
-def _shadowed(index: PairIndex) -> NDArray[np.bool_]:
-    """Which rows a machine translated although people wrote that unit in that language."""
+def shadowed(index: PairIndex) -> NDArray[np.bool_]:
+    """Return which rows a machine translated although people wrote that unit in that language: bool [rows]."""
     cell = index.unit.astype(np.int64) * len(index.languages) + index.lang
     return index.machine & np.isin(cell, cell[~index.machine])
 

@@ -1,32 +1,35 @@
-"""Every source of question-passage pairs that needs no word in `source:`; what a source is stands here alone.
+"""Every source of question-passage pairs. A module of `corpus.sources` that has a `SOURCE` is one.
 
-PAIR_SOURCES["mmarco"].hub       # True: it is downloaded from the hub
-licence_of("squadshifts")        # "SQuADShifts: CC BY 4.0"
+PAIR_SOURCES["mmarco"].hub                    # True
+source_of("squadshifts", {}).licence          # "SQuADShifts: CC BY 4.0"
+source_of("mine", settings.source).build(Path("data/raw/mine"), settings.pairs)
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from importlib import import_module
+from pkgutil import iter_modules
+
+from babelmix.common.errors import unknown_name
+from babelmix.corpus import sources
+from babelmix.corpus.settings import Table
+from babelmix.corpus.source import PairSource
+from babelmix.corpus.sources.table import table_source
 
 
-@dataclass(frozen=True, slots=True)
-class PairSource:
-    """A source by its name in `sources:`."""
-
-    name: str
-    licence: str  # as its publisher states it
-    hub: bool = False  # whether fetching asks the Hugging Face hub
-    needs_english: bool = False  # whether `pairs.languages` must hold English, which its other languages are aligned to
+def _discover() -> dict[str, PairSource]:
+    names = sorted(module.name for module in iter_modules(sources.__path__))
+    modules = [import_module(f"{sources.__name__}.{name}") for name in names]
+    found: list[PairSource] = [module.SOURCE for module in modules if hasattr(module, "SOURCE")]
+    return {source.name: source for source in found}
 
 
-_ALL = (
-    PairSource("libreoffice-help", "LibreOffice Help: MPL-2.0", needs_english=True),
-    PairSource("squadshifts", "SQuADShifts: CC BY 4.0"),
-    PairSource("mmarco", "mMARCO: Apache-2.0, of MS MARCO, for research that is not commercial", hub=True),
-)
-PAIR_SOURCES = {source.name: source for source in _ALL}
+PAIR_SOURCES = _discover()
 
 
-def licence_of(name: str, hub: str | None = None) -> str:
-    """Return the licence of a source in a line; `hub` is the repository of a table of `source:` that has one."""
+def source_of(name: str, tables: Mapping[str, Table], where: str = "sources") -> PairSource:
+    """Return a source by its name: a known one, or a table of `source:`; UserError, at `where`, for any other name."""
     if name in PAIR_SOURCES:
-        return PAIR_SOURCES[name].licence
-    return f"{name}: as the publisher of {hub} has it" if hub else f"{name}: yours"
+        return PAIR_SOURCES[name]
+    if name in tables:
+        return table_source(name, tables[name])
+    raise unknown_name("source", name, (*PAIR_SOURCES, *tables), where=where)

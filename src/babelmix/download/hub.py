@@ -1,9 +1,7 @@
-"""The Hugging Face hub: data files and encoders by name, at a commit that is written down.
+"""The Hugging Face hub: files by name, at a commit that is written down.
 
     fetch_from_hub(Path("data/raw/miracl-sw"), Wanted("miracl/miracl", "main", lambda names: names[:2]))
     topics = hub_file("miracl/miracl", "miracl-v1.0-sw/topics/topics.miracl-v1.0-sw-dev.tsv")
-    model = load_encoder(hub_sentence_encoder("intfloat/multilingual-e5-base"))
-    folder = hub_encoder("FacebookAI/xlm-roberta-base")      # of the cache; its name is the commit
 
 HF_ENDPOINT, HF_TOKEN, HF_HOME and HF_HUB_OFFLINE mean what they mean to huggingface_hub, which reads them when it is
 first imported. The project works without a hub, so its command line switches the hub off (HF_HUB_OFFLINE=1, and
@@ -27,10 +25,6 @@ from babelmix.common.files import new_folder
 Kind = Literal["dataset", "model"]
 TIMEOUT_SECONDS = 10
 _OURS = "BABELMIX_HUB_OFF"
-# What an encoder is made of. Pickles, code and exports to other formats stay on the hub.
-_ENCODER_FILES = (".json", ".txt", ".model", ".safetensors")
-_PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
-_EXPORTS = ("onnx", "openvino")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +58,14 @@ def fetch_from_hub(folder: Path, *wanted: Wanted) -> None:
     with new_folder(folder) as beside:
         manifest: dict[str, dict[str, object]] = {}
         for item in wanted:
-            commit, names = _look_up(item.repo, item.revision, "dataset")
+            commit, names = look_up(item.repo, item.revision, "dataset")
             digests: dict[str, str] = {}
             for name in sorted(item.choose(names)):
                 path = PurePosixPath(name)
                 if path.is_absolute() or ".." in path.parts:
                     raise UserError(f"unsafe file name {name!r}", where=item.repo, how="do not use this repository")
                 (beside / path).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(_download(item.repo, name, commit, "dataset"), beside / path)
+                shutil.copyfile(download(item.repo, name, commit, "dataset"), beside / path)
                 with (beside / path).open("rb") as stream:
                     digests[name] = hashlib.file_digest(stream, "sha256").hexdigest()
             manifest[item.repo] = {"commit": commit, "files": digests}
@@ -81,7 +75,7 @@ def fetch_from_hub(folder: Path, *wanted: Wanted) -> None:
 
 def hub_files(repo: str, *, revision: str = "main", kind: Kind = "dataset") -> list[str]:
     """Return the names of all files in a repository, sorted; UserError as for `hub_file`."""
-    return _look_up(repo, revision, kind)[1]
+    return look_up(repo, revision, kind)[1]
 
 
 def hub_file(repo: str, path: str, *, revision: str = "main", kind: Kind = "dataset") -> Path:
@@ -95,23 +89,8 @@ def hub_file(repo: str, path: str, *, revision: str = "main", kind: Kind = "data
     from huggingface_hub import is_offline_mode
 
     if not is_offline_mode():
-        _look_up(repo, revision, kind)  # fails at once where the download would try for minutes
-    return _download(repo, path, revision, kind)
-
-
-def hub_sentence_encoder(name: str) -> Path:
-    """Return the folder in huggingface_hub's cache with the SentenceTransformer `org/name`, as it was published.
-
-    Only configuration, tokenizer and safetensors are downloaded, and no code of the repository is run. With
-    HF_HUB_OFFLINE set by the user, one that was loaded before is taken from the cache.
-
-    UserError: as for `hub_file`; a repository without `modules.json` or with weights as pickles only.
-    """
-    from huggingface_hub import is_offline_mode
-
-    if not is_offline_mode():
-        _download_encoder(name)
-    return _download(name, "modules.json", "main", "model").parent
+        look_up(repo, revision, kind)  # fails at once where the download would try for minutes
+    return download(repo, path, revision, kind)
 
 
 def hub_model(repo: str, choose: Callable[[list[str]], Sequence[str]], *, revision: str = "main") -> Path:
@@ -122,70 +101,13 @@ def hub_model(repo: str, choose: Callable[[list[str]], Sequence[str]], *, revisi
     from huggingface_hub import is_offline_mode
 
     if not is_offline_mode():
-        commit, names = _look_up(repo, revision, "model")
+        commit, names = look_up(repo, revision, "model")
         for name in choose(names):
-            _download(repo, name, commit, "model")
-    return _download(repo, "config.json", revision, "model").parent
+            download(repo, name, commit, "model")
+    return download(repo, "config.json", revision, "model").parent
 
 
-def hub_encoder(name: str, *, revision: str = "main") -> Path:
-    """Return the folder in huggingface_hub's cache with the encoder `org/name`; the folder's name is the commit.
-
-    A SentenceTransformer or a plain transformer, in one piece of safetensors or several. Only configuration,
-    tokenizer and safetensors are downloaded. With HF_HUB_OFFLINE set by the user, one that was used before is taken
-    from the cache.
-
-    UserError: as for `hub_file`; a repository without config.json, without a tokenizer or with weights as pickles only.
-    """
-    from babelmix.encoder.build import TOKENIZERS
-
-    def choose(names: list[str]) -> list[str]:
-        where = f"{name} on the hub"
-        if "config.json" not in names:
-            how = "give the name of a model in transformers form"
-            raise UserError("not a model: config.json is missing", where=where, how=how)
-        if not any(tokenizer in names for tokenizer in TOKENIZERS):
-            how = "save the model and its tokenizer with save_pretrained, and give that as `folder:`"
-            raise UserError("the model has no tokenizer", where=where, how=how)
-        return _encoder_files(name, names)
-
-    return hub_model(name, choose, revision=revision)
-
-
-def _download_encoder(name: str) -> None:
-    commit, names = _look_up(name, "main", "model")
-    if "modules.json" not in names:
-        how = "give the name of a SentenceTransformer, or make a folder of one with `babelmix encoder`"
-        raise UserError("no SentenceTransformer (modules.json is missing)", where=f"{name} on the hub", how=how)
-    for path in _encoder_files(name, names):
-        _download(name, path, commit, "model")
-
-
-def _encoder_files(name: str, names: list[str]) -> list[str]:
-    """Choose what an encoder is read from; a folder of it with pickled weights alone is refused.
-
-    A plain transformer lies in the repository's own folder; what is below are checkpoints and other matters.
-    """
-    plain = "modules.json" not in names
-    own = [
-        path
-        for path in map(PurePosixPath, names)
-        if not (path.parts[1:] and plain) and not set(path.parts[:-1]) & set(_EXPORTS)
-    ]
-    safe = {path.parent for path in own if path.suffix == ".safetensors"}
-    pickled = {path.parent for path in own if path.match("pytorch_model*.bin")}
-    if pickled - safe or not safe:
-        how = (
-            "name a `revision:` that has model.safetensors (pull requests are refs/pr/1 and so on), or load it where "
-            "you trust it, save it with save_pretrained and give that as `folder:`"
-        )
-        other = any(path.suffix in _PICKLES for path in own)
-        what = "weights only as pickle, which can run code" if pickled or other else "no weights"
-        raise UserError(what, where=f"{name} on the hub", how=how)
-    return [str(path) for path in own if path.suffix in _ENCODER_FILES]
-
-
-def _look_up(repo: str, revision: str, kind: Kind) -> tuple[str, list[str]]:
+def look_up(repo: str, revision: str, kind: Kind) -> tuple[str, list[str]]:
     """Return the commit that a revision stands for and the names of its files: one question, asked once."""
     from huggingface_hub import HfApi
 
@@ -197,7 +119,7 @@ def _look_up(repo: str, revision: str, kind: Kind) -> tuple[str, list[str]]:
         return info.sha, sorted(sibling.rfilename for sibling in info.siblings or ())
 
 
-def _download(repo: str, path: str, revision: str, kind: Kind) -> Path:
+def download(repo: str, path: str, revision: str, kind: Kind) -> Path:
     from huggingface_hub import hf_hub_download
 
     with _told(repo, revision, kind, path):

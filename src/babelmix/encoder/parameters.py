@@ -4,6 +4,11 @@ count({"embeddings.word_embeddings.weight": 4000, "encoder.layer.0.output.dense.
 """
 
 from collections.abc import Mapping
+from math import prod
+from pathlib import Path
+
+from babelmix.common.errors import UserError
+from babelmix.workspace import remade_by
 
 # Of BERT's kin and ModernBERT: words, positions, token types, and their norm; of EuroBERT, which has words alone.
 EMBEDDINGS = ("embeddings.", "embed_tokens.")
@@ -16,3 +21,24 @@ def count(sizes: Mapping[str, int]) -> tuple[int, int]:
     """
     outside = (size for name, size in sizes.items() if not any(part in name for part in EMBEDDINGS))
     return sum(sizes.values()), sum(outside)
+
+
+def count_parameters(model: Path) -> tuple[int, int]:
+    """Return the number of parameters of a SentenceTransformer folder, all and outside the embeddings.
+
+    It reads only the headers of the weight files. UserError where there are no weights, or a file is not whole.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    sizes: dict[str, int] = {}
+    how = remade_by("encoder")
+    for number, file in enumerate(sorted(model.rglob("*.safetensors"))):
+        try:
+            with safe_open(file, framework="numpy") as weights:
+                for name in weights.keys():  # noqa: SIM118 (the handle is no dictionary)
+                    sizes[f"{number} {name}"] = prod(weights.get_slice(name).get_shape())
+        except (OSError, ValueError, SafetensorError) as error:
+            raise UserError("not whole weights", where=str(file), how=f"delete it and {how}") from error
+    if not sizes:
+        raise UserError("no weights (*.safetensors) here", where=str(model), how=how)
+    return count(sizes)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from babelmix.common.errors import UserError
 from babelmix.common.reading import parse_json, read_text
+from babelmix.common.similarities import SIMILARITIES, Similarity
 from babelmix.encoder.packing import PROMPTS, Limit
-from babelmix.retrieval.similarity import SIMILARITIES, Similarity
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

@@ -31,7 +31,8 @@ from babelmix.benchmarks.benchmark import Judged
 from babelmix.benchmarks.registry import main_score
 from babelmix.common.files import new_binary_file, new_file
 from babelmix.evaluation.language_bias import Bias, group_means, language_bias, mean_of_means
-from babelmix.evaluation.ranks import Scores, rank_relevant
+from babelmix.evaluation.ranks import rank_relevant
+from babelmix.retrieval.scorers import Scores
 
 SETTINGS = ("monolingual", "crosslingual", "multilingual")
 MEASURES = {  # name in the JSON -> column of QueryScores

@@ -14,86 +14,21 @@ ranking. A passage with the system's score for "not found", BM25's zero, was not
 where its id does in the alphabet.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from babelmix.benchmarks.benchmark import Judged
 from babelmix.common.errors import UserError
-from babelmix.retrieval.vectors import Rows
+from babelmix.retrieval.scorers import Scores
+from babelmix.retrieval.topk import Top, kth_or_less
 
 # Queries and passages scored at once: they bound memory, 16 MB a block of scores, and have no part in the result.
 QUERIES, PASSAGES = 256, 16384
-GROUP = 32  # scores, of which only the largest is looked at when the best are first sought
 TOP = 10  # how much of the top of the pool is kept, for the share of each language in it
-
-
-class Scores(Protocol):
-    """A system's scores, float32 and comparable over all passages: cosines, or BM25.
-
-    `not_found` is the score of a passage that the system did not retrieve, below which there is none; None where every
-    passage is retrieved.
-    """
-
-    @property
-    def not_found(self) -> float | None:
-        """The score that means "not found": BM25's zero; None for vectors."""
-        ...
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """The number of queries and of passages."""
-        ...
-
-    def against(self, passages: slice) -> Callable[[NDArray[np.intp]], NDArray[np.float32]]:
-        """Return a function from query rows, [n], to their scores with these passages, [n, passages], a new array."""
-        ...
-
-    def pairs(self, query: NDArray[np.integer[Any]], passage: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
-        """Return the score of each (query row, passage row), [n], equal to that of `against` to the last bit."""
-        ...
-
-
-class Cosines:
-    """Scores of unit vectors: the dot product rounded once to float32.
-
-    The sum runs in float64, where the products of float16 unit vectors, and of float32 ones that are whole multiples
-    of 2^-24 (see vectors.unit_rows), and all their partial sums are exact: a score depends on its two vectors alone,
-    never on block size, threads or position, and equal vectors tie exactly.
-    """
-
-    not_found = None  # whatever the angle, every passage is retrieved
-
-    def __init__(self, queries: Rows, passages: Rows, *, where: str = "embeddings") -> None:
-        """Take [Q, d] and [P, d] vectors; UserError where the dimensions differ; `where` names them in errors."""
-        if queries.shape[1] != passages.shape[1]:
-            what = f"queries have {queries.shape[1]} dimensions, passages {passages.shape[1]}"
-            raise UserError(what, where=where, how="embed both with one model")
-        self._queries = checked(queries[:], f"{where}, queries")
-        self._passages, self._where = passages, where
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """The number of queries and of passages."""
-        return len(self._queries), self._passages.shape[0]
-
-    def against(self, passages: slice) -> Callable[[NDArray[np.intp]], NDArray[np.float32]]:
-        """Return a function from query rows to their cosines with these passages; see Scores."""
-        rows = checked(self._passages[passages], f"{self._where}, passages", passages.start).T
-        return lambda query: (self._queries[query] @ rows).astype(np.float32)
-
-    def pairs(self, query: NDArray[np.integer[Any]], passage: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
-        """Return the cosine of each (query, passage); see Scores."""
-        scores = np.empty(len(query), dtype=np.float32)
-        order = np.argsort(passage, kind="stable")  # on disk, rows are read in their order
-        for start in range(0, len(order), PASSAGES):
-            part = order[start : start + PASSAGES]
-            rows = checked(self._passages[passage[part]], f"{self._where}, passages", passage[part])
-            scores[part] = np.einsum("nd,nd->n", self._queries[query[part]], rows)
-        return scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,28 +43,6 @@ class Ranks:
     own: NDArray[np.int32]  # [R] 1-based rank among the passages of its language
     top: NDArray[np.int64]  # [Q, min(10, P)] row of the best passages of all, best first; -1 where none was found
     found: NDArray[np.bool_]  # [R] whether the passage was found
-
-
-class Top:
-    """The k best passages of each query so far, under the order (-score, passage)."""
-
-    def __init__(self, queries: int, k: int) -> None:
-        """Begin with nothing: scores of minus infinity."""
-        self.passage: NDArray[np.int64] = np.full((queries, k), np.iinfo(np.int64).max)  # [queries, k], best first
-        self.score: NDArray[np.float32] = np.full((queries, k), -np.inf, dtype=np.float32)
-
-    def merge(
-        self, query: NDArray[np.integer[Any]], passage: NDArray[np.integer[Any]], score: NDArray[np.float32]
-    ) -> None:
-        """Take in (query, passage, score) triples, [n]; no pair may come twice."""
-        count, k = self.passage.shape
-        query = np.concatenate([np.repeat(np.arange(count), k), query])
-        passage = np.concatenate([self.passage.ravel(), passage.astype(np.int64)])
-        score = np.concatenate([self.score.ravel(), score])
-        order = np.lexsort((passage, -score, query))
-        first = np.searchsorted(query[order], np.arange(count))
-        kept = order[first[:, None] + np.arange(k)]
-        self.passage, self.score = passage[kept], score[kept]
 
 
 def rank_relevant(judged: Judged, scores: Scores) -> Ranks:
@@ -227,17 +140,6 @@ def _propose(top: Top, values: NDArray[np.float32], start: int) -> None:
         top.merge(query, column + start, values[query, column])
 
 
-def kth_or_less(values: NDArray[np.float32], k: int) -> NDArray[np.float32]:
-    """Return, for each row of [n, m] with m >= k, a number that at least k of the row reach, quickly: [n].
-
-    The k-th largest of the maxima of groups of the row, or, where groups would be few, of the row itself.
-    """
-    groups = values.shape[1] // GROUP
-    if groups >= 4 * k:
-        values = values[:, : groups * GROUP].reshape(len(values), groups, GROUP).max(axis=2)
-    return np.partition(values, -k, axis=1)[:, -k]
-
-
 def _query_blocks(judged: Judged) -> Iterator[tuple[NDArray[np.intp], list[NDArray[np.intp]]]]:
     """Yield query rows, and for j = 0, 1, ... the rows of Judged.query with the j-th relevant passage of each.
 
@@ -250,26 +152,3 @@ def _query_blocks(judged: Judged) -> Iterator[tuple[NDArray[np.intp], list[NDArr
         starts, counts = start[part], count[part]
         slots = [starts[: np.count_nonzero(counts > j)] + j for j in range(int(counts[0]))]
         yield query[part].astype(np.intp), slots
-
-
-def checked(
-    vectors: NDArray[np.floating[Any]], where: str, rows: int | NDArray[np.integer[Any]] = 0
-) -> NDArray[np.float64]:
-    """Return the vectors in float64, seen to be unit vectors; `rows` is the first one's row, or the row of each."""
-    wide = vectors.astype(np.float64)
-    check_lengths(np.einsum("nd,nd->n", wide, wide), where, rows)
-    return wide
-
-
-def check_lengths(square: NDArray[np.floating[Any]], where: str, rows: int | NDArray[np.integer[Any]] = 0) -> None:
-    """Refuse squared lengths, [n], that are not 1 to within 2 %, as a UserError that names the row."""
-    if len(square) == 0 or (square.min() > 0.98 and square.max() < 1.02):  # false where a number is not finite
-        return
-    place = int(np.argmax(~((square > 0.98) & (square < 1.02))))
-    row = rows + place if isinstance(rows, int) else int(rows[place])
-    length = float(np.sqrt(square[place]))
-    what = "a zero vector" if length == 0 else f"a vector of length {length:.3g}, not 1"
-    if not np.isfinite(length):
-        what = "a number that is not finite"
-    how = f"look at that text (line {row + 1} of its file) and embed again; float32 rows need no unit length"
-    raise UserError(what, where=f"{where}, row {row}", how=how)

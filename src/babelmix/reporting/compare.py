@@ -15,8 +15,9 @@ from babelmix.common.arrays import read_arrays
 from babelmix.common.errors import UserError
 from babelmix.evaluation.evaluate import MEASURES, QueryScores
 from babelmix.evaluation.significance import Difference, holm, paired_difference
-from babelmix.reporting.results import LIR, SETTINGS, Results
+from babelmix.reporting.results import SETTINGS, Results
 from babelmix.settings.params import Settings
+from babelmix.workspace import LIR
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from babelmix.benchmarks.benchmark import Benchmark, Judged, Query, itself_of, judge
 from babelmix.common.errors import UserError, unknown_name
 from babelmix.evaluation.evaluate import QueryScores, measures, short_id
-from babelmix.evaluation.ranks import Cosines, rank_relevant
+from babelmix.evaluation.ranks import rank_relevant
+from babelmix.retrieval.scorers import Cosines
 from babelmix.retrieval.search import search
 from babelmix.retrieval.similarity import as_similarity
 from babelmix.retrieval.vectors import Rows

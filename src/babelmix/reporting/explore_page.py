@@ -11,7 +11,10 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from babelmix.common.files import new_file
+from babelmix.benchmarks.benchmark import read_benchmark
+from babelmix.benchmarks.registry import licence_of
+from babelmix.common.files import new_file, new_folder
+from babelmix.reporting.compare import read_scores, reference_of
 from babelmix.reporting.explore import (
     IMPROVED,
     RANDOM,
@@ -22,9 +25,14 @@ from babelmix.reporting.explore import (
     Entry,
     View,
     by_language,
+    choose,
     one_line,
+    show_chosen,
     summarise,
 )
+from babelmix.retrieval.embeddings import open_embeddings
+from babelmix.settings.params import Settings
+from babelmix.workspace import UNTRAINED, Workspace
 
 TEXT = 600  # characters of a passage at most
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -91,6 +99,25 @@ footer { border-top: 1px solid var(--line); margin-top: 3rem; padding-top: 1rem 
   .overview .number { white-space: normal; text-align: left; padding-left: 0 } }
 @media print { .cut > summary { display: block } article { break-inside: avoid } }
 """.strip()
+
+
+def write_pages(workspace: Workspace, settings: Settings) -> None:
+    """Write a page for each benchmark, `<benchmark>.html`: a few queries through the reference and the last objective that is not it."""
+    reference = reference_of(settings.objectives)
+    other = next((name for name in reversed(settings.objectives) if name != reference), None)
+    first, second = (reference, other) if other else (UNTRAINED, reference)
+    with new_folder(workspace.explore) as folder:
+        for name in settings.benchmarks:
+            benchmark = read_benchmark(workspace.benchmark(name))
+            files = [workspace.query_scores(system, name) for system in (first, second)]
+            choice = choose(benchmark, *(read_scores(file, str(file)) for file in files), seed=settings.seed)
+            opened = {
+                system: open_embeddings(workspace.embeddings(system, name), workspace.benchmark(name))
+                for system in (first, second)
+            }
+            systems = [(system, vectors.queries, vectors.passages) for system, vectors in opened.items()]
+            entries = show_chosen(benchmark, choice, systems)
+            write_page(folder / f"{name}.html", name, licence_of(name), choice, entries)
 
 
 def write_page(path: Path, benchmark: str, licence: str, choice: Choice, entries: Sequence[Entry]) -> None:

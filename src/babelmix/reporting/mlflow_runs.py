@@ -25,8 +25,9 @@ from babelmix.common.reading import read_text
 from babelmix.common.yaml_core import parse_yaml
 from babelmix.evaluation.evaluate import MEASURES
 from babelmix.reporting.mlflow_store import LOOPBACK, artifacts, database, locked, open_client, refused, relocate, serve
-from babelmix.reporting.results import BM25, LIR, SETTINGS, UNTRAINED, HistoryRow, Results, read_results
+from babelmix.reporting.results import SETTINGS, HistoryRow, Results, read_results
 from babelmix.settings.params import Settings
+from babelmix.workspace import BM25, LIR, UNTRAINED, Workspace
 
 if TYPE_CHECKING:  # mlflow takes two seconds to import
     from mlflow.tracking import MlflowClient
@@ -82,7 +83,7 @@ def track(root: Path, settings: Settings, store_root: Path) -> TrackResult:
 
     Raises UserError where the pipeline has not written what is to be tracked.
     """
-    results = read_results(root, settings)
+    results = read_results(Workspace(root), settings)
     stages = _read_lock(root)
     wanted = [_describe(settings, results, stages, objective) for objective in settings.objectives]
     created = updated = 0

@@ -1,6 +1,6 @@
 """The report: headline numbers, one table by language, and reports/report.md with its figures.
 
-    write_report(Path("."), load_settings())
+    write_report(HERE, load_settings())
 
 Every file is a pure function of the metrics and the settings, without the time of day or the revision: same
 results, same bytes.
@@ -11,44 +11,37 @@ import json
 from pathlib import Path
 from typing import Any
 
-from babelmix.benchmarks.benchmark import read_benchmark
-from babelmix.benchmarks.registry import licence_of
 from babelmix.common.files import new_file, new_folder
 from babelmix.evaluation.evaluate import MEASURES
 from babelmix.reporting import figures
-from babelmix.reporting.compare import compare, read_scores, reference_of
-from babelmix.reporting.explore import choose, show_chosen
-from babelmix.reporting.explore_page import write_page
+from babelmix.reporting.compare import compare, reference_of
 from babelmix.reporting.markdown import to_markdown
-from babelmix.reporting.results import SETTINGS, UNTRAINED, Results, read_results, seen, training_languages
-from babelmix.reporting.samples import write_sheets
-from babelmix.retrieval.embeddings import open_embeddings
+from babelmix.reporting.results import SETTINGS, Results, read_results, seen, training_languages
 from babelmix.settings.params import Settings
+from babelmix.workspace import UNTRAINED, Workspace
 
 HEADLINES = 12  # numbers in metrics/headline.json at most
 
 
-def write_report(root: Path, settings: Settings) -> None:
-    """Write headline.json and by_language.csv under metrics/, and reports/, from what the pipeline measured.
+def write_report(workspace: Workspace, settings: Settings) -> None:
+    """Write the main scores, the table by language, the figures and report.md, from what the pipeline measured.
 
     Raises UserError for a missing or broken file, with the stage that writes it.
     """
-    results = read_results(root, settings)
+    results = read_results(workspace, settings)
     comparisons = compare(results, settings)
-    with new_file(root / "metrics" / "headline.json") as stream:
+    with new_file(workspace.main_scores) as stream:
         json.dump(headline(results), stream, indent=2)
         stream.write("\n")
-    with new_file(root / "metrics" / "by_language.csv") as stream:
+    with new_file(workspace.by_language) as stream:
         rows = by_language(results)
         writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    with new_folder(root / "reports") as folder:
-        captions = draw(results, folder / "figures")
-        with new_file(folder / "report.md") as stream:
-            stream.write(to_markdown(results, settings, comparisons, captions))
-        write_pages(root, results, settings, folder)
-        write_sheets(root, settings, folder)
+    with new_folder(workspace.figures) as folder:
+        captions = draw(results, folder)
+    with new_file(workspace.report) as stream:
+        stream.write(to_markdown(results, settings, comparisons, captions))
 
 
 def headline(results: Results) -> dict[str, dict[str, dict[str, float | None]]]:
@@ -106,21 +99,3 @@ def draw(results: Results, folder: Path) -> dict[str, str]:
     for name, (chart, _) in charts.items():
         figures.save(chart, folder / f"{name}.png")
     return {f"{name}.png": caption for name, (_, caption) in charts.items()}
-
-
-def write_pages(root: Path, results: Results, settings: Settings, folder: Path) -> None:
-    """Write `explore-<benchmark>.html`: a few queries through the reference and the last objective that is not it."""
-    reference = reference_of(settings.objectives)
-    other = next((name for name in reversed(settings.objectives) if name != reference), None)
-    first, second = (reference, other) if other else (UNTRAINED, reference)
-    for name in settings.benchmarks:
-        benchmark = read_benchmark(root / "data" / "benchmarks" / name)
-        files = [results.per_query[variant][name] for variant in (first, second)]
-        choice = choose(benchmark, *(read_scores(file, str(file)) for file in files), seed=settings.seed)
-        opened = {
-            variant: open_embeddings(root / "data/embeddings" / variant / name, root / "data/benchmarks" / name)
-            for variant in (first, second)
-        }
-        systems = [(variant, vectors.queries, vectors.passages) for variant, vectors in opened.items()]
-        entries = show_chosen(benchmark, choice, systems)
-        write_page(folder / f"explore-{name}.html", name, licence_of(name), choice, entries)

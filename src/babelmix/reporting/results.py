@@ -1,6 +1,6 @@
 """What the pipeline has written under `metrics/`, read back for the report and for MLflow.
 
-    results = read_results(Path("."), settings)
+    results = read_results(HERE, settings)
     results.evaluations["hybrid"]["gnome-help"]["settings"]["multilingual"]["map"]
     results.histories["hybrid"][-1].loss
 
@@ -13,7 +13,6 @@ import io
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,11 +20,9 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from babelmix.common.errors import UserError
 from babelmix.common.reading import parse_json, read_text
-from babelmix.encoder import parameters
 from babelmix.settings.params import Settings
+from babelmix.workspace import BM25, DEV, LIR, UNTRAINED, Workspace, evaluation_stage
 
-STUDIES = Path("metrics/translation.md")
-BM25, UNTRAINED, LIR = "bm25", "untrained", "+lir"
 SETTINGS = ("multilingual", "crosslingual", "monolingual")
 
 
@@ -51,46 +48,44 @@ class Results:
     pairs: dict[str, dict[str, Any]]  # source -> language -> kept_train, kept_dev, dropped by reason
     translations: dict[str, dict[str, Any]]  # source -> language -> kept, rejected by reason, engine
     parameters: tuple[int, int]  # of the encoder: all, and those outside the embeddings
-    translation_studies: str  # what `babelmix translate bench` and `compare` found out about machine translation
 
 
-def read_results(root: Path, settings: Settings) -> Results:
-    """Read the metrics of the pipeline in `root`.
+def read_results(workspace: Workspace, settings: Settings) -> Results:
+    """Read the metrics of the pipeline in a workspace.
 
     Raises UserError for a missing or broken file, with the stage that writes it.
     """
     evaluations: dict[str, dict[str, dict[str, Any]]] = {}
     per_query: dict[str, dict[str, Path]] = {}
-    for variant in variants(settings.objectives):
+    for system in variants(settings.objectives):
         for benchmark in settings.benchmarks:
-            stage = _stage(variant, benchmark)
-            file = root / "metrics" / "evaluation" / variant / f"{benchmark}.json"
-            evaluations.setdefault(variant, {})[benchmark] = _read_evaluation(file, stage)
-            per_query.setdefault(variant, {})[benchmark] = _existing(file.with_suffix(".npz"), stage)
-    metrics = root / "metrics"
+            stage = evaluation_stage(system, benchmark)
+            scores = _read_evaluation(workspace.scores(system, benchmark), stage)
+            evaluations.setdefault(system, {})[benchmark] = scores
+            file = _existing(workspace.query_scores(system, benchmark), stage)
+            per_query.setdefault(system, {})[benchmark] = file
     return Results(
         evaluations=evaluations,
         per_query=per_query,
         dev={
-            name: _read_evaluation(metrics / "evaluation" / name / "dev.json", f"evaluate-dev@{name}")
+            name: _read_evaluation(workspace.scores(name, DEV), evaluation_stage(name, DEV))
             for name in settings.objectives
         },
-        histories={name: _read_history(metrics / "history" / f"{name}.csv", name) for name in settings.objectives},
+        histories={name: _read_history(workspace.history(name), name) for name in settings.objectives},
         pairs={
-            name: _read_counts(metrics / "pairs" / f"{name}.json", f"pairs@{name}", dict[str, _Kept])
+            name: _read_counts(workspace.pair_counts(name), f"pairs@{name}", dict[str, _Kept])
             for name in settings.sources
         },
         translations={
             name: {
                 language: _read_counts(
-                    metrics / "translate" / name / f"{language}.json", f"translate@{name}-{language}", _Translated
+                    workspace.translation_counts(name, language), f"translate@{name}-{language}", _Translated
                 )
                 for language in settings.translate.languages
             }
             for name in settings.sources
         },
-        parameters=count_parameters(root / "models" / UNTRAINED),
-        translation_studies=read_text(_existing(root / STUDIES, "translate")).strip(),
+        parameters=_read_parameters(workspace.encoder_metrics),
     )
 
 
@@ -110,27 +105,6 @@ def seen(languages: str, known: frozenset[str]) -> str:
     """Return whether a language ("de") or pair ("de-en") is among the known ones: yes, partly or no."""
     found = [language in known for language in languages.split("-")]
     return "yes" if all(found) else "partly" if any(found) else "no"
-
-
-def count_parameters(model: Path) -> tuple[int, int]:
-    """Return the number of parameters of a SentenceTransformer folder, all and outside the embeddings.
-
-    Only the headers of the weight files are read. UserError where there are no weights, or a file is not whole.
-    """
-    from safetensors import SafetensorError, safe_open
-
-    sizes: dict[str, int] = {}
-    how = "run `dvc repro encoder`"
-    for number, file in enumerate(sorted(model.rglob("*.safetensors"))):
-        try:
-            with safe_open(file, framework="numpy") as weights:
-                for name in weights.keys():  # noqa: SIM118 (the handle is no dictionary)
-                    sizes[f"{number} {name}"] = prod(weights.get_slice(name).get_shape())
-        except (OSError, ValueError, SafetensorError) as error:
-            raise UserError("not whole weights", where=str(file), how=f"delete it and {how}") from error
-    if not sizes:
-        raise UserError("no weights (*.safetensors) here", where=str(model), how=how)
-    return parameters.count(sizes)
 
 
 def parse_evaluation(text: str, where: str) -> dict[str, Any]:
@@ -187,6 +161,11 @@ class _Kept(BaseModel):
     dropped: dict[str, Count]
 
 
+class _Parameters(BaseModel):
+    parameters: Count
+    non_embedding_parameters: Count
+
+
 class _Translated(BaseModel):
     kept: Count
     rejected: dict[str, Count]
@@ -203,13 +182,6 @@ def _as_written(where: str) -> Generator[None]:
         field = ".".join(str(part) for part in first["loc"]) or "all of it"
         what = first["msg"][:1].lower() + first["msg"][1:]
         raise UserError(what, where=f"{where}, {field}", how="make the file again") from error
-
-
-def _stage(variant: str, benchmark: str) -> str:
-    name, form = variant.removesuffix(LIR), "-lir" if variant.endswith(LIR) else ""
-    if name in (BM25, UNTRAINED):
-        return f"evaluate{form}-{name}@{benchmark}"
-    return f"evaluate{form}@{name}-{benchmark}"
 
 
 def _existing(file: Path, stage: str) -> Path:
@@ -244,6 +216,11 @@ def _read_counts(file: Path, stage: str, kind: Any) -> Any:
     with _of_stage(stage), _as_written(str(file)):
         TypeAdapter(kind).validate_python(value)
     return value
+
+
+def _read_parameters(file: Path) -> tuple[int, int]:
+    counts = _read_counts(file, "encoder", _Parameters)
+    return counts["parameters"], counts["non_embedding_parameters"]
 
 
 def _read_history(file: Path, objective: str) -> tuple[HistoryRow, ...]:

@@ -1,46 +1,47 @@
 """Sample sheets: pairs of each machine-translated language beside their source, for a person to judge.
 
-write_sheets(Path("."), settings, Path("reports"))       # translations-libreoffice-help-pt.md, ...
+write_samples(HERE, settings)       # libreoffice-help-pt.md, ...
 """
 
 import hashlib
 import heapq
 from collections.abc import Iterable
-from pathlib import Path
 
-from babelmix.common.files import new_file
+from babelmix.common.files import new_file, new_folder
 from babelmix.corpus.records import Pair, Rejected, read_rows
-from babelmix.corpus.registry import licence_of
+from babelmix.corpus.registry import source_of
 from babelmix.settings.params import Settings
+from babelmix.workspace import Workspace
 
 PAIRS = 20
 
 
 def sheet_name(source: str, lang: str) -> str:
     """Return the file name of one sheet."""
-    return f"translations-{source}-{lang}.md"
+    return f"{source}-{lang}.md"
 
 
-def write_sheets(root: Path, settings: Settings, folder: Path) -> None:
-    """Write a sheet for each source and language into `folder`: 20 kept pairs, and one rejected for each reason.
+def write_samples(workspace: Workspace, settings: Settings) -> None:
+    """Write a sheet for each source and language: 20 kept pairs, and one rejected for each reason.
 
     They are drawn by sha256 of the unit, so a sheet shows no choice of ours, and is the same for the same pairs.
     """
-    for source in settings.sources:
-        own = root / "data/pairs/human" / source / f"{settings.source_language(source)}.jsonl"
-        for lang in settings.translate.languages:
-            kept = (pair for _, pair in read_rows(root / "data/pairs/machine" / source / f"{lang}.jsonl", Pair))
-            drawn = heapq.nsmallest(PAIRS, kept, key=lambda pair: _order(pair.unit))
-            units = {pair.unit for pair in drawn}
-            originals = {pair.unit: pair for _, pair in read_rows(own, Pair) if pair.unit in units} if units else {}
-            thrown: dict[str, Rejected] = {}
-            for _, row in read_rows(root / "data/pairs/rejected" / source / f"{lang}.jsonl", Rejected):
-                if row.reason not in thrown or _order(row.unit) < _order(thrown[row.reason].unit):
-                    thrown[row.reason] = row
-            licence = licence_of(source, settings.source[source].hub if source in settings.source else None)
-            sheet = _sheet(source, lang, licence, [(originals[pair.unit], pair) for pair in drawn], thrown.values())
-            with new_file(folder / sheet_name(source, lang)) as stream:
-                stream.write(sheet)
+    with new_folder(workspace.samples) as folder:
+        for source in settings.sources:
+            own = workspace.human_pairs(source) / f"{settings.source_language(source)}.jsonl"
+            for lang in settings.translate.languages:
+                kept = (pair for _, pair in read_rows(workspace.machine_pairs(source, lang), Pair))
+                drawn = heapq.nsmallest(PAIRS, kept, key=lambda pair: _order(pair.unit))
+                units = {pair.unit for pair in drawn}
+                originals = {pair.unit: pair for _, pair in read_rows(own, Pair) if pair.unit in units} if units else {}
+                thrown: dict[str, Rejected] = {}
+                for _, row in read_rows(workspace.rejected_pairs(source, lang), Rejected):
+                    if row.reason not in thrown or _order(row.unit) < _order(thrown[row.reason].unit):
+                        thrown[row.reason] = row
+                licence = source_of(source, settings.source).licence
+                sheet = _sheet(source, lang, licence, [(originals[pair.unit], pair) for pair in drawn], thrown.values())
+                with new_file(folder / sheet_name(source, lang)) as stream:
+                    stream.write(sheet)
 
 
 def _sheet(source: str, lang: str, licence: str, kept: Iterable[tuple[Pair, Pair]], thrown: Iterable[Rejected]) -> str:

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from babelmix.benchmarks.benchmark import read_passages, read_queries
 from babelmix.common.files import new_folder
 from babelmix.encoder.packing import TOKENS_PER_FORWARD, cut_texts, forward, limit_of, prompt_of, tokenise
+from babelmix.encoder.settings import Embed
 from babelmix.encoder.usage import said_of_lengths, similarity_of
 from babelmix.retrieval.vector_record import Record, write_record
-from babelmix.settings.params import Embed
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

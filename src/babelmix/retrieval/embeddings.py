@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from babelmix.common.errors import UserError
+from babelmix.common.similarities import Similarity
 from babelmix.retrieval.joins import join
-from babelmix.retrieval.similarity import Similarity, comparable
+from babelmix.retrieval.similarity import comparable
 from babelmix.retrieval.vector_record import benchmark_digest, read_record
 from babelmix.retrieval.vectors import Rows, open_shards
 

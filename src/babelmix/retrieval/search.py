@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from babelmix.evaluation.ranks import Cosines, Top, check_lengths, kth_or_less
+from babelmix.retrieval.scorers import Cosines, check_lengths
+from babelmix.retrieval.topk import Top, kth_or_less
 from babelmix.retrieval.vectors import Rows
 
 PASSAGES = 8192  # scored at once: 32 MB of scores for 1,000 queries

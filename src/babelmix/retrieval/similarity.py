@@ -13,27 +13,16 @@ the other side, or hold the vectors' own lengths:
     euclidean    q, 1/2, -|q|^2, a, 0   p, -|p|^2, 1/2, 0, b product q.p - |q|^2/2 - |p|^2/2, half of -|q - p|^2
 """
 
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from babelmix.common.errors import UserError, unknown_name
+from babelmix.common.errors import UserError
+from babelmix.common.similarities import Similarity
 from babelmix.retrieval.vectors import Rows, UnitRows
 
-Similarity = Literal["cosine", "dot", "euclidean"]
-SIMILARITIES: tuple[Similarity, ...] = get_args(Similarity)
 BLOCK = 16384  # rows looked at together where the longest is sought
-
-
-def named_similarity(name: str | None) -> Similarity | None:
-    """Return a similarity by its name, None for none; UserError for one that is not offered."""
-    if name is None:
-        return None
-    for similarity in SIMILARITIES:
-        if similarity == name:
-            return similarity
-    raise unknown_name("similarity", name, SIMILARITIES, where="--similarity")
 
 
 def comparable(

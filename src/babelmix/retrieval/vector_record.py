@@ -17,8 +17,8 @@ from babelmix.common.errors import UserError
 from babelmix.common.files import write_json
 from babelmix.common.outputs import MANIFEST
 from babelmix.common.reading import parse_json, read_text
-from babelmix.retrieval.similarity import SIMILARITIES, Similarity
-from babelmix.settings.params import Embed
+from babelmix.common.similarities import SIMILARITIES, Similarity
+from babelmix.encoder.settings import Embed
 
 FILE = "vectors.json"
 # What has no part in what a model says: the card, and the list of a folder's own files.

@@ -10,7 +10,7 @@ from babelmix.common.errors import UserError, quoted, shown, unknown_name
 from babelmix.common.languages import LANGUAGES
 from babelmix.corpus.registry import PAIR_SOURCES
 from babelmix.settings.names import BESIDE_BENCHMARKS, SYSTEMS, check_name
-from babelmix.settings.routes import check_target, parse_route
+from babelmix.translate.hops import check_target, parse_route
 
 if TYPE_CHECKING:
     from babelmix.settings.params import Settings

@@ -21,15 +21,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from babelmix.batches.sampler import Units
+from babelmix.batches.units import Units
 from babelmix.common.arrays import read_arrays
 from babelmix.common.errors import UserError
 from babelmix.common.files import new_binary_file
 from babelmix.common.id_arrays import pack, unpack
 from babelmix.corpus.index import PairIndex
 from babelmix.corpus.records import Pair
-from babelmix.evaluation.ranks import PASSAGES, QUERIES, Top, kth_or_less
-from babelmix.settings.params import Embed
+from babelmix.encoder.settings import Embed
+from babelmix.evaluation.ranks import PASSAGES, QUERIES
+from babelmix.retrieval.topk import Top, kth_or_less
 from babelmix.training.teacher import encode_pairs, places
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Train one encoder with one objective; data, seed, steps and optimiser are equal for all objectives.
 
     with workers(settings.threads) as team:
-        history = train(model, corpus, objective, settings, team=team)     # changes the model in place
+        history = train(model, corpus, objective, recipe, seed=13, team=team)     # changes the model in place
     write_history(history, Path("metrics/history/hybrid.csv"))
 
 What a step does stands in engine.py, what the loss is in losses.py, what a batch holds in batching.py.
@@ -19,14 +19,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from babelmix.batches.sampler import Batch, describe, index_units, plan
+from babelmix.batches.objective import Objective
+from babelmix.batches.sampler import Batch, describe, plan
+from babelmix.batches.units import index_units, training_rows
 from babelmix.common.errors import UserError
 from babelmix.common.files import new_file
-from babelmix.corpus.index import dev_rows, training_rows
-from babelmix.settings.params import Objective, Settings, Train
+from babelmix.corpus.index import dev_rows
 from babelmix.training.checkpoint import Keeper, State, hash_code, hash_files, libraries, machine
 from babelmix.training.distributed import Team
 from babelmix.training.losses import dev_losses
+from babelmix.training.settings import Train
 from babelmix.training.step import Engine, Extras
 from babelmix.training.tokenized_pairs import Corpus
 
@@ -56,23 +58,23 @@ def train(
     model: "SentenceTransformer",
     corpus: Corpus,
     objective: Objective,
-    settings: Settings,
+    recipe: Train,
     *,
+    seed: int,
     team: Team,
     extras: Extras | None = None,
     keeper: Keeper | None = None,
     told: Callable[[int], None] = lambda steps: None,
 ) -> list[Step]:
-    """Train `model` in place for `settings.train.steps` steps and return the history.
+    """Train `model` in place for `recipe.steps` steps and return the history.
 
     The model ends as it was after the last step, or at the look with the lowest dev loss that `train.keep` names. With
     a `keeper` a training that was stopped goes on where its state was last kept, and ends with the same bytes. `told`
     gets the number of steps done since it was last called. Raises UserError where the plan cannot be made, where the
     loss stops being a number (the step and the batch are named), where memory ends, and where another process does.
     """
-    recipe = settings.train
     model.to(team.device)
-    engine = Engine(model, corpus, settings, team, extras or Extras())
+    engine = Engine(model, corpus, recipe, team, extras or Extras(), seed=seed)
     _check_widths(model, recipe, extras)
     units = index_units(corpus.index, training_rows(corpus.index, objective))
     look = _Look(corpus, recipe)
@@ -96,11 +98,9 @@ def train(
         except (KeyError, ValueError) as error:
             raise keeper.spoilt() from error
         told(state.step)
-    batches = plan(
-        units, objective, batch_size=recipe.batch_size, seed=settings.seed, steps=recipe.steps, start=len(history)
-    )
+    batches = plan(units, objective, batch_size=recipe.batch_size, seed=seed, steps=recipe.steps, start=len(history))
     for number, batch in enumerate(batches, start=len(history) + 1):
-        rate = settings.learning_rate() * learning_rate_share(number - 1, recipe)
+        rate = recipe.peak_lr * learning_rate_share(number - 1, recipe)
         with _faults(number, batch, recipe, keeper):
             loss = engine.step(units, batch, number, rate, objective)
             looked = number % recipe.look_steps == 0 or number == recipe.steps
@@ -118,15 +118,22 @@ def train(
 
 
 def inputs(
-    name: str, settings: Settings, start: Path, tokens: Path, extras: Sequence[Path], team: Team
+    name: str,
+    objective: Objective,
+    recipe: Train,
+    *,
+    seed: int,
+    start: Path,
+    tokens: Path,
+    extras: Sequence[Path],
+    team: Team,
 ) -> dict[str, Any]:
     """Return all that decides the bytes of a training, as JSON values: settings, files by hash, code, machine."""
     return {
         "objective name": name,
-        "objective": settings.objective(name).model_dump(mode="json"),
-        "train": settings.train.model_dump(mode="json"),
-        "learning rate": settings.learning_rate(),
-        "seed": settings.seed,
+        "objective": objective.model_dump(mode="json"),
+        "train": recipe.model_dump(mode="json"),
+        "seed": seed,
         "threads": team.threads,
         "processes": team.world,
         "device": team.device.type,

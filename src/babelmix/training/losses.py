@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import cross_entropy, normalize
 
-from babelmix.settings.params import Train
+from babelmix.training.settings import Train
 
 
 def info_nce(

@@ -1,9 +1,13 @@
 """The README of a trained model: what it is and how it came about, without the time of day.
 
-(folder / "README.md").write_text(model_card("hybrid", settings))
+card = model_card("base/hybrid/s13", preset, objective, train, seed=13, sources=["mmarco"], translated=["pt"])
 """
 
-from babelmix.settings.params import Settings
+from collections.abc import Sequence
+
+from babelmix.batches.objective import Objective
+from babelmix.encoder.settings import Preset
+from babelmix.training.settings import Train
 
 NOT_ZERO_SHOT = """
 - The packaged encoder was tuned for retrieval before (on SQuAD- and MIRACL-like data among others): scores on such
@@ -13,34 +17,52 @@ NOT_KNOWN = """
   it is not known here."""
 
 
-def model_card(objective: str, settings: Settings) -> str:
-    """Return the card as Markdown; the same settings give the same text."""
-    recipe, preset, batches = settings.train, settings.preset(), settings.objective(objective)
+def model_card(
+    name: str,
+    preset: Preset,
+    objective: Objective,
+    recipe: Train,
+    *,
+    seed: int,
+    sources: Sequence[str],
+    translated: Sequence[str],
+) -> str:
+    """Return the card as Markdown; the same facts give the same text.
+
+    Args:
+        name: size/objective/seed, such as base/hybrid/s13.
+        preset: what training started from.
+        objective: what the batches held.
+        recipe: the `train` section, its learning rate filled in.
+        seed: of batches and dropout.
+        sources: where the pairs come from.
+        translated: languages that a machine made.
+    """
     before = NOT_KNOWN if preset.folder or preset.hub else NOT_ZERO_SHOT
-    targets = [] if batches.origin == "human" else _targets(settings)
-    translated = f", machine-translated into {', '.join(targets)}" if targets else ""
+    targets = [] if objective.origin == "human" else translated
+    by_machine = f", machine-translated into {', '.join(targets)}" if targets else ""
     loss = "symmetric InfoNCE" if recipe.symmetric else "InfoNCE"
     widths = f", also at the first {', '.join(map(str, recipe.matryoshka))} numbers" if recipe.matryoshka else ""
     extras = (
-        f"\n- Pulled to the vectors of `{batches.teacher}`, weight {batches.teacher_weight:g}."
-        if batches.teacher
+        f"\n- Pulled to the vectors of `{objective.teacher}`, weight {objective.teacher_weight:g}."
+        if objective.teacher
         else ""
     )
-    extras += f"\n- Hard negatives from {batches.negatives}." if batches.negatives else ""
+    extras += f"\n- Hard negatives from {objective.negatives}." if objective.negatives else ""
     kept = "the last step" if recipe.keep == "last" else f"the lowest {recipe.keep} loss on the dev split"
     return f"""---
 library_name: sentence-transformers
 pipeline_tag: sentence-similarity
 ---
-# {settings.model.size}/{objective}/s{settings.seed}
+# {name}
 
 Trained by babelmix from {preset.describe()}, for retrieval across languages.
 
-- Objective `{objective}`: {batches.describe()}.
+- Objective `{name.split("/")[1]}`: {objective.describe()}.
 - {recipe.steps} steps of {recipe.batch_size} pairs, {loss} with in-batch negatives{widths}, temperature
-  {recipe.temperature:g}, learning rate {settings.learning_rate():g}, seed {settings.seed}.
+  {recipe.temperature:g}, learning rate {recipe.peak_lr:g}, seed {seed}.
 - The weights are those of {kept}.{extras}
-- Data: {", ".join(settings.sources)}{translated}.{before}
+- Data: {", ".join(sources)}{by_machine}.{before}
 
 ```python
 from sentence_transformers import SentenceTransformer
@@ -48,10 +70,3 @@ model = SentenceTransformer("path/to/this/folder")
 scores = model.encode_query(["wie drucke ich?"]) @ model.encode_document(["Choose File - Print."]).T
 ```
 """
-
-
-def _targets(settings: Settings) -> list[str]:
-    """Return the languages that at least one source is translated into."""
-    return [
-        lang for lang in settings.translate.languages if any(settings.route(name, lang) for name in settings.sources)
-    ]

@@ -1,6 +1,6 @@
 """One step of training: texts of a batch to vectors, the loss's gradient of each vector back through the encoder.
 
-    engine = Engine(model, corpus, settings, team, extras)
+    engine = Engine(model, corpus, train_settings, team, extras, seed=13)
     loss = engine.step(units, batch, number, rate, objective)
     vectors = engine.encode(texts)
 
@@ -18,11 +18,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from babelmix.batches.sampler import Batch, Units
+from babelmix.batches.objective import Objective
+from babelmix.batches.sampler import Batch
+from babelmix.batches.units import Units
 from babelmix.encoder.packing import TOKENS_PER_FORWARD, forward
-from babelmix.settings.params import Objective, Settings
 from babelmix.training.distributed import Team
 from babelmix.training.losses import BatchRows, batch_loss
+from babelmix.training.settings import Train
 from babelmix.training.tokenized_pairs import Corpus
 
 if TYPE_CHECKING:
@@ -49,9 +51,18 @@ class Extras:
 class Engine:
     """The encoder under training: texts to vectors, gradients of vectors to a step of the optimiser."""
 
-    def __init__(self, model: "SentenceTransformer", corpus: Corpus, settings: Settings, team: Team, extras: Extras):
+    def __init__(
+        self,
+        model: "SentenceTransformer",
+        corpus: Corpus,
+        train: Train,
+        team: Team,
+        extras: Extras,
+        *,
+        seed: int,
+    ) -> None:
         self._model, self._corpus, self._team, self._extras = model, corpus, team, extras
-        self._recipe, self._seed = settings.train, settings.seed
+        self._recipe, self._seed = train, seed
         self._tokens = TOKENS_PER_FORWARD[team.device.type]
         transformer: Any = model[0]
         words: Any = transformer.model.get_input_embeddings()

@@ -25,8 +25,8 @@ from babelmix.common.files import new_binary_file
 from babelmix.common.id_arrays import pack, unpack
 from babelmix.corpus.index import PairIndex
 from babelmix.corpus.records import Pair
+from babelmix.encoder.settings import Embed
 from babelmix.retrieval.embed_benchmark import SHARD, encode
-from babelmix.settings.params import Embed
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

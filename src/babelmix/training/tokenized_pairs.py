@@ -24,7 +24,7 @@ from babelmix.common.id_arrays import pack, unpack
 from babelmix.corpus.index import PairIndex, index_pairs
 from babelmix.corpus.records import Pair
 from babelmix.encoder.packing import tokenise
-from babelmix.settings.params import Train
+from babelmix.training.settings import Train
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

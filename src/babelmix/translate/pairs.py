@@ -20,9 +20,9 @@ from babelmix.common.errors import UserError
 from babelmix.common.files import new_file
 from babelmix.common.progress import progress
 from babelmix.corpus.records import Pair, Rejected, read_rows
-from babelmix.settings.params import Gate
 from babelmix.translate.filter import fault
 from babelmix.translate.route import Route
+from babelmix.translate.settings import Gate
 
 BLOCK = 512  # pairs that are held at once
 

@@ -1,16 +1,19 @@
 """The queries of an English benchmark, asked in more languages by machine: cross-lingual BEIR."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from babelmix.benchmarks.benchmark import Benchmark, Query
-from babelmix.settings.params import Settings
 from babelmix.translate.filter import text_fault
 from babelmix.translate.route import Route
+from babelmix.translate.settings import Translate
 
 
-def translate_queries(benchmark: Benchmark, settings: Settings, cache: Path) -> tuple[Benchmark, dict[str, int]]:
-    """Ask the English queries of a benchmark in each of `benchmark.query_languages` too, by the routes of the pairs.
+def translate_queries(
+    benchmark: Benchmark, languages: Sequence[str], translate: Translate, *, threads: int, cache: Path
+) -> tuple[Benchmark, dict[str, int]]:
+    """Ask the English queries of a benchmark in each of these languages too, by the routes of the pairs.
 
     Returns the benchmark with the queries added, and how many were left out for a fault, by language. A translation
     that equals its source stays: a query may be a name, and a person would type it so. A language that the benchmark
@@ -18,18 +21,18 @@ def translate_queries(benchmark: Benchmark, settings: Settings, cache: Path) -> 
     """
     english = [query for query in benchmark.queries if query.lang == "en"]
     queries, left_out = list(benchmark.queries), {}
-    for lang in settings.benchmark.query_languages:
+    for lang in languages:
         if not english or any(query.lang == lang for query in benchmark.queries):
             continue
-        legs = settings.legs("en", lang)
-        if not legs:
+        hops = translate.hops("en", lang)
+        if not hops:
             left_out[f"queries without a route from en to {lang}"] = len(english)
             continue
-        translations = Route(legs, threads=settings.threads, cache=cache).translate([query.text for query in english])
+        translations = Route(hops, threads=threads, cache=cache).translate([query.text for query in english])
         kept = [
             Query(f"{lang}:{query.question}", query.question, lang, text)
             for query, text in zip(english, translations, strict=True)
-            if text_fault(query.text, text, settings.translate.gate) in (None, "untranslated", "source-words")
+            if text_fault(query.text, text, translate.gate) in (None, "untranslated", "source-words")
         ]
         queries += kept
         left_out[f"{lang} queries badly translated"] = len(english) - len(kept)

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from babelmix.common.errors import UserError
 from babelmix.corpus.sentences import clean, split
-from babelmix.settings.routes import Leg
 from babelmix.translate.cache import Cache
 from babelmix.translate.engine import Engine, get_engine
+from babelmix.translate.hops import Hop
 
 # Sentences that go to an engine at once, and into the cache after: what a kill can cost.
 BATCH = 1024
@@ -24,16 +24,16 @@ BATCH = 1024
 class Route:
     """A chain of engines, each with its cache."""
 
-    def __init__(self, legs: Sequence[Leg], *, threads: int, cache: Path) -> None:
+    def __init__(self, hops: Sequence[Hop], *, threads: int, cache: Path) -> None:
         """Make the engines, which load their models when first used; UserError for one that is not to be had."""
-        self._source = legs[0].source
-        self._legs = [(engine, Cache(cache, engine.name)) for engine in (get_engine(leg, threads) for leg in legs)]
+        self._source = hops[0].source
+        self._legs = [(engine, Cache(cache, engine.name)) for engine in (get_engine(hop, threads) for hop in hops)]
         self.name = " > ".join(engine.name for engine, _ in self._legs)
 
     def translate(self, texts: Sequence[str]) -> list[str]:
         """Return the translation of each text, in order; empty where one of its sentences got none.
 
-        Texts are cleaned and split into sentences (`corpus.sentences`); a sentence goes through all legs as one.
+        Texts are cleaned and split into sentences (`corpus.sentences`); a sentence goes through all hops as one.
         """
         parts = [split(clean(text), self._source) for text in texts]
         final = {sentence: sentence for text in parts for sentence in text}

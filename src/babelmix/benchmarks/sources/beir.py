@@ -21,7 +21,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from babelmix.benchmarks.benchmark import Benchmark, Passage, Query
+from babelmix.benchmarks.benchmark import About, Benchmark, Passage, Query
+from babelmix.benchmarks.known import NDCG, KnownBenchmark
+from babelmix.benchmarks.settings import BenchmarkSettings
 from babelmix.benchmarks.sources.qrels import ENDINGS, read_qrels
 from babelmix.benchmarks.sources.texts import Texts, judged_texts, text_of
 from babelmix.common.errors import UserError, unknown_name
@@ -32,6 +34,7 @@ from babelmix.common.text import spaced_form
 from babelmix.download.https import fetch_file, unpack_zip
 
 ADDRESS = "https://public.ukp.informatik.tu-darmstadt.de/thakur/BEIR/datasets"
+TEST = "test"  # the split whose qrels are read unless another is asked for
 # The sha256 of each official zip.
 DATASETS = {"nfcorpus": "efe5be03f8c5b86a5870102d0599d227c8c6e2484328e68c6522560385671b0b"}
 # What ids are called in BEIR, then in mteb, ir_datasets, and Tevatron or TREC.
@@ -165,3 +168,21 @@ def _files(folder: Path, kind: str) -> dict[str, Path]:
         how = f"put {kind}.jsonl (English) or {kind}.<lang>.jsonl there, or fetch the dataset again"
         raise UserError(f"no file of the {kind} here", where=str(folder), how=how)
     return dict(sorted(found.items(), key=lambda item: (item[0] != "en", item[0])))
+
+
+def _build(name: str, folder: Path, settings: BenchmarkSettings, split: str | None) -> tuple[Benchmark, About]:
+    benchmark, left_out = build(folder, name, split=split or TEST)
+    return benchmark, About(split=split or TEST, left_out=left_out)
+
+
+BENCHMARKS = (
+    KnownBenchmark(
+        name="nfcorpus",
+        licence="NFCorpus: for academic use",
+        fetch=partial(fetch, "nfcorpus"),
+        build=partial(_build, "nfcorpus"),
+        splits=True,
+        translated_queries=True,
+        main_score=NDCG,
+    ),
+)

@@ -1,6 +1,6 @@
 """The Debian Administrator's Handbook: sections of one book under the same ids in every language.
 
-    benchmark = build(Path("data/raw/debian-handbook"), settings.benchmark)  # 523 English units, 10 languages
+    benchmark, _ = build(Path("data/raw/debian-handbook"), settings.benchmark)  # 523 English units, 10 languages
 
 Debian package debian-handbook (GPL-2+ or CC BY-SA 3.0), HTML made from DocBook. A chapter or section title is
 the query, its own paragraphs without those of its subsections the passage.
@@ -13,12 +13,14 @@ from typing import Any
 
 from lxml.etree import HTMLParser, fromstring
 
-from babelmix.benchmarks.benchmark import Benchmark
-from babelmix.corpus.collect import Section, parallel_benchmark, plain_text
-from babelmix.download.debian import read_package
-from babelmix.settings.params import BenchmarkSettings
-from babelmix.stages import HANDBOOK_PACKAGE
+from babelmix.benchmarks.aligned import Section, parallel_benchmark
+from babelmix.benchmarks.benchmark import About, Benchmark
+from babelmix.benchmarks.known import KnownBenchmark
+from babelmix.benchmarks.settings import BenchmarkSettings
+from babelmix.corpus.collect import plain_text
+from babelmix.download.debian import fetch_packages, read_package
 
+PACKAGE = "debian-handbook"
 # Folder of the package for each language of the benchmark.
 FOLDERS = {
     "ar-MA": "ar",
@@ -37,16 +39,21 @@ _NUMBER = re.compile(r"^(?:第\s*\d+\s*章|(?:\S+\s){0,2}?(?:\d+|[A-Z])(?:\.\d+)
 _HEADINGS = './div[@class="titlepage"]//*[self::h1 or self::h2 or self::h3 or self::h4 or self::h5]'
 
 
-def build(packages: Path, settings: BenchmarkSettings) -> Benchmark:
+def fetch(folder: Path) -> None:
+    """Download the package into a folder, which is replaced."""
+    fetch_packages([PACKAGE], folder)
+
+
+def build(packages: Path, settings: BenchmarkSettings, split: str | None = None) -> tuple[Benchmark, About]:
     """Build the benchmark `debian-handbook` from `<packages>/debian-handbook.deb`.
 
     A unit is the book's own section id. Titles that stand twice ("Installing") are qualified by the title of
     the section around them. See `parallel_benchmark` for what is kept.
     """
     sections: dict[str, dict[str, Section]] = {lang: {} for lang in FOLDERS.values()}
-    for path, data in read_package(packages / f"{HANDBOOK_PACKAGE}.deb", _is_page):
+    for path, data in read_package(packages / f"{PACKAGE}.deb", _is_page):
         sections[FOLDERS[path.split("/")[-2]]].update(read_page(data))
-    return parallel_benchmark("debian-handbook", sections, settings)
+    return parallel_benchmark("debian-handbook", sections, settings), About()
 
 
 def read_page(data: bytes) -> Iterator[tuple[str, Section]]:
@@ -74,3 +81,8 @@ def _title(heading: Any) -> str:
 
 def _is_page(path: str) -> bool:
     return path.endswith(".html") and path.split("/")[-2] in FOLDERS
+
+
+BENCHMARKS = (
+    KnownBenchmark(name="debian-handbook", licence="Debian handbook: GPL-2+ or CC BY-SA 3.0", fetch=fetch, build=build),
+)

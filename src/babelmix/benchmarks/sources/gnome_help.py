@@ -1,6 +1,6 @@
 """GNOME Help and its administration guide: short pages under question-like titles, translated page by page.
 
-    benchmark = build(Path("data/raw/gnome-help"), settings.benchmark)  # 443 English units, 9 languages
+    benchmark, _ = build(Path("data/raw/gnome-help"), settings.benchmark)  # 443 English units, 9 languages
 
 Debian package gnome-user-docs (CC BY-SA 3.0), Mallard XML (projectmallard.org): the same file names and
 section ids in every language. A page or section title is the query, its own text without that of its sections
@@ -13,13 +13,15 @@ from typing import Any
 
 from lxml.etree import XMLParser, XMLSyntaxError, fromstring
 
-from babelmix.benchmarks.benchmark import Benchmark
+from babelmix.benchmarks.aligned import Section, parallel_benchmark
+from babelmix.benchmarks.benchmark import About, Benchmark
+from babelmix.benchmarks.known import KnownBenchmark
+from babelmix.benchmarks.settings import BenchmarkSettings
 from babelmix.common.errors import UserError
-from babelmix.corpus.collect import Section, parallel_benchmark, plain_text
-from babelmix.download.debian import read_package
-from babelmix.settings.params import BenchmarkSettings
-from babelmix.stages import GNOME_PACKAGE
+from babelmix.corpus.collect import plain_text
+from babelmix.download.debian import fetch_packages, read_package
 
+PACKAGE = "gnome-user-docs"
 # Folder of the package for each language that has at least a hundred translated units.
 FOLDERS = {
     "C": "en",
@@ -37,7 +39,12 @@ _MALLARD = "{http://projectmallard.org/1.0/}"
 _BLOCKS = tuple(_MALLARD + tag for tag in ("p", "note", "list", "steps", "example"))
 
 
-def build(packages: Path, settings: BenchmarkSettings) -> Benchmark:
+def fetch(folder: Path) -> None:
+    """Download the package into a folder, which is replaced."""
+    fetch_packages([PACKAGE], folder)
+
+
+def build(packages: Path, settings: BenchmarkSettings, split: str | None = None) -> tuple[Benchmark, About]:
     """Build the benchmark `gnome-help` from `<packages>/gnome-user-docs.deb`.
 
     A unit is `<guide>/<page>` or `<guide>/<page>#<section>`. Titles that stand twice are qualified by the
@@ -45,12 +52,12 @@ def build(packages: Path, settings: BenchmarkSettings) -> Benchmark:
     kept.
     """
     sections: dict[str, dict[str, Section]] = {lang: {} for lang in FOLDERS.values()}
-    for path, data in read_package(packages / f"{GNOME_PACKAGE}.deb", _is_page):
+    for path, data in read_package(packages / f"{PACKAGE}.deb", _is_page):
         folder, guide, page = path.split("/")[-3:]
         for anchor, section in read_page(data, path):
             unit = f"{guide}/{page.removesuffix('.page')}" + (f"#{anchor}" if anchor else "")
             sections[FOLDERS[folder]][unit] = section
-    return parallel_benchmark("gnome-help", sections, settings)
+    return parallel_benchmark("gnome-help", sections, settings), About()
 
 
 def read_page(data: bytes, where: str) -> Iterator[tuple[str, Section]]:
@@ -62,7 +69,7 @@ def read_page(data: bytes, where: str) -> Iterator[tuple[str, Section]]:
     try:
         page = fromstring(data, parser)
     except XMLSyntaxError as error:
-        how = f"fetch {GNOME_PACKAGE} again, or report the page to its authors"
+        how = f"fetch {PACKAGE} again, or report the page to its authors"
         raise UserError(f"not a Mallard page ({error})", where=where, how=how) from error
     title = _title(page, "title")
     for element in [page, *page.iter(_MALLARD + "section")]:
@@ -81,3 +88,6 @@ def _title(element: Any, tag: str) -> str:
 def _is_page(path: str) -> bool:
     parts = path.split("/")
     return path.endswith(".page") and len(parts) > 3 and parts[-3] in FOLDERS and parts[-2] in GUIDES
+
+
+BENCHMARKS = (KnownBenchmark(name="gnome-help", licence="GNOME Help: CC BY-SA 3.0", fetch=fetch, build=build),)

@@ -10,15 +10,17 @@ MLQA-R in two to four of seven.
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from babelmix.benchmarks.benchmark import Benchmark
+from babelmix.benchmarks.aligned import chosen_languages
+from babelmix.benchmarks.benchmark import About, Benchmark
+from babelmix.benchmarks.known import KnownBenchmark
+from babelmix.benchmarks.settings import BenchmarkSettings
 from babelmix.benchmarks.sources.squad import squad_benchmark
 from babelmix.common.errors import UserError
 from babelmix.common.files import new_folder
-from babelmix.corpus.collect import chosen_languages
 from babelmix.download.https import fetch_file
-from babelmix.settings.params import BenchmarkSettings
 
 ADDRESS = "https://raw.githubusercontent.com/google-research-datasets/lareqa"
 
@@ -109,3 +111,16 @@ def build(name: str, folder: Path, settings: BenchmarkSettings) -> Benchmark:
             wanted = f"expected {expected.questions} and {expected.candidates}"
             raise UserError(f"{what}, {wanted}", where=str(file), how="fetch the published file again")
     return benchmark
+
+
+def _build(name: str, folder: Path, settings: BenchmarkSettings, split: str | None) -> tuple[Benchmark, About]:
+    return build(name, folder, settings), About()
+
+
+BENCHMARKS = tuple(
+    KnownBenchmark(name=name, licence=licence, fetch=partial(fetch, name), build=partial(_build, name))
+    for name, licence in (
+        ("xquad-r", "XQuAD-R: CC BY-SA 4.0"),
+        ("mlqa-r", "MLQA-R: CC BY-NC 4.0, not for commercial use"),
+    )
+)

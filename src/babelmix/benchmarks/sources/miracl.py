@@ -14,15 +14,20 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from babelmix.benchmarks.benchmark import Passage, Qrel, Query, stream_benchmark
-from babelmix.benchmarks.registry import MIRACL_LANGUAGES
+from babelmix.benchmarks.known import NDCG, KnownBenchmark
 from babelmix.common.errors import UserError, unknown_name
 from babelmix.common.reading import checked_id, checked_text, numbered_lines
 from babelmix.common.text import published_form
 from babelmix.download.hub import Wanted, fetch_from_hub
 
+LANGUAGES = (
+    *("ar", "bn", "de", "en", "es", "fa", "fi", "fr", "hi"),
+    *("id", "ja", "ko", "ru", "sw", "te", "th", "yo", "zh"),
+)
 # The commits that other open-source projects name when they reproduce MIRACL.
 TOPICS_REPO, TOPICS_COMMIT = "miracl/miracl", "5be20db9509754dadad47689368639fcec739c00"
 CORPUS_REPO, CORPUS_COMMIT = "miracl/miracl-corpus", "d921ec7e349ce0d28daf30b2da9da5ee698bef0d"
@@ -33,8 +38,8 @@ _AGAIN = "delete the folder and fetch it again"
 
 def fetch(lang: str, folder: Path) -> None:
     """Download topics, qrels and corpus of one language into `folder`, replacing it; UserError as for the hub."""
-    if lang not in MIRACL_LANGUAGES:
-        raise unknown_name("language of MIRACL", lang, MIRACL_LANGUAGES, where="miracl")
+    if lang not in LANGUAGES:
+        raise unknown_name("language of MIRACL", lang, LANGUAGES, where="miracl")
     judged, corpus = (_topics_file(lang), _qrels_file(lang)), f"{_corpus_folder(lang)}/docs-"
     fetch_from_hub(
         folder,
@@ -165,3 +170,20 @@ def _read_corpus(shards: list[Path]) -> Iterator[tuple[str, str]]:
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             what = "not an object with docid, title and text"
             raise UserError(what, where=f"{file}, line {number}", how=_AGAIN) from error
+
+
+def _stream(lang: str, folder: Path, output: Path) -> dict[str, int]:
+    return stream(folder, lang, output)
+
+
+BENCHMARKS = tuple(
+    KnownBenchmark(
+        name=f"miracl-{lang}",
+        licence=f"MIRACL {lang}: Apache-2.0, its passages CC BY-SA (Wikipedia)",
+        fetch=partial(fetch, lang),
+        stream=partial(_stream, lang),
+        hub=True,
+        main_score=NDCG,
+    )
+    for lang in LANGUAGES
+)

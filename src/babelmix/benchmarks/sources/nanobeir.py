@@ -16,17 +16,23 @@ language and part are looked for in the words of a file's path, in whatever orde
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query
-from babelmix.benchmarks.registry import NANOBEIR_TASKS
+from babelmix.benchmarks.benchmark import About, Benchmark, Passage, Qrel, Query
+from babelmix.benchmarks.known import NDCG, KnownBenchmark
+from babelmix.benchmarks.settings import BenchmarkSettings
 from babelmix.common.errors import UserError, unknown_name
 from babelmix.common.languages import LANGUAGES
 from babelmix.common.reading import checked_id, checked_text, json_rows
 from babelmix.common.text import published_form
 from babelmix.download.hub import Wanted, fetch_from_hub
 
+TASKS = (
+    *("arguana", "climate-fever", "dbpedia", "fever", "fiqa2018", "hotpotqa", "msmarco", "nfcorpus", "nq"),
+    *("quora-retrieval", "scidocs", "scifact", "touche2020"),
+)
 REPO, COMMIT = "LiquidAI/nanobeir-multilingual-extended", "8a4be55eb80b3ed4d2e9a423a5212228c217d426"
 PARTS = {"qrels": "qrels", "relevance": "qrels", "corpus": "corpus", "queries": "queries"}
 _AGAIN = "delete the folder and fetch it again"
@@ -43,8 +49,8 @@ class Place(NamedTuple):
 
 def fetch(task: str, folder: Path) -> None:
     """Download the files of one task in all languages into `folder`, replacing it; UserError as for the hub."""
-    if task not in NANOBEIR_TASKS:
-        raise unknown_name("task of NanoBEIR", task, NANOBEIR_TASKS, where="nanobeir")
+    if task not in TASKS:
+        raise unknown_name("task of NanoBEIR", task, TASKS, where="nanobeir")
 
     def choose(names: list[str]) -> list[str]:
         chosen = {name: place for name in names if (place := find_place(name, task))}
@@ -208,3 +214,21 @@ def _rows(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             yield from json_rows(file)
     except (ArrowException, ValueError, TypeError, OSError) as error:
         raise UserError(f"damaged file ({error})", where=f"{file}, after row {number}", how=_AGAIN) from error
+
+
+def _build(name: str, folder: Path, settings: BenchmarkSettings, split: str | None) -> tuple[Benchmark, About]:
+    benchmark, left_out = build(folder, name)
+    return benchmark, About(left_out=left_out)
+
+
+BENCHMARKS = tuple(
+    KnownBenchmark(
+        name=f"nanobeir-{task}",
+        licence=f"NanoBEIR {task}: as the task's own publisher has it",
+        fetch=partial(fetch, task),
+        build=partial(_build, f"nanobeir-{task}"),
+        hub=True,
+        main_score=NDCG,
+    )
+    for task in TASKS
+)

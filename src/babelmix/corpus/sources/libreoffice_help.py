@@ -1,7 +1,7 @@
 """LibreOffice Help: question-passage pairs that people translated, aligned by the anchors of its pages.
 
-    fetch_source("libreoffice-help", Path("data/raw/libreoffice-help"), settings)
-    pairs, counts = build_pairs(Path("data/raw/libreoffice-help"), settings.pairs)
+    fetch(Path("data/raw/libreoffice-help"), settings.pairs)
+    pairs, counts = build(Path("data/raw/libreoffice-help"), settings.pairs)
     counts["de"]  # {"kept_train": 8098, "kept_dev": 289, "dropped": {"untranslated": 1092, ...}}
 
 Packages libreoffice-help-* of Debian and Ubuntu (MPL-2.0). Every language has the same pages, and in them the
@@ -11,19 +11,25 @@ style and other content.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lxml.etree import HTMLParser, fromstring
 
+from babelmix.common.errors import unknown_name
 from babelmix.common.text import compared_form, reading_length
 from babelmix.corpus.collect import Counts, has_word, plain_text, split_of, written_in
 from babelmix.corpus.records import Pair
-from babelmix.download.debian import read_package
-from babelmix.settings.params import Pairs
-from babelmix.stages import help_folder, help_packages
+from babelmix.corpus.settings import Pairs
+from babelmix.corpus.source import PairSource
+from babelmix.download.debian import fetch_packages, read_package
 
+# The languages that LibreOffice Help is packaged in (Norwegian and others go by names of their own).
+LANGUAGES = frozenset(
+    "ca cs da de el en es et eu fi fr gl hi hu id it ja ko nl pl pt ru sk sl sv tr vi zh".split()  # noqa: SIM905
+)
+_REGIONS = {"en": "en-US", "zh": "zh-CN"}
 # A heading that stands on this many pages ("Example", "Options") says too little alone.
 GENERIC_PAGES = 3
 MIN_QUERY_CHARACTERS = 3
@@ -63,7 +69,26 @@ class Unit:
         return (f"{page.title}: {query}" if self.generic else query), passage
 
 
-def build_pairs(packages: Path, settings: Pairs) -> tuple[list[Pair], dict[str, Counts]]:
+def help_folder(lang: str) -> str:
+    """Return the name of a language in LibreOffice Help's folders and, in lower case, in its packages."""
+    return _REGIONS.get(lang, lang)
+
+
+def help_packages(languages: Sequence[str]) -> tuple[str, ...]:
+    """Return the packages of LibreOffice Help in these languages; one without such help is a UserError."""
+    for lang in languages:
+        if lang not in LANGUAGES:
+            where = "params.yaml, pairs.languages"
+            raise unknown_name("language of LibreOffice Help", lang, LANGUAGES, where=where)
+    return tuple(f"libreoffice-help-{help_folder(lang).lower()}" for lang in languages)
+
+
+def fetch(folder: Path, settings: Pairs) -> None:
+    """Download the packages of `pairs.languages` into a folder, which is replaced; UserError for other languages."""
+    fetch_packages(help_packages(settings.languages), folder)
+
+
+def build(packages: Path, settings: Pairs) -> tuple[list[Pair], dict[str, Counts]]:
     """Cut aligned question-passage pairs out of the help packages, and tell what became of each unit.
 
     English decides which units there are; a language keeps those that it really translates. Reasons to drop a
@@ -194,3 +219,8 @@ def _fault(unit: Unit, english: Page, page: Page, lang: str) -> str | None:
     if not has_word(query):
         return "too-short"
     return None if written_in(passage, lang) else "wrong-language"
+
+
+SOURCE = PairSource(
+    name="libreoffice-help", licence="LibreOffice Help: MPL-2.0", fetch=fetch, build=build, needs_english=True
+)

@@ -15,8 +15,9 @@ from babelmix.common.errors import UserError
 from babelmix.corpus.collect import Counts, Gathered, split_of
 from babelmix.corpus.records import Pair
 from babelmix.corpus.sentences import clean
+from babelmix.corpus.settings import Pairs
+from babelmix.corpus.source import PairSource
 from babelmix.download.hub import Wanted, fetch_from_hub
-from babelmix.settings.params import Pairs
 
 REPO, REVISION = "unicamp-dl/mmarco", "main"
 LANGUAGES = {
@@ -146,3 +147,12 @@ def _lines(file: Path) -> Iterator[tuple[str, bytes]]:
         raise UserError("no such file", where=str(file), how="fetch it with `dvc repro`") from error
     except OSError as error:
         raise UserError(f"cannot be read ({error.strerror})", where=str(file), how=_AGAIN) from error
+
+
+SOURCE = PairSource(
+    name="mmarco",
+    licence="mMARCO: Apache-2.0, of MS MARCO, for research that is not commercial",
+    fetch=fetch,
+    build=build,
+    hub=True,
+)

@@ -1,6 +1,6 @@
 """Question-passage pairs out of SQuAD-form files, and SQuADShifts, which is three of them.
 
-    fetch(Path("data/raw/squadshifts"))
+    fetch(Path("data/raw/squadshifts"), settings.pairs)
     pairs, counts = build(Path("data/raw/squadshifts"), settings.pairs)
     counts["en"]  # {"kept_train": 7710, "kept_dev": 17878, "dropped": {"too-short": 1555, ...}}
 
@@ -16,9 +16,10 @@ from babelmix.common.files import new_folder
 from babelmix.corpus.collect import Counts, Gathered, split_of
 from babelmix.corpus.records import Pair
 from babelmix.corpus.sentences import clean, window
+from babelmix.corpus.settings import Pairs
+from babelmix.corpus.source import PairSource
 from babelmix.corpus.squad_file import UNANSWERED, read_squad_file
 from babelmix.download.https import fetch_file
-from babelmix.settings.params import Pairs
 
 ADDRESS = "https://raw.githubusercontent.com/modestyachts/squadshifts-website"
 COMMIT = "b7cc4d50af791c36c49417fb94dd739d6a9e7bef"
@@ -30,7 +31,7 @@ FILES = {
 }
 
 
-def fetch(folder: Path) -> None:
+def fetch(folder: Path, settings: Pairs) -> None:
     """Download the files of SQuADShifts, each checked by sha256; the folder is replaced as a whole.
 
     UserError: see `fetch.fetch_file`.
@@ -84,3 +85,6 @@ def add_file(
             )
             unit, query = f"{source}:{clean(question.id)}", clean(question.text)
             gathered.add(Pair(unit, gathered.lang, side, query, passage, "human", answer))
+
+
+SOURCE = PairSource(name="squadshifts", licence="SQuADShifts: CC BY 4.0", fetch=fetch, build=build)

@@ -22,10 +22,11 @@ from babelmix.common.reading import checked_id, checked_text, json_rows
 from babelmix.corpus.collect import Counts, Gathered, split_of
 from babelmix.corpus.records import Pair
 from babelmix.corpus.sentences import clean, window
+from babelmix.corpus.settings import Pairs, Table
+from babelmix.corpus.source import PairSource
 from babelmix.corpus.sources.squadshifts import add_file
 from babelmix.corpus.spans import find_span
 from babelmix.download.hub import Wanted, fetch_from_hub
-from babelmix.settings.params import Pairs, Table
 
 OWN = Path("data/own")
 SQUAD_ENDINGS = (".json", ".json.gz")
@@ -87,6 +88,26 @@ def build(name: str, table: Table, folder: Path, settings: Pairs) -> tuple[list[
     gathered.check(str(table.path or folder), field)
     pairs, counts = gathered.close()
     return pairs, {table.language: counts}
+
+
+def table_source(name: str, table: Table) -> PairSource:
+    """Return the source that a table of `source:` is."""
+    licence = f"{name}: as the publisher of {table.hub} has it" if table.hub else f"{name}: yours"
+
+    def fetch_table(folder: Path, settings: Pairs) -> None:
+        fetch(table, folder)
+
+    def build_table(folder: Path, settings: Pairs) -> tuple[list[Pair], dict[str, Counts]]:
+        return build(name, table, folder, settings)
+
+    return PairSource(
+        name=name,
+        licence=licence,
+        fetch=fetch_table,
+        build=build_table,
+        hub=table.hub is not None,
+        language=table.language,
+    )
 
 
 def _matching(names: list[str], table: Table, where: str) -> list[str]:

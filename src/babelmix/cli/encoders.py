@@ -1,0 +1,91 @@
+"""Commands for encoders: the starting one, teachers, hard negatives, the batches and the training."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from babelmix.cli.options import ModelName, ObjectiveName, PassagePrompt, QueryPrompt
+from babelmix.common.progress import done
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    app.command(epilog="Example: babelmix plan --steps 5 --objective hybrid")(plan)
+    app.command(
+        epilog="Example: babelmix train --objective hybrid, or torchrun --nproc-per-node 2 -m babelmix train ..."
+    )(train)
+    app.command(epilog="Example: babelmix mine --model models/contrastive --output data/negatives/contrastive.npz")(
+        mine
+    )
+    app.command(epilog="Example: babelmix encoder")(encoder)
+    app.command(epilog="Example: babelmix tokenise")(tokenise)
+    app.command(epilog="Example: babelmix teach large")(teach)
+
+
+def plan(
+    steps: Annotated[int, typer.Option(help="Batches to show.", min=1)] = 5,
+    objective: ObjectiveName = "hybrid",
+) -> None:
+    """Print the first batches that an objective would train on, and an audit of all of them; needs no model."""
+    from babelmix.settings.params import load_settings
+    from babelmix.stages import plans
+
+    done(plans.plan(objective, steps, load_settings()), "dvc repro")
+
+
+def encoder() -> None:
+    """Make the starting encoder of the chosen model.size; one that its preset takes from the hub is downloaded."""
+    from babelmix.settings.params import load_settings
+    from babelmix.stages.encoders import make_encoder
+
+    done(make_encoder(load_settings()), "dvc repro train")
+
+
+def tokenise() -> None:
+    """Turn the pairs into the starting encoder's token ids, once for all trainings."""
+    from babelmix.settings.params import load_settings
+    from babelmix.stages import encoders
+
+    done(encoders.tokenise(load_settings()), "dvc repro train")
+
+
+def teach(size: Annotated[str, typer.Argument(help="A preset of model.presets, such as large.")]) -> None:
+    """Encode the training pairs in the language they were written in with the encoder of another size, a teacher."""
+    from babelmix.settings.params import load_settings
+    from babelmix.stages import encoders
+
+    done(encoders.teach(size, load_settings()), "dvc repro train")
+
+
+def train(objective: ObjectiveName) -> None:
+    """Train the starting encoder with one objective; one that was stopped goes on from its last checkpoint.
+
+    Started by torchrun or `accelerate launch`, it trains in several processes, with the same batches.
+    """
+    from babelmix.settings.params import load_settings
+    from babelmix.stages import encoders
+
+    if line := encoders.train(objective, load_settings()):
+        done(line, "dvc repro")
+
+
+def mine(
+    model: ModelName,
+    output: Annotated[Path, typer.Option(help="File to write, .npz.")],
+    languages: Annotated[list[str] | None, typer.Option(help="Only these; all unless given.")] = None,
+    number: Annotated[int, typer.Option(help="Negatives of each pair.", min=1)] = 1,
+    share: Annotated[
+        float, typer.Option(help="What scores above this share of the right passage's score is left out.", min=0)
+    ] = 0.95,
+    query_prompt: QueryPrompt = None,
+    passage_prompt: PassagePrompt = None,
+) -> None:
+    """Find hard negatives: passages that a model takes for the answer of a training pair (objective.*.negatives)."""
+    from babelmix.settings.params import load_settings
+    from babelmix.stages import encoders
+
+    prompts = query_prompt, passage_prompt
+    settings = load_settings()
+    line = encoders.mine(model, output, settings, languages=languages, number=number, share=share, prompts=prompts)
+    done(line, "name it in params.yaml, objective, negatives")

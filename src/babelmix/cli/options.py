@@ -1,0 +1,31 @@
+"""Arguments and options that several commands share."""
+
+from typing import Annotated
+
+import typer
+
+Name = Annotated[str, typer.Argument(help="A source or benchmark, such as gnome-help.")]
+ObjectiveName = Annotated[str, typer.Option("--objective", help="An objective of params.yaml, such as hybrid.")]
+ModelName = Annotated[str, typer.Option("--model", help="A SentenceTransformer folder, or its name on the hub.")]
+SystemName = Annotated[
+    str | None,
+    typer.Option("--system", help="One of the pipeline: untrained, an objective, or bm25; its files have their place."),
+]
+BenchmarkName = Annotated[
+    str,
+    typer.Option(
+        "--benchmark",
+        help="gnome-help, debian-handbook, xquad-r, mlqa-r, nfcorpus, nanobeir-TASK, miracl-LANGUAGE; or a path: a "
+        "benchmark folder, a folder in BEIR form, a SQuAD-form file or a folder of them.",
+    ),
+]
+QueryPrompt = Annotated[
+    str | None, typer.Option("--query-prompt", help="What stands before each query; the model's own unless given.")
+]
+PassagePrompt = Annotated[
+    str | None, typer.Option("--passage-prompt", help="What stands before each passage; the model's own unless given.")
+]
+Split = Annotated[
+    str | None, typer.Option("--split", help="Qrels of a folder in BEIR form, qrels/SPLIT.tsv; test unless given.")
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Refuse a benchmark of which anything would be left out.")]

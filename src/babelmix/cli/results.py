@@ -1,0 +1,68 @@
+"""Commands for results: the report, comparisons over experiments, and MLflow."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from babelmix.common.progress import done
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    app.command(epilog="Example: babelmix report")(report)
+    app.command(epilog="Example: babelmix compare --benchmark xquad-r small-s13 base-s13 large-s13")(compare)
+    app.command(epilog="Example: babelmix track")(track)
+    app.command(epilog="Example: babelmix ui --port 5000")(ui)
+
+
+def report(
+    part: Annotated[str, typer.Argument(help="report, explore or samples.")] = "report",
+) -> None:
+    """Write the report, or its pages of single queries (explore), or its samples of translations (samples)."""
+    from babelmix.common.errors import unknown_name
+    from babelmix.settings.params import load_settings
+    from babelmix.stages import results
+
+    parts = {"report": results.report, "explore": results.explore_pages, "samples": results.samples}
+    if part not in parts:
+        raise unknown_name("part", part, parts, where="report")
+    done(parts[part](load_settings()), "make ui")
+
+
+def compare(
+    benchmark: Annotated[str, typer.Option(help="The benchmark whose scores are compared.")],
+    experiments: Annotated[
+        list[str] | None,
+        typer.Argument(help="DVC experiments; unless given, all of this commit's that have it."),
+    ] = None,
+    into: Annotated[list[Path] | None, typer.Option(help="Also put the tables into these Markdown files.")] = None,
+    name: Annotated[str | None, typer.Option(help="The place in those files, the benchmark's unless given.")] = None,
+) -> None:
+    """Put DVC experiments of several sizes and seeds side by side, with intervals over questions and seeds."""
+    from babelmix.reporting import experiments as across
+
+    across.check_into(into or (), name or benchmark)
+    names = experiments or across.experiment_names(Path(), benchmark)
+    text = across.to_markdown(across.read_experiments(Path(), names, benchmark))
+    typer.echo(text)
+    for file in into or ():
+        across.write_into(file, name or benchmark, text)
+    wrote = f", wrote {', '.join(map(str, into))}" if into else ""
+    done(f"compared {len(names)} experiments{wrote}", "make ui")
+
+
+def track() -> None:
+    """Bring MLflow up to date with dvc.lock: one run for each objective, none twice."""
+    from babelmix.settings.params import load_settings
+    from babelmix.stages import results
+
+    done(results.track(load_settings()), "make ui")
+
+
+def ui(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.", min=1, max=65535)] = 5000) -> None:
+    """Open MLflow on loopback at the comparison of all runs."""
+    from babelmix.common.files import project_root
+    from babelmix.reporting import mlflow_runs
+
+    mlflow_runs.serve_ui(project_root(), port)

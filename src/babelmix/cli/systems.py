@@ -1,0 +1,153 @@
+"""Commands for systems, all that is scored: vectors, language directions (LIR), scores and single queries."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from babelmix.cli.options import BenchmarkName, PassagePrompt, QueryPrompt, Split, Strict, SystemName
+from babelmix.common.errors import UserError
+from babelmix.common.progress import done
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    app.command(epilog="Example: babelmix evaluate --model models/hybrid --benchmark gnome-help --output scores.json")(
+        evaluate
+    )
+    app.command(epilog='Example: babelmix explore --benchmark gnome-help "How do I print a page?"')(explore)
+    app.command(epilog="Example: babelmix embed --model models/hybrid --benchmark gnome-help --output vectors")(embed)
+    app.command(epilog="Example: babelmix lir --model models/hybrid --output lir.npz")(lir)
+
+
+def embed(
+    benchmark: BenchmarkName,
+    model: Annotated[str | None, typer.Option(help="A SentenceTransformer folder, or its name on the hub.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Folder to write.")] = None,
+    system: SystemName = None,
+    query_prompt: QueryPrompt = None,
+    passage_prompt: PassagePrompt = None,
+    split: Split = None,
+    strict: Strict = False,
+) -> None:
+    """Encode the queries and passages of a benchmark once, for every scope."""
+    from babelmix.settings.params import load_settings
+    from babelmix.stages import systems
+
+    settings, prompts = load_settings(), (query_prompt, passage_prompt)
+    if system is not None:
+        _alone("embed", system, model, output)
+        line = systems.embed_system(system, benchmark, settings)
+    else:
+        model, output = _both("embed", model, output)
+        line = systems.embed_model(model, benchmark, output, settings, prompts=prompts, split=split, strict=strict)
+    done(line, "babelmix evaluate")
+
+
+def lir(
+    model: Annotated[str | None, typer.Option(help="A SentenceTransformer folder, or its name on the hub.")] = None,
+    output: Annotated[Path | None, typer.Option(help="File to write, .npz.")] = None,
+    system: SystemName = None,
+    query_prompt: QueryPrompt = None,
+    passage_prompt: PassagePrompt = None,
+) -> None:
+    """Find the directions of each language in unlabelled training passages, for `evaluate --lir`."""
+    from babelmix.settings.params import load_settings
+    from babelmix.stages import systems
+    from babelmix.workspace import HERE
+
+    if system is not None:
+        _alone("lir", system, model, output)
+        model, output = str(HERE.model(system)), HERE.lir(system)
+    model, output = _both("lir", model, output)
+    line = systems.find_directions(model, output, load_settings(), (query_prompt, passage_prompt))
+    done(line, "babelmix evaluate")
+
+
+def evaluate(
+    benchmark: BenchmarkName,
+    output: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+    model: Annotated[str | None, typer.Option(help="A SentenceTransformer folder, its hub name, or bm25; or")] = None,
+    embeddings: Annotated[Path | None, typer.Option(help="a folder with queries.npy and passages.npy.")] = None,
+    directions: Annotated[
+        Path | None, typer.Option("--lir", "--directions", help="Take these language directions out first.")
+    ] = None,
+    system: SystemName = None,
+    per_query: Annotated[Path | None, typer.Option(help="Also write the scores of every query, .npz.")] = None,
+    similarity: Annotated[
+        str | None, typer.Option(help="Of --embeddings: cosine, dot or euclidean; what vectors.json says, or cosine.")
+    ] = None,
+    query_prompt: QueryPrompt = None,
+    passage_prompt: PassagePrompt = None,
+    split: Split = None,
+    strict: Strict = False,
+) -> None:
+    """Score a model on a benchmark: monolingual, cross-lingual, multilingual, and its language bias."""
+    from babelmix.settings.params import load_settings
+    from babelmix.stages import systems
+
+    if system is not None:
+        _alone("evaluate", system, model or embeddings or directions, output or per_query)
+        done(systems.evaluate_system(system, benchmark), "babelmix report")
+        return
+    if output is None:
+        raise UserError("--output is missing", where="evaluate", how="give a JSON file to write")
+    line = systems.evaluate_any(
+        benchmark,
+        output,
+        load_settings,
+        model=model,
+        embeddings=embeddings,
+        directions=directions,
+        per_query=per_query,
+        similarity=similarity,
+        prompts=(query_prompt, passage_prompt),
+        split=split,
+        strict=strict,
+    )
+    done(line, "babelmix report" if per_query else f"look into {output}")
+
+
+def explore(
+    query: Annotated[str, typer.Argument(help="A text of your own, or the id of a query or question.")],
+    benchmark: BenchmarkName,
+    model: Annotated[
+        list[str] | None, typer.Option(help="One or two models; models/contrastive and models/hybrid unless given.")
+    ] = None,
+    language: Annotated[str | None, typer.Option(help="Of a question that is asked in several.")] = None,
+    top: Annotated[int, typer.Option(help="How many passages to show.", min=1)] = 10,
+    query_prompt: QueryPrompt = None,
+    passage_prompt: PassagePrompt = None,
+    split: Split = None,
+    strict: Strict = False,
+) -> None:
+    """Show what two models find for one query, and where the right answers are, in every language."""
+    from babelmix.settings.params import load_settings
+    from babelmix.stages.results import explore_query
+    from babelmix.workspace import HERE
+
+    explore_query(
+        query,
+        benchmark,
+        load_settings(),
+        models=model or [str(HERE.model("contrastive")), str(HERE.model("hybrid"))],
+        language=language,
+        top=top,
+        prompts=(query_prompt, passage_prompt),
+        split=split,
+        strict=strict,
+    )
+
+
+def _alone(command: str, system: str, *others: object) -> None:
+    """Refuse other names beside --system: it says what is read and written."""
+    if any(other is not None for other in others):
+        how = "leave --system out, or the others"
+        raise UserError("--system already says what is read and written", where=f"{command} --system {system}", how=how)
+
+
+def _both(command: str, model: str | None, output: Path | None) -> tuple[str, Path]:
+    if model is None or output is None:
+        missing = "--model" if model is None else "--output"
+        raise UserError(f"{missing} is missing", where=command, how=f"give it, see `babelmix {command} --help`")
+    return model, output

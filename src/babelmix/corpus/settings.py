@@ -1,0 +1,55 @@
+"""Settings of this room: `pairs`, how pairs are cut out of their sources, and `source`, tables of pairs."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from babelmix.common.section import Section
+
+
+class Table(Section):
+    """A table of question-passage pairs, on the hub or a file of the user's own, and which columns are what."""
+
+    hub: str | None = None  # org/name of a data set
+    revision: str = "main"
+    files: str = "*.parquet"  # which files of the repository, by shell pattern over the whole path
+    path: Path | None = None  # JSONL, Parquet, or SQuAD-form JSON below data/own
+    language: str
+    query: str = "query"
+    passage: str = "passage"
+    answer: str | None = None
+    unit: str | None = None  # what names the question; without it, the question and passage do
+    where: dict[str, str | int | float | bool] = Field(default_factory=dict)  # only rows with these values
+    rows: int | None = Field(default=None, ge=1)  # at most, in the order of the files
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "Table":
+        if (self.hub is None) == (self.path is None):
+            raise ValueError("give `hub:` (org/name of a data set) or `path:` (a file below data/own)")
+        return self
+
+    def wants(self, column: str, value: Any) -> bool:
+        """Return whether a row whose column has this value is kept by `where`.
+
+        Values are compared by kind: `yes` is a text, true is no number. But a truth value in the data is also asked for
+        by the words that YAML has for it (yes, no, on, off), and a number by its digits in quotes.
+        """
+        wanted = self.where[column]
+        if isinstance(wanted, str) and not isinstance(value, str):
+            if isinstance(value, bool):
+                return wanted.lower() in (("true", "yes", "on") if value else ("false", "no", "off"))
+            return isinstance(value, int | float) and wanted == str(value)
+        return isinstance(wanted, bool) == isinstance(value, bool) and wanted == value
+
+
+class Pairs(Section):
+    """How question-passage pairs are cut out of their sources."""
+
+    languages: tuple[str, ...]
+    passage_paragraphs: int = Field(ge=1)
+    passage_sentences: int = Field(ge=0)
+    mmarco_queries: int = Field(ge=1)
+    min_passage_characters: int = Field(ge=1)
+    dev_share: float = Field(gt=0, lt=1)
+    dev_questions: int = Field(ge=1)

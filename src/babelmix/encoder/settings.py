@@ -1,0 +1,46 @@
+"""Settings of this room: `model.presets`, which encoder training starts from, and `embed`, how texts become vectors."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from babelmix.common.section import Section
+
+
+class Preset(Section):
+    """One starting encoder: a depth of the packaged checkpoint, a local folder in transformers form, or a hub id."""
+
+    layers: int | None = Field(default=None, ge=1)  # of what it is; None = all
+    folder: Path | None = None
+    hub: str | None = None  # org/name
+    revision: str = "main"
+    pooling: Literal["mean", "cls", "lasttoken"] | None = None  # None: the model's own, or the mean where it has none
+    max_tokens: int = Field(default=512, ge=8)  # what the trained folder reads of a text
+    query_prefix: str = ""
+    passage_prefix: str = ""
+    learning_rate: float = Field(gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "Preset":
+        if self.folder is not None and self.hub is not None:
+            raise ValueError("give `folder:` or `hub:`, not both")
+        if self.folder is None and self.hub is None and self.layers is None:
+            how = "`layers:` (a depth of the packaged encoder), `folder:` (a local model) or `hub:` (org/name)"
+            raise ValueError(f"give {how}")
+        return self
+
+    def describe(self) -> str:
+        """Return what the encoder is in words, for reports and model cards."""
+        revision = "" if self.revision == "main" else f" at {self.revision}"
+        start = f"{self.hub}{revision} of the Hugging Face hub" if self.hub else f"the folder {self.folder}"
+        start = start if self.hub or self.folder else "multilingual-e5-small (4-bit weights, dequantised)"
+        return f"{start}, {self.layers} evenly spaced layers" if self.layers else start
+
+
+class Embed(Section):
+    """How texts become vectors for evaluation."""
+
+    max_tokens: int = Field(ge=4)
+    bfloat16: bool
+    context: bool

@@ -1,0 +1,43 @@
+"""Raw files: of a source of pairs, and of a benchmark."""
+
+from pathlib import Path
+
+from babelmix.benchmarks.own import benchmark_of, own_names
+from babelmix.benchmarks.registry import BENCHMARKS
+from babelmix.common.errors import unknown_name
+from babelmix.common.outputs import claim_folder
+from babelmix.common.progress import say
+from babelmix.corpus.registry import PAIR_SOURCES, source_of
+from babelmix.download.hub import allow_hub
+from babelmix.settings.params import Settings
+from babelmix.workspace import HERE
+
+
+def fetch(name: str, settings: Settings) -> Path:
+    """Download the raw files of a source or benchmark into data/raw, and return the folder."""
+    folder = HERE.raw(name)
+    claim_folder(folder)
+    fetch_into(name, folder, settings)
+    return folder
+
+
+def fetch_into(name: str, folder: Path, settings: Settings) -> None:
+    """Download the raw files of a source or benchmark into a folder, and say what its licence asks to say.
+
+    Nothing of the user's own is copied: an empty manifest says so. UserError for an unknown name.
+    """
+    if name in PAIR_SOURCES or name in settings.source:
+        source = source_of(name, settings.source)
+        if source.hub:
+            allow_hub()
+        notice = source.fetch(folder, settings.pairs)
+    elif name in BENCHMARKS or name in own_names():
+        benchmark = benchmark_of(name)
+        if benchmark.hub:
+            allow_hub()
+        notice = benchmark.fetch(folder)
+    else:
+        valid = (*PAIR_SOURCES, *BENCHMARKS, *settings.source, *own_names())
+        raise unknown_name("source or benchmark", name, valid, where="fetch")
+    if notice:
+        say(notice)

@@ -1,0 +1,94 @@
+"""What people read: the report, single queries, samples of translations, and MLflow."""
+
+from pathlib import Path
+from typing import Any
+
+from babelmix.common.files import project_root, temporary_folder
+from babelmix.common.outputs import claim_folder
+from babelmix.common.progress import say, terminal
+from babelmix.settings.params import Settings
+from babelmix.workspace import HERE
+
+
+def report(settings: Settings) -> str:
+    """Write the main scores, the table by language and the report with its figures; return what was written."""
+    from babelmix.reporting.report import write_report
+
+    claim_folder(HERE.figures)
+    write_report(HERE, settings)
+    return f"wrote {HERE.report} and {HERE.main_scores}"
+
+
+def explore_pages(settings: Settings) -> str:
+    """Write a page of single queries for each benchmark; return what was written."""
+    from babelmix.reporting.explore_page import write_pages
+
+    claim_folder(HERE.explore)
+    write_pages(HERE, settings)
+    return f"wrote {HERE.explore}"
+
+
+def samples(settings: Settings) -> str:
+    """Write samples of the translated pairs beside their source; return what was written."""
+    from babelmix.reporting.samples import write_samples
+
+    claim_folder(HERE.samples)
+    write_samples(HERE, settings)
+    return f"wrote {HERE.samples}"
+
+
+def track(settings: Settings) -> str:
+    """Bring MLflow up to date with dvc.lock: one run for each objective, none twice; return what was done."""
+    from babelmix.reporting import mlflow_runs
+
+    result = mlflow_runs.track(Path(), settings, project_root())
+    return f"MLflow: {result.created} new runs, {result.updated} renewed"
+
+
+def explore_query(
+    query: str,
+    benchmark: str,
+    settings: Settings,
+    *,
+    models: list[str],
+    language: str | None,
+    top: int,
+    prompts: tuple[str | None, str | None],
+    split: str | None,
+    strict: bool,
+) -> None:
+    """Print what models find for one query, and where the right answers are, in every language."""
+    from babelmix.benchmarks.benchmark import Query, read_benchmark
+    from babelmix.reporting import explore
+    from babelmix.reporting.explore_terminal import render
+    from babelmix.retrieval.embed_benchmark import encode, encode_raw
+    from babelmix.retrieval.embeddings import open_embeddings
+    from babelmix.retrieval.vector_record import is_made_of, made_of, read_record
+    from babelmix.retrieval.vectors import Rows
+    from babelmix.stages.benchmarks import open_benchmark
+    from babelmix.stages.systems import embed_into, load_model, model_folder
+
+    with open_benchmark(benchmark, split, strict=strict) as folder, temporary_folder() as scratch:
+        read = read_benchmark(folder)
+        asked = explore.find_query(read, query, language)
+        systems: list[tuple[str, Any, Rows]] = []
+        folders = [model_folder(name) for name in models]  # all of the hub, before a library is loaded offline
+        for number, name in enumerate(models):
+            vectors = HERE.embeddings(Path(name).name, folder.name)
+            cached = is_made_of(vectors, made_of(folders[number], folder, settings.embed, prompts))
+            if not cached:
+                vectors = Path(scratch) / str(number)
+                embed_into(name, folder, vectors, settings, prompts)
+            row, queries = 0, None
+            if asked is None:
+                record = read_record(vectors)
+                how = encode if record is None or record.similarity == "cosine" else encode_raw
+                encoder = load_model(name, prompts, quiet=not cached)
+                queries = how(encoder, [query], prompt="query", settings=settings.embed, threads=settings.threads)
+            else:
+                row = next(row for row, known in enumerate(read.queries) if known.id == asked.id)
+            opened = open_embeddings(vectors, folder, queries=queries)
+            for note in opened.notes:
+                say(note)
+            systems.append((Path(name).name, opened.queries[row : row + 1][0], opened.passages))
+        render(explore.show(read, asked or Query("", "", "", query), systems, top=top), terminal())

@@ -1,0 +1,47 @@
+"""Settings of this room: `translate`, the languages that a machine makes, their routes, and the filter."""
+
+from pydantic import Field
+
+from babelmix.common.errors import unknown_name
+from babelmix.common.section import Section
+from babelmix.translate.hops import Hop, parse_route
+
+
+class Gate(Section):
+    """What makes a translation bad: the thresholds of `translate.gate`, which says what each means."""
+
+    min_identified_characters: int = Field(ge=1)
+    max_length_ratio: float = Field(gt=1)
+    max_source_words: float = Field(ge=0, le=1)
+    max_lost_numbers: float = Field(ge=0, le=1)
+    max_lost_answer: float = Field(ge=0, le=1)
+
+
+class Translate(Section):
+    """The languages made by machine translation, the route of each, and the quality gate behind them."""
+
+    languages: tuple[str, ...]
+    units: int | None = Field(default=None, ge=1)
+    routes: dict[str, str]
+    candidates: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    gate: Gate
+
+    def hops(self, language: str, target: str) -> tuple[Hop, ...]:
+        """Return the hops from a language to `target`: the target's route, from where it passes there.
+
+        No hops where the two are one, or the route does not pass the language. UserError for a target without a route.
+        """
+        routes, where = self.routes, "params.yaml, translate.routes"
+        if language == target:
+            return ()
+        if target not in routes:
+            raise unknown_name("language", target, routes, where=where)
+        hops = parse_route(routes[target], f"{where}.{target}")
+        start = next((at for at, hop in enumerate(hops) if hop.source == language), len(hops))
+        return hops[start:]
+
+    def untranslated(self, language: str, target: str) -> str | None:
+        """Return why texts of a language are not translated into `target`, None where `hops` has a way."""
+        if language == target:
+            return "the source is in this language"
+        return None if self.hops(language, target) else f"no route from {language} to {target}"

@@ -1,0 +1,173 @@
+"""Where everything of a project lies. No other file has path literals or names of DVC stages.
+
+HERE.human_pairs("libreoffice-help")          # data/pairs/human/libreoffice-help
+HERE.scores("hybrid+lir", "xquad-r")          # metrics/evaluation/hybrid+lir/xquad-r.json
+remade_by("train", "hybrid")                  # "run `dvc repro train@hybrid`"
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+BM25, UNTRAINED, LIR, DEV = "bm25", "untrained", "+lir", "dev"
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """The files of one project, by what they hold; `root` is the project's folder."""
+
+    root: Path = Path()
+
+    @property
+    def params(self) -> Path:
+        """Every setting of the experiment."""
+        return self.root / "params.yaml"
+
+    @property
+    def lock(self) -> Path:
+        """What DVC made of what, by hash."""
+        return self.root / "dvc.lock"
+
+    @property
+    def data(self) -> Path:
+        """Everything that models are trained and scored on."""
+        return self.root / "data"
+
+    @property
+    def own(self) -> Path:
+        """The user's own pairs and benchmarks."""
+        return self.data / "own"
+
+    def raw(self, name: str) -> Path:
+        """The raw files of a source or benchmark, as published."""
+        return self.data / "raw" / name
+
+    def human_pairs(self, source: str) -> Path:
+        """A folder with the pairs of a source that people wrote, a file for each language."""
+        return self.data / "pairs" / "human" / source
+
+    def machine_pairs(self, source: str, language: str) -> Path:
+        """The pairs of a source that a machine translated into a language."""
+        return self.data / "pairs" / "machine" / source / f"{language}.jsonl"
+
+    def rejected_pairs(self, source: str, language: str) -> Path:
+        """The translations that the filter rejected, each with its reason."""
+        return self.data / "pairs" / "rejected" / source / f"{language}.jsonl"
+
+    @property
+    def translation_index(self) -> Path:
+        """Which source is translated into which language, by which route."""
+        return self.data / "pairs" / "machine" / "index.json"
+
+    @property
+    def tokens(self) -> Path:
+        """The pairs as token ids of the starting encoder."""
+        return self.data / "tokens"
+
+    def teacher(self, size: str) -> Path:
+        """A teacher's vectors of the training pairs."""
+        return self.data / "teacher" / f"{size}.npz"
+
+    def benchmark(self, name: str) -> Path:
+        """A built benchmark; "dev" is that of the dev split."""
+        return self.data / "benchmarks" / name
+
+    def embeddings(self, system: str, benchmark: str) -> Path:
+        """A system's vectors of a benchmark."""
+        return self.data / "embeddings" / system / benchmark
+
+    def lir(self, system: str) -> Path:
+        """The directions of each language in a system's vectors."""
+        return self.data / "lir" / f"{system}.npz"
+
+    def model(self, system: str) -> Path:
+        """An encoder, before training ("untrained") or after it (an objective's name)."""
+        return self.root / "models" / system
+
+    @property
+    def metrics(self) -> Path:
+        """Everything measured."""
+        return self.root / "metrics"
+
+    @property
+    def encoder_metrics(self) -> Path:
+        """The number of parameters of the starting encoder."""
+        return self.metrics / "encoder.json"
+
+    def pair_counts(self, source: str) -> Path:
+        """How many pairs of a source were kept and dropped, by language."""
+        return self.metrics / "pairs" / f"{source}.json"
+
+    def translation_counts(self, source: str, language: str) -> Path:
+        """How many translations were kept and rejected."""
+        return self.metrics / "translate" / source / f"{language}.json"
+
+    @property
+    def translation_metrics(self) -> Path:
+        """The same as `translation_index`, beside the counts."""
+        return self.metrics / "translate" / "index.json"
+
+    def history(self, objective: str) -> Path:
+        """The losses of a training, step by step."""
+        return self.metrics / "history" / f"{objective}.csv"
+
+    def scores(self, system: str, benchmark: str) -> Path:
+        """A system's scores on a benchmark."""
+        return self.metrics / "evaluation" / system / f"{benchmark}.json"
+
+    def query_scores(self, system: str, benchmark: str) -> Path:
+        """The scores of every query."""
+        return self.scores(system, benchmark).with_suffix(".npz")
+
+    @property
+    def main_scores(self) -> Path:
+        """At most 12 numbers: the main score by objective, benchmark and scope."""
+        return self.metrics / "main_score.json"
+
+    @property
+    def by_language(self) -> Path:
+        """A row for each system, benchmark, scope and language or pair of languages."""
+        return self.metrics / "by_language.csv"
+
+    @property
+    def reports(self) -> Path:
+        """What people read."""
+        return self.root / "reports"
+
+    @property
+    def report(self) -> Path:
+        """The report."""
+        return self.reports / "report.md"
+
+    @property
+    def figures(self) -> Path:
+        """The report's figures."""
+        return self.reports / "figures"
+
+    @property
+    def explore(self) -> Path:
+        """Single queries through two systems, a page for each benchmark."""
+        return self.reports / "explore"
+
+    @property
+    def samples(self) -> Path:
+        """Translated pairs beside their source, for people to judge."""
+        return self.reports / "samples"
+
+
+HERE = Workspace()
+
+
+def evaluation_stage(system: str, benchmark: str) -> str:
+    """Return the name of the DVC stage that scores a system on a benchmark."""
+    name = system.removesuffix(LIR)
+    if name == BM25:
+        return f"evaluate-bm25@{benchmark}"
+    if benchmark == DEV:
+        return f"evaluate-dev@{name}-{DEV}"
+    return f"evaluate-untrained@{name}-{benchmark}" if name == UNTRAINED else f"evaluate@{name}-{benchmark}"
+
+
+def remade_by(stage: str, *items: str) -> str:
+    """Return the advice to run a DVC stage: "run `dvc repro train@hybrid`"."""
+    name = f"{stage}@{'-'.join(items)}" if items else stage
+    return f"run `dvc repro {name}`"
