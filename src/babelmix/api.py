@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -15,21 +14,24 @@ from numpy.typing import NDArray
 
 from babelmix.batches.audit import Audit
 from babelmix.batches.audit import audit as audit_batches
-from babelmix.batches.sampler import Batch, Units, index_units
+from babelmix.batches.objective import Objective
+from babelmix.batches.sampler import Batch
 from babelmix.batches.sampler import plan as plan_batches
+from babelmix.batches.units import Units, index_units, training_rows
 from babelmix.benchmarks import benchmark as benchmarks
 from babelmix.benchmarks.benchmark import Benchmark
+from babelmix.benchmarks.folder import read_folder
 from babelmix.common.errors import UserError, quoted
-from babelmix.corpus.index import PairIndex, index_pairs, training_rows
+from babelmix.common.similarities import Similarity
+from babelmix.corpus.index import PairIndex, index_pairs
 from babelmix.corpus.records import Pair
+from babelmix.encoder.settings import Embed
 from babelmix.evaluation import evaluate as evaluation
 from babelmix.evaluation.evaluate import SETTINGS, Evaluation, QueryScores
-from babelmix.evaluation.ranks import Cosines, Scores
 from babelmix.evaluation.significance import Difference, holm, paired_difference
 from babelmix.retrieval.bm25 import Bm25Scores
-from babelmix.retrieval.similarity import Similarity, comparable
-from babelmix.settings.params import Embed, Objective
-from babelmix.stages import build_folder
+from babelmix.retrieval.scorers import Cosines, Scores
+from babelmix.retrieval.similarity import comparable
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -46,12 +48,7 @@ def read_benchmark(path: str | Path) -> Benchmark:
     (('ar', 'de', 'en', 'th', 'zh'), 300)
     """
     path = Path(path)
-    if benchmarks.is_built(path):
-        return benchmarks.read_benchmark(path)
-    with TemporaryDirectory() as scratch:
-        built = Path(scratch) / (path.resolve().name.split(".json")[0] or "benchmark")
-        build_folder(path, built)
-        return benchmarks.read_benchmark(built)
+    return benchmarks.read_benchmark(path) if benchmarks.is_built(path) else read_folder(path)[0]
 
 
 def load_encoder(folder: str | Path) -> "SentenceTransformer":
