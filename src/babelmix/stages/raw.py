@@ -27,17 +27,30 @@ def fetch_into(name: str, folder: Path, settings: Settings) -> None:
     Nothing of the user's own is copied: an empty manifest says so. UserError for an unknown name.
     """
     if name in PAIR_SOURCES or name in settings.source:
-        source = source_of(name, settings.source)
-        if source.hub:
-            allow_hub()
-        notice = source.fetch(folder, settings.pairs)
+        fetch_pairs(name, folder, settings)
     elif name in BENCHMARKS or name in own_names():
-        benchmark = benchmark_of(name)
-        if benchmark.hub:
-            allow_hub()
-        notice = benchmark.fetch(folder)
+        fetch_benchmark(name, folder)
     else:
         valid = (*PAIR_SOURCES, *BENCHMARKS, *settings.source, *own_names())
         raise unknown_name("source or benchmark", name, valid, where="fetch")
+
+
+def fetch_pairs(name: str, folder: Path, settings: Settings) -> None:
+    """Download the raw files of a source of pairs into a folder, and say what its licence asks to say."""
+    source = source_of(name, settings.source)
+    if source.hub:
+        allow_hub()
+    _tell_notice(source.fetch(folder, settings.pairs))
+
+
+def fetch_benchmark(name: str, folder: Path) -> None:
+    """Download the raw files of a benchmark into a folder, and say what its licence asks to say."""
+    benchmark = benchmark_of(name)
+    if benchmark.hub:
+        allow_hub()
+    _tell_notice(benchmark.fetch(folder))
+
+
+def _tell_notice(notice: str | None) -> None:
     if notice:
         say(notice)

@@ -27,8 +27,9 @@ from babelmix.corpus.source import PairSource
 from babelmix.corpus.sources.squadshifts import add_file
 from babelmix.corpus.spans import find_span
 from babelmix.download.hub import Wanted, fetch_from_hub
+from babelmix.workspace import HERE
 
-OWN = Path("data/own")
+OWN = HERE.own
 SQUAD_ENDINGS = (".json", ".json.gz")
 ENDINGS = (".jsonl", ".jsonl.gz", ".parquet", *SQUAD_ENDINGS)
 BATCH_ROWS = 1024
