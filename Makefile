@@ -8,24 +8,24 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 repro: setup
 	dvc repro
 
-results: setup  # the tables of the README: three sizes, seeds where they are cheap; hours
+results: setup  # the tables of docs/results: three sizes, seeds where they are cheap; hours
 	dvc exp run --queue -S 'model.size=small,base,large' -S 'benchmarks=[xquad-r,nfcorpus]'
 	dvc exp run --queue -S 'model.size=small,base' -S 'seed=14,15' -S 'benchmarks=[xquad-r]'
 	dvc exp run --run-all
-	babelmix compare --benchmark xquad-r --into README.md
-	babelmix compare --benchmark nfcorpus --into README.md
+	babelmix compare --benchmark xquad-r --into docs/results/xquad-r.md
+	babelmix compare --benchmark nfcorpus --into docs/results/nfcorpus.md
 
 mt-cost: setup  # what machine translation costs: the same units by people and by machine, three seeds; an hour
 	for seed in 13 14 15; do dvc exp run --temp -n mt-$$seed -S seed=$$seed -S 'benchmarks=[xquad-r]' \
 	  -S 'objectives=[hybrid-human,hybrid-machine]' -S 'pairs.languages=[en,pt,es,fr,it]' \
 	  -S 'translate.languages=[pt,es,fr,it]' -S translate.units=null || exit 1; done
-	babelmix compare --benchmark xquad-r --name mt-cost --into README.md --into metrics/translation.md mt-13 mt-14 mt-15
+	babelmix compare --benchmark xquad-r --name mt-cost --into docs/results/mt-cost.md mt-13 mt-14 mt-15
 
 ablation: setup  # what a teacher adds to plain hybrid, and how much of it is the share of batches; forty minutes
 	for run in small-13 base-13; do dvc exp run --temp -n ablation-$$run \
 	  -S model.size=$${run%-*} -S seed=$${run#*-} -S 'benchmarks=[xquad-r]' -S 'model.teachers=[large]' \
 	  -S 'objectives=[hybrid,distilled,two-languages,three-quarters]' || exit 1; done
-	babelmix compare --benchmark xquad-r --name ablation --into README.md \
+	babelmix compare --benchmark xquad-r --name ablation --into docs/results/teacher.md \
 	  ablation-small-13 ablation-base-13
 
 test: setup

@@ -19,6 +19,8 @@ from babelmix.benchmarks.benchmark import write_benchmark
 from babelmix.benchmarks.dev import dev_benchmark
 from babelmix.common.errors import UserError
 from babelmix.corpus.records import Pair
+from babelmix.settings.params import load_settings
+from babelmix.stages.pairs import all_pairs
 from babelmix.training import step as engine
 
 ROOT = Path(__file__).parents[2]
@@ -216,13 +218,13 @@ def change(**values: Any) -> None:
 def test_train_writes_the_model_and_its_history_and_keeps_no_state(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    cli.tokenise()
+    cli.run(["tokenise"])
     assert "babelmix: wrote 240 pairs to data/tokens; next: dvc repro train" in capsys.readouterr().out
     tokens = hashes(project / "data/tokens")
-    cli.tokenise()
+    cli.run(["tokenise"])
     assert hashes(project / "data/tokens") == tokens.copy()
     for name in ("first", "second"):
-        cli.train("hybrid")
+        cli.run(["train", "--objective", "hybrid"])
         told = capsys.readouterr()
         assert told.err == "babelmix: training on cpu, 1 threads, bfloat16\n"
         assert "babelmix: wrote models/hybrid, last loss " in told.out
@@ -236,8 +238,8 @@ def test_train_writes_the_model_and_its_history_and_keeps_no_state(
 def test_a_training_that_fails_leaves_its_state_alone_and_the_next_goes_on(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    cli.tokenise()
-    cli.train("hybrid")
+    cli.run(["tokenise"])
+    cli.run(["train", "--objective", "hybrid"])
     whole = hashes(Path("models/hybrid")) | {"history": Path("metrics/history/hybrid.csv").read_text()}
     capsys.readouterr()
     right, calls = engine.batch_loss, 0
@@ -250,18 +252,18 @@ def test_a_training_that_fails_leaves_its_state_alone_and_the_next_goes_on(
     monkeypatch.setattr(engine, "batch_loss", broken)
     Path("models/hybrid").rename("models/before")
     with pytest.raises(UserError, match=r"train, step 8 .* no model was written; the state of the last look is kept"):
-        cli.train("hybrid")
+        cli.run(["train", "--objective", "hybrid"])
     assert not Path("models/hybrid").exists()
     (folder,) = Path(".babelmix/training").iterdir()
     monkeypatch.setattr(engine, "batch_loss", right)
     change(seed=14)
     with monkeypatch.context() as patch, pytest.raises(UserError, match="out of memory"):
         patch.setattr(engine, "batch_loss", lambda *args: (_ for _ in ()).throw(MemoryError()))
-        cli.train("hybrid")
+        cli.run(["train", "--objective", "hybrid"])
     told = capsys.readouterr().err
     assert f"babelmix: not gone on from: {folder.absolute()} (step 5; other seed)" in told and "going on" not in told
     change(seed=13)
-    cli.train("hybrid")
+    cli.run(["train", "--objective", "hybrid"])
     assert f"babelmix: going on after step 5, from {folder.absolute()}" in capsys.readouterr().err
     assert hashes(Path("models/hybrid")) | {"history": Path("metrics/history/hybrid.csv").read_text()} == whole
     assert not folder.exists()
@@ -269,18 +271,18 @@ def test_a_training_that_fails_leaves_its_state_alone_and_the_next_goes_on(
 
 def test_what_a_training_needs_and_has_not_is_told(project: Path) -> None:
     with pytest.raises(UserError, match="data/tokens: no tokenised pairs; run `dvc repro tokenise`"):
-        cli.train("hybrid")
-    cli.tokenise()
+        cli.run(["train", "--objective", "hybrid"])
+    cli.run(["tokenise"])
     change(model__teachers=["large"], objective__hybrid__teacher="large")
     with pytest.raises(UserError, match=r"data/teacher/large.npz: no such file; run `babelmix teach`"):
-        cli.train("hybrid")
+        cli.run(["train", "--objective", "hybrid"])
     change(objective__hybrid__teacher=None, objective__hybrid__negatives="data/own/hard.npz")
     with pytest.raises(UserError, match=r"data/own/hard.npz: no such file; run `babelmix mine`"):
-        cli.train("hybrid")
+        cli.run(["train", "--objective", "hybrid"])
     Path("models/untrained").rename("models/elsewhere")
     change(objective__hybrid__negatives=None)
     with pytest.raises(UserError, match="models/untrained"):
-        cli.train("hybrid")
+        cli.run(["train", "--objective", "hybrid"])
     assert not Path("models/hybrid").exists() and not Path("metrics").exists()
 
 
@@ -290,22 +292,24 @@ def test_teachers_and_hard_negatives_reach_the_training(project: Path) -> None:
     from babelmix.retrieval.embed_benchmark import encode
     from babelmix.training.teacher import TeacherVectors, write_teacher
 
-    cli.tokenise()
-    cli.train("hybrid")
+    cli.run(["tokenise"])
+    cli.run(["train", "--objective", "hybrid"])
     plain = Path("metrics/history/hybrid.csv").read_text()
-    settings = cli.load_settings()
-    index = index_pairs(cli.read_pairs_of_all(settings))
+    settings = load_settings()
+    index = index_pairs(all_pairs(settings))
     vectors = encode(
         load_encoder(Path("models/hybrid")), [f"the file {number}" for number in range(60)],
         prompt="query", settings=settings.embed, threads=1,
     )  # fmt: skip
     write_teacher(Path("data/teacher/large.npz"), TeacherVectors(index.units, vectors, vectors))
-    cli.mine("models/hybrid", Path("data/own/hard.npz"), None, 2, 0.99)
+    cli.run(
+        ["mine", *["--model", "models/hybrid", "--output", "data/own/hard.npz", "--number", "2", "--share", "0.99"]]
+    )
     change(model__teachers=["large"], objective__hybrid__teacher="large")
-    cli.train("hybrid")
+    cli.run(["train", "--objective", "hybrid"])
     taught = Path("metrics/history/hybrid.csv").read_text()
     change(objective__hybrid__negatives="data/own/hard.npz")
-    cli.train("hybrid")
+    cli.run(["train", "--objective", "hybrid"])
     both = Path("metrics/history/hybrid.csv").read_text()
     first = [float(history.splitlines()[1].split(",")[2]) for history in (plain, taught, both)]
     assert first[0] < first[1] < first[2]

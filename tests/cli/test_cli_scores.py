@@ -17,6 +17,7 @@ from babelmix.common.errors import UserError
 from babelmix.evaluation.evaluate import short_id
 from babelmix.reporting.compare import read_scores
 from babelmix.retrieval.vector_record import FILE
+from babelmix.stages import systems
 
 Rows = list[dict[str, Any]]
 
@@ -52,12 +53,22 @@ def write_beir(
     return folder
 
 
+def flags(options: dict[str, Any]) -> list[str]:
+    """Options of a command as a user types them: {"strict": True, "model": ["a", "b"]}."""
+    found: list[str] = []
+    for name, value in options.items():
+        flag = f"--{name.replace('_', '-')}"
+        for one in value if isinstance(value, list) else [value]:
+            found += [] if one in (None, False) else [flag] if one is True else [flag, str(one)]
+    return found
+
+
 def scored(benchmark: Path | str, **options: Any) -> dict[str, Any]:
     """The JSON of `babelmix evaluate`; BM25 unless a model or vectors are given."""
     if "model" not in options and "embeddings" not in options:
         options["model"] = "bm25"
     output = Path("scores.json")
-    cli.evaluate(str(benchmark), output, **options)
+    cli.run(["evaluate", "--benchmark", str(benchmark), "--output", str(output), *flags(options)])
     return json.loads(output.read_text())
 
 
@@ -232,14 +243,14 @@ def test_explore_shows_the_model_it_was_given_whatever_its_folder_is_called(
     copy(tiny_encoder, project / "models/hybrid")
     copy(tiny_encoder, project / "other/hybrid", prompts={"query": "page of your table ", "document": "a a a "})
     copy(tiny_encoder, project / "other/renamed", prompts={"query": "page of your table ", "document": "a a a "})
-    cli.embed("models/hybrid", "b", project / "data/embeddings/hybrid/b")
+    cli.run(["embed", "--system", "hybrid", "--benchmark", "b"])
     embedded: list[str] = []
-    real = cli._embed
-    monkeypatch.setattr(cli, "_embed", lambda model, *rest: embedded.append(model) or real(model, *rest))
+    real = systems.embed_into
+    monkeypatch.setattr(systems, "embed_into", lambda model, *rest: embedded.append(model) or real(model, *rest))
 
     def explored(*models: str, query: str = "en:q1", **options: Any) -> list[str]:
         capsys.readouterr()
-        cli.explore(query, "b", list(models), **options)
+        cli.run(["explore", query, "--benchmark", "b", *flags({"model": list(models)} | options)])
         return capsys.readouterr().out.replace("renamed", "hybrid").split()
 
     same = explored("models/hybrid", "other/hybrid")
@@ -269,13 +280,13 @@ def test_a_model_is_scored_by_the_similarity_its_file_names_and_explored_by_it(
     found = scored(folder, model=model)
     cosine = scored(folder, model=str(tiny_encoder))
     assert found["similarity"] == named and cosine["similarity"] == "cosine"
-    cli.embed(model, str(folder), project / "v")
+    cli.run(["embed", "--model", model, "--benchmark", str(folder), "--output", str(project / "v")])
     assert scored(folder, embeddings=project / "v")["settings"] == found["settings"]
     again = scored(folder, embeddings=project / "v", similarity="cosine")
     assert again["similarity"] == "cosine" and again["settings"] == cosine["settings"] != found["settings"]
     capsys.readouterr()
     for query in ("en:q1", "the file opens"):
-        cli.explore(query, str(folder), [model])
+        cli.run(["explore", query, "--benchmark", str(folder), "--model", model])
         assert "-" in capsys.readouterr().out or named == "dot"
     directions = project / "d.npz"
     with pytest.raises(UserError, match=f"directions are taken out of cosines alone, not of '{named}'"):

@@ -349,7 +349,10 @@ def test_help_is_shown(
 
 
 def test_a_fault_of_a_command_is_told_by_the_real_program(tmp_path: Path) -> None:
-    code = "import sys; from babelmix import cli; cli.load_settings = None; sys.argv[1:] = ['plan']; cli.main()"
+    code = (
+        "import sys; from babelmix import cli; from babelmix.settings import params; params.load_settings = None; "
+        "sys.argv[1:] = ['plan']; cli.main()"
+    )
     ran = python("-c", code, cwd=tmp_path, TMPDIR=str(tmp_path))
     (file,) = tmp_path.iterdir()
     assert (ran.returncode, ran.stdout) == (70, b"")

@@ -1,1 +1,1 @@
-"""What params.yaml may say beyond the form of each of its sections: routes, names, and what goes with what."""
+"""params.yaml as a whole: composed of the rooms' sections, read, and checked across them."""

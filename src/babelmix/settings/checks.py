@@ -1,4 +1,4 @@
-"""What goes with what in params.yaml: names that must exist, and settings that exclude one another."""
+"""Checks across sections of params.yaml: names that must exist, and settings that exclude one another."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,7 +14,7 @@ from babelmix.translate.hops import check_target, parse_route
 
 
 def check_settings(settings: Settings, path: str) -> None:
-    """Raise UserError for what the text of the settings says wrong about itself; `path` names the file."""
+    """Raise UserError for the first contradiction within the settings; `path` names the file."""
     _check_names(settings, path)
     _check_sources(settings, path)
     _check_routes(settings, path)
@@ -92,7 +92,7 @@ def _check_benchmarks(settings: Settings, path: str) -> None:
         check_name(name, where)
         check_name(split, f"{where}.{name}")
         if name in BENCHMARKS and not BENCHMARKS[name].splits:
-            raise UserError(f"{name} has one split alone", where=where, how=f"take {name} out")
+            raise UserError(f"{name} has only one split", where=where, how=f"take {name} out")
     where = f"{path}, benchmark.query_languages"
     _check("language", benchmark.query_languages, settings.translate.routes, where)
     if benchmark.languages != "all":
@@ -100,7 +100,7 @@ def _check_benchmarks(settings: Settings, path: str) -> None:
 
 
 def _check(kind: str, names: tuple[str, ...], valid: Iterable[str], where: str) -> None:
-    """Raise UserError, at `where`, for a name that is not valid or stands twice."""
+    """Raise UserError, at `where`, for a name that is not valid or comes twice."""
     choices = frozenset(valid)
     for name in names:
         if name not in choices:
@@ -112,5 +112,5 @@ def _check_once(kind: str, names: tuple[str, ...], where: str) -> None:
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise UserError(f"{kind} {quoted(name)} stands twice", where=where, how="name it once")
+            raise UserError(f"{kind} {quoted(name)} comes twice", where=where, how="name it once")
         seen.add(name)

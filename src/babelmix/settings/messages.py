@@ -1,4 +1,4 @@
-"""What pydantic finds wrong, in one plain line: the field as params.yaml has it, what it wants, what it says."""
+"""What pydantic finds wrong with params.yaml, as one line: the field, what is wrong, what the file says."""
 
 import reprlib
 from collections.abc import Mapping, Sequence
@@ -49,7 +49,7 @@ def fault_of(error: ValidationError, raw: Mapping[str, Any], model: type[BaseMod
     alike = [one for one in found[start : start + 8] if _field(one, raw) == field]
     what = " and ".join(dict.fromkeys(_message(one) for one in alike))
     if first["type"] == "missing":
-        return UserError(what, where=where, how="add it; the project's own params.yaml says what it is")
+        return UserError(what, where=where, how="add it; the project's own params.yaml explains it")
     return UserError(what, where=where, how=f"it says {shown(_short.repr(first['input']), 100)}")
 
 
