@@ -140,11 +140,12 @@ def _not_installed(error: BaseException) -> UserError | None:
     package = (getattr(error, "name", None) or "babelmix").partition(".")[0]
     if not isinstance(error, ImportError) or package == "babelmix":
         return None
-    how = "run `make setup`, or install what requirements.txt names"
     if isinstance(error, ModuleNotFoundError):
         from babelmix.common.extras import install
 
-        how = install(package) or how
+        if command := install(package):
+            return UserError("not installed", where=package, how=command)
+    how = "run `make setup`, or install what requirements.txt names"
     return UserError(f"this package does not load ({first_line(error)})", where=str(error.name), how=how)
 
 
