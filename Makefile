@@ -1,12 +1,13 @@
-# Two commands: `make repro` runs the whole experiment, `make test` the tests. Each sets itself up on a bare checkout.
-# The first of these that is here; `make PYTHON=/path/to/python3.12` names another. dvc.lock was made with 3.11.
+# `make repro` runs the whole experiment, `make test` all tests, `make check` the fast ones. Each sets itself up first.
+# The first Python of these that is here; `make PYTHON=/path/to/python3.12` names another. dvc.lock was made with 3.11.
 PYTHON ?= $(firstword $(foreach minor,11 12 13,$(shell command -v python3.$(minor) 2>/dev/null)))
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro results mt-cost ablation test bench golden fuzz drills requirements ui setup
-repro: setup
+.PHONY: repro results mt-cost ablation check test types tests bench golden fuzz drills requirements ui setup
+repro: setup  # the experiment, then whether it gave the committed results again
 	dvc repro
+	babelmix verify
 
 results: setup  # the tables of docs/results: three sizes, seeds where they are cheap; hours
 	dvc exp run --queue -S 'model.size=small,base,large' -S 'benchmarks=[xquad-r,nfcorpus]'
@@ -18,7 +19,7 @@ results: setup  # the tables of docs/results: three sizes, seeds where they are 
 mt-cost: setup  # what machine translation costs: the same units by people and by machine, three seeds; an hour
 	for seed in 13 14 15; do dvc exp run --temp -n mt-$$seed -S seed=$$seed -S 'benchmarks=[xquad-r]' \
 	  -S 'objectives=[hybrid-human,hybrid-machine]' -S 'pairs.languages=[en,pt,es,fr,it]' \
-	  -S 'translate.languages=[pt,es,fr,it]' -S translate.units=null || exit 1; done
+	  -S 'translate.languages=[pt,es,fr,it]' -S translate.max_pairs=null || exit 1; done
 	babelmix compare --benchmark xquad-r --name mt-cost --into docs/results/mt-cost.md mt-13 mt-14 mt-15
 
 ablation: setup  # what a teacher adds to plain hybrid, and how much of it is the share of batches; forty minutes
@@ -28,11 +29,21 @@ ablation: setup  # what a teacher adds to plain hybrid, and how much of it is th
 	babelmix compare --benchmark xquad-r --name ablation --into docs/results/teacher.md \
 	  ablation-small-13 ablation-base-13
 
-test: setup
+check: setup  # style, types and the fast tests: two minutes on two cores
 	ruff check .
 	ruff format --check .
+	@$(MAKE) --no-print-directory -j 2 types tests MARKERS="not slow and not pipeline and not network"
+
+test: setup  # the same with all tests: seven minutes on two cores
+	ruff check .
+	ruff format --check .
+	@$(MAKE) --no-print-directory -j 2 types tests
+
+types:
 	pyright
-	pytest
+
+tests:  # two processes, each with whole files: fixtures of a file are made once
+	pytest -n 2 --dist loadfile --no-loadscope-reorder $(if $(MARKERS),-m "$(MARKERS)")
 
 bench: setup  # speed, as ratios to a named alternative in the same run
 	pytest tests/speed --benchmark-enable --benchmark-only

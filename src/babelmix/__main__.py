@@ -3,12 +3,12 @@
 import sys
 from typing import NoReturn
 
-from babelmix.common.ending import ended
+from babelmix.common.ending import run_and_exit
 
 
 def main() -> NoReturn:
     """Run the command line; what goes wrong even while it is imported is told in one line."""
-    ended(_run, sys.argv[1:])
+    run_and_exit(_run, sys.argv[1:])
 
 
 def _run(arguments: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""The audit of a plan: what it counts, held against counting by hand, and wrong negatives beside a blind draw."""
+"""The audit of a plan: what it counts, compared with counting by hand, and false negatives beside a blind draw."""
 
 import unicodedata
 from io import StringIO
@@ -12,14 +12,14 @@ from rich.console import Console
 from babelmix.batches.audit import Audit, audit, false_negatives, render
 from babelmix.batches.objective import Objective
 from babelmix.batches.sampler import Batch, plan
-from babelmix.batches.units import Units, index_units, training_rows
-from babelmix.corpus.index import PairIndex, index_pairs
+from babelmix.batches.units import Units, index_units
+from babelmix.corpus.index import PairIndex, index_pairs, train_rows
 from babelmix.corpus.records import Pair
 
 
 def gather(pairs: list[Pair]) -> tuple[PairIndex, Units]:
     index = index_pairs((pair, False) for pair in pairs)
-    return index, index_units(index, training_rows(index))
+    return index, index_units(index, train_rows(index))
 
 
 def pair(unit: int, lang: str, query: str = "", passage: str = "") -> Pair:
@@ -36,7 +36,7 @@ def planted() -> list[Pair]:
 
 
 @pytest.mark.parametrize(
-    "recipe",
+    "objective",
     [
         Objective(alpha=0.5),
         Objective(alpha=1.0),
@@ -44,13 +44,13 @@ def planted() -> list[Pair]:
         Objective(alpha=0.0, batch_languages=2),
     ],
 )
-def test_planted_duplicates_are_in_a_blind_draw_and_not_in_the_plan(recipe: Objective) -> None:
+def test_planted_duplicates_are_in_a_blind_draw_and_not_in_the_plan(objective: Objective) -> None:
     index, units = gather(planted())
-    found = audit(index, units, plan(units, recipe, batch_size=8, seed=1, steps=60), seed=1)
-    assert found.wrong == 0 < found.wrong_blind
+    found = audit(index, units, plan(units, objective, batch_size=8, seed=1, steps=60), seed=1)
+    assert found.false_negatives == 0 < found.false_negatives_blind
     assert found.passed > 0
     assert sum(found.negatives.values()) == 60 * 8 * 7
-    assert found == audit(index, units, plan(units, recipe, batch_size=8, seed=1, steps=60), seed=1)
+    assert found == audit(index, units, plan(units, objective, batch_size=8, seed=1, steps=60), seed=1)
 
 
 def test_texts_that_look_alike_are_one_text_to_the_plan_and_to_the_audit() -> None:
@@ -62,10 +62,11 @@ def test_texts_that_look_alike_are_one_text_to_the_plan_and_to_the_audit() -> No
 
 
 def test_a_plan_that_ignores_groups_is_found_out() -> None:
-    """The audit does not believe the groups: with each unit in a group of its own the plan has wrong negatives."""
+    """The audit does not trust the groups: if each unit is a group by itself, the plan has false negatives."""
     index, units = gather(planted())
     blind = Units(units.ids, units.rows, np.arange(len(units.ids)))
-    assert audit(index, blind, plan(blind, Objective(alpha=1.0), batch_size=8, seed=1, steps=60), seed=1).wrong > 0
+    batches = plan(blind, Objective(alpha=1.0), batch_size=8, seed=1, steps=60)
+    assert audit(index, blind, batches, seed=1).false_negatives > 0
 
 
 @given(st.data())
@@ -81,7 +82,7 @@ def test_false_negatives_are_those_that_brute_force_finds(data: st.DataObject) -
     index, units = gather(pairs)
     members = data.draw(st.lists(st.integers(0, 7), min_size=1, max_size=12))
     texts = [
-        {text.strip().lower() for one in pairs if one.unit == units.ids[u] for text in (one.query, one.passage)}
+        {text.strip().lower() for one in pairs if one.parallel_id == units.ids[u] for text in (one.query, one.passage)}
         for u in members
     ]
     expected = sum(bool(one & other) for i, one in enumerate(texts) for j, other in enumerate(texts) if i != j)
@@ -100,31 +101,31 @@ def test_counts_are_those_by_hand() -> None:
     assert found.negatives == {"monolingual": 6, "crosslingual": 6}
     # English queries 0 and 2 each see the English passage of 1; German query 1 sees two German ones.
     assert found.own_language == {"monolingual": 6, "crosslingual": 4}
-    assert found.cells == {("en", "en"): 3, ("en", "de"): 2, ("de", "en"): 1}
+    assert found.language_pairs == {("en", "en"): 3, ("en", "de"): 2, ("de", "en"): 1}
     assert found.languages(0) == {"en": 5, "de": 1} and found.languages(1) == {"en": 4, "de": 2}
-    assert (found.seen, found.units, found.most, found.passed, found.wrong) == (4, 5, ("u00", 2), 3, 0)
+    assert (found.seen, found.units, found.most, found.passed, found.false_negatives) == (4, 5, ("u00", 2), 3, 0)
 
 
 def test_fewer_languages_a_batch_make_more_negatives_in_the_query_s_own() -> None:
     index, units = gather([pair(u, lang) for u in range(30) for lang in ("de", "en", "fr", "ja")])
     shares: list[float] = []
     for few in (None, 3, 2):
-        recipe = Objective(alpha=0.0, batch_languages=few)
-        found = audit(index, units, plan(units, recipe, batch_size=8, seed=1, steps=100), seed=1)
+        objective = Objective(alpha=0.0, batch_languages=few)
+        found = audit(index, units, plan(units, objective, batch_size=8, seed=1, steps=100), seed=1)
         shares.append(found.own_language["crosslingual"] / found.negatives["crosslingual"])
     assert shares == sorted(shares) and 0.2 < shares[0] < 0.3 and 0.4 < shares[2] < 0.6
 
 
-def test_it_is_told_in_80_columns() -> None:
+def test_the_tables_fit_80_columns() -> None:
     codes = ("ar", "de", "el", "en", "es", "fr", "hi", "it", "ja", "ko", "nl", "pt", "ru", "tr")
-    cells = {(a, b): 1_234_567 for a in codes for b in codes}
+    pairs = {(a, b): 1_234_567 for a in codes for b in codes}
     kinds = {"crosslingual": 70_000, "monolingual": 30_000, "mixed": 3}
     negatives = dict.fromkeys(kinds, 10**10)
     most = ("a-source-of-pairs-with-a-long-name/folder/file.html#heading-123456", 1200)
     stream = StringIO()
-    render(Audit(kinds, negatives, negatives, cells, 9, 10, most, 11, 0, 12), Console(file=stream, width=80))
+    render(Audit(kinds, negatives, negatives, pairs, 9, 10, most, 11, 0, 12), Console(file=stream, width=80))
     lines = stream.getvalue().splitlines()
     assert max(map(len, lines)) <= 80
     text = " ".join(lines)
-    assert "heading-123456" in text.replace(" ", "").replace("│", "") and "false, drawn blindly" in text
+    assert "heading-123456" in text.replace(" ", "").replace("│", "") and "false negatives, blind draw" in text
     assert "12 (0.0000%)" in text and "ar-ar" in text and "9 of 10" in text

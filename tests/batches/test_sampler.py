@@ -15,7 +15,7 @@ from babelmix.batches.objective import Objective
 from babelmix.batches.sampler import Batch, describe, plan, plan_epoch
 from babelmix.batches.units import Units, index_units, training_rows
 from babelmix.common.errors import UserError
-from babelmix.corpus.index import PairIndex, index_pairs
+from babelmix.corpus.index import PairIndex, index_pairs, train_rows
 from babelmix.corpus.records import Pair
 
 LANGUAGES = ("de", "en", "fr", "ja")
@@ -28,7 +28,7 @@ def pair(unit: int, lang: str, query: str = "", passage: str = "", split: str = 
 
 def gather(pairs: Iterable[Pair]) -> tuple[PairIndex, Units]:
     index = index_pairs((one, False) for one in pairs)
-    return index, index_units(index, training_rows(index))
+    return index, index_units(index, train_rows(index))
 
 
 def some_units(number: int = 60, languages: Sequence[str] = LANGUAGES) -> Units:
@@ -77,13 +77,13 @@ OBJECTIVES = st.builds(
 
 @given(pairs_with_duplicates(), OBJECTIVES, st.integers(0, 5))
 @settings(max_examples=80, deadline=None)
-def test_no_batch_holds_a_unit_a_query_or_a_passage_twice(pairs: list[Pair], recipe: Objective, seed: int) -> None:
+def test_no_batch_holds_a_unit_a_query_or_a_passage_twice(pairs: list[Pair], objective: Objective, seed: int) -> None:
     try:
         _, units = gather(pairs)
-        planned = batches(units, recipe, 25, seed=seed)
+        planned = batches(units, objective, 25, seed=seed)
     except UserError:
-        return  # too few distinct units for this batch: told before the first batch
-    texts = {(one.unit, one.lang): one for one in pairs}
+        return  # too few distinct units: an error before the first batch
+    texts = {(one.parallel_id, one.lang): one for one in pairs}
     assert len(planned) == 25
     for batch in planned:
         queries = [texts[units.ids[unit], query] for unit, query, _ in batch.rows]
@@ -93,7 +93,7 @@ def test_no_batch_holds_a_unit_a_query_or_a_passage_twice(pairs: list[Pair], rec
         languages = {lang for row in batch.rows for lang in row[1:]}
         if batch.kind == "crosslingual":
             assert all(query != passage for _, query, passage in batch.rows)
-            assert len(languages) <= (recipe.batch_languages or len(LANGUAGES))
+            assert len(languages) <= (objective.batch_languages or len(LANGUAGES))
         else:
             assert all(query == passage for _, query, passage in batch.rows)
             assert batch.kind == "mixed" or len(languages) == 1
@@ -117,11 +117,11 @@ def test_the_mix_of_kinds_stays_within_binomial_bounds(alpha: float) -> None:
 
 
 def test_a_schedule_of_alpha_runs_over_all_steps_within_binomial_bounds() -> None:
-    recipe = Objective(alpha=((0.0, 1.0), (0.5, 0.2), (1.0, 0.2)))
-    planned = batches(some_units(), recipe, 3000, batch_size=2)
+    objective = Objective(alpha=((0.0, 1.0), (0.5, 0.2), (1.0, 0.2)))
+    planned = batches(some_units(), objective, 3000, batch_size=2)
     assert planned[0].kind == "monolingual"
     for first in range(0, 3000, 500):
-        expected = [recipe.alpha_at(number / 2999) for number in range(first, first + 500)]
+        expected = [objective.alpha_at(number / 2999) for number in range(first, first + 500)]
         found = sum(batch.kind == "monolingual" for batch in planned[first : first + 500])
         assert abs(found - sum(expected)) < 4 * sum(alpha * (1 - alpha) for alpha in expected) ** 0.5
 
@@ -141,28 +141,28 @@ def test_weights_draw_by_the_number_of_pairs_to_their_power(weights: str | float
     def check(drawn: list[tuple[str, ...]], sizes: dict[tuple[str, ...], int]) -> None:
         total = sum(size**power for size in sizes.values())
         counted = Counter(drawn)
-        for cell, size in sizes.items():
+        for pair, size in sizes.items():
             share = size**power / total
-            assert abs(counted[cell] / len(drawn) - share) < 4 * (share * (1 - share) / len(drawn)) ** 0.5
+            assert abs(counted[pair] / len(drawn) - share) < 4 * (share * (1 - share) / len(drawn)) ** 0.5
 
-    def recipe(alpha: float, other: str = "X-Y") -> Objective:
+    def objective(alpha: float, other: str = "X-Y") -> Objective:
         return Objective.model_validate({"alpha": alpha, "other": other, "weights": weights})
 
     units, one_language = uneven_units(), {("en",): 80, ("de",): 40, ("fr",): 20}
-    check([batch.rows[0][1:2] for batch in batches(units, recipe(1.0), 2000)], one_language)
-    mixed = batches(units, recipe(0.0, "X-X"), 500)
+    check([batch.rows[0][1:2] for batch in batches(units, objective(1.0), 2000)], one_language)
+    mixed = batches(units, objective(0.0, "X-X"), 500)
     check([row[1:2] for batch in mixed for row in batch.rows], one_language)
     pairs = {("en", "de"): 40, ("de", "en"): 40, **{(a, b): 20 for a, b in (("en", "fr"), ("fr", "en"))}}
     pairs |= {("fr", "de"): 20, ("de", "fr"): 20}
-    check([row[1:] for batch in batches(units, recipe(0.0), 500) for row in batch.rows], pairs)
+    check([row[1:] for batch in batches(units, objective(0.0), 500) for row in batch.rows], pairs)
 
 
 def test_a_weight_that_draws_one_language_alone_still_fills_the_batch() -> None:
-    recipe = Objective(alpha=0.0, other="X-X", weights=0.001)
+    objective = Objective(alpha=0.0, other="X-X", weights=0.001)
     units = gather(
         pair(u, lang) for lang, first, number in (("en", 0, 6), ("de", 6, 5)) for u in range(first, first + number)
     )[1]
-    assert {len(batch.rows) for batch in batches(units, recipe, 20, batch_size=10)} == {10}
+    assert {len(batch.rows) for batch in batches(units, objective, 20, batch_size=10)} == {10}
 
 
 @pytest.mark.parametrize("number", [2, 3])
@@ -188,19 +188,19 @@ def test_few_languages_keep_to_those_that_fill_a_batch_and_share_units() -> None
 
 @given(st.integers(0, 50), st.integers(0, 5), OBJECTIVES)
 @settings(max_examples=25, deadline=None)
-def test_the_same_seed_and_epoch_give_the_same_plan(seed: int, epoch: int, recipe: Objective) -> None:
+def test_the_same_seed_and_epoch_give_the_same_plan(seed: int, epoch: int, objective: Objective) -> None:
     options = {"batch_size": 4, "seed": seed, "epoch": epoch, "steps": 90}
-    first, again = (list(plan_epoch(some_units(30), recipe, **options)) for _ in range(2))
+    first, again = (list(plan_epoch(some_units(30), objective, **options)) for _ in range(2))
     assert first == again
 
 
 @given(st.integers(0, 70), st.integers(1, 70), OBJECTIVES)
 @settings(max_examples=25, deadline=None)
-def test_a_plan_that_starts_late_is_the_tail_of_one_that_does_not(start: int, steps: int, recipe: Objective) -> None:
+def test_a_plan_that_starts_late_is_the_tail_of_one_that_does_not(start: int, steps: int, objective: Objective) -> None:
     options = {"batch_size": 4, "seed": 3, "steps": steps}
     units = some_units(20)  # an epoch is some 16 batches
-    whole = list(plan(units, recipe, **options))
-    assert len(whole) == steps and list(plan(units, recipe, **options, start=start)) == whole[start:]
+    whole = list(plan(units, objective, **options))
+    assert len(whole) == steps and list(plan(units, objective, **options, start=start)) == whole[start:]
 
 
 def test_seeds_and_epochs_do_not_collide() -> None:
@@ -215,16 +215,16 @@ def test_seeds_and_epochs_do_not_collide() -> None:
 
 @given(pairs_with_duplicates(), st.randoms(use_true_random=False), OBJECTIVES)
 @settings(max_examples=30, deadline=None)
-def test_the_order_of_the_pairs_does_not_matter(pairs: list[Pair], random: Random, recipe: Objective) -> None:
+def test_the_order_of_the_pairs_does_not_matter(pairs: list[Pair], random: Random, objective: Objective) -> None:
     shuffled = random.sample(pairs, len(pairs))
     forward, other = gather(pairs)[1], gather(shuffled)[1]
     try:
-        expected = named(forward, batches(forward, recipe, 30))
+        expected = named(forward, batches(forward, objective, 30))
     except UserError:
         with pytest.raises(UserError):
-            batches(other, recipe, 30)
+            batches(other, objective, 30)
         return
-    assert named(other, batches(other, recipe, 30)) == expected
+    assert named(other, batches(other, objective, 30)) == expected
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.5, 1.0])
@@ -291,7 +291,7 @@ def test_only_the_chosen_rows_join_units() -> None:
 
 
 @pytest.mark.parametrize(
-    ("languages", "recipe", "batch_size", "told"),
+    ("languages", "objective", "batch_size", "message"),
     [
         (("en",), Objective(alpha=0.5), 4, "two languages"),
         (LANGUAGES, Objective(alpha=1.0), 500, "lower train.batch_size"),
@@ -302,11 +302,11 @@ def test_only_the_chosen_rows_join_units() -> None:
         ((), Objective(alpha=0.0, other="X-X"), 4, "no pairs"),
     ],
 )
-def test_what_cannot_be_planned_is_told(
-    languages: Sequence[str], recipe: Objective, batch_size: int, told: str
+def test_a_plan_that_cannot_be_filled_is_refused(
+    languages: Sequence[str], objective: Objective, batch_size: int, message: str
 ) -> None:
-    with pytest.raises(UserError, match=told):
-        next(plan(some_units(languages=languages), recipe, batch_size=batch_size, seed=1, steps=1))
+    with pytest.raises(UserError, match=message):
+        next(plan(some_units(languages=languages), objective, batch_size=batch_size, seed=1, steps=1))
 
 
 def test_a_batch_is_described_in_one_line() -> None:

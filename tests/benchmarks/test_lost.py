@@ -12,22 +12,9 @@ from ir_measures import AP, R, nDCG
 from numpy.testing import assert_allclose
 from scored import Given
 
-from babelmix.benchmarks.benchmark import (
-    About,
-    Benchmark,
-    Lost,
-    OwnId,
-    Passage,
-    Qrel,
-    Query,
-    is_built,
-    judge,
-    own_ids,
-    read_about,
-    read_benchmark,
-    read_judged,
-    write_benchmark,
-)
+from babelmix.benchmarks.benchmark import About, Benchmark, Lost, OwnId, Passage, Qrel, Query, own_ids
+from babelmix.benchmarks.files import is_built, read_about, read_benchmark, write_benchmark
+from babelmix.benchmarks.qrels import qrels_of, read_qrels
 from babelmix.common.errors import UserError
 from babelmix.evaluation.evaluate import MEASURES, evaluate, to_json
 
@@ -41,12 +28,12 @@ def benchmarks(draw: st.DrawFn) -> tuple[Benchmark, Benchmark, np.ndarray]:
     """A benchmark, the same with some passages lost, and scores that are 0, "not found", for those alone."""
     gone = draw(st.sets(st.sampled_from([passage for passage in PASSAGES if not passage.id.endswith("0")])))
     pairs = st.tuples(st.sampled_from(QUERIES), st.sampled_from(PASSAGES), st.integers(1, 3))
-    judged = {(query.question, passage): grade for query, passage, grade in draw(st.lists(pairs))}
+    judged = {(query.parallel_id, passage): grade for query, passage, grade in draw(st.lists(pairs))}
     judged["q0", PASSAGES[0]] = 1
     asked = {question for question, _ in judged}
     whole = Benchmark(
         "whole",
-        tuple(query for query in QUERIES if query.question in asked),
+        tuple(query for query in QUERIES if query.parallel_id in asked),
         PASSAGES,
         tuple(Qrel(question, passage.id, grade) for (question, passage), grade in judged.items()),
     )
@@ -67,9 +54,9 @@ def benchmarks(draw: st.DrawFn) -> tuple[Benchmark, Benchmark, np.ndarray]:
 def test_what_is_lost_scores_as_what_is_not_found(drawn: tuple[Benchmark, Benchmark, np.ndarray]) -> None:
     whole, part, scores = drawn
     there = [number for number, passage in enumerate(whole.passages) if passage in part.passages]
-    expected = evaluate(judge(whole), Given(scores, not_found=0.0)).scores
-    found = evaluate(judge(part), Given(scores[:, there], not_found=0.0)).scores
-    for name in ("setting", "question", "query_language", "passage_language"):
+    expected = evaluate(qrels_of(whole), Given(scores, not_found=0.0)).scores
+    found = evaluate(qrels_of(part), Given(scores[:, there], not_found=0.0)).scores
+    for name in ("setting", "parallel_id", "query_language", "passage_language"):
         assert getattr(found, name).tolist() == getattr(expected, name).tolist(), name
     for name in MEASURES.values():
         assert_allclose(getattr(found, name), getattr(expected, name), rtol=1e-12, err_msg=name)
@@ -85,7 +72,7 @@ def test_the_denominators_are_those_of_trec_eval(tmp_path: Path) -> None:
     )
     write_benchmark(tmp_path / "b", benchmark)
     assert read_benchmark(tmp_path / "b") == benchmark
-    figures = to_json(evaluate(read_judged(tmp_path / "b"), Given([[3, 2, 1], [1, 2, 3]])), "x")
+    figures = to_json(evaluate(read_qrels(tmp_path / "b"), Given([[3, 2, 1], [1, 2, 3]])), "x")
     qrels = {"1": {"b": 2, "c": 1, "lost": 3}, "2": {"lost": 1}}
     run = {"1": {"a": 3.0, "b": 2.0, "c": 1.0}, "2": {"a": 1.0, "b": 2.0, "c": 3.0}}
     expected = ir_measures.pytrec_eval.calc_aggregate([AP, nDCG @ 10, R @ 10, R @ 1], qrels, run)
@@ -101,17 +88,17 @@ def test_the_denominators_are_those_of_trec_eval(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "told"),
     [
-        ('{"question": "9", "lang": "en"}', "lost.jsonl, line 1: question '9', grade 1"),
-        ('{"question": "1", "lang": "en", "grade": 0}', "lost.jsonl, line 1: question '1', grade 0"),
-        ('{"question": "1", "lang": "de"}', "lost.jsonl, line 1, lang: unknown language of the passages 'de'"),
-        ('{"question": "1"}', "lost.jsonl, line 1, lang: missing or empty"),
+        ('{"parallel_id": "9", "lang": "en"}', "lost.jsonl, line 1: parallel_id '9', relevance 1"),
+        ('{"parallel_id": "1", "lang": "en", "relevance": 0}', "lost.jsonl, line 1: parallel_id '1', relevance 0"),
+        ('{"parallel_id": "1", "lang": "de"}', "lost.jsonl, line 1, lang: unknown language of the passages 'de'"),
+        ('{"parallel_id": "1"}', "lost.jsonl, line 1, lang: missing or empty"),
     ],
 )
 def test_a_faulty_row_of_what_is_lost_is_told(tmp_path: Path, row: str, told: str) -> None:
     benchmark = Benchmark("b", (Query("1", "1", "en", "?"),), (Passage("a", "en", "!"),), (Qrel("1", "a"),))
     write_benchmark(tmp_path / "b", benchmark)
     (tmp_path / "b" / "lost.jsonl").write_text(row)
-    for read in (read_benchmark, read_judged):
+    for read in (read_benchmark, read_qrels):
         with pytest.raises(UserError, match=told):
             read(tmp_path / "b")
 
@@ -134,7 +121,7 @@ def test_a_benchmark_says_what_it_was_built_out_of(tmp_path: Path) -> None:
         ('{"form": 7, "left_out": {}}', "about.json, form: not a text: 7"),
         ('{"form": "", "left_out": {"a": true}}', "about.json, left_out: not what was left out"),
         ('{"form": "", "split": [], "left_out": {}}', "about.json, split: not a text: a list"),
-        ("{", "about.json, line 1, column 2: not whole JSON"),
+        ("{", "about.json, line 1, column 2: not valid JSON"),
     ],
 )
 def test_a_faulty_note_is_told(tmp_path: Path, text: str, told: str) -> None:

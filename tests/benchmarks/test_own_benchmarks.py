@@ -10,18 +10,22 @@ import pytest
 import yaml
 from small_project import make_project
 
-from babelmix import cli
 from babelmix.benchmarks import registry as benchmarks
-from babelmix.benchmarks.benchmark import read_benchmark, write_benchmark
 from babelmix.benchmarks.dev import dev_benchmark
+from babelmix.benchmarks.files import read_benchmark, write_benchmark
 from babelmix.benchmarks.own import own_files, own_names
+from babelmix.benchmarks.sources import miracl, nanobeir
+from babelmix.benchmarks.sources.beir import DATASETS
+from babelmix.cli import data, systems
 from babelmix.common.errors import UserError
 from babelmix.corpus import registry as corpus
 from babelmix.corpus.records import Pair
+from babelmix.corpus.settings import Table
+from babelmix.reporting.explore_page import write_pages
 from babelmix.reporting.markdown import to_markdown
 from babelmix.reporting.report import write_report
 from babelmix.reporting.results import read_results
-from babelmix.stages import asks_hub
+from babelmix.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]
 ANIMALS = (("cat", "fish"), ("horse", "hay"), ("bird", "corn"))
@@ -73,9 +77,9 @@ def settle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Non
 
 def built(name: str) -> Any:
     """What the pipeline's two commands make of a benchmark."""
-    cli.fetch(name)
+    data.fetch(name)
     assert [file.name for file in Path(f"data/raw/{name}").iterdir() if file.name[0] != "."] == ["manifest.json"]
-    cli.benchmark(name)
+    data.benchmark(name)
     return read_benchmark(Path(f"data/benchmarks/{name}"))
 
 
@@ -89,9 +93,9 @@ def test_the_project_s_own_form_is_checked_and_copied(
     found = built("faq")
     assert (found.queries, found.passages, set(found.qrels)) == (mine.queries, mine.passages, set(mine.qrels))
     assert found.name == "faq" and not Path("data/benchmarks/faq/notes.txt").exists()
-    Path("data/own/faq/qrels.jsonl").write_text(json.dumps(asdict(mine.qrels[0]) | {"grade": "high"}) + "\n")
-    with pytest.raises(UserError, match=r"data/own/faq/qrels.jsonl, line 1, grade"):
-        cli.benchmark("faq")
+    Path("data/own/faq/qrels.jsonl").write_text(json.dumps(asdict(mine.qrels[0]) | {"relevance": "high"}) + "\n")
+    with pytest.raises(UserError, match=r"data/own/faq/qrels.jsonl, line 1, relevance"):
+        data.benchmark("faq")
     assert read_benchmark(Path("data/benchmarks/faq")) == found
     assert capsys.readouterr().out.count("wrote data/benchmarks/faq; next: dvc repro") == 1
 
@@ -101,11 +105,11 @@ def test_beir_s_form_is_read_with_the_split_that_is_asked_for(settle: Callable[.
     settle("animals.v2")
     assert len(built("animals.v2").queries) == 3
     settle("animals.v2", splits={"animals.v2": "dev"})
-    cli.benchmark("animals.v2")
-    assert [query.question for query in read_benchmark(Path("data/benchmarks/animals.v2")).queries] == ["0"]
+    data.benchmark("animals.v2")
+    assert [query.parallel_id for query in read_benchmark(Path("data/benchmarks/animals.v2")).queries] == ["0"]
     settle("animals.v2", splits={"animals.v2": "tset"})
     with pytest.raises(UserError, match="did you mean 'test'"):
-        cli.benchmark("animals.v2")
+        data.benchmark("animals.v2")
 
 
 @pytest.mark.parametrize("place", ["animals.json", "animals.en.json", "animals-en.json", "animals/en.json"])
@@ -120,27 +124,27 @@ def test_squad_s_form_is_a_file_or_a_folder(place: str, settle: Callable[..., No
     assert len(found.queries) == 3 and found.languages == ("en",)
     settle("animals", splits={"animals": "dev"})
     with pytest.raises(UserError, match=r"data/own/animals.*: only a folder in BEIR form has splits"):
-        cli.benchmark("animals")
+        data.benchmark("animals")
 
 
 def test_a_name_is_scored_without_a_path(settle: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> None:
     squad(Path("data/own/animals.en.json"))
     settle("gnome-help")  # it need not stand in `benchmarks`
-    cli.evaluate("animals", Path("scores.json"), model="bm25")
+    systems.evaluate("animals", Path("scores.json"), model="bm25")
     scores = json.loads(Path("scores.json").read_text())
     assert scores["benchmark"] == "animals" and scores["settings"]["monolingual"]["map"] == 1
 
 
 def test_what_is_not_there_is_told_before_any_work(settle: Callable[..., None]) -> None:
     settle("animals")
-    for call in (cli.fetch, cli.benchmark):
+    for call in (data.fetch, data.benchmark):
         with pytest.raises(UserError, match=r"unknown benchmark 'animals'; .*or put its files into data/own/animals"):
             call("animals")
     assert not Path("data").exists()
     for name in ("animals.en.json", "animals.de.json"):
         squad(Path("data/own") / name)
     with pytest.raises(UserError, match=r"2 files of this name, animals.de.json and animals.en.json first; put them"):
-        cli.fetch("animals")
+        data.fetch("animals")
 
 
 def test_files_are_found_by_their_name(tmp_path: Path) -> None:
@@ -173,13 +177,15 @@ def test_files_are_found_by_their_name(tmp_path: Path) -> None:
 def test_the_report_tells_of_a_benchmark_of_the_users_own_and_of_any_known_one(tmp_path: Path) -> None:
     write_benchmark(tmp_path / "data/own/faq.v2", make_own())
     settings = make_project(tmp_path, benchmarks=("faq.v2", "miracl-sw"), questions=8)
-    write_report(tmp_path, settings)
-    text = (tmp_path / "reports/report.md").read_text()
+    workspace = Workspace(tmp_path)
+    write_report(workspace, settings)
+    write_pages(workspace, settings)
+    text = workspace.report.read_text()
     assert "## faq.v2" in text and "faq.v2: yours" in text and "MIRACL sw: Apache-2.0" in text
-    assert "faq.v2: yours" in (tmp_path / "reports/explore-faq.v2.html").read_text()
-    drawn = {file.name for file in (tmp_path / "reports/figures").iterdir()}
+    assert "faq.v2: yours" in (workspace.explore / "faq.v2.html").read_text()
+    drawn = {file.name for file in workspace.figures.iterdir()}
     assert drawn >= {"bias-faq.v2.png", "differences-faq.v2-hybrid.png"}
-    results = read_results(tmp_path, settings)
+    results = read_results(workspace, settings)
     for name, known in benchmarks.BENCHMARKS.items():
         evaluations = {variant: {name: found["faq.v2"]} for variant, found in results.evaluations.items()}
         of_name = settings.model_copy(update={"benchmarks": (name,)})
@@ -199,11 +205,13 @@ def fields(results: Any) -> dict[str, Any]:
 
 def test_what_is_known_of_a_name_stands_in_one_place() -> None:
     assert len(benchmarks.BENCHMARKS) == 5 + 13 + 18
-    settings = cli.load_settings()
-    hub = {name for name in (*benchmarks.BENCHMARKS, *corpus.PAIR_SOURCES) if asks_hub(name, settings)}
-    assert hub == {*benchmarks.NANOBEIR, *benchmarks.MIRACL, "mmarco"}
+    of_hub = {f"nanobeir-{task}" for task in nanobeir.TASKS} | {f"miracl-{lang}" for lang in miracl.LANGUAGES}
+    known = benchmarks.BENCHMARKS | corpus.PAIR_SOURCES
+    assert {name for name, one in known.items() if one.hub} == {*of_hub, "mmarco"}
     ndcg = {name for name in benchmarks.BENCHMARKS if benchmarks.main_score(name, graded=False) == "ndcg_at_10"}
-    assert ndcg == {*benchmarks.BEIR, *benchmarks.NANOBEIR, *benchmarks.MIRACL}
+    assert ndcg == {*DATASETS, *of_hub}
     assert benchmarks.main_score("faq", graded=True) == "ndcg_at_10" and benchmarks.main_score("faq", False) == "map"
-    assert benchmarks.licence_of("faq") == corpus.licence_of("faq") == "faq: yours"
-    assert corpus.licence_of("nq", "org/nq") == "nq: as the publisher of org/nq has it"
+    assert benchmarks.licence_of("faq") == "faq: yours"
+    tables = {"faq": Table(path=Path("data/own/faq.jsonl"), language="en"), "nq": Table(hub="org/nq", language="en")}
+    assert corpus.source_of("faq", tables).licence == "faq: yours"
+    assert corpus.source_of("nq", tables).licence == "nq: as the publisher of org/nq has it"

@@ -11,17 +11,19 @@ from unicodedata import normalize
 
 import numpy as np
 import pytest
+from built import build_folder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from babelmix.benchmarks.benchmark import Benchmark, read_about, read_benchmark, read_judged, write_benchmark
+from babelmix.benchmarks.benchmark import Benchmark
+from babelmix.benchmarks.files import read_about, read_benchmark, write_benchmark
+from babelmix.benchmarks.qrels import read_qrels
 from babelmix.benchmarks.sources import beir, own
 from babelmix.common.errors import UserError
 from babelmix.evaluation.evaluate import evaluate, to_json
-from babelmix.retrieval.bm25 import Bm25Scores
+from babelmix.retrieval.bm25 import Bm25Scorer
 from babelmix.retrieval.embeddings import open_embeddings
-from babelmix.retrieval.scorers import Cosines
-from babelmix.stages import build_folder
+from babelmix.retrieval.scorers import CosineScorer
 
 SOURDOUGH = "Sourdough needs a warm place and a whole night."
 HEADER = "query-id\tcorpus-id\tscore\n"
@@ -102,19 +104,19 @@ LOOSE = {
         "1\t1\t1\n",
     ),
     "own form, soft hyphens": {
-        "queries.jsonl": rows({"id": "q", "question": 1, "lang": "de", "text": "Hochspannungsnetzger\u00e4t"}),
+        "queries.jsonl": rows({"id": "q", "parallel_id": 1, "lang": "de", "text": "Hochspannungsnetzger\u00e4t"}),
         "passages.jsonl": rows(
             {"id": "z", "lang": "de", "text": "Das Hoch\u00adspannungs\u00adnetz\u00adger\u00e4t wird gepr\u00fcft."},
             {"id": "a", "lang": "de", "text": "Der Garten ist am Abend offen."},
         ),
-        "qrels.jsonl": rows({"question": "1", "passage": "z", "grade": 1.0}),
+        "qrels.jsonl": rows({"parallel_id": "1", "passage": "z", "relevance": 1.0}),
     },
 }
 
 
 def scores_of(folder: Path) -> dict[str, Any]:
     """The figures of BM25 over all passages."""
-    found = evaluate(read_judged(folder), Bm25Scores.build(read_benchmark(folder)))
+    found = evaluate(read_qrels(folder), Bm25Scorer.build(read_benchmark(folder)))
     return to_json(found, "bm25")["settings"]["multilingual"]
 
 
@@ -170,7 +172,7 @@ def test_vectors_of_the_users_files_belong_to_their_texts(tmp_path: Path, ids: s
         (vectors / "passages.txt").write_text("".join(f"{before}{n}\n" for n in range(1, 13)))
         (vectors / "queries.txt").write_text("".join(f"{before}{name}\n" for name in asked))
     opened = open_embeddings(vectors, tmp_path / "built")
-    found = evaluate(read_judged(tmp_path / "built"), Cosines(opened.queries, opened.passages))
+    found = evaluate(read_qrels(tmp_path / "built"), CosineScorer(opened.queries, opened.passages))
     assert to_json(found, "x")["settings"]["multilingual"]["ndcg_at_10"] == 1.0
 
 
@@ -260,8 +262,8 @@ def test_every_published_form_gives_the_same_benchmark(drawn: Any, forms: Any, e
     assert {row.id: row.text for row in found.passages} == {
         f"en:{name}": normalize("NFC", text).strip() for name, text in full.items() if text.strip()
     }
-    found_pairs = {(row.question, row.passage): row.grade for row in found.qrels}
-    themselves = {(row.question, row.passage) for row in found.itself}
+    found_pairs = {(row.parallel_id, row.passage): row.relevance for row in found.qrels}
+    themselves = {(row.parallel_id, row.passage) for row in found.itself}
     assert found_pairs == {
         (query, f"en:{document}"): score
         for (query, document), score in judged.items()
@@ -279,7 +281,7 @@ def without_own(benchmark: Benchmark) -> Benchmark:
 def comes_back(benchmark: Benchmark, folder: Path) -> bool:
     """Whether what a reader accepted is written, read strictly, and the same."""
     write_benchmark(folder, benchmark)
-    read_judged(folder)
+    read_qrels(folder)
     return read_benchmark(folder) == replace(benchmark, name=folder.name)
 
 
@@ -287,11 +289,11 @@ PIECES = st.sampled_from(
     [
         *('{"_id": "a", "text": "b"}\n', '{"_id": 1, "title": null, "text": null}\n', '{"id": "x"', "[", "]", "{", "}"),
         *(
-            '{"id": "en:a", "lang": "en", "text": "t", "question": "q"}\n',
+            '{"id": "en:a", "lang": "en", "text": "t", "parallel_id": "q"}\n',
             '{"id": "en:a", "lang": "en", "text": "t"}\n',
         ),
         *(
-            '{"question": "q", "passage": "en:a", "grade": 1}\n',
+            '{"parallel_id": "q", "passage": "en:a", "relevance": 1}\n',
             '"text"',
             ": ",
             ", ",
@@ -312,15 +314,15 @@ CONTENTS = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.tuples(CONTENTS, CONTENTS, CONTENTS), st.sampled_from(["corpus.jsonl", "passages.jsonl"]), st.booleans())
 def test_any_bytes_give_a_benchmark_or_one_line(contents: tuple[bytes, ...], texts: str, as_json: bool) -> None:
     valid = {
         "corpus.jsonl": (b'{"_id": "a", "text": "b"}\n', b'{"_id": "a", "text": "c"}\n', b"a\ta\t1\n"),
         "passages.jsonl": (
             b'{"id": "en:a", "lang": "en", "text": "t"}\n',
-            b'{"id": "en:q", "question": "q", "lang": "en", "text": "u"}\n',
-            b'{"question": "q", "passage": "en:a"}\n',
+            b'{"id": "en:q", "parallel_id": "q", "lang": "en", "text": "u"}\n',
+            b'{"parallel_id": "q", "passage": "en:a"}\n',
         ),
     }[texts]
     qrels = "qrels.jsonl" if texts == "passages.jsonl" else f"qrels/test.{'jsonl' if as_json else 'tsv'}"

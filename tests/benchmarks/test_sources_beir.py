@@ -9,8 +9,9 @@ from unicodedata import normalize
 
 import pytest
 
-from babelmix.benchmarks.benchmark import Itself, Lost, OwnId, Passage, Qrel, Query, read_benchmark, write_benchmark
-from babelmix.benchmarks.registry import BEIR
+from babelmix.benchmarks.benchmark import Itself, Lost, OwnId, Passage, Qrel, Query
+from babelmix.benchmarks.files import read_benchmark, write_benchmark
+from babelmix.benchmarks.registry import BENCHMARKS
 from babelmix.benchmarks.sources import beir
 from babelmix.common.errors import UserError
 
@@ -203,7 +204,7 @@ def test_the_order_of_lines_matters_to_vectors_alone(tmp_path: Path):
 def test_another_split_is_read_from_its_own_file(tmp_path: Path):
     raw = write(tmp_path / "raw", dev=table([("q0", "d3", "1")]))
     benchmark, counts = beir.build(raw, "food", split="dev")
-    assert [query.question for query in benchmark.queries] == ["q0"]
+    assert [query.parallel_id for query in benchmark.queries] == ["q0"]
     assert counts["queries without judgements"] == 2
     assert beir.build(raw, "food") == beir.build(raw, "food", split="test")
     with pytest.raises(UserError, match=r"unknown split 'tests'; did you mean 'test'\? valid: dev, test"):
@@ -287,7 +288,7 @@ def test_queries_that_cannot_be_asked_are_counted(tmp_path: Path):
         test=table([*QRELS, ("q3", "d2", "1"), ("q8", "d2", "1"), ("q8", "d3", "1")]),
     )
     benchmark, counts = beir.build(raw, "food")
-    assert [query.question for query in benchmark.queries] == ["q1", "q2"]
+    assert [query.parallel_id for query in benchmark.queries] == ["q1", "q2"]
     assert nonzero(counts).items() >= {
         ("queries without judgements", 1),
         ("queries without a relevant document", 1),
@@ -314,7 +315,7 @@ def qrel(*fields: str) -> str:
         ({"corpus__dee": ""}, "corpus.dee.jsonl, file name", "unknown language code 'dee'"),
         ({"queries__xx": ""}, "queries.xx.jsonl, file name", "unknown language code 'xx'"),
         ({"corpus__en": ""}, "corpus.en.jsonl", "a second English file"),
-        ({"corpus": rows(DOCUMENTS)[:-9]}, "corpus.jsonl, line 4, column 29", "not whole JSON"),
+        ({"corpus": rows(DOCUMENTS)[:-9]}, "corpus.jsonl, line 4, column 29", "not valid JSON"),
         ({"corpus": "[" * 100_000}, "corpus.jsonl, line 1", "JSON that is nested too deep"),
         ({"corpus": rows([*DOCUMENTS, 7])}, "corpus.jsonl, line 5", "not a JSON object"),
         ({"corpus": rows(replaced(DOCUMENTS, 1, {"text": "a"}))}, "line 2, _id", "missing; the fields are 'text'"),
@@ -374,7 +375,7 @@ def test_an_unknown_dataset_is_refused_before_anything_is_downloaded(tmp_path: P
 
 
 def test_every_dataset_of_the_settings_has_its_checksum():
-    assert set(beir.DATASETS) == set(BEIR)
+    assert set(beir.DATASETS) == {one.name for one in beir.BENCHMARKS} <= BENCHMARKS.keys()
 
 
 @pytest.fixture(scope="module")
@@ -408,7 +409,7 @@ def test_nfcorpus_agrees_with_a_plain_reading_of_its_files(nfcorpus: Path):
         judged = {
             (row["query-id"], row["corpus-id"]): int(row["score"]) for row in csv.DictReader(stream, delimiter="\t")
         }
-    assert {(qrel.question, qrel.passage): qrel.grade for qrel in benchmark.qrels} == {
+    assert {(qrel.parallel_id, qrel.passage): qrel.relevance for qrel in benchmark.qrels} == {
         (question, f"en:{document}"): score for (question, document), score in judged.items()
     }
     assert {passage.id: passage.text for passage in benchmark.passages} == {

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from babelmix.benchmarks.benchmark import read_benchmark, write_benchmark
-from babelmix.benchmarks.registry import LAREQA
+from babelmix.benchmarks.files import read_benchmark, write_benchmark
+from babelmix.benchmarks.registry import BENCHMARKS
 from babelmix.benchmarks.settings import BenchmarkSettings
 from babelmix.benchmarks.sources import lareqa
 from babelmix.benchmarks.sources.lareqa import Language, Release
@@ -59,7 +59,8 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_table_holds_the_published_totals():
-    assert tuple(lareqa.RELEASES) == LAREQA
+    assert tuple(lareqa.RELEASES) == tuple(one.name for one in lareqa.BENCHMARKS)
+    assert lareqa.RELEASES.keys() <= BENCHMARKS.keys()
     totals = {
         name: (len(release.languages), sum(lang.questions for lang in release.languages.values()),
                sum(lang.candidates for lang in release.languages.values()))
@@ -92,7 +93,7 @@ def test_a_question_that_lacks_a_language_is_absent_there(small: Path, tmp_path:
     text = {passage.id: passage.text for passage in benchmark.passages}
     answers = [qrel.passage for qrel in benchmark.qrels]
     assert answers == sorted(answers)
-    found = {(qrel.question, text[qrel.passage]) for qrel in benchmark.qrels}
+    found = {(qrel.parallel_id, text[qrel.passage]) for qrel in benchmark.qrels}
     assert found == {
         *(("a", "Eins ist hier."), ("a", "One is here.")),
         *(("b", "Zwei war da."), ("b", "Two was there.")),
@@ -154,7 +155,7 @@ def test_xquad_r_has_exactly_its_published_counts(raw_files: Path, tmp_path: Pat
     assert Counter(passage.lang for passage in benchmark.passages) == XQUAD_CANDIDATES
     assert Counter(query.lang for query in benchmark.queries) == dict.fromkeys(XQUAD_CANDIDATES, 1190)
     assert len(benchmark.passages) == 13_014
-    assert set(Counter(qrel.question for qrel in benchmark.qrels).values()) == {11}
+    assert set(Counter(qrel.parallel_id for qrel in benchmark.qrels).values()) == {11}
     write_benchmark(tmp_path / "xquad-r", benchmark)
     assert read_benchmark(tmp_path / "xquad-r") == benchmark
 
@@ -165,7 +166,7 @@ def test_xquad_r_agrees_with_a_plain_reading_of_the_file(raw_files: Path):
     paragraphs = [paragraph for article in raw["data"] for paragraph in article["paragraphs"]]
     assert [passage.text for passage in benchmark.passages] == [s for p in paragraphs for s in p["sentences"]]
     passages = {passage.id: passage for passage in benchmark.passages}
-    gold = {qrel.question: passages[qrel.passage] for qrel in benchmark.qrels}
+    gold = {qrel.parallel_id: passages[qrel.passage] for qrel in benchmark.qrels}
     for paragraph in paragraphs:
         for question in paragraph["qas"]:
             assert gold[question["id"]].context == paragraph["context"]

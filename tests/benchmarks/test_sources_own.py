@@ -7,27 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from built import build_folder
 
-from babelmix.benchmarks.benchmark import (
-    About,
-    Itself,
-    Lost,
-    OwnId,
-    Passage,
-    Qrel,
-    Query,
-    is_built,
-    read_about,
-    read_benchmark,
-)
+from babelmix.benchmarks.benchmark import About, Itself, Lost, OwnId, Passage, Qrel, Query
+from babelmix.benchmarks.files import is_built, read_about, read_benchmark
 from babelmix.benchmarks.sources import own
 from babelmix.common.errors import UserError
-from babelmix.stages import build_folder
 
 QUERIES: list[dict[str, Any]] = [
-    {"id": "en:2", "question": "2", "lang": "en", "text": "How long does sourdough need?"},
-    {"id": "de:1", "question": "1", "lang": "de", "text": "Welches Brot hält lange?"},
-    {"id": "en:1", "question": "1", "lang": "en", "text": "Which bread keeps?"},
+    {"id": "en:2", "parallel_id": "2", "lang": "en", "text": "How long does sourdough need?"},
+    {"id": "de:1", "parallel_id": "1", "lang": "de", "text": "Welches Brot hält lange?"},
+    {"id": "en:1", "parallel_id": "1", "lang": "en", "text": "Which bread keeps?"},
 ]
 PASSAGES: list[dict[str, Any]] = [
     {
@@ -40,9 +30,9 @@ PASSAGES: list[dict[str, Any]] = [
     {"id": "de:a", "lang": "de", "text": "Roggenbrot hält länger."},
 ]
 QRELS: list[dict[str, Any]] = [
-    {"question": "2", "passage": "en:b"},
-    {"question": "1", "passage": "en:a", "grade": 2},
-    {"question": "1", "passage": "de:a", "grade": 1},
+    {"parallel_id": "2", "passage": "en:b"},
+    {"parallel_id": "1", "passage": "en:a", "relevance": 2},
+    {"parallel_id": "1", "passage": "de:a", "relevance": 1},
 ]
 
 
@@ -80,9 +70,13 @@ def test_rows_may_stand_in_any_order(tmp_path: Path) -> None:
         lambda text: json.dumps(list(map(json.loads, text.splitlines())), indent=2),
         lambda text: text.encode("utf-16"),
         lambda text: gzip.compress(text.encode()),
-        lambda text: text.replace('"question": "1"', '"question": 1').replace('"question": "2"', '"question": 2.0'),
-        lambda text: text.replace('"grade": 2', '"grade": "2.0"').replace('"grade": 1', '"grade": null'),
-        lambda text: text.replace('"grade": 2', '"grade": 2.0'),
+        lambda text: text.replace('"parallel_id": "1"', '"parallel_id": 1').replace(
+            '"parallel_id": "2"', '"parallel_id": 2.0'
+        ),
+        lambda text: text.replace('"relevance": 2', '"relevance": "2.0"').replace(
+            '"relevance": 1', '"relevance": null'
+        ),
+        lambda text: text.replace('"relevance": 2', '"relevance": 2.0'),
         lambda text: text + text.splitlines()[0] + "\n",
     ],
 )
@@ -109,23 +103,23 @@ def test_what_cannot_be_used_is_counted(tmp_path: Path) -> None:
         tmp_path / "mine",
         queries=[
             *QUERIES,
-            {"id": "en:3", "question": "3", "lang": "en", "text": "Nobody judged this."},
-            {"id": "en:4", "question": "4", "lang": "en", "text": "Nothing answers this."},
-            {"id": "en:5", "question": "5", "lang": "en", "text": None},
+            {"id": "en:3", "parallel_id": "3", "lang": "en", "text": "Nobody judged this."},
+            {"id": "en:4", "parallel_id": "4", "lang": "en", "text": "Nothing answers this."},
+            {"id": "en:5", "parallel_id": "5", "lang": "en", "text": None},
             QUERIES[0],
         ],
         passages=[*PASSAGES, {"id": "en:c", "lang": "en", "text": " "}, {"id": "en:d", "lang": "en", "text": "Rye?"}],
         qrels=[
             *QRELS,
             QRELS[1],
-            {"question": "1", "passage": "en:a", "grade": 3},
-            {"question": "4", "passage": "en:a", "grade": 0},
-            {"question": "4", "passage": "en:b", "grade": -1},
-            {"question": "2", "passage": "en:c", "grade": 1},
-            {"question": "2", "passage": "de:lost", "grade": 2},
-            {"question": "2", "passage": "lost", "grade": 1},
-            {"question": "5", "passage": "en:a"},
-            {"question": "6", "passage": "en:a"},
+            {"parallel_id": "1", "passage": "en:a", "relevance": 3},
+            {"parallel_id": "4", "passage": "en:a", "relevance": 0},
+            {"parallel_id": "4", "passage": "en:b", "relevance": -1},
+            {"parallel_id": "2", "passage": "en:c", "relevance": 1},
+            {"parallel_id": "2", "passage": "de:lost", "relevance": 2},
+            {"parallel_id": "2", "passage": "lost", "relevance": 1},
+            {"parallel_id": "5", "passage": "en:a"},
+            {"parallel_id": "6", "passage": "en:a"},
         ],
     )
     benchmark, counts = own.build(folder, "mine")
@@ -145,7 +139,7 @@ def test_what_cannot_be_used_is_counted(tmp_path: Path) -> None:
     }
     assert benchmark.lost == (Lost("2", "de", 1), Lost("2", "de", 2), Lost("2", "en", 1), Lost("2", "en", 1))
     assert Qrel("1", "en:a", 3) in benchmark.qrels
-    assert {query.question for query in benchmark.queries} == {"1", "2"}
+    assert {query.parallel_id for query in benchmark.queries} == {"1", "2"}
     left_out = build_folder(folder, tmp_path / "built")
     assert left_out == counts
     assert read_about(tmp_path / "built") == About("own", None, nonzero(counts))
@@ -157,7 +151,7 @@ def test_what_cannot_be_used_is_counted(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["2", "en:2"])
 def test_a_passage_with_the_id_and_text_of_a_query_is_that_query(tmp_path: Path, name: str) -> None:
     passages = [*PASSAGES, {"id": name, "lang": "en", "text": "How long  does sourdough need? "}]
-    folder = write(tmp_path / "mine", passages=passages, qrels=[*QRELS, {"question": "2", "passage": name}])
+    folder = write(tmp_path / "mine", passages=passages, qrels=[*QRELS, {"parallel_id": "2", "passage": name}])
     benchmark, counts = own.build(folder, "mine")
     assert benchmark.itself == (Itself("2", name),)
     assert Qrel("2", name) not in benchmark.qrels
@@ -171,16 +165,16 @@ def test_a_passage_with_the_id_and_text_of_a_query_is_that_query(tmp_path: Path,
         ("queries", QUERIES[0] | {"lang": "xx"}, "line 4, lang", "unknown language code 'xx'"),
         ("queries", QUERIES[0] | {"lang": 7}, "line 4, lang", "not a text: 7"),
         ("queries", QUERIES[0] | {"text": "Another?"}, "line 4", "duplicate id 'en:2' with another text"),
-        ("queries", QUERIES[0] | {"question": None}, "line 4, question", "missing"),
-        ("queries", QUERIES[0] | {"question": float("nan")}, "line 4, question", "not an id: NaN"),
-        ("queries", {"id": "x", "question": "x", "lang": "en"}, "line 4, text", "missing; the fields are"),
+        ("queries", QUERIES[0] | {"parallel_id": None}, "line 4, parallel_id", "missing"),
+        ("queries", QUERIES[0] | {"parallel_id": float("nan")}, "line 4, parallel_id", "not an id: NaN"),
+        ("queries", {"id": "x", "parallel_id": "x", "lang": "en"}, "line 4, text", "missing; the fields are"),
         ("passages", PASSAGES[0] | {"context": 7}, "line 4, context", "not a text: 7"),
         ("passages", PASSAGES[0] | {"text": "\ud83d"}, "line 4, text, character 1", "half a character"),
         ("passages", PASSAGES[0] | {"text": "a\x07"}, "line 4, text, character 2", "a control character"),
         ("passages", PASSAGES[0] | {"id": "a\nb"}, "line 4, id, character 2", "a tab or a line end"),
-        ("qrels", QRELS[0] | {"grade": 0.5}, "line 4, grade", "not a whole number: 0.5"),
-        ("qrels", QRELS[0] | {"grade": float("inf")}, "line 4, grade", "not a whole number: Infinity"),
-        ("qrels", QRELS[0] | {"grade": True}, "line 4, grade", "not a whole number: true"),
+        ("qrels", QRELS[0] | {"relevance": 0.5}, "line 4, relevance", "not a whole number: 0.5"),
+        ("qrels", QRELS[0] | {"relevance": float("inf")}, "line 4, relevance", "not a whole number: Infinity"),
+        ("qrels", QRELS[0] | {"relevance": True}, "line 4, relevance", "not a whole number: true"),
         ("qrels", QRELS[0] | {"passage": []}, "line 4, passage", "not a text: a list"),
     ],
 )
@@ -212,3 +206,12 @@ def test_a_form_that_is_not_known_and_a_split_that_is_not_there_are_told(tmp_pat
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="no benchmark in a form that is known"):
         build_folder(tmp_path / "empty", tmp_path / "built")
+
+
+def test_fields_of_the_last_release_are_read(tmp_path: Path) -> None:
+    expected = own.build(write(tmp_path / "new"), "mine")
+    folder = write(tmp_path / "old")
+    for file in folder.iterdir():
+        text = file.read_text(encoding="utf-8").replace('"parallel_id"', '"question"').replace('"relevance"', '"grade"')
+        file.write_text(text, encoding="utf-8")
+    assert own.build(folder, "mine") == expected

@@ -9,15 +9,16 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from built import build_folder
 from hypothesis import given
 from hypothesis import strategies as st
 
-from babelmix.benchmarks.benchmark import OwnId, Passage, Qrel, read_benchmark, write_benchmark
+from babelmix.benchmarks.benchmark import OwnId, Passage, Qrel
+from babelmix.benchmarks.files import read_benchmark, write_benchmark
 from babelmix.benchmarks.sources import squad
 from babelmix.common.errors import UserError
 from babelmix.common.languages import LANGUAGES
 from babelmix.corpus.squad_file import read_squad_file
-from babelmix.stages import build_folder
 
 CONTEXT = "One is here. Two was there, too. "
 
@@ -71,7 +72,7 @@ def test_without_sentences_the_paragraph_is_the_candidate(tmp_path: Path):
     assert benchmark.name == "set"
     assert benchmark.passages == (Passage("en:00000:000", "en", CONTEXT, ""),)
     assert benchmark.qrels == (Qrel("a", "en:00000:000"), Qrel("b", "en:00000:000"))
-    assert [(query.id, query.question, query.text) for query in benchmark.queries] == [
+    assert [(query.id, query.parallel_id, query.text) for query in benchmark.queries] == [
         ("en:a", "a", "a?"),
         ("en:b", "b", "b?"),
     ]
@@ -115,7 +116,7 @@ def test_questions_with_one_id_are_translations_and_a_missing_one_is_absent(tmp_
     write(tmp_path / "README.md", "no JSON")
     benchmark, _ = squad.build(tmp_path, "xquad")
     assert [query.id for query in benchmark.queries] == ["de:b", "en:a", "en:b"]
-    answers = {qrel.passage for qrel in benchmark.qrels if qrel.question == "b"}
+    answers = {qrel.passage for qrel in benchmark.qrels if qrel.parallel_id == "b"}
     assert answers == {"de:00000:000", "en:00000:000"}
     write_benchmark(tmp_path / "out" / "xquad", benchmark)
     assert read_benchmark(tmp_path / "out" / "xquad") == benchmark
@@ -157,7 +158,7 @@ def test_every_answered_question_finds_its_own_paragraph(rows: list[tuple[str, b
             return
         benchmark, left_out = squad.build(file, "set")
     text_of = {passage.id: passage.text for passage in benchmark.passages}
-    assert {qrel.question: text_of[qrel.passage] for qrel in benchmark.qrels} == answered
+    assert {qrel.parallel_id: text_of[qrel.passage] for qrel in benchmark.qrels} == answered
     assert sorted(text_of.values()) == sorted({text for text, _ in rows})
     assert left_out.get("questions without an answer", 0) + len(benchmark.queries) == len(rows)
     for ids in ([query.id for query in benchmark.queries], [passage.id for passage in benchmark.passages]):
@@ -248,7 +249,7 @@ def test_repeated_ids_stay_aligned_and_those_that_cannot_be_are_told(tmp_path: P
     write(tmp_path / "de.json", twice)
     write(tmp_path / "en.json", twice)
     benchmark, left_out = squad.build(tmp_path, "set")
-    assert [query.question for query in benchmark.queries] == ["7", "7#2", "8"] * 2
+    assert [query.parallel_id for query in benchmark.queries] == ["7", "7#2", "8"] * 2
     assert left_out == {"repeated ids": 2}
     write(tmp_path / "fr.json", squad_form({"context": CONTEXT, "qas": [question("7", "One")]}))
     assert squad.build(tmp_path, "set")[1] == {"repeated ids": 2, squad.UNLIKE_IDS: 1}
@@ -288,10 +289,10 @@ ANSWER = (*PARAGRAPH, "qas", 1, "answers", 0)
 @pytest.mark.parametrize(
     ("raw", "where", "what"),
     [
-        (json.dumps(SENTENCES)[:200], "line 1, column", "not whole JSON"),
+        (json.dumps(SENTENCES)[:200], "line 1, column", "not valid JSON"),
         ("[" * 100_000, "en.json", "nested too deep"),
         ("1" * 5000, "en.json", "too many digits"),
-        ("", "en.json", "not whole JSON"),
+        ("", "en.json", "not valid JSON"),
         ("[[[[[[[[]]]]]]]]", "en.json", "no SQuAD form: nested too deep"),
         ({"version": "1"}, "en.json", "no SQuAD form"),
         (broken(SENTENCES, "data", value="x"), "en.json, data", "no SQuAD form"),
@@ -365,5 +366,5 @@ def test_squadshifts_is_read_whole(tmp_path: Path, name: str, questions: int, pa
         for paragraph in article["paragraphs"]
         for asked in paragraph["qas"]
     }
-    assert {qrel.question: texts[qrel.passage] for qrel in benchmark.qrels} == plain
+    assert {qrel.parallel_id: texts[qrel.passage] for qrel in benchmark.qrels} == plain
     assert max(Counter(texts.values()).values()) == 1

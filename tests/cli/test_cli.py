@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,8 @@ import yaml
 from small_training import hashes, one_thread, write_project
 
 from babelmix import cli
-from babelmix.benchmarks.benchmark import write_benchmark
 from babelmix.benchmarks.dev import dev_benchmark
+from babelmix.benchmarks.files import write_benchmark
 from babelmix.common.errors import UserError
 from babelmix.corpus.records import Pair
 from babelmix.settings.params import load_settings
@@ -26,10 +26,19 @@ from babelmix.training import step as engine
 ROOT = Path(__file__).parents[2]
 
 
-def babelmix(*arguments: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "babelmix", *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def babelmix(python: Path) -> Command:
+    """Runs a command in a process of its own."""
+
+    def run(*arguments: str | Path, python: Path = python) -> subprocess.CompletedProcess[str]:
+        environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+        command = [python, "-m", "babelmix", *map(str, arguments)]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    return run
 
 
 @pytest.fixture
@@ -38,8 +47,8 @@ def own_benchmark(parallel_pairs: list[Pair], tmp_path: Path) -> Path:
     return tmp_path / "mine"
 
 
-def test_help_is_quick_and_every_command_has_an_example() -> None:
-    result = babelmix("--help")
+def test_help_is_quick_and_every_command_has_an_example(babelmix: Command) -> None:
+    result = babelmix("--help", python=Path(sys.executable))
     assert result.returncode == 0 and "dvc repro" in result.stdout
     probe = """
 import sys, babelmix.cli as cli
@@ -49,7 +58,9 @@ print([name for name in ("torch", "mlflow", "sentence_transformers", "numpy") if
     assert found.split() == ["[]", "[]"]
 
 
-def test_evaluate_keeps_its_contract(tiny_encoder: Path, own_benchmark: Path, tmp_path: Path) -> None:
+def test_evaluate_keeps_its_contract(
+    babelmix: Command, tiny_encoder: Path, own_benchmark: Path, tmp_path: Path
+) -> None:
     output = tmp_path / "scores.json"
     result = babelmix("evaluate", "--model", tiny_encoder, "--benchmark", own_benchmark, "--output", output)
     assert result.returncode == 0, result.stderr
@@ -67,7 +78,9 @@ def test_evaluate_keeps_its_contract(tiny_encoder: Path, own_benchmark: Path, tm
     assert "rank_distance" in scores["bias"]
 
 
-def test_embedding_first_gives_the_same_scores(tiny_encoder: Path, own_benchmark: Path, tmp_path: Path) -> None:
+def test_embedding_first_gives_the_same_scores(
+    babelmix: Command, tiny_encoder: Path, own_benchmark: Path, tmp_path: Path
+) -> None:
     vectors, one, two = tmp_path / "vectors", tmp_path / "one.json", tmp_path / "two.json"
     assert babelmix("embed", "--model", tiny_encoder, "--benchmark", own_benchmark, "--output", vectors).returncode == 0
     babelmix(
@@ -87,15 +100,19 @@ def test_embedding_first_gives_the_same_scores(tiny_encoder: Path, own_benchmark
         assert len(columns["average_precision"]) == 30 * (3 + 1)
 
 
-def test_explore_shows_the_right_answers_in_every_language(tiny_encoder: Path, own_benchmark: Path) -> None:
+def test_explore_shows_the_right_answers_in_every_language(
+    babelmix: Command, tiny_encoder: Path, own_benchmark: Path
+) -> None:
     query = json.loads((own_benchmark / "queries.jsonl").read_text().splitlines()[0])
     result = babelmix("explore", "--benchmark", own_benchmark, "--model", tiny_encoder, "--top", "3", query["id"])
     assert result.returncode == 0, result.stderr
-    assert query["question"] in result.stdout and "rank distance" in result.stdout
+    assert query["parallel_id"] in result.stdout and "rank distance" in result.stdout
     assert all(lang in result.stdout for lang in ("de", "en", "fr"))
 
 
-def test_vectors_of_another_model_are_scored_in_any_order_with_their_ids(own_benchmark: Path, tmp_path: Path) -> None:
+def test_vectors_of_another_model_are_scored_in_any_order_with_their_ids(
+    babelmix: Command, own_benchmark: Path, tmp_path: Path
+) -> None:
     rng = np.random.default_rng(0)
     found = []
     for order in (np.arange(30), rng.permutation(30)):
@@ -113,7 +130,7 @@ def test_vectors_of_another_model_are_scored_in_any_order_with_their_ids(own_ben
     assert found[0] == found[1]
 
 
-def test_word_overlap_and_files_of_the_users_own_need_no_model(tmp_path: Path) -> None:
+def test_word_overlap_and_files_of_the_users_own_need_no_model(babelmix: Command, tmp_path: Path) -> None:
     squad = {
         "data": [
             {
@@ -177,7 +194,7 @@ def test_word_overlap_and_files_of_the_users_own_need_no_model(tmp_path: Path) -
     ],
 )
 def test_bad_input_is_one_message_and_exit_code_2(
-    arguments: tuple[str, ...], told: str, own_benchmark: Path, tmp_path: Path
+    babelmix: Command, arguments: tuple[str, ...], told: str, own_benchmark: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "out" / "scores.json"
     result = babelmix(*(part.format(b=own_benchmark, o=output) for part in arguments))
@@ -186,7 +203,7 @@ def test_bad_input_is_one_message_and_exit_code_2(
     assert not output.parent.exists()
 
 
-def test_debug_shows_the_traceback() -> None:
+def test_debug_shows_the_traceback(babelmix: Command) -> None:
     result = babelmix("--debug", "plan", "--objective", "hybird")
     assert result.returncode != 0 and "Traceback" in result.stderr
 
@@ -288,8 +305,8 @@ def test_what_a_training_needs_and_has_not_is_told(project: Path) -> None:
 
 def test_teachers_and_hard_negatives_reach_the_training(project: Path) -> None:
     from babelmix.corpus.index import index_pairs
-    from babelmix.encoder.build import load_encoder
-    from babelmix.retrieval.embed_benchmark import encode
+    from babelmix.encoder.encode import encode
+    from babelmix.encoder.load import load_encoder
     from babelmix.training.teacher import TeacherVectors, write_teacher
 
     cli.run(["tokenise"])

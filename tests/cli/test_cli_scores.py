@@ -12,7 +12,8 @@ import yaml
 from small_training import ROOT, one_thread
 
 from babelmix import cli
-from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query, write_benchmark
+from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query
+from babelmix.benchmarks.files import write_benchmark
 from babelmix.common.errors import UserError
 from babelmix.evaluation.evaluate import short_id
 from babelmix.reporting.compare import read_scores
@@ -267,7 +268,7 @@ def test_explore_shows_the_model_it_was_given_whatever_its_folder_is_called(
     own_benchmark(project / "data/benchmarks/b", ("the file closes", "every page prints"))  # the text has changed since
     explored("models/hybrid")
     assert embedded[3:] == ["models/hybrid"]
-    with pytest.raises(UserError, match="vectors of other texts than this benchmark has"):
+    with pytest.raises(UserError, match="made of other texts than this benchmark's"):
         scored("b", embeddings=project / "data/embeddings/hybrid/b")
 
 
@@ -314,7 +315,7 @@ def test_vectors_of_any_origin_are_scored_by_the_similarity_that_is_asked_for(pr
     ranks = {name: ndcg(scored(folder, embeddings=project / "v", similarity=name)) for name in ("cosine", "dot")}
     assert ranks["dot"] == 1 > ranks["cosine"]
     (project / "v" / FILE).write_text("{}")
-    with pytest.raises(UserError, match="not the record of"):
+    with pytest.raises(UserError, match="not a record of"):
         scored(folder, embeddings=project / "v")
 
 
@@ -323,5 +324,5 @@ def test_a_long_id_makes_no_giant_of_the_scores_of_queries(project: Path) -> Non
     folder = write_beir(project / "beir", SHELVES, ASKED | {long: "Which shelf is 5?"}, *JUDGED, f"{long} 5 1")
     scored(folder, per_query=Path("q.npz"))
     found = read_scores(Path("q.npz"), "q.npz")
-    assert found.question.dtype.itemsize <= 4 * 100 and short_id(long) in found.question.tolist()
+    assert found.parallel_id.dtype.itemsize <= 4 * 100 and short_id(long) in found.parallel_id.tolist()
     assert short_id("q" * 100) == "q" * 100 and len(set(map(short_id, (long, long * 300)))) == 2

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import pytest
 
 from babelmix import cli
-from babelmix.common.ending import ended
+from babelmix.common.ending import run_and_exit
 from babelmix.common.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -43,7 +43,7 @@ def end(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.
 
         monkeypatch.setattr("sys.argv", ["babelmix", *(arguments or ("evaluate",))])
         with pytest.raises(SystemExit) as caught:
-            ended(command, arguments or ("evaluate",))
+            run_and_exit(command, arguments or ("evaluate",))
         told = capsys.readouterr()
         return caught.value.code, told.out, told.err  # type: ignore[return-value]
 
@@ -67,7 +67,7 @@ def test_what_nobody_foresaw_is_one_line_and_the_traceback_a_file_of_the_project
         file = tmp_path / f".babelmix/faults/evaluate-{number}.txt"
         assert code == 70
         assert told == (
-            f"babelmix: evaluate failed (KeyError: 'mäp'); this is a fault of babelmix: the traceback is in {file}; "
+            f"babelmix: evaluate failed (KeyError: 'mäp'); this is a bug in babelmix: the traceback is in {file}; "
             "please report it\n"
         )
         kept = file.read_text()
@@ -107,13 +107,13 @@ def test_where_nothing_can_be_written_the_line_says_how_to_see_it(end: Ended, tm
     (tmp_path / "temporary").touch()
     code, _, told = end(ValueError("no"))
     assert code == 70
-    assert told.endswith("the traceback could be written nowhere: `babelmix --debug ...` shows it; please report it\n")
+    assert told.endswith("the traceback could not be written: `babelmix --debug ...` shows it; please report it\n")
 
 
 def test_a_full_disk_leaves_no_half_of_a_traceback(end: Ended, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "params.yaml").touch()
     monkeypatch.setattr("traceback.format_exception", lambda _: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
-    assert "could be written nowhere" in end(ValueError("no"))[2]
+    assert "could not be written" in end(ValueError("no"))[2]
     assert not [path for path in tmp_path.rglob("*.txt")]
 
 
@@ -162,14 +162,14 @@ def test_debug_shows_the_traceback_and_keeps_the_code(end: Ended, tmp_path: Path
             assert found == code
             assert told.startswith("Traceback (most recent call last)")
             assert told.splitlines()[-1].startswith("babelmix: ")
-    assert "the traceback stands above" in end(KeyError("map"), "--debug")[2]
+    assert "the traceback is above" in end(KeyError("map"), "--debug")[2]
     assert list(tmp_path.iterdir()) == []
 
 
 def test_behind_two_dashes_debug_is_a_text(capsys: pytest.CaptureFixture[str]) -> None:
     seen: list[str] = []
     with pytest.raises(SystemExit):
-        ended(lambda given: bool(seen.extend(given)), ["explore", "--", "--debug"])
+        run_and_exit(lambda given: bool(seen.extend(given)), ["explore", "--", "--debug"])
     assert seen == ["explore", "--", "--debug"]
 
 
@@ -186,12 +186,12 @@ def test_behind_two_dashes_debug_is_a_text(capsys: pytest.CaptureFixture[str]) -
         (errno.EPERM, "does not permit"),
         (errno.EROFS, "read-only"),
         (errno.ENOENT, "no such file or folder"),
-        (errno.ENOTDIR, "a file stands where a folder"),
-        (errno.EISDIR, "a folder stands where a file"),
+        (errno.ENOTDIR, "a file, but must be a folder"),
+        (errno.EISDIR, "a folder, but must be a file"),
         (errno.ENAMETOOLONG, "too long"),
         (errno.ELOOP, "a link that leads back"),
         (errno.EMFILE, "too many open files"),
-        (errno.EIO, "the disk fails"),
+        (errno.EIO, "the disk failed"),
     ],
 )
 def test_what_the_system_refuses_names_the_path(end: Ended, tmp_path: Path, number: int, told: str) -> None:
@@ -287,7 +287,7 @@ def test_a_thread_that_fails_is_one_line_and_does_not_end_the_command(end: Ended
 
     code, out, told = end(work)
     assert (code, out) == (0, "done\n")
-    assert told.startswith("babelmix: evaluate, beside its work, failed (KeyError: 'x')") and told.count("\n") == 1
+    assert told.startswith("babelmix: a thread of evaluate failed (KeyError: 'x')") and told.count("\n") == 1
 
 
 def test_warnings_of_libraries_are_not_shown_but_for_debug(end: Ended) -> None:
@@ -399,7 +399,10 @@ LATE = "print('a')"
 
 @pytest.mark.parametrize("printing", [TABLE, PLAIN, LATE])
 def test_a_reader_that_has_gone_is_no_error(tmp_path: Path, printing: str) -> None:
-    code = f"from babelmix.common.ending import ended\ndef run(_):\n    {printing}\n    return 0\nended(run, ['plan'])"
+    code = (
+        f"from babelmix.common.ending import run_and_exit\ndef run(_):\n    {printing}\n    return 0\n"
+        "run_and_exit(run, ['plan'])"
+    )
     assert through_a_closed_pipe("-c", code, cwd=tmp_path) == (141, b"")
     assert through_a_closed_pipe("-m", "babelmix", "--help", cwd=tmp_path) == (141, b"")
 
@@ -407,7 +410,10 @@ def test_a_reader_that_has_gone_is_no_error(tmp_path: Path, printing: str) -> No
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_a_full_disk_under_stdout_is_one_line(tmp_path: Path) -> None:
     for printing in (PLAIN, LATE):
-        code = f"from babelmix.common.ending import ended\ndef run(_):\n    {printing}\n    return 0\nended(run, ['p'])"
+        code = (
+            f"from babelmix.common.ending import run_and_exit\ndef run(_):\n    {printing}\n    return 0\n"
+            "run_and_exit(run, ['p'])"
+        )
         with Path("/dev/full").open("wb") as full:
             environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "PYTHONUNBUFFERED": ""}
             command = [sys.executable, "-c", code]
@@ -428,8 +434,8 @@ def test_without_stdout_and_stderr_it_ends_with_the_same_code(tmp_path: Path) ->
 
 def test_what_libraries_do_at_the_exit_may_fail(tmp_path: Path) -> None:
     code = (
-        "import atexit\nfrom babelmix.common.ending import ended\n"
-        "def run(_):\n    atexit.register(lambda: 1 / 0)\n    print('done')\n    return 0\nended(run, ['plan'])"
+        "import atexit\nfrom babelmix.common.ending import run_and_exit\n"
+        "def run(_):\n    atexit.register(lambda: 1 / 0)\n    print('done')\n    return 0\nrun_and_exit(run, ['plan'])"
     )
     ran = python("-c", code, cwd=tmp_path)
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, b"done\n", b"")
@@ -438,8 +444,8 @@ def test_what_libraries_do_at_the_exit_may_fail(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_real_signal_ends_the_real_program(tmp_path: Path, number: signal.Signals) -> None:
     code = (
-        "import time\nfrom babelmix.common.ending import ended\n"
-        "def run(_):\n    print('ready', flush=True)\n    time.sleep(60)\nended(run, ['train'])"
+        "import time\nfrom babelmix.common.ending import run_and_exit\n"
+        "def run(_):\n    print('ready', flush=True)\n    time.sleep(60)\nrun_and_exit(run, ['train'])"
     )
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
     with subprocess.Popen(

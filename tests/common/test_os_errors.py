@@ -47,12 +47,12 @@ def test_errors_of_the_system_name_their_own_path(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
     for act, what in (
         (lambda: (tmp_path / "none").open(), "none: no such file or folder"),
-        (lambda: (tmp_path / "file" / "x").open("w"), "file/x: a file stands where a folder is needed"),
-        (lambda: tmp_path.open("w"), f"{tmp_path}: a folder stands where a file is needed"),
+        (lambda: (tmp_path / "file" / "x").open("w"), "file/x: a file, but must be a folder"),
+        (lambda: tmp_path.open("w"), f"{tmp_path}: a folder, but must be a file"),
         (lambda: (tmp_path / ("n" * 300)).open("w"), "the name is too long"),
         (lambda: (tmp_path / "loop").open(), "loop: a link that leads back to itself"),
         (lambda: os.open(os.fsencode(tmp_path / "none"), os.O_RDONLY), "none: no such file"),
-        (lambda: (tmp_path / "file").rename(tmp_path / "sub"), "sub: a folder stands where"),
+        (lambda: (tmp_path / "file").rename(tmp_path / "sub"), "sub: a folder, but must be"),
         (lambda: subprocess.run(["no-such-program"], check=False), "no-such-program: this program is not installed"),
     ):
         assert what in str(system_error(caught(act), "evaluate"))
@@ -144,9 +144,7 @@ def test_the_network_and_the_folder_for_temporary_files_are_the_systems_too(
     monkeypatch.setattr("tempfile.tempdir", None)
     monkeypatch.setattr("tempfile._candidate_tempdir_list", lambda: [str(tmp_path / "file")])
     told = system_error(caught(tempfile.gettempdir), "evaluate")
-    assert str(told) == (
-        "TMPDIR: no folder for temporary files can be written; set TMPDIR to a folder that can be written"
-    )
+    assert str(told) == ("TMPDIR: no folder for temporary files is writable; set TMPDIR to a writable folder")
 
 
 def test_memory_is_told_with_how_much() -> None:

@@ -49,12 +49,12 @@ def written(folder: Path, **texts: str) -> Path:
         ("/", "holds the folder that the command runs in"),
         ("~", "holds the folder that the command runs in"),
         ("../../scratch", "the output is the folder of temporary files"),
-        ("precious.txt", "the output is a file where a folder is due"),
-        ("precious.txt/below", "stands below .*, which is a file"),
+        ("precious.txt", "the output is a file, but must be a folder"),
+        ("precious.txt/below", "is below .*, which is a file"),
         ("link-to-inside", "holds 'precious.txt'"),
-        ("circle", "no place for the output"),
-        ("n" * 300, "no place for the output|name is too long"),
-        ("nul\0", "no place for the output"),
+        ("circle", "not a valid path for the output"),
+        ("n" * 300, "not a valid path for the output|name is too long"),
+        ("nul\0", "not a valid path for the output"),
     ],
 )
 def test_a_place_that_is_somebodys_own_is_refused_before_any_work(output: str, told: str, places: Path) -> None:
@@ -144,7 +144,7 @@ def test_a_file_of_somebodys_own_is_refused_and_ours_is_replaced() -> None:
     for name in ("precious.txt", "list.json", "arrays.npz"):
         with pytest.raises(UserError, match="babelmix did not write it"):
             claim_file(Path(name), written=("benchmark", "settings"))
-    for name, told in (("inside", "a folder where a file is due"), ("/dev/null", "no ordinary file")):
+    for name, told in (("inside", "a folder, but must be a file"), ("/dev/null", "not an ordinary file")):
         with pytest.raises(UserError, match=told):
             claim_file(Path(name), written=("benchmark",))
 

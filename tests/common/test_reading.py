@@ -56,18 +56,18 @@ def test_objects_over_many_lines_are_read_with_their_lines(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b'[\n{"a": "x"},\n{"a": \n]', "rows.jsonl, line 4, column 1: not whole JSON"),
+        (b'[\n{"a": "x"},\n{"a": \n]', "rows.jsonl, line 4, column 1: not valid JSON"),
         (b'[\n{"a": "x"},\n7]', "rows.jsonl, line 1, object 2: not a JSON object"),
-        (b'{"a": "x"}\n[\n{"a": "x"}]', "rows.jsonl, line 2, column 2: not whole JSON"),
+        (b'{"a": "x"}\n[\n{"a": "x"}]', "rows.jsonl, line 2, column 2: not valid JSON"),
         (b'{"a": "x"}\n{"a": "\xe1gua"}\n', "rows.jsonl, line 2: not UTF-8 text (byte 0xe1; it may be in Latin-1"),
-        (b'{"a": "x"}\n{"a": \n', "rows.jsonl, line 2, column 7: not whole JSON"),
+        (b'{"a": "x"}\n{"a": \n', "rows.jsonl, line 2, column 7: not valid JSON"),
         (b'{"a": "x"}\n7\n', "rows.jsonl, line 2: not a JSON object"),
         (b'{"a": "x\x01"}', "rows.jsonl, line 1, column 9: a control character (U+0001) in a text"),
         (b'{"a": ' + b"[" * 100_000, "line 1: JSON that is nested too deep"),
-        (b'{"a": ' + b"9" * 10_000 + b"}", "line 1: a number of too many digits"),
+        (b'{"a": ' + b"9" * 10_000 + b"}", "line 1: a number with too many digits"),
         (gzip.compress(ROWS.encode())[:-9], "damaged gzip"),
         (gzip.compress(b"\xff" * 99_999)[:-8] + b"12345678", "not UTF-8 text"),
-        (b"\xff\xfe{\x00}", "rows.jsonl: not whole UTF-16 text"),
+        (b"\xff\xfe{\x00}", "rows.jsonl: not valid UTF-16 text"),
     ],
 )
 def test_what_cannot_be_read_is_told_with_its_line(tmp_path: Path, content: bytes, told: str) -> None:

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import yaml
 from small_project import make_stages
-from small_training import RECIPE, one_thread
+from small_training import SMALL, one_thread
 
-from babelmix import cli
-from babelmix.benchmarks.benchmark import write_benchmark
 from babelmix.benchmarks.dev import dev_benchmark
+from babelmix.benchmarks.files import write_benchmark
+from babelmix.cli import data, encoders, results, systems
 from babelmix.common.errors import UserError
 from babelmix.corpus.records import Pair
 
@@ -43,8 +43,8 @@ def project(
     }
     raw["pairs"] |= {"languages": [], "dev_share": 0.3, "dev_questions": 20}
     raw["translate"]["languages"] = []
-    raw["train"] |= RECIPE
-    raw["evaluate"] |= {"resamples": 100, "debias_units": 20}
+    raw["train"] |= SMALL
+    raw["evaluate"] |= {"resamples": 100, "lir_passages": 20}
     raw["model"]["presets"]["base"] |= {"layers": 2, "folder": str(tiny_transformer)}
     folder = tmp_path / "project"
     write_benchmark(folder / "data/own/faq.v2", dev_benchmark(parallel_pairs, 8))
@@ -58,45 +58,37 @@ def project(
     return raw
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:sqlalchemy.exc.SADeprecationWarning")
 def test_german_alone_goes_from_its_file_to_the_report(
     project: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    cli.fetch("mine")
-    cli.fetch("faq.v2")
-    cli.pairs("mine")
-    cli.dev()
-    cli.translate_index()
+    data.fetch("mine")
+    data.fetch("faq.v2")
+    data.pairs("mine")
+    data.dev()
+    data.translate_index()
     assert json.loads(Path("data/pairs/machine/index.json").read_text()) == {"mine": {}}
-    cli.benchmark("faq.v2")
-    cli.encoder()
-    cli.tokenise()
+    data.benchmark("faq.v2")
+    encoders.encoder()
+    encoders.tokenise()
     with one_thread():
-        cli.train("contrastive")
-        for model in ("untrained", "contrastive"):
-            cli.directions(f"models/{model}", Path(f"data/directions/{model}.npz"))
-            score(model, "faq.v2", "data/benchmarks/faq.v2", lir=True)
-        score("contrastive", "dev", "data/dev")
-    cli.evaluate("data/benchmarks/faq.v2", Path("metrics/evaluation/bm25/faq.v2.json"), "bm25",
-                 per_query=Path("metrics/evaluation/bm25/faq.v2.npz"))  # fmt: skip
-    cli.report()
+        encoders.train("contrastive")
+        for system, benchmarks in (("untrained", ("faq.v2",)), ("contrastive", ("faq.v2", "dev"))):
+            systems.lir(system=system)
+            for benchmark in benchmarks:
+                systems.embed(benchmark, system=system)
+                systems.evaluate(benchmark, system=system)
+    systems.evaluate("faq.v2", system="bm25")
+    results.report()
     text = Path("reports/report.md").read_text()
     assert "| languages in training | de |" in text and "faq.v2: yours" in text and "mine: yours" in text
     with Path("metrics/by_language.csv").open(newline="") as stream:
         assert {row["benchmark"] for row in csv.DictReader(stream)} == {"faq.v2"}
     assert "- Data: mine.\n" in Path("models/contrastive/README.md").read_text()
     Path("dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": make_stages(project)}))
-    cli.track()
+    results.track()
     assert "MLflow: 1 new runs" in capsys.readouterr().out
-
-
-def score(model: str, name: str, benchmark: str, *, lir: bool = False) -> None:
-    vectors = Path(f"data/embeddings/{model}/{name}")
-    cli.embed(f"models/{model}", benchmark, vectors)
-    for form in ("", "+lir") if lir else ("",):
-        output = Path(f"metrics/evaluation/{model}{form}/{name}.json")
-        directions = Path(f"data/directions/{model}.npz") if form else None
-        cli.evaluate(benchmark, output, None, vectors, directions, per_query=output.with_suffix(".npz"))
 
 
 def test_what_no_route_serves_is_used_untranslated_and_said(
@@ -104,20 +96,20 @@ def test_what_no_route_serves_is_used_untranslated_and_said(
 ) -> None:
     project["translate"]["languages"], project["objectives"] = ["pt"], ["hybrid"]
     Path("params.yaml").write_text(yaml.safe_dump(project))
-    cli.fetch("mine")
-    cli.pairs("mine")
-    cli.translate_index()
-    cli.translate_pairs("mine", "pt")
+    data.fetch("mine")
+    data.pairs("mine")
+    data.translate_index()
+    data.translate_pairs("mine", "pt")
     assert "babelmix: mine is not translated into pt: no route from de to pt\n" in capsys.readouterr().err
     counts = json.loads(Path("metrics/translate/mine/pt.json").read_text())
     assert counts == {"engine": "none: no route from de to pt", "kept": 0, "rejected": {}}
     assert Path("data/pairs/machine/mine/pt.jsonl").read_text() == ""
     index = json.loads(Path("metrics/translate/index.json").read_text())
     assert index == {"mine": {"pt": "none: no route from de to pt"}}
-    cli.encoder()
-    cli.tokenise()
+    encoders.encoder()
+    encoders.tokenise()
     with pytest.raises(UserError, match="cross-lingual batches need two languages"), one_thread():
-        cli.train("hybrid")  # cross-lingual batches need two languages
+        encoders.train("hybrid")  # cross-lingual batches need two languages
 
 
 @pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")  # of pygtrie, in DVC

@@ -50,7 +50,7 @@ def test_a_row_holds_the_number_of_its_unit_language_and_split_in_the_order_give
     assert INDEX.units == tuple(f"u{unit:02}" for unit in range(20)) and INDEX.languages == ("de", "en", "es", "pt")
     backward = index_pairs((pair, pair.origin != "human") for pair in ALL[::-1])
     for index, pairs in ((INDEX, ALL), (backward, ALL[::-1])):
-        assert [index.units[unit] for unit in index.unit] == [pair.unit for pair in pairs]
+        assert [index.units[unit] for unit in index.unit] == [pair.parallel_id for pair in pairs]
         assert [index.languages[lang] for lang in index.lang] == [pair.lang for pair in pairs]
         assert index.dev.tolist() == [pair.split == "dev" for pair in pairs]
         assert index.machine.tolist() == [pair.origin != "human" for pair in pairs]
@@ -115,5 +115,5 @@ def test_an_arm_without_units_says_what_is_missing(index: PairIndex):
 
 
 def test_a_pair_that_stands_twice_is_told():
-    with pytest.raises(UserError, match=r"unit 'u03' stands twice in es"):
+    with pytest.raises(UserError, match=r"parallel_id 'u03' stands twice in es"):
         index_pairs((pair, pair.origin != "human") for pair in [*ALL, machine(3, "es")])

@@ -9,16 +9,18 @@ from hypothesis import strategies as st
 from packages import make_package
 
 from babelmix.benchmarks.aligned import Section, parallel_benchmark
-from babelmix.benchmarks.benchmark import Benchmark, read_benchmark
+from babelmix.benchmarks.benchmark import Benchmark
+from babelmix.benchmarks.files import read_benchmark
 from babelmix.benchmarks.settings import BenchmarkSettings
 from babelmix.benchmarks.sources import debian_handbook, gnome_help
 from babelmix.common.errors import UserError
-from babelmix.corpus.collect import written_in
+from babelmix.corpus.collect import split_of, written_in
 from babelmix.corpus.settings import Pairs
 from babelmix.corpus.sources import libreoffice_help
-from babelmix.corpus.sources.libreoffice_help import build_pairs, split_of
+from babelmix.corpus.sources.libreoffice_help import help_packages
 from babelmix.settings.params import load_settings
-from babelmix.stages import build_benchmark, fetch_source, help_packages
+from babelmix.stages.benchmarks import build_into
+from babelmix.stages.raw import fetch_into
 
 needs_dpkg = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="no dpkg-deb on this machine")
 ALL = BenchmarkSettings(languages="all", max_passage_characters=600)
@@ -75,8 +77,8 @@ def test_headings_and_their_next_paragraphs_are_aligned_by_anchor(tmp_path: Path
         ("par_id6", "x"),
     )
     packages = help_packages_of(tmp_path, {"en": {"scalc/a.html": english}, "de": {"scalc/a.html": german}})
-    pairs, counts = build_pairs(packages, pairs_settings("de", "en"))
-    assert [(pair.unit, pair.lang, pair.query, pair.passage, pair.origin) for pair in pairs] == [
+    pairs, counts = libreoffice_help.build(packages, pairs_settings("de", "en"))
+    assert [(pair.parallel_id, pair.lang, pair.query, pair.passage, pair.origin) for pair in pairs] == [
         ("scalc/a.html#hd_id1", "de", "Zeilen sortieren", f"{LONG_DE} zwei & mehr drei", "human"),
         ("scalc/a.html#hd_id1", "en", "Sorting rows", f"{LONG_EN} two & more three", "human"),
     ]
@@ -106,7 +108,7 @@ def test_every_reason_to_drop_a_unit_is_counted(tmp_path: Path):
         *one(4, "Finden", "Cette phrase est restée en français, et personne ne l'a vue avant la publication."),
     )
     packages = help_packages_of(tmp_path, {"en": {"a.html": english}, "de": {"a.html": german}})
-    _, counts = build_pairs(packages, pairs_settings("en", "de"))
+    _, counts = libreoffice_help.build(packages, pairs_settings("en", "de"))
     assert counts["en"] == {"kept_train": 4, "kept_dev": 0, "dropped": {"duplicate": 1, "too-short": 2}}
     dropped = {"missing": 1, "untranslated": 1, "wrong-language": 1}
     assert counts["de"] == {"kept_train": 1, "kept_dev": 0, "dropped": dropped}
@@ -124,7 +126,9 @@ def test_a_heading_of_many_pages_is_qualified_by_the_page_in_every_language(tmp_
         f"{number}.html": help_page(f"Seite {number}", ("hd_id1", "Beispiel"), ("par_id1", text))
         for number, (_, text) in enumerate(texts)
     }
-    pairs, _ = build_pairs(help_packages_of(tmp_path, {"en": english, "de": german}), pairs_settings("en", "de"))
+    pairs, _ = libreoffice_help.build(
+        help_packages_of(tmp_path, {"en": english, "de": german}), pairs_settings("en", "de")
+    )
     assert [pair.query for pair in pairs] == [
         *(f"Seite {number}: Beispiel" for number in range(3)),
         *(f"Page {number}: Example" for number in range(3)),
@@ -144,11 +148,11 @@ def test_no_page_query_or_passage_stands_in_both_splits(tmp_path: Path):
         for number in range(40)
     }
     packages = help_packages_of(tmp_path, {"en": pages})
-    pairs, counts = build_pairs(packages, pairs_settings("en", dev_share=0.4))
+    pairs, counts = libreoffice_help.build(packages, pairs_settings("en", dev_share=0.4))
     train, dev = ([pair for pair in pairs if pair.split == split] for split in ("train", "dev"))
     assert dev
     assert len(dev) == counts["en"]["kept_dev"]
-    for part in (lambda pair: pair.unit.split("#")[0], lambda pair: pair.query, lambda pair: pair.passage):
+    for part in (lambda pair: pair.parallel_id.split("#")[0], lambda pair: pair.query, lambda pair: pair.passage):
         assert not {part(pair) for pair in train} & {part(pair) for pair in dev}
     assert counts["en"]["kept_train"] + counts["en"]["kept_dev"] + sum(counts["en"]["dropped"].values()) == 80
 
@@ -222,7 +226,7 @@ def test_gnome_help_becomes_a_benchmark_that_reads_back(tmp_path: Path):
     files = {"C": english, "de": german, "pl": german}
     pages = {f"usr/share/help/{lang}/gnome-help/print.page": page for lang, page in files.items()}
     make_package(tmp_path, "gnome-user-docs", pages | {"usr/share/help/C/other/print.page": "<broken"})
-    assert build_benchmark("gnome-help", tmp_path, tmp_path / "gnome-help", SETTINGS) == {}
+    assert build_into("gnome-help", tmp_path, tmp_path / "gnome-help", SETTINGS) == {}
     benchmark = read_benchmark(tmp_path / "gnome-help")
     assert [(query.id, query.text) for query in benchmark.queries] == [
         ("de:gnome-help/print", "Drucken now"),
@@ -271,7 +275,7 @@ def test_the_handbook_becomes_a_benchmark(tmp_path: Path):
     german = handbook("Kapitel 6. APT nutzen", "6.1. Lesen", LONG_DE, MORE_DE)
     root = "usr/share/doc/debian-handbook/html"
     make_package(tmp_path, "debian-handbook", {f"{root}/en-US/a.html": english, f"{root}/de-DE/a.html": german})
-    assert build_benchmark("debian-handbook", tmp_path, tmp_path / "built", SETTINGS) == {}
+    assert build_into("debian-handbook", tmp_path, tmp_path / "built", SETTINGS) == {}
     benchmark = read_benchmark(tmp_path / "built")
     assert [query.id for query in benchmark.queries] == ["de:apt", "de:apt.use", "en:apt", "en:apt.use"]
     assert benchmark.languages == ("de", "en")
@@ -320,9 +324,9 @@ def test_benchmark_languages_are_the_shared_ones_and_at_least_one():
 
 def test_unknown_sources_and_benchmarks_name_the_valid_ones(tmp_path: Path):
     with pytest.raises(UserError, match="unknown source or benchmark 'gnome-hlp'; did you mean 'gnome-help'"):
-        fetch_source("gnome-hlp", tmp_path, SETTINGS)
+        fetch_into("gnome-hlp", tmp_path, SETTINGS)
     with pytest.raises(UserError, match="unknown benchmark 'libreoffice-help'"):
-        build_benchmark("libreoffice-help", tmp_path, tmp_path / "built", SETTINGS)
+        build_into("libreoffice-help", tmp_path, tmp_path / "built", SETTINGS)
 
 
 def test_a_missing_package_is_told(tmp_path: Path):

@@ -10,17 +10,19 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mmarco_files import TRANSLATIONS, write_mmarco
 
 from babelmix.common.errors import UserError
 from babelmix.common.outputs import written_files
 from babelmix.corpus.collect import Gathered
 from babelmix.corpus.records import Pair
+from babelmix.corpus.registry import source_of
 from babelmix.corpus.sentences import clean
-from babelmix.corpus.settings import Pairs
+from babelmix.corpus.settings import Pairs, Table
 from babelmix.corpus.sources import mmarco
 from babelmix.corpus.sources import squadshifts as squad_pairs
 from babelmix.corpus.squad_file import read_squad_file
-from babelmix.stages import build_source, fetch_source
+from babelmix.stages.raw import fetch_into
 
 CONTEXT = "The river is long and wide. The bridge was built by an engineer in 1931. Nobody knows his name today."
 
@@ -80,7 +82,11 @@ def test_the_first_answer_that_stands_at_its_start_counts_and_else_the_first_tha
         question(3, "Which year was it?", ("1931", 10_000)),
     ]
     pairs, _ = gather(write_squad(tmp_path / "set.json", (CONTEXT, asked)), pair_settings()).close()
-    assert [(one.unit, one.answer) for one in pairs] == [("set:3", "1931"), ("set:a", "The"), ("set:b", "engineer")]
+    assert [(one.parallel_id, one.answer) for one in pairs] == [
+        ("set:3", "1931"),
+        ("set:a", "The"),
+        ("set:b", "engineer"),
+    ]
     assert {one.passage for one in pairs} == {"The bridge was built by an engineer in 1931."}
 
 
@@ -150,7 +156,7 @@ def test_a_passage_holds_its_answer_and_no_context_stands_on_both_sides(rows: li
     assert counts["kept_train"] + counts["kept_dev"] + sum(counts["dropped"].values()) == len(raw)
     sides: dict[str, set[str]] = {}
     for one in pairs:
-        context, answer = raw[one.unit]
+        context, answer = raw[one.parallel_id]
         assert clean(answer) == one.answer
         assert one.answer in one.passage
         assert one.passage in clean(context)
@@ -195,9 +201,8 @@ def test_squadshifts_is_train_in_wikipedia_and_dev_elsewhere(tmp_path: Path):
             (forum, [question("e", "When was  the bridge BUILT?", ("My neighbour", 0))]),
         ],
     )
-    settings = SimpleNamespace(pairs=pair_settings(), source={})
-    pairs, counts = build_source("squadshifts", raw, settings)  # type: ignore[arg-type]
-    assert [(one.unit, one.split, one.lang, one.origin) for one in pairs] == [
+    pairs, counts = source_of("squadshifts", {}).build(raw, pair_settings())
+    assert [(one.parallel_id, one.split, one.lang, one.origin) for one in pairs] == [
         ("squadshifts:a", "train", "en", "human"),
         ("squadshifts:b", "dev", "en", "human"),
         ("squadshifts:d", "dev", "en", "human"),
@@ -212,19 +217,20 @@ def test_squadshifts_comes_from_the_mirror_and_is_checked(tmp_path: Path, monkey
     path = squad_pairs.ADDRESS.removeprefix("https://")
     mirror = squadshifts(tmp_path / "mirror" / path / squad_pairs.COMMIT / "datasets")
     monkeypatch.setenv("BABELMIX_MIRROR", str(tmp_path / "mirror"))
-    settings = SimpleNamespace(pairs=pair_settings(), source={})
+    fetch = source_of("squadshifts", {}).fetch
     with pytest.raises(UserError, match="wrong checksum"):
-        fetch_source("squadshifts", tmp_path / "raw", settings)  # type: ignore[arg-type]
+        fetch(tmp_path / "raw", pair_settings())
     assert not (tmp_path / "raw").exists()
     known = {
         name: (hashlib.sha256((mirror / name).read_bytes()).hexdigest(), split)
         for name, (_, split) in squad_pairs.FILES.items()
     }
     monkeypatch.setattr(squad_pairs, "FILES", known)
-    assert fetch_source("squadshifts", tmp_path / "raw", settings) is None  # type: ignore[arg-type]
+    assert fetch(tmp_path / "raw", pair_settings()) is None
     assert written_files(tmp_path / "raw") == set(known)
 
 
+@pytest.mark.slow
 def test_the_published_squadshifts_gives_a_known_number_of_pairs():
     mirror = os.environ.get("BABELMIX_MIRROR")
     found = (
@@ -246,53 +252,24 @@ def test_the_published_squadshifts_gives_a_known_number_of_pairs():
 
 
 def test_unknown_sources_are_told_with_the_known_ones(tmp_path: Path):
-    settings = SimpleNamespace(pairs=pair_settings(), source={"mine": None})
-    for call in (build_source, fetch_source):
+    tables = {"mine": Table(hub="a/b", language="en")}
+    settings: Any = SimpleNamespace(pairs=pair_settings(), source=tables)
+    for call in (lambda: source_of("squadshift", tables), lambda: fetch_into("squadshift", tmp_path, settings)):
         with pytest.raises(UserError, match="did you mean 'squadshifts'") as caught:
-            call("squadshift", tmp_path, settings)  # type: ignore[operator]
-        assert "mine, " in caught.value.how
-
-
-TRANSLATIONS = {
-    "english": ("what is the capital of france", "Paris is the capital of France and its largest city."),
-    "german": ("was ist die Hauptstadt von Frankreich", "Paris ist die Hauptstadt von Frankreich, seine größte Stadt."),
-    "french": ("quelle est la capitale de la France", "Paris est la capitale de la France et sa plus grande ville."),
-}  # fmt: skip
-
-
-def write_mmarco(root: Path, queries: int = 6, languages: tuple[str, ...] = tuple(TRANSLATIONS)) -> Path:
-    """Query q is answered by passage 100 + q; another answer and a repetition follow."""
-    lines = [f"{query}\t{100 + query + extra}\t7\n" for extra in (0, 50) for query in range(1, queries + 1)]
-    for name, text in {
-        mmarco.TRIPLES: "".join(lines),
-        **{
-            f"data/google/queries/train/{lang}_queries.train.tsv": "".join(
-                f"{query}\t{TRANSLATIONS[lang][0]} {query}\n" for query in range(queries, 0, -1)
-            )
-            for lang in languages
-        },
-        **{
-            f"data/google/collections/{lang}_collection.tsv": "".join(
-                f"{passage}\t{TRANSLATIONS[lang][1]} {passage}\n" for passage in range(100, 200)
-            )
-            for lang in languages
-        },
-    }.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text, encoding="utf-8")
-    return root
+            call()
+        assert "mine, " in caught.value.how or caught.value.how.endswith("mine")
 
 
 def test_mmarco_is_parallel_by_query_and_says_what_is_translated(tmp_path: Path):
     raw = write_mmarco(tmp_path / "raw")
     settings = pair_settings(languages=("en", "fr", "de", "ko"), mmarco_queries=4)
-    pairs, counts = build_source("mmarco", raw, SimpleNamespace(pairs=settings, source={}))  # type: ignore[arg-type]
+    pairs, counts = source_of("mmarco", {}).build(raw, settings)
     assert set(counts) == {"de", "en", "fr"}
     assert all(count["kept_train"] + count["kept_dev"] == 4 for count in counts.values())
     assert len(pairs) == 12
     by_unit: dict[str, list[Pair]] = {}
     for one in pairs:
-        by_unit.setdefault(one.unit, []).append(one)
+        by_unit.setdefault(one.parallel_id, []).append(one)
     assert sorted(by_unit) == [f"mmarco:{query}" for query in range(1, 5)]
     for unit, translations in by_unit.items():
         assert [one.lang for one in translations] == ["de", "en", "fr"]

@@ -14,12 +14,14 @@ import pytest
 from hub import Hub
 from hypothesis import given
 from hypothesis import strategies as st
+from mmarco_files import write_mmarco
 
 from babelmix.common.errors import UserError
 from babelmix.common.outputs import MANIFEST
+from babelmix.corpus.registry import source_of
 from babelmix.corpus.settings import Pairs, Table
 from babelmix.corpus.sources import table
-from babelmix.stages import build_source, fetch_source
+from babelmix.stages.raw import fetch_into
 
 PAIRS = Pairs(
     languages=("en",), passage_paragraphs=3, passage_sentences=1, mmarco_queries=1, min_passage_characters=10,
@@ -64,7 +66,7 @@ def own(name: str, **more: Any) -> Table:
 
 
 def build(spec: Table, settings: Pairs = PAIRS) -> tuple[list[Any], Any]:
-    pairs, counts = build_source("mine", Path("raw"), SimpleNamespace(source={"mine": spec}, pairs=settings))  # type: ignore[arg-type]
+    pairs, counts = source_of("mine", {"mine": spec}).build(Path("raw"), settings)
     assert list(counts) == [spec.language]
     return pairs, counts[spec.language]
 
@@ -82,8 +84,8 @@ def test_rows_become_pairs_in_each_form(project: Path, name: str):
     assert counts["dropped"] == {}
     assert counts["kept_train"] + counts["kept_dev"] == len(pairs) == 40
     assert counts["kept_dev"] > 3
-    assert len({pair.unit for pair in pairs}) == 40
-    assert all(pair.unit.startswith("mine:") and len(pair.unit) == 21 for pair in pairs)
+    assert len({pair.parallel_id for pair in pairs}) == 40
+    assert all(pair.parallel_id.startswith("mine:") and len(pair.parallel_id) == 21 for pair in pairs)
     assert {(pair.lang, pair.origin, pair.answer) for pair in pairs} == {("en", "human", "")}
     assert {(pair.query, pair.passage) for pair in pairs} == {(row["query"], row["passage"]) for row in rows_of(40)}
 
@@ -100,7 +102,7 @@ def nested(number: int, **more: Any) -> dict[str, Any]:
     return row | more
 
 
-COLUMNS = {"query": "asked", "passage": "found.0.text", "answer": "answers.0", "unit": "id"}
+COLUMNS = {"query": "asked", "passage": "found.0.text", "answer": "answers.0", "parallel_id": "id"}
 
 
 @pytest.mark.parametrize("name", ["mine.jsonl", "mine.parquet"])
@@ -118,9 +120,9 @@ def test_columns_reach_into_nested_values_and_the_passage_is_cut_around_the_answ
     write(project / name, rows)
     pairs, counts = build(own(name, **COLUMNS, where={"label": 1, "with.point": "x"}))
     first, other = pairs
-    assert (first.unit, first.answer) == ("mine:1", "an Engineer"), "word for word, as the passage has it"
+    assert (first.parallel_id, first.answer) == ("mine:1", "an Engineer"), "word for word, as the passage has it"
     assert first.passage == "The bridge was built by an Engineer in 1931."
-    assert (other.unit, other.answer, other.passage) == ("mine:7", "", f"7. {RIVER}")
+    assert (other.parallel_id, other.answer, other.passage) == ("mine:7", "", f"7. {RIVER}")
     assert counts["dropped"] == {"duplicate": 1, "no-answer": 3, "too-short": 1}
 
 
@@ -145,7 +147,7 @@ def test_rows_bounds_what_is_kept_and_no_more_is_read(project: Path):
     pairs, counts = build(own("mine.jsonl", rows=20))
     assert len(pairs) == 20
     assert counts["kept_train"] + counts["kept_dev"] == 20
-    assert "line 21, column 1: not whole JSON" in told(own("mine.jsonl", rows=21))
+    assert "line 21, column 1: not valid JSON" in told(own("mine.jsonl", rows=21))
 
 
 def test_one_passage_stands_on_one_side_however_it_is_cut(project: Path):
@@ -163,7 +165,7 @@ def test_one_passage_stands_on_one_side_however_it_is_cut(project: Path):
     pairs, _ = build(own("mine.jsonl", **COLUMNS), PAIRS.model_copy(update={"dev_share": 0.5}))
     sides: dict[int, set[str]] = {}
     for pair in pairs:
-        sides.setdefault(int(pair.unit.removeprefix("mine:")) % 9, set()).add(pair.split)
+        sides.setdefault(int(pair.parallel_id.removeprefix("mine:")) % 9, set()).add(pair.split)
     assert len(pairs) > 30
     assert all(len(splits) == 1 for splits in sides.values())
     assert {split for splits in sides.values() for split in splits} == {"train", "dev"}
@@ -193,7 +195,7 @@ def test_squad_form_is_a_table_too_and_no_context_stands_on_both_sides(project: 
     assert len(build(own("mine.json", rows=3), settings)[0]) <= 3
     assert "SQuAD form has no columns" in told(own("mine.json", where={"a": 1}))
     (project / "mine.json").write_text("{")
-    assert "not whole JSON" in told(own("mine.json"))
+    assert "not valid JSON" in told(own("mine.json"))
 
 
 def test_rows_in_another_language_are_dropped_and_too_many_are_an_error(project: Path):
@@ -302,12 +304,12 @@ def test_rows_are_chosen_by_value_and_kind(project: Path):
 def test_ids_are_texts_or_whole_numbers(project: Path):
     ids = [7, "7", 8.0, "8", 9]
     write(project / "mine.jsonl", [row | {"id": id_} for row, id_ in zip(rows_of(5), ids, strict=True)])
-    pairs, counts = build(own("mine.jsonl", unit="id"))
-    assert [pair.unit for pair in pairs] == ["mine:7", "mine:8", "mine:9"]
+    pairs, counts = build(own("mine.jsonl", parallel_id="id"))
+    assert [pair.parallel_id for pair in pairs] == ["mine:7", "mine:8", "mine:9"]
     assert counts["dropped"] == {"duplicate": 2}
     for odd in (1.5, float("nan"), True, "a\tb", ""):
         write(project / "mine.jsonl", [rows_of(1)[0] | {"id": odd}])
-        assert "line 1, id" in told(own("mine.jsonl", unit="id"))
+        assert "line 1, id" in told(own("mine.jsonl", parallel_id="id"))
 
 
 def test_parquet_values_that_are_no_texts_are_told(project: Path):
@@ -335,11 +337,11 @@ def test_any_rows_give_pairs_or_one_line(rows: list[Any], answer: str | None, un
     with TemporaryDirectory() as folder, contextlib.chdir(folder):
         write(Path("data/own/mine.jsonl"), rows)
         try:
-            pairs, _ = build(own("mine.jsonl", answer=answer, unit=unit, where=where))
+            pairs, _ = build(own("mine.jsonl", answer=answer, parallel_id=unit, where=where))
         except UserError as error:
             assert "\n" not in str(error)
         else:
-            assert all(pair.query and pair.passage and pair.unit for pair in pairs)
+            assert all(pair.query and pair.passage and pair.parallel_id for pair in pairs)
 
 
 GOOD = json.dumps(rows_of(1)[0]).encode() + b"\n"
@@ -351,7 +353,7 @@ GOOD = json.dumps(rows_of(1)[0]).encode() + b"\n"
         ("a.jsonl", b"", "a.jsonl: empty file"),
         ("a.jsonl", b"\n \n", "a.jsonl: empty file"),
         ("a.jsonl", GOOD + b"[1]\n", "a.jsonl, line 2: not a JSON object"),
-        ("a.jsonl", GOOD + GOOD[:-9], "a.jsonl, line 2, column 61: not whole JSON (unterminated string"),
+        ("a.jsonl", GOOD + GOOD[:-9], "a.jsonl, line 2, column 61: not valid JSON (unterminated string"),
         ("a.jsonl", b"[" * 100_000, "a.jsonl, line 1: JSON that is nested too deep"),
         ("a.jsonl", GOOD + b'{"query": "\xff"}\n', "a.jsonl, line 2: not UTF-8 text (byte 0xff; it may be in Latin-1"),
         ("a.jsonl", b'{"query": "q", "text": ""}\n', "line 1, passage: no such column; there are: query, text"),
@@ -363,7 +365,7 @@ GOOD = json.dumps(rows_of(1)[0]).encode() + b"\n"
         ("a.jsonl", b'{"query": "q", "passage": ["t"]}\n', "a.jsonl, line 1, passage: not a text"),
         ("a.jsonl", b'{"query": "", "passage": "t"}\n', "a.jsonl: no pair is left (1 too-short)"),
         ("a.jsonl.gz", gzip.compress(GOOD * 900)[:-20], "a.jsonl.gz: damaged gzip"),
-        ("a.jsonl.gz", b"no gzip", "a.jsonl.gz, line 1, column 1: not whole JSON"),
+        ("a.jsonl.gz", b"no gzip", "a.jsonl.gz, line 1, column 1: not valid JSON"),
         ("a.parquet", b"PAR1 and no more", "a.parquet, after row 0: damaged file"),
         ("a.csv", b"query,passage\n", "no table that can be read: 'a.csv'; give one that ends in .jsonl, .jsonl.gz"),
     ],
@@ -385,7 +387,7 @@ def test_faults_of_columns_are_told_with_their_place(project: Path):
     )
     assert "'a' is asked of a value that holds no others" in told(own("a.jsonl", **(COLUMNS | {"passage": "asked.a"})))
     for column, what in (("unit", "missing"), ("inner", "not a text: an object")):
-        assert f"line 1, {column}: {what}" in told(own("a.jsonl", **(COLUMNS | {"unit": column})))
+        assert f"line 1, {column}: {what}" in told(own("a.jsonl", **(COLUMNS | {"parallel_id": column})))
     assert "line 1, other: no such column" in told(own("a.jsonl", **COLUMNS, where={"other": 1}))
     assert "no pair is left (no row)" in told(own("a.jsonl", **COLUMNS, where={"label": 2}))
     write(project / "empty.parquet", [])
@@ -423,10 +425,10 @@ def test_odd_texts_do_no_harm(project: Path):
     )
     raw = (project / "mine.jsonl").read_bytes()
     (project / "mine.jsonl").write_bytes(b"\xef\xbb\xbf" + raw)
-    (pair,), _ = build(own("mine.jsonl", query="q", passage="p", answer="a", unit="u"))
+    (pair,), _ = build(own("mine.jsonl", query="q", passage="p", answer="a", parallel_id="u"))
     assert pair.query == "Who built it?"
     assert pair.passage == "It is said that J. Smith built it."
-    assert (pair.answer, pair.unit) == ("built it", "mine:x")
+    assert (pair.answer, pair.parallel_id) == ("built it", "mine:x")
     (project / "long.jsonl").write_text(json.dumps({"query": "What is it?", "passage": "the word is here " * 3000}))
     assert len(build(own("long.jsonl"))[0][0].passage) > 50_000
 
@@ -459,13 +461,12 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 def test_a_table_comes_from_the_hub_at_a_commit_that_is_written_down(hub: Hub, tmp_path: Path):
     raw = tmp_path / "raw"
     spec = Table(hub="one/data", files="pair/train-*.parquet", language="en")
-    settings: Any = SimpleNamespace(source={"nq": spec}, pairs=PAIRS)
-    assert fetch_source("nq", raw, settings) is None
+    assert source_of("nq", {"nq": spec}).fetch(raw, PAIRS) is None
     manifest = json.loads((raw / "manifest.json").read_text())
     assert manifest["one/data"]["commit"] == hub.commit("datasets", "one/data")
     assert sorted(manifest["one/data"]["files"]) == ["pair/train-0.parquet", "pair/train-1.parquet"]
     assert not (raw / "README.md").exists()
-    pairs, counts = build_source("nq", raw, settings)
+    pairs, counts = source_of("nq", {"nq": spec}).build(raw, PAIRS)
     assert len(pairs) == counts["en"]["kept_train"] + counts["en"]["kept_dev"] == 40
     few = Table(hub="one/data", files="pair/train-*.parquet", language="en", rows=25)
     assert len(table.build("nq", few, raw, PAIRS)[0]) == 25
@@ -487,21 +488,19 @@ def test_a_table_comes_from_the_hub_at_a_commit_that_is_written_down(hub: Hub, t
 
 
 def test_mmarco_comes_from_the_hub_in_the_chosen_languages(hub: Hub, tmp_path: Path):
-    from test_sources_pairs import write_mmarco
-
     from babelmix.corpus.sources import mmarco
 
     write_mmarco(tmp_path / "hub/datasets" / mmarco.REPO)
-    settings: Any = SimpleNamespace(source={}, pairs=PAIRS.model_copy(update={"languages": ("de", "en", "ko")}))
-    assert fetch_source("mmarco", tmp_path / "raw", settings) == mmarco.LICENCE
+    settings = PAIRS.model_copy(update={"languages": ("de", "en", "ko")})
+    assert source_of("mmarco", {}).fetch(tmp_path / "raw", settings) == mmarco.LICENCE
     assert len([file for file in (tmp_path / "raw").rglob("*.tsv")]) == 5
-    assert set(build_source("mmarco", tmp_path / "raw", settings)[1]) == {"de", "en"}
+    assert set(source_of("mmarco", {}).build(tmp_path / "raw", settings)[1]) == {"de", "en"}
     with pytest.raises(UserError, match="no such file at revision"):
         mmarco.fetch(tmp_path / "other", PAIRS.model_copy(update={"languages": ("en", "zh")}))
 
 
 def test_nothing_is_downloaded_for_a_table_of_ones_own(tmp_path: Path):
     settings: Any = SimpleNamespace(source={"mine": own("mine.jsonl")}, pairs=PAIRS)
-    assert fetch_source("mine", tmp_path / "raw", settings) is None
+    fetch_into("mine", tmp_path / "raw", settings)
     assert {file.name for file in (tmp_path / "raw").iterdir()} == {"manifest.json", MANIFEST}
     assert json.loads((tmp_path / "raw/manifest.json").read_text()) == {}

@@ -9,10 +9,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from built import build_folder
 from hypothesis import given
 from hypothesis import strategies as st
 
-from babelmix.benchmarks.benchmark import read_benchmark
+from babelmix.benchmarks.files import read_benchmark
 from babelmix.common.errors import UserError
 from babelmix.corpus.squad_file import (
     BLANK_ANSWER,
@@ -27,7 +28,6 @@ from babelmix.corpus.squad_file import (
     Paragraph,
     read_squad_file,
 )
-from babelmix.stages import build_folder
 
 POOL = "The pool has two basins, one of them for children."
 GOOD = {"id": "g", "question": "How many basins has the pool?", "answers": [{"text": "two", "answer_start": 13}]}
@@ -247,7 +247,7 @@ def test_json_lines_are_told_with_their_line_and_a_list_with_its_place(tmp_path:
         read(tmp_path, f"{json.dumps(pool())}\n{json.dumps(broken)}\n", "x.en.jsonl")
     with pytest.raises(UserError, match=r"x\.en\.json, \[1\]\.context, character 2: half a character"):
         read(tmp_path, [pool(), broken])
-    with pytest.raises(UserError, match=r"line 2, column 2: not whole JSON"):
+    with pytest.raises(UserError, match=r"line 2, column 2: not valid JSON"):
         read(tmp_path, f"{json.dumps(pool())}\n{{\n")
     with pytest.raises(UserError, match=r"x\.en\.jsonl: empty file"):
         read(tmp_path, "", "x.en.jsonl")

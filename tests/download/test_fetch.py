@@ -273,7 +273,7 @@ def test_two_files_of_one_name_are_refused(tmp_path: Path):
     one = make_raw_deb(tmp_path / "one.deb", ("./usr/a", FILE, "1"))
     for path in ("./usr/a", "./usr/a/b"):
         two = make_raw_deb(tmp_path / "two.deb", (path, FILE, "2"))
-        with pytest.raises(UserError, match="two files of one name"):
+        with pytest.raises(UserError, match="two files of the same name"):
             unpack_packages([one, two], tmp_path / "root")
 
 
@@ -408,14 +408,14 @@ def test_a_member_longer_than_it_declares_is_stopped(
     declare(archive, size=10, crc=zlib.crc32(content_declared_by_checksum))
     monkeypatch.setattr(fetch, "_BLOCK_BYTES", 1000)
     error = refused(archive)
-    assert error.what == "more than the 10 bytes it declares"
+    assert error.what == "more than the declared 10 bytes"
     assert "'bomb'" in error.where
 
 
 def test_a_member_shorter_than_it_declares_is_refused(tmp_path: Path):
     archive = make_zip(tmp_path / "a.zip", {"short": b"abc"})
     declare(archive, size=4)
-    assert refused(archive).what == "3 bytes, but it declares 4"
+    assert refused(archive).what == "3 bytes, but 4 declared"
 
 
 def test_a_bomb_is_stopped_at_the_limit_over_all_members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -433,7 +433,7 @@ def test_encryption_and_rare_compressions_are_refused(tmp_path: Path):
     assert refused(archive).what == "encrypted"
     (tmp_path / "b").mkdir()
     rare = make_zip(tmp_path / "b" / "b.zip", {"a": b"abc"}, method=ZIP_BZIP2)
-    assert refused(rare).what == "compressed in another way than deflate"
+    assert refused(rare).what == "compressed by another method than deflate"
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")

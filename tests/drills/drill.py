@@ -6,6 +6,7 @@ One process imports what the stage needs and forks for every fault. After a faul
 one, as a whole, and nothing else has changed; then the same command ends with the bytes of a run that nothing stopped.
 """
 
+import gc
 import hashlib
 import importlib
 import json
@@ -40,7 +41,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Ran:
-    """How a command ended: its exit code, negative for a signal, what it said, and the points that it passed."""
+    """How a command run_and_exit: its exit code, negative for a signal, what it said, and the points that it passed."""
 
     code: int
     said: str
@@ -57,6 +58,7 @@ def main() -> None:
     importlib.import_module("babelmix.cli")
     stage.load()
     assert threading.active_count() == 1, "a process of several threads is forked"
+    gc.freeze()  # a collection in a fork would copy all pages
     work = project.parent / "drill"
     whole: dict[str, tuple[Tree, Tree, Any]] = {}
     cases: list[Case] = []
@@ -109,7 +111,7 @@ def _drill(stage: Stage, case: Case, work: Path, whole: tuple[Tree, Tree, Any]) 
 
 
 def _ended(case: Case, ran: Ran) -> str:
-    """Say what is wrong with how a command ended: killed where it was killed, else well or in one line."""
+    """Say what is wrong with how a command run_and_exit: killed where it was killed, else well or in one line."""
     if case.fault in ("killed", "torn"):
         return "" if ran.code == -signal.SIGKILL else f"exit code {ran.code}, {ran.said}"
     if ran.code not in (0, 2) or "Traceback" in ran.said:
@@ -199,7 +201,7 @@ def _command(command: list[str], sandbox: Path, case: Case | None) -> tuple[int,
     import tempfile
 
     from babelmix import cli
-    from babelmix.common.ending import ended
+    from babelmix.common.ending import run_and_exit
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.chdir(sandbox / "project")
@@ -209,9 +211,9 @@ def _command(command: list[str], sandbox: Path, case: Case | None) -> tuple[int,
     points = Points(sandbox, fault=case.fault, at=case.at) if case else Points(sandbox)
     points.install()
     try:
-        ended(cli.run, command)
-    except SystemExit as ended:
-        code = ended.code if isinstance(ended.code, int) else 1
+        run_and_exit(cli.run, command)
+    except SystemExit as run_and_exit:
+        code = run_and_exit.code if isinstance(run_and_exit.code, int) else 1
     points.reach("the end")
     return code, points
 

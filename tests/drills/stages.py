@@ -1,14 +1,19 @@
 """The stages that are drilled: what each imports, what it writes, and how its outputs came to be of another run."""
 
 import hashlib
+import importlib
 import json
 import os
 import sqlite3
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+sys.path.append(str(Path(__file__).parents[1] / "support"))
+from warm import MLFLOW
 
 
 def _nothing(*_: Any) -> None:
@@ -64,34 +69,26 @@ def _translations(project: Path) -> Any:
     return found
 
 
-def _load_torch() -> None:
+def load_torch() -> None:
     import torch
 
     torch.set_num_threads(1)
-    from babelmix.benchmarks import benchmark
     from babelmix.encoder import build as backbone
     from babelmix.retrieval import embed_benchmark as embed
-    from babelmix.training import checkpoint as resume
-    from babelmix.training import distributed as workers
-    from babelmix.training import hard_negatives as mine
-    from babelmix.training import loop as train
-    from babelmix.training import model_card as card
-    from babelmix.training import teacher as teach
-    from babelmix.training import tokenized_pairs as tokens
+    from babelmix.training import checkpoint, distributed, hard_negatives, loop, model_card, teacher, tokenized_pairs
 
-    del backbone, benchmark, card, embed, mine, resume, teach, tokens, train, workers
+    del backbone, embed, checkpoint, distributed, hard_negatives, loop, model_card, teacher, tokenized_pairs
     import sentence_transformers.models  # noqa: F401
     import transformers.models.bert.modeling_bert  # noqa: F401
 
 
 def _load_evaluate() -> None:
-    from babelmix import stages as sources
-    from babelmix.benchmarks import benchmark
+    from babelmix.benchmarks import files, qrels
     from babelmix.evaluation import evaluate
     from babelmix.evaluation import ranks as rank
     from babelmix.retrieval import bm25, vectors
 
-    del benchmark, bm25, evaluate, rank, sources, vectors
+    del bm25, evaluate, files, qrels, rank, vectors
 
 
 def _load_careless() -> None:
@@ -117,8 +114,8 @@ def _load_track() -> None:
     from babelmix.reporting import mlflow_store
 
     os.environ |= mlflow_store.SILENT
-    import mlflow.tracking  # noqa: F401
-
+    for name in MLFLOW:  # half of what a track costs
+        importlib.import_module(name)
     del tracking
 
 
@@ -172,21 +169,21 @@ STAGES = {
     "tokenise": Stage(
         ["tokenise"],
         ("data/tokens",),
-        _load_torch,
+        load_torch,
         old_params={"train": {"max_passage_tokens": 12}},
         params={"train": {"max_passage_tokens": 24}},
     ),
     "train": Stage(
         ["train", "--objective", "hybrid"],
         ("models/hybrid", "metrics/history/hybrid.csv"),
-        _load_torch,
+        load_torch,
         old_params={"seed": 14},
         params={"seed": 13},
     ),
     "embed": Stage(
         ["embed", "--model", "models/untrained", "--benchmark", "data/benchmarks/small", "--output", "vectors"],
         ("vectors",),
-        _load_torch,
+        load_torch,
         old_params={"embed": {"max_tokens": 6}},
         params={"embed": {"max_tokens": 64}},
     ),

@@ -117,6 +117,7 @@ def test_a_commit_of_sqlite_is_a_point(root: Path) -> None:
         assert stored(root) == ["a"], fault
 
 
+@pytest.mark.slow
 def test_a_stage_that_writes_in_place_is_found_out(tmp_path: Path) -> None:
     make_project(tmp_path / "project", questions=4, benchmarks=("gnome-help",), languages=("de", "en"))
     command = [sys.executable, str(DRILL), "careless", str(tmp_path / "project"), "--every"]

@@ -18,9 +18,10 @@ from hub import Hub
 
 from babelmix.common.errors import UserError
 from babelmix.common.outputs import MANIFEST
-from babelmix.encoder.build import build_encoder, load_encoder, parameter_counts, save_encoder
+from babelmix.encoder.build import build_encoder
+from babelmix.encoder.load import load_encoder, save_encoder
+from babelmix.encoder.parameters import count_loaded_parameters, count_parameters
 from babelmix.encoder.settings import Preset
-from babelmix.reporting.results import count_parameters
 from babelmix.settings.params import load_settings
 
 ROOT = Path(__file__).parents[2]
@@ -224,7 +225,7 @@ def test_an_encoder_of_the_hub_is_what_its_class_computes(kind: str, hub: Hub, m
     assert not hasattr(transformer.model.config, "auto_map")
     assert transformer.model.dtype == torch.float32
     assert model.max_seq_length == known.tokens
-    assert parameter_counts(model) == count_parameters(tmp_path / "encoder") == known.counts
+    assert count_loaded_parameters(model) == count_parameters(tmp_path / "encoder") == known.counts
     queries, passages = ([f"{prompt}: {text}" for text in TEXTS] for prompt in ("query", "passage"))
     np.testing.assert_allclose(model.encode(TEXTS), by_hand(known, TEXTS), atol=2e-6)
     np.testing.assert_allclose(model.encode_query(TEXTS), by_hand(known, queries), atol=2e-6)
@@ -361,6 +362,7 @@ def test_a_commit_pins_the_encoder(hub: Hub, made: dict[str, Made], tmp_path: Pa
     assert f"commit {commit}," in (tmp_path / "pinned/README.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_command_line_asks_the_hub_where_the_preset_does(hub: Hub, made: dict[str, Made], tmp_path: Path):
     settings = yaml.safe_load((ROOT / "params.yaml").read_text())
     settings["model"]["presets"][settings["model"]["size"]] = {"hub": "tiny/xlmr", "learning_rate": 1e-4}

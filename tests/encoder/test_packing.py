@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from babelmix.encoder import packing as forward_module
-from babelmix.encoder.packing import BOX_TOKENS, PACKED, forward, group_by_length, packing, tokenise
+from babelmix.encoder.packing import BUCKET_TOKENS, PACKED, forward, group_by_length, packing
+from babelmix.encoder.tokenise import tokenise
 
 WORDS = [f"w{number}" for number in range(40)]
 HIDDEN = 32
@@ -130,7 +131,7 @@ def test_vectors_are_those_of_the_library(kind: str, build: Build) -> None:
 def test_gradients_of_all_parameters_are_those_of_the_padded_way(
     kind: str, build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(BOX_TOKENS, "cpu", 30)  # several boxes to a group, several texts to a box
+    monkeypatch.setitem(BUCKET_TOKENS, "cpu", 30)  # several boxes to a group, several texts to a box
     model, texts = build(kind, dense=True), some_texts()
     expected = gradients(model, padded(model, texts))
     found = gradients(model, packed(model, texts, 60))
@@ -181,7 +182,7 @@ def test_a_local_layer_sees_its_window_and_no_more(build: Build) -> None:
 def test_neither_groups_nor_boxes_change_a_vector(
     kind: str, box: int, tokens: int, build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(BOX_TOKENS, "cpu", box)
+    monkeypatch.setitem(BUCKET_TOKENS, "cpu", box)
     model, texts = build(kind), some_texts()
     with torch.no_grad():
         np.testing.assert_allclose(packed(model, texts, tokens).numpy(), padded(model, texts).numpy(), atol=1e-5)
@@ -190,7 +191,7 @@ def test_neither_groups_nor_boxes_change_a_vector(
 @pytest.mark.parametrize("kind", ["modernbert", "eurobert"])
 def test_a_text_longer_than_group_and_box_goes_alone(kind: str, build: Build) -> None:
     model = build(kind)
-    texts = [*some_texts(8), " ".join(Random(4).choices(WORDS, k=BOX_TOKENS["cpu"] + 88))]
+    texts = [*some_texts(8), " ".join(Random(4).choices(WORDS, k=BUCKET_TOKENS["cpu"] + 88))]
     groups = [rows for rows, _ in forward(model, ids_of(model, texts), tokens_per_batch=90)]
     assert groups[-1] == [8] and len(groups) > 2
     with torch.no_grad():
@@ -318,7 +319,7 @@ def test_attention_drops_in_training_alone_and_by_the_seed(kind: str, option: st
 
 
 def test_a_texts_prompt_is_the_models_own_and_the_cut_keeps_the_last_sign(tiny_encoder: Path) -> None:
-    from babelmix.encoder.build import load_encoder
+    from babelmix.encoder.load import load_encoder
 
     model = load_encoder(tiny_encoder)
     texts = ["the file menu opens", "text"]

@@ -10,16 +10,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query, judge, write_benchmark
+from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query
+from babelmix.benchmarks.files import write_benchmark
+from babelmix.benchmarks.qrels import qrels_of
 from babelmix.common.errors import UserError
-from babelmix.encoder.build import load_encoder
-from babelmix.encoder.packing import Limit, cut_texts, limit_of, tokenise
+from babelmix.encoder.encode import encode, encode_raw
+from babelmix.encoder.load import load_encoder
 from babelmix.encoder.settings import Embed
-from babelmix.encoder.usage import CONFIG, said_of_lengths, set_prompts, similarity_of
+from babelmix.encoder.tokenise import Limit, cut_texts, limit_of, tokenise
+from babelmix.encoder.usage import CONFIG, note_on_lengths, set_prompts, similarity_of
 from babelmix.evaluation.ranks import rank_relevant
-from babelmix.retrieval.embed_benchmark import embed_benchmark, encode, encode_raw
+from babelmix.retrieval.embed_benchmark import embed_benchmark
 from babelmix.retrieval.embeddings import open_embeddings
-from babelmix.retrieval.scorers import Cosines
+from babelmix.retrieval.scorers import CosineScorer
 from babelmix.retrieval.vector_record import Record, made_of, read_record, write_record
 
 EXACT = Embed(max_tokens=64, bfloat16=False, context=False)
@@ -77,7 +80,7 @@ def test_prompts_that_are_given_stand_in_place_of_the_models_own(tiny_encoder: P
 
 def test_prompts_that_are_no_object_are_told(tiny_encoder: Path, tmp_path: Path) -> None:
     (tmp_path / CONFIG).write_text('{"prompts": ["query: "]}')
-    with pytest.raises(UserError, match="prompts that are no object"):
+    with pytest.raises(UserError, match="prompts that are not an object"):
         set_prompts(load_encoder(tiny_encoder), tmp_path, query=None, passage=None)
 
 
@@ -98,7 +101,7 @@ def test_the_similarity_is_the_one_that_the_file_names(
     model = load_encoder(copy(tiny_encoder, tmp_path / "m", normalised, similarity_fn_name=named))
     similarity, note = similarity_of(model)
     assert (similarity, note is not None) == (found, told)
-    assert note is None or "'manhattan', which is not offered: scored by cosine" in note
+    assert note is None or "'manhattan', which babelmix does not support: scored by cosine" in note
 
 
 OWN = "the model's max_seq_length"
@@ -121,7 +124,7 @@ def test_a_model_of_another_similarity_is_scored_by_it(named: str, tiny_encoder:
     embed_benchmark(model, tmp_path / "b", tmp_path / "v", settings=EXACT, threads=1)
     opened = open_embeddings(tmp_path / "v", tmp_path / "b")
     assert opened.similarity == named and np.load(tmp_path / "v/passages.npy").dtype == np.float32
-    ranks = rank_relevant(judge(benchmark), Cosines(opened.queries, opened.passages)).pool
+    ranks = rank_relevant(qrels_of(benchmark), CosineScorer(opened.queries, opened.passages)).pool
     queries, passages = (
         encode_raw(model, [row.text for row in rows], prompt=prompt, settings=EXACT, threads=1)
         for rows, prompt in ((benchmark.queries, "query"), (benchmark.passages, "passage"))
@@ -149,7 +152,7 @@ def test_no_more_is_read_than_the_model_can_and_that_is_told(
     model = load_encoder(tiny_encoder)
     model.max_seq_length = own
     assert limit_of(model, asked) == limit
-    assert said_of_lengths(limit, asked, cut=2, texts=9) == told.format(
+    assert note_on_lengths(limit, asked, cut=2, texts=9) == told.format(
         more=f"embed.max_tokens {asked:,} is more than the model reads",
         cut="2 of 9 texts were cut at",
         could="the model's positions allow up to 64",
@@ -164,9 +167,10 @@ def test_no_more_is_read_than_the_model_can_and_that_is_told(
 
 
 def test_nothing_is_said_where_nothing_was_cut() -> None:
-    assert said_of_lengths(Limit(64, "embed.max_tokens", 512), 64, cut=0, texts=9) is None
+    assert note_on_lengths(Limit(64, "embed.max_tokens", 512), 64, cut=0, texts=9) is None
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(st.integers(1, 70), min_size=1, max_size=12), st.integers(4, 80))
 def test_texts_that_were_cut_are_those_longer_than_the_limit(
@@ -242,7 +246,7 @@ def test_vectors_of_other_texts_are_refused(tiny_encoder: Path, tmp_path: Path) 
         tmp_path / "b", Benchmark("b", benchmark.queries, (other, *benchmark.passages[1:]), benchmark.qrels)
     )
     with pytest.raises(
-        UserError, match="v, b: vectors of other texts than this benchmark has; embed the benchmark again"
+        UserError, match="v, b: these vectors were made of other texts than this benchmark's; embed the benchmark again"
     ):
         open_embeddings(tmp_path / "v", tmp_path / "b")
 

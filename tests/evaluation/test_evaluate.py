@@ -15,9 +15,10 @@ from ir_measures import AP, R, nDCG
 from scored import Given
 from sklearn.metrics import average_precision_score, ndcg_score
 
-from babelmix.benchmarks.benchmark import Benchmark, Itself, Passage, Qrel, Query, judge
+from babelmix.benchmarks.benchmark import Benchmark, Itself, Passage, Qrel, Query
+from babelmix.benchmarks.qrels import qrels_of
 from babelmix.evaluation.evaluate import QueryScores, evaluate, measures, per_query, to_json
-from babelmix.retrieval.scorers import Cosines
+from babelmix.retrieval.scorers import CosineScorer
 
 LANGUAGES = ("de", "en", "zh")
 MEASURES = {
@@ -38,7 +39,7 @@ def parallel(questions=8, languages=LANGUAGES, missing=()):
 
 
 def scored(benchmark, queries, passages):
-    return evaluate(judge(benchmark), Cosines(queries, passages))
+    return evaluate(qrels_of(benchmark), CosineScorer(queries, passages))
 
 
 def graded(rng, questions=12, languages=LANGUAGES):
@@ -66,10 +67,10 @@ def random_vectors(benchmark, seed):
 
 def perfect_vectors(benchmark):
     """One dimension for each question: all answers of the question come first, in every language."""
-    questions = sorted({query.question for query in benchmark.queries})
-    answer_of = {qrel.passage: qrel.question for qrel in benchmark.qrels}
+    questions = sorted({query.parallel_id for query in benchmark.queries})
+    answer_of = {qrel.passage: qrel.parallel_id for qrel in benchmark.qrels}
     axes = np.eye(len(questions))
-    queries = axes[[questions.index(query.question) for query in benchmark.queries]]
+    queries = axes[[questions.index(query.parallel_id) for query in benchmark.queries]]
     return queries, axes[[questions.index(answer_of[passage.id]) for passage in benchmark.passages]]
 
 
@@ -80,13 +81,15 @@ def with_ir_measures(benchmark, scores, setting, not_found=None):
         for lang in ["pool"] if setting == "multilingual" else benchmark.languages:
             if (setting == "monolingual" and lang != query.lang) or (setting == "crosslingual" and lang == query.lang):
                 continue
-            itself = {row.passage for row in benchmark.itself if row.question == query.question}
+            itself = {row.passage for row in benchmark.itself if row.parallel_id == query.parallel_id}
             candidates = [
                 j for j, p in enumerate(benchmark.passages) if lang in ("pool", p.lang) and p.id not in itself
             ]
             names = {benchmark.passages[j].id for j in candidates}
             relevant = {
-                q.passage: q.grade for q in benchmark.qrels if q.question == query.question and q.passage in names
+                q.passage: q.relevance
+                for q in benchmark.qrels
+                if q.parallel_id == query.parallel_id and q.passage in names
             }
             if not relevant:
                 continue
@@ -126,9 +129,9 @@ def test_every_figure_agrees_with_ir_measures_over_what_was_found_but_the_query_
     benchmark = replace(benchmark, itself=tuple(Itself(*pair) for pair in sorted(itself)))
     scores = rng.integers(1, 4, size=(len(benchmark.queries), len(benchmark.passages)))
     scores = np.where(rng.random(scores.shape) < share, scores, 0).astype(np.float32)
-    if all((qrel.question, qrel.passage) in itself for qrel in benchmark.qrels):
+    if all((qrel.parallel_id, qrel.passage) in itself for qrel in benchmark.qrels):
         return
-    found = to_json(evaluate(judge(benchmark), Given(scores, not_found=0.0)), "m")["settings"][setting]
+    found = to_json(evaluate(qrels_of(benchmark), Given(scores, not_found=0.0)), "m")["settings"][setting]
     by, overall = with_ir_measures(benchmark, scores, setting, not_found=0.0)
     if by:
         assert_equal(found, by, overall)
@@ -151,7 +154,7 @@ def test_the_pool_agrees_with_scikit_learn_query_by_query(seed):
     found = scored(benchmark, queries, passages).scores
     pooled = found.setting == "multilingual"
     for row, query in enumerate(benchmark.queries):
-        grades = {qrel.passage: qrel.grade for qrel in benchmark.qrels if qrel.question == query.question}
+        grades = {qrel.passage: qrel.relevance for qrel in benchmark.qrels if qrel.parallel_id == query.parallel_id}
         relevant = np.array([grades.get(passage.id, 0) for passage in benchmark.passages])
         precision = average_precision_score(relevant > 0, scores[row])
         gain = ndcg_score(relevant[None], scores[[row]], k=10, ignore_ties=True)
@@ -217,7 +220,7 @@ def test_a_reversed_ranking_scores_what_the_last_places_give():
 @given(arrays(np.float32, (10, 10), elements=st.integers(-3, 3).map(float)), st.integers(-4, 4))
 @settings(max_examples=40)
 def test_a_constant_added_to_all_scores_changes_nothing(matrix, constant):
-    judged = judge(parallel(questions=5, languages=("de", "en")))
+    judged = qrels_of(parallel(questions=5, languages=("de", "en")))
     before, after = (evaluate(judged, Given(scores)) for scores in (matrix, matrix + constant))
     assert to_json(before, "m") == to_json(after, "m")
 
@@ -226,9 +229,9 @@ def test_new_names_for_questions_change_no_figure():
     benchmark = parallel()
     renamed = Benchmark(
         benchmark.name,
-        tuple(Query(q.id, q.question[::-1], q.lang, q.text) for q in benchmark.queries),
+        tuple(Query(q.id, q.parallel_id[::-1], q.lang, q.text) for q in benchmark.queries),
         benchmark.passages,
-        tuple(Qrel(q.question[::-1], q.passage) for q in reversed(benchmark.qrels)),
+        tuple(Qrel(q.parallel_id[::-1], q.passage) for q in reversed(benchmark.qrels)),
     )
     vectors = random_vectors(benchmark, 3)
     assert to_json(scored(benchmark, *vectors), "m") == to_json(scored(renamed, *vectors), "m")

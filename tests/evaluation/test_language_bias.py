@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy.stats import chi2, kruskal
 from scored import Given
 
-from babelmix.benchmarks.benchmark import Benchmark, Itself, Passage, Qrel, Query, judge
+from babelmix.benchmarks.benchmark import Benchmark, Itself, Passage, Qrel, Query
+from babelmix.benchmarks.qrels import qrels_of
 from babelmix.evaluation.language_bias import expected_rank_distance, group_means, language_bias, mean_of_means, peer
 from babelmix.evaluation.ranks import Ranks, rank_relevant
 
@@ -29,7 +30,7 @@ def benchmark_of(questions):
 
 def ranks_of(benchmark, rankings):
     """Ranks of the answers in given rankings of the pool, [Q, P] rows of passages, best first."""
-    place, judged = np.argsort(rankings, axis=1) + 1, judge(benchmark)
+    place, judged = np.argsort(rankings, axis=1) + 1, qrels_of(benchmark)
     found = np.full(len(judged.query), True)
     return Ranks(place[judged.query, judged.passage], np.ones_like(judged.query), rankings[:, :10], found)
 
@@ -42,7 +43,7 @@ def test_random_rankings_have_the_expected_rank_distance_and_language_shares():
     benchmark = benchmark_of(20)
     rng = np.random.default_rng(1)
     biases = [
-        language_bias(judge(benchmark), ranks_of(benchmark, rng.permuted(np.tile(np.arange(60), (60, 1)), axis=1)))
+        language_bias(qrels_of(benchmark), ranks_of(benchmark, rng.permuted(np.tile(np.arange(60), (60, 1)), axis=1)))
         for _ in range(100)
     ]
     assert biases[0].rank_distance_random == 61 * 2 / 4
@@ -56,7 +57,7 @@ def test_a_perfect_ranking_has_one_rank_less_than_relevant_passages():
     answers = np.arange(60) % 20
     rest = [[p for p in range(60) if p % 20 != answer] for answer in answers]
     rankings = np.array([[a, a + 20, a + 40, *others] for a, others in zip(answers, rest, strict=True)])
-    bias = language_bias(judge(benchmark), ranks_of(benchmark, rankings))
+    bias = language_bias(qrels_of(benchmark), ranks_of(benchmark, rankings))
     assert (bias.rank_distance, bias.max_rank) == (2, 3)
     assert bias.rank_distance_by == {"de": 2, "en": 2, "zh": 2}
 
@@ -64,11 +65,11 @@ def test_a_perfect_ranking_has_one_rank_less_than_relevant_passages():
 def test_a_ranking_that_puts_the_query_language_first_shows_it():
     benchmark = benchmark_of(20)
     own_first = [sorted(range(60), key=lambda p: (p // 20 != q // 20, p)) for q in range(60)]
-    bias = language_bias(judge(benchmark), ranks_of(benchmark, np.array(own_first)))
+    bias = language_bias(qrels_of(benchmark), ranks_of(benchmark, np.array(own_first)))
     assert bias.same_language_share_top10 == 1
     assert bias.language_share_top10 == {lang: pytest.approx(1 / 3) for lang in LANGUAGES}
     english_first = [sorted(range(60), key=lambda p: (p // 20 != 1, p)) for _ in range(60)]
-    bias = language_bias(judge(benchmark), ranks_of(benchmark, np.array(english_first)))
+    bias = language_bias(qrels_of(benchmark), ranks_of(benchmark, np.array(english_first)))
     assert bias.language_share_top10 == {"de": 0, "en": 1, "zh": 0}
     assert bias.language_share_by == {lang: {"de": 0, "en": 1, "zh": 0} for lang in LANGUAGES}
     assert bias.same_language_share_top10 == pytest.approx(1 / 3)
@@ -82,7 +83,7 @@ def test_queries_with_one_relevant_passage_have_no_rank_distance():
         (Qrel("1", "p0"), Qrel("2", "p1"), Qrel("2", "p2")),
     )
     ranks = Ranks(np.array([4, 1, 2, 4, 1]), np.ones(5, dtype=int), np.zeros((3, 4), dtype=int), np.full(5, True))
-    bias = language_bias(judge(benchmark), ranks)
+    bias = language_bias(qrels_of(benchmark), ranks)
     assert bias.rank_distance_by == {"de": 1, "en": 3}
     assert (bias.rank_distance, bias.max_rank) == (2, (3 + 4) / 2)
     assert bias.rank_distance_random == 5 / 3
@@ -122,7 +123,7 @@ def test_a_large_group_weighs_no_more_than_a_small_one():
 
 def test_what_was_not_found_stands_last_and_has_no_share():
     benchmark = benchmark_of(2)  # de-000, de-001, en-000, en-001, zh-000, zh-001
-    judged = judge(benchmark)
+    judged = qrels_of(benchmark)
     scores = np.zeros((6, 6))
     scores[:2, :2] = [[3, 2], [2, 3]]  # German finds German, English its answer, the third nothing
     scores[2, 2] = scores[3, 3] = 1
@@ -140,6 +141,6 @@ def test_what_was_not_found_stands_last_and_has_no_share():
 def test_a_random_ranking_is_expected_over_the_passages_that_are_ranked(others):
     benchmark = benchmark_of(4)
     itself = tuple(Itself("000", f"de-{q:03}") for q in range(1, 1 + others))
-    judged = judge(replace(benchmark, itself=itself))
+    judged = qrels_of(replace(benchmark, itself=itself))
     bias = language_bias(judged, rank_relevant(judged, Given(np.zeros((12, 12)))))
     assert bias.rank_distance_random == pytest.approx((3 * 13 + 13 - others) / 4 * 2 / 4)

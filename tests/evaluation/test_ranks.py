@@ -7,11 +7,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scored import Given
 
-from babelmix.benchmarks.benchmark import Benchmark, Itself, Passage, Qrel, Query, itself_of, judge
+from babelmix.benchmarks.benchmark import Benchmark, Itself, Passage, Qrel, Query, itself_of
+from babelmix.benchmarks.qrels import qrels_of
 from babelmix.common.errors import UserError
 from babelmix.evaluation import ranks as rank
 from babelmix.evaluation.ranks import rank_relevant
-from babelmix.retrieval.scorers import Cosines
+from babelmix.retrieval.scorers import CosineScorer
 from babelmix.retrieval.topk import kth_or_less
 
 
@@ -31,10 +32,10 @@ def brute_force(benchmark, scores, not_found=None):
     languages = [passage.lang for passage in benchmark.passages]
     rows, top = [], []
     for i, query in enumerate(benchmark.queries):
-        barred = {row.passage for row in benchmark.itself if row.question == query.question}
+        barred = {row.passage for row in benchmark.itself if row.parallel_id == query.parallel_id}
         ranked = [p for p, passage in enumerate(benchmark.passages) if passage.id not in barred]
         ranking = sorted((p for p in ranked if scores[i][p] != not_found), key=lambda p: (-scores[i][p], p))
-        answers = {qrel.passage for qrel in benchmark.qrels if qrel.question == query.question} - barred
+        answers = {qrel.passage for qrel in benchmark.qrels if qrel.parallel_id == query.parallel_id} - barred
         width = min(10, len(languages))
         top.append([*ranking[:10], *([-1] * width)][:width] if answers else [-1] * width)
         for j, passage in enumerate(benchmark.passages):
@@ -46,7 +47,7 @@ def brute_force(benchmark, scores, not_found=None):
 
 
 def rows_of(benchmark, ranks):
-    judged = judge(benchmark)
+    judged = qrels_of(benchmark)
     columns = (judged.query, judged.passage, ranks.pool, ranks.own)
     return list(zip(*(column.tolist() for column in columns), strict=True))
 
@@ -74,7 +75,7 @@ def test_ranks_and_top_are_those_of_rankings_really_built_whatever_the_blocks(pr
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rank, "PASSAGES", passages)
         patch.setattr(rank, "QUERIES", queries)
-        ranks = rank_relevant(judge(benchmark), Given(scores, not_found))
+        ranks = rank_relevant(qrels_of(benchmark), Given(scores, not_found))
     rows, top = brute_force(benchmark, scores, not_found)
     assert rows_of(benchmark, ranks) == rows
     assert ranks.top.tolist() == top
@@ -92,7 +93,7 @@ def test_long_ties_at_the_top_go_to_the_first_passages():
     benchmark = make_benchmark(["en"] * 3, ["en", "de"] * 400, [(0, 799), (1, 0), (2, 5)])
     scores = np.zeros((3, 800), dtype=np.float32)
     scores[0, 700] = 1
-    ranks = rank_relevant(judge(benchmark), Given(scores))
+    ranks = rank_relevant(qrels_of(benchmark), Given(scores))
     assert ranks.top.tolist() == [[700, *range(9)], list(range(10)), list(range(10))]
     assert ranks.pool.tolist() == [800, 1, 6]
 
@@ -110,7 +111,7 @@ def real_sized(rng, queries=40, passages=300, dimensions=384):
 
 
 def cosine_ranks(benchmark, queries, passages):
-    return rank_relevant(judge(benchmark), Cosines(queries, passages, where="toy"))
+    return rank_relevant(qrels_of(benchmark), CosineScorer(queries, passages, where="toy"))
 
 
 def test_order_of_passages_has_no_part_in_the_ranks_where_no_scores_tie():
@@ -120,7 +121,7 @@ def test_order_of_passages_has_no_part_in_the_ranks_where_no_scores_tie():
     shuffled = make_benchmark(
         [query.lang for query in benchmark.queries],
         [benchmark.passages[i].lang for i in np.argsort(moved_to)],
-        [(int(q.question[8:]), int(moved_to[int(q.passage[1:])])) for q in benchmark.qrels],
+        [(int(q.parallel_id[8:]), int(moved_to[int(q.passage[1:])])) for q in benchmark.qrels],
     )
     before = cosine_ranks(benchmark, queries, passages)
     after = cosine_ranks(shuffled, queries, passages[np.argsort(moved_to)])
@@ -174,7 +175,7 @@ def test_embeddings_that_do_not_fit_are_refused_with_the_place(queries, passages
 
 def test_a_query_without_an_answer_is_refused():
     with pytest.raises(UserError, match="toy: no passage answers 'q000'"):
-        judge(make_benchmark(["en", "en"], ["en"], [(1, 0)]))
+        qrels_of(make_benchmark(["en", "en"], ["en"], [(1, 0)]))
 
 
 @pytest.mark.parametrize("name", ["a", "z"])
@@ -185,7 +186,7 @@ def test_nothing_is_gained_by_where_an_id_stands_in_the_alphabet(name):
         tuple(Passage(id_, "en", "!") for id_ in sorted([name, "m", "n"])),
         (Qrel("q", name),),
     )
-    ranks = rank_relevant(judge(benchmark), Given([[0.0, 0.0, 0.0]], not_found=0.0))
+    ranks = rank_relevant(qrels_of(benchmark), Given([[0.0, 0.0, 0.0]], not_found=0.0))
     assert (ranks.pool.tolist(), ranks.top.tolist(), ranks.found.tolist()) == ([3], [[-1, -1, -1]], [False])
 
 
@@ -197,7 +198,7 @@ def test_a_passage_that_is_the_question_is_left_out_in_every_language_it_is_aske
         Passage("fr:1", "fr", "The pool in en"),
     )
     benchmark = Benchmark("toy", queries, passages, (Qrel("1", "de:1"), Qrel("1", "en:1")))
-    judged = judge(benchmark)
+    judged = qrels_of(benchmark)
     assert itself_of(benchmark) == (Itself("1", "de:1"),)  # by id and text both: en:1 has another text, fr:1 another id
     assert list(zip(judged.itself_query.tolist(), judged.itself_passage.tolist(), strict=True)) == [(0, 0), (1, 0)]
     assert judged.left_out == {"passages that are their own query": 1, "qrels of a query to itself": 1}
@@ -210,10 +211,10 @@ def test_a_passage_that_is_the_question_is_left_out_in_every_language_it_is_aske
 def test_a_query_that_only_itself_would_answer_takes_no_part():
     queries = (Query("a", "a", "en", "rain"), Query("b", "b", "en", "sun"))
     passages = (Passage("a", "en", "rain"), Passage("b", "en", "snow"))
-    judged = judge(Benchmark("toy", queries, passages, (Qrel("a", "a"), Qrel("b", "b"))))
+    judged = qrels_of(Benchmark("toy", queries, passages, (Qrel("a", "a"), Qrel("b", "b"))))
     assert (judged.query.tolist(), judged.passage.tolist()) == ([1], [1])
     assert judged.left_out["queries answered by themselves alone"] == 1
     ranks = rank_relevant(judged, Given([[1, 0], [1, 2]]))
     assert (ranks.pool.tolist(), ranks.top.tolist()) == ([1], [[-1, -1], [1, 0]])
     with pytest.raises(UserError, match="no passage answers any query"):
-        judge(Benchmark("toy", queries[:1], passages, (Qrel("a", "a"),)))
+        qrels_of(Benchmark("toy", queries[:1], passages, (Qrel("a", "a"),)))

@@ -10,12 +10,13 @@ from typing import Any
 
 import yaml
 
-from babelmix.benchmarks.benchmark import read_about, read_benchmark, read_judged
+from babelmix.benchmarks.files import read_about, read_benchmark, write_benchmark
+from babelmix.benchmarks.folder import read_folder
+from babelmix.benchmarks.qrels import read_qrels
 from babelmix.common.errors import UserError
 from babelmix.corpus.records import Pair, read_pairs, write_pairs
 from babelmix.corpus.settings import Table
 from babelmix.settings.params import Settings, parse_settings
-from babelmix.stages import build_folder
 
 from .damage import damaged
 from .harness import Files
@@ -38,14 +39,21 @@ LONG = "Choose Insert and then Sheet from the menu, and a new sheet stands befor
 
 
 PAIRS = [
-    {"unit": f"u{n}", "lang": lang, "split": split, "query": text[:-1], "passage": f"{text} {n}", "origin": "human"}
+    {
+        "parallel_id": f"u{n}",
+        "lang": lang,
+        "split": split,
+        "query": text[:-1],
+        "passage": f"{text} {n}",
+        "origin": "human",
+    }
     for lang, texts in (("de", DE), ("en", EN))
     for n, (text, split) in enumerate(zip(texts, ("train", "dev", "train"), strict=True))
 ]
 
 
 QUERIES = [
-    {"id": f"{lang}:q{n}", "question": f"q{n}", "lang": lang, "text": text}
+    {"id": f"{lang}:q{n}", "parallel_id": f"q{n}", "lang": lang, "text": text}
     for lang, texts in (("de", DE), ("en", EN))
     for n, text in enumerate(texts)
 ]
@@ -56,7 +64,7 @@ PASSAGES = [
     for n, row in enumerate(QUERIES)
 ]
 QRELS = [
-    {"question": query["question"], "passage": passage["id"], "grade": 1}
+    {"parallel_id": query["parallel_id"], "passage": passage["id"], "relevance": 1}
     for query, passage in zip(QUERIES, PASSAGES, strict=True)
 ]
 CORPUS = [{"_id": f"D-{n}", "title": text.split()[1], "text": text, "metadata": {}} for n, text in enumerate(EN)]
@@ -111,7 +119,9 @@ TABLE_ROWS = [
 ]
 
 
-NESTED = Table(hub="a/b", files="*", language="en", passage="hits.0.text", unit="id", where={"kind": "long"}, rows=2)
+NESTED = Table(
+    hub="a/b", files="*", language="en", passage="hits.0.text", parallel_id="id", where={"kind": "long"}, rows=2
+)
 
 
 NESTED_ROWS = [
@@ -123,7 +133,7 @@ NESTED_ROWS = [
 def readable(folder: Path) -> None:
     """See that a benchmark that was built can be read back: what is refused there was accepted in silence."""
     try:
-        read_judged(folder)
+        read_qrels(folder)
         read_benchmark(folder)
         read_about(folder)
     except UserError as error:
@@ -150,7 +160,7 @@ def built_files() -> Files:
         (source / "corpus.jsonl").write_bytes(jsonl([*CORPUS, {"_id": "D-8", "text": ""}]))
         (source / "queries.jsonl").write_bytes(jsonl(asked))
         (source / "qrels/test.tsv").write_text(grades)
-        build_folder(source, output)
+        write_benchmark(output, *read_folder(source, name=output.name))
         return {file.name: file.read_bytes() for file in sorted(output.iterdir())}
 
 

@@ -12,18 +12,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from babelmix.batches.units import training_rows
-from babelmix.benchmarks.benchmark import read_judged
+from babelmix.benchmarks.qrels import read_qrels
 from babelmix.common.id_arrays import pack
-from babelmix.corpus.index import PairIndex, index_pairs
+from babelmix.corpus.index import PairIndex, index_pairs, train_rows
 from babelmix.corpus.records import Pair
 from babelmix.evaluation.evaluate import evaluate
 from babelmix.retrieval.embeddings import open_embeddings
-from babelmix.retrieval.lir import read_directions, remove
-from babelmix.retrieval.scorers import Cosines
-from babelmix.training import hard_negatives as mine
-from babelmix.training import teacher as teach
-from babelmix.training.tokenized_pairs import read_corpus
+from babelmix.retrieval.lir import read_directions, remove_directions
+from babelmix.retrieval.scorers import CosineScorer
+from babelmix.training import hard_negatives, teacher
+from babelmix.training.tokenized_pairs import read_tokenized
 
 from .damage import damaged, damaged_binary, numbers
 from .harness import Files, Target
@@ -169,7 +167,7 @@ def _vectors_input(rng: Random) -> Files:
 
 def _open_vectors(folder: Path, output: Path) -> None:
     opened = open_embeddings(folder / "vectors", folder)
-    evaluate(read_judged(folder), Cosines(opened.queries, opened.passages))
+    evaluate(read_qrels(folder), CosineScorer(opened.queries, opened.passages))
 
 
 @cache
@@ -220,10 +218,10 @@ def _pairs() -> PairIndex:
 def _remove(file: Path) -> None:
     found = read_directions(file)
     if found.other.shape[1] == 8:
-        remove(vectors()["queries"], ["de", "en", "fr"] * 2, found)
+        remove_directions(vectors()["queries"], ["de", "en", "fr"] * 2, found)
 
 
-def _corpus_input(rng: Random) -> Files:
+def _tokens_input(rng: Random) -> Files:
     ids = np.arange(9, dtype="<i4").tobytes()
     files: Files = {"index.npz": packed(_index()), "queries.bin": ids, "passages.bin": ids}
     spoil = {
@@ -235,17 +233,19 @@ def _corpus_input(rng: Random) -> Files:
     return some(rng, files, spoil)
 
 
-def _corpus(folder: Path, output: Path) -> None:
-    corpus = read_corpus(folder)
-    for row in training_rows(corpus.index).tolist():
-        corpus.queries[row].tolist()
-        corpus.passages[row].tolist()
+def _read_tokens(folder: Path, output: Path) -> None:
+    tokenized = read_tokenized(folder)
+    for row in train_rows(tokenized.index).tolist():
+        tokenized.queries[row].tolist()
+        tokenized.passages[row].tolist()
 
 
 TARGETS = (
     Target("vectors", 8, _vectors_input, _open_vectors),
     npz_target("directions", 3, _directions, _remove),
-    npz_target("teacher", 3, _teacher, lambda file: teach.aligned(teach.read_teacher(file), _pairs())),
-    npz_target("negatives", 3, _negatives, lambda file: mine.aligned(mine.read_negatives(file), _pairs())),
-    Target("tokens", 4, _corpus_input, _corpus),
+    npz_target("teacher", 3, _teacher, lambda file: teacher.aligned(teacher.read_teacher(file), _pairs())),
+    npz_target(
+        "negatives", 3, _negatives, lambda file: hard_negatives.aligned(hard_negatives.read_negatives(file), _pairs())
+    ),
+    Target("tokens", 4, _tokens_input, _read_tokens),
 )

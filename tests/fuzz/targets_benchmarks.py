@@ -6,11 +6,12 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-from babelmix.benchmarks.benchmark import read_about, read_benchmark, read_judged, write_benchmark
+from babelmix.benchmarks.files import read_about, read_benchmark, write_benchmark
+from babelmix.benchmarks.folder import read_folder
+from babelmix.benchmarks.qrels import read_qrels
 from babelmix.benchmarks.sources import miracl, nanobeir
 from babelmix.evaluation.evaluate import evaluate
-from babelmix.retrieval.bm25 import Bm25Scores
-from babelmix.stages import build_folder
+from babelmix.retrieval.bm25 import Bm25Scorer
 
 from .damage import TOKENS, damaged
 from .harness import Files, Target
@@ -47,8 +48,8 @@ def _built_input(rng: Random) -> Files:
 
 def _built(folder: Path, output: Path) -> None:
     read_about(folder)
-    judged, benchmark = read_judged(folder), read_benchmark(folder)
-    evaluate(judged, Bm25Scores.build(benchmark))
+    judged, benchmark = read_qrels(folder), read_benchmark(folder)
+    evaluate(judged, Bm25Scorer.build(benchmark))
 
 
 def _own_input(rng: Random) -> Files:
@@ -57,7 +58,7 @@ def _own_input(rng: Random) -> Files:
 
 
 def _build(folder: Path, output: Path) -> None:
-    build_folder(folder, output)
+    write_benchmark(output, *read_folder(folder, name=output.name))
     readable(output)
 
 

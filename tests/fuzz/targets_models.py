@@ -1,4 +1,4 @@
-"""Readers of model folders and of kept states: configuration, tokenizer, modules and weights of a tiny encoder."""
+"""Readers of model folders and of checkpoints: configuration, tokenizer, modules and weights of a tiny encoder."""
 
 import json
 from functools import cache
@@ -64,7 +64,7 @@ def _model_input(rng: Random) -> Files:
 
 
 def _model(folder: Path, output: Path) -> None:
-    from babelmix.encoder.build import load_encoder
+    from babelmix.encoder.load import load_encoder
 
     load_encoder(folder)
 
@@ -73,30 +73,30 @@ INPUTS = {"objective name": "hybrid", "seed": 1}
 
 
 @cache
-def _state() -> tuple[str, bytes]:
+def _checkpoint() -> tuple[str, bytes]:
     import torch
 
-    from babelmix.training.checkpoint import Keeper, State
+    from babelmix.training.checkpoint import Checkpoint, CheckpointStore
 
     with TemporaryDirectory() as scratch:
-        keeper = Keeper(Path(scratch), INPUTS)
-        keeper.write(State(3, [[1, "monolingual", 0.5]], (2, 0.25), {"weight": torch.ones(2, 3)}))
-        return keeper.file.name, keeper.file.read_bytes()
+        checkpoints = CheckpointStore(Path(scratch), INPUTS)
+        checkpoints.write(Checkpoint(3, [[1, "monolingual", 0.5]], (2, 0.25), {"weight": torch.ones(2, 3)}))
+        return checkpoints.file.name, checkpoints.file.read_bytes()
 
 
-def _state_input(rng: Random) -> Files:
-    name, valid = _state()
+def _checkpoint_input(rng: Random) -> Files:
+    name, valid = _checkpoint()
     data = rng.choice((damaged, damaged_binary, numbers))(rng, valid)
     return {name: data} if rng.random() < 0.8 else {name: valid, f"other-{name}": data}
 
 
-def _read_state(folder: Path, output: Path) -> None:
-    from babelmix.training.checkpoint import Keeper
+def _read_checkpoint(folder: Path, output: Path) -> None:
+    from babelmix.training.checkpoint import CheckpointStore
 
-    keeper = Keeper(folder, INPUTS)
-    keeper.others()
-    keeper.step()
-    keeper.read()
+    checkpoints = CheckpointStore(folder, INPUTS)
+    checkpoints.others()
+    checkpoints.step()
+    checkpoints.read()
 
 
-TARGETS = (Target("model", 0.3, _model_input, _model), Target("state", 0.5, _state_input, _read_state))
+TARGETS = (Target("model", 0.3, _model_input, _model), Target("state", 0.5, _checkpoint_input, _read_checkpoint))

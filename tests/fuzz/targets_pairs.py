@@ -13,7 +13,7 @@ from typing import Any
 
 from pyarrow import parquet as form
 
-from babelmix.benchmarks.benchmark import write_benchmark
+from babelmix.benchmarks.files import write_benchmark
 from babelmix.benchmarks.sources import nanobeir
 from babelmix.corpus.collect import Gathered
 from babelmix.corpus.records import Pair, iterate_pairs, read_pairs, read_rows
@@ -106,7 +106,7 @@ def _path_input(rng: Random) -> Files:
         "~/a.jsonl",
     )
     path = rng.choice((*paths, "data/own/b.jsonl", "data/own/" + "a" * 300 + ".jsonl", "data/own/a.jsonl/c.jsonl", "."))
-    names = ("where", "unit", "answer", "query", "passage", "rows", "files", "language")
+    names = ("where", "parallel_id", "answer", "query", "passage", "rows", "files", "language")
     value: dict[str, Any] = {"path": path, "language": "en", rng.choice(names): odd(rng)}
     return {"table.json": dumped(rng, value), "data/own/a.jsonl": jsonl(TABLE_ROWS), "x.jsonl": jsonl(TABLE_ROWS)}
 

@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save
 
-from babelmix.benchmarks.benchmark import judge, read_benchmark
+from babelmix.benchmarks.files import read_benchmark
+from babelmix.benchmarks.qrels import qrels_of
+from babelmix.encoder.parameters import count_parameters
 from babelmix.evaluation.evaluate import evaluate, per_query, to_json
 from babelmix.reporting.compare import compare, read_scores
-from babelmix.reporting.results import count_parameters, read_results, training_languages, variants
-from babelmix.retrieval.scorers import Cosines
+from babelmix.reporting.results import read_results, training_languages, variants
+from babelmix.retrieval.scorers import CosineScorer
 from babelmix.settings.params import Settings, parse_settings
 
 from .damage import damaged, damaged_binary, numbers
@@ -45,7 +47,7 @@ def _measured() -> tuple[dict[str, Any], Arrays]:
     with TemporaryDirectory() as scratch:
         folder = Path(scratch) / "gnome-help"
         _write_benchmark(folder)
-        found = evaluate(judge(read_benchmark(folder)), Cosines(*vectors().values()))
+        found = evaluate(qrels_of(read_benchmark(folder)), CosineScorer(*vectors().values()))
     return to_json(found, "models/x"), per_query(found)
 
 

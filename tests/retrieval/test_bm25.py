@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from babelmix.benchmarks.benchmark import Benchmark, Passage, Query
-from babelmix.retrieval.bm25 import K1, B, Bm25Scores, words
+from babelmix.retrieval.bm25 import K1, B, Bm25Scorer, words
 
 
 def make_benchmark(queries, passages):
@@ -23,7 +23,7 @@ def make_benchmark(queries, passages):
 
 
 def all_scores(benchmark):
-    return Bm25Scores.build(benchmark).against(slice(0, len(benchmark.passages)))(np.arange(len(benchmark.queries)))
+    return Bm25Scorer.build(benchmark).score_block(slice(0, len(benchmark.passages)))(np.arange(len(benchmark.queries)))
 
 
 def lucene(query, passage, passages):
@@ -96,13 +96,13 @@ def test_a_word_in_a_language_is_found_from_any_language():
 
 
 BENCHMARK = random_benchmark(np.random.default_rng(2))
-SCORES, WHOLE = Bm25Scores.build(BENCHMARK), all_scores(BENCHMARK)
+SCORES, WHOLE = Bm25Scorer.build(BENCHMARK), all_scores(BENCHMARK)
 
 
 @given(st.integers(0, 25), st.integers(0, 25), st.integers(0, 120), st.integers(0, 120))
 def test_a_block_is_a_part_of_the_whole_bit_for_bit(first, last, left, right):
     queries, passages = slice(first, last), slice(left, right)
-    assert np.array_equal(SCORES.against(passages)(np.arange(len(WHOLE))[queries]), WHOLE[queries, passages])
+    assert np.array_equal(SCORES.score_block(passages)(np.arange(len(WHOLE))[queries]), WHOLE[queries, passages])
 
 
 def test_passages_with_the_same_words_tie_whatever_their_order():
@@ -115,7 +115,7 @@ def test_passages_with_the_same_words_tie_whatever_their_order():
 
 
 def test_the_same_benchmark_gives_the_same_matrices():
-    again = Bm25Scores.build(BENCHMARK)
+    again = Bm25Scorer.build(BENCHMARK)
     for ours, theirs in ((SCORES.queries, again.queries), (SCORES.passages, again.passages)):
         for part in ("data", "indices", "indptr"):
             assert getattr(ours, part).tobytes() == getattr(theirs, part).tobytes()

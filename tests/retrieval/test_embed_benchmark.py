@@ -5,13 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query, write_benchmark
+from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query
 from babelmix.benchmarks.dev import dev_benchmark
+from babelmix.benchmarks.files import write_benchmark
 from babelmix.corpus.records import Pair
-from babelmix.encoder.build import load_encoder
+from babelmix.encoder.encode import encode
+from babelmix.encoder.load import load_encoder
 from babelmix.encoder.settings import Embed
 from babelmix.retrieval import embed_benchmark as embed
-from babelmix.retrieval.embed_benchmark import embed_benchmark, encode
+from babelmix.retrieval.embed_benchmark import embed_benchmark
 
 EXACT = Embed(max_tokens=64, bfloat16=False, context=False)
 
@@ -60,7 +62,9 @@ def test_a_benchmark_is_embedded_in_its_order_and_in_shards_where_it_is_large(
     model, benchmark = load_encoder(tiny_encoder), dev_benchmark(parallel_pairs, 10)
     write_benchmark(tmp_path / "b", benchmark)
     done: list[int] = []
-    counts = embed_benchmark(model, tmp_path / "b", tmp_path / "one", settings=EXACT, threads=1, told=done.append)
+    counts = embed_benchmark(
+        model, tmp_path / "b", tmp_path / "one", settings=EXACT, threads=1, on_progress=done.append
+    )
     assert counts == (30, 30) and 0 < sum(done) <= 60
     texts = [passage.text for passage in benchmark.passages]
     whole = np.load(tmp_path / "one/passages.npy")

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from babelmix.benchmarks.benchmark import Benchmark, OwnId, Passage, Qrel, Query, write_benchmark
+from babelmix.benchmarks.benchmark import Benchmark, OwnId, Passage, Qrel, Query
+from babelmix.benchmarks.files import write_benchmark
 from babelmix.common.errors import UserError
 from babelmix.retrieval import joins
 from babelmix.retrieval.joins import join
@@ -67,7 +68,7 @@ def test_ids_of_either_kind_stand_in_any_order(order: list[int], kind: str) -> N
         save(folder, "passages", [int(number) for number in order], [names[number] for number in order])
         found = joined(folder)
         assert (numbers(found), found.by) == ([0, 1, 2], "ids")
-        assert found.notes == ("1 of 4 rows of passages.npy passed over: texts that were left out or are not judged",)
+        assert found.notes == ("1 of 4 rows of passages.npy skipped: texts that were left out or are not judged",)
         assert found.rows[1:2][:, 0].tolist() == [1] and found.rows[np.array([0, 2])][:, 0].tolist() == [0, 2]
 
 
@@ -78,7 +79,7 @@ def test_without_ids_the_order_is_that_of_the_users_file_and_that_is_said(tmp_pa
     assert (numbers(found), found.by) == ([1, 10, 2], "order")
     (note,) = found.notes
     assert note.startswith("no passages.txt: rows of passages.npy are taken in the order of the passages")
-    assert "; 1 of 4 passed over: texts" in note
+    assert "; 1 of 4 skipped: texts" in note
 
 
 @pytest.mark.parametrize("rows", [[2, 10, 99, 1], [2, 10, 1]])
@@ -149,7 +150,7 @@ def test_one_id_in_several_languages_needs_its_language(tmp_path: Path) -> None:
     save(tmp_path, "passages", [21, 22, 11], ["en:1", "2", "de:1"])
     assert numbers(joined(tmp_path)) == [11, 22, 21]
     save(tmp_path, "passages", [21, 22], ["1", "2"])
-    with pytest.raises(UserError, match=r"no row for 'de:1'.*write 'de:1': '1' is an id in several languages"):
+    with pytest.raises(UserError, match=r"no row for 'de:1'.*write 'de:1': several languages have the id '1'"):
         joined(tmp_path)
     # ... but for the user's file itself, line by line.
     save(tmp_path, "passages", [11, 22, 21, 99], ["1", "2", "1", "3"])
@@ -167,8 +168,8 @@ def test_an_id_of_the_users_that_is_another_text_of_the_benchmark(tmp_path: Path
 @pytest.mark.parametrize(
     ("rows", "ids", "told"),
     [
-        ([1, 10, 2], ["1", "10", "10"], r"passages.txt, line 3: duplicate id '10'; line 2 has it already"),
-        ([1, 10, 2, 3], ["1", "10", "2", "en:2"], r"passages.txt: 'en:2' and '2' are one text"),
+        ([1, 10, 2], ["1", "10", "10"], r"passages.txt, line 3: duplicate id '10'; line 2 has the same id"),
+        ([1, 10, 2, 3], ["1", "10", "2", "en:2"], r"passages.txt: 'en:2' and '2' name the same text"),
         ([1, 10], ["1", "10", "2"], r"passages.txt: 3 ids for 2 rows of passages.npy"),
         ([1, 10, 2], ["1", "10", "3"], r"passages.txt: no row for 'en:2' \('2' in the user's file\)"),
         ([1, 10, 2], ["1", "", "2"], r"passages.txt, line 2: an empty id"),
@@ -186,7 +187,7 @@ def test_ids_that_nothing_here_has_are_counted_and_one_is_named(tmp_path: Path) 
     save(tmp_path, "passages", [1, 7, 10, 2, 8], ["1", "seven", "10", "2", "eight"])
     found = joined(tmp_path)
     assert numbers(found) == [1, 10, 2]
-    assert found.notes == ("2 of 5 rows of passages.npy passed over: ids that nothing here has, such as 'seven'",)
+    assert found.notes == ("2 of 5 rows of passages.npy skipped: unknown ids, such as 'seven'",)
 
 
 @given(st.integers(1, 40), st.data())

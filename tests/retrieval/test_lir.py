@@ -6,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from babelmix.common.errors import UserError
-from babelmix.retrieval.lir import Directions, directions, read_directions, remove, sample, write_directions
+from babelmix.retrieval.lir import (
+    Directions,
+    find_directions,
+    read_directions,
+    remove_directions,
+    sample_pairs,
+    write_directions,
+)
 
 LANGUAGES = ("de", "en", "zh")
 HALF = 2e-3  # what float16 leaves open in a product of unit vectors
@@ -31,20 +38,20 @@ def nearest(vectors):
 
 
 def test_only_train_pairs_are_sampled_and_more_units_take_none_away(parallel_pairs):
-    few, many = sample(parallel_pairs, 2), sample(parallel_pairs, 1000)
+    few, many = sample_pairs(parallel_pairs, 2), sample_pairs(parallel_pairs, 1000)
     assert {pair.split for pair in many} == {"train"} and set(few) <= set(many)
     train = [pair for pair in parallel_pairs if pair.split == "train"]
     assert sorted(many, key=str) == sorted(train, key=str)
     assert sorted({pair.lang for pair in few}) == sorted({pair.lang for pair in train})
     assert len(few) == 2 * len({pair.lang for pair in train})
-    assert sample(parallel_pairs[::-1], 2) == few
+    assert sample_pairs(parallel_pairs[::-1], 2) == few
 
 
 def test_a_strong_language_direction_no_longer_decides_who_is_near():
     vectors, spoken = embeddings(np.random.default_rng(1), LANGUAGES, meanings=150)
     spoken = np.array(spoken)
-    found = directions(vectors, spoken.tolist(), rank=1)
-    before, after = nearest(vectors), nearest(remove(vectors, spoken.tolist(), found))
+    found = find_directions(vectors, spoken.tolist(), rank=1)
+    before, after = nearest(vectors), nearest(remove_directions(vectors, spoken.tolist(), found))
     assert (spoken[before] == spoken).mean() > 0.95
     assert (spoken[after] != spoken).mean() > 0.95
     assert (after % 150 == np.arange(450) % 150).mean() > 0.95  # and they are the translations
@@ -52,7 +59,7 @@ def test_a_strong_language_direction_no_longer_decides_who_is_near():
 
 def test_directions_are_singular_vectors_of_the_rows_not_centred():
     vectors, spoken = embeddings(np.random.default_rng(2), LANGUAGES, meanings=40)
-    found = directions(vectors, spoken, rank=3)
+    found = find_directions(vectors, spoken, rank=3)
     assert sorted(found.by_language) == sorted(LANGUAGES)
     for number, lang in enumerate(LANGUAGES):
         rows = vectors[40 * number : 40 * number + 40].astype(np.float64)
@@ -66,7 +73,7 @@ def test_directions_are_singular_vectors_of_the_rows_not_centred():
 def test_for_a_language_without_text_every_language_weighs_the_same():
     vectors, spoken = embeddings(np.random.default_rng(3), LANGUAGES, meanings=40)
     often = [row for row, lang in enumerate(spoken) for _ in range(9 if lang == "de" else 1)]
-    level, tilted = (directions(vectors[rows], [spoken[row] for row in rows], 2) for rows in (range(120), often))
+    level, tilted = (find_directions(vectors[rows], [spoken[row] for row in rows], 2) for rows in (range(120), often))
     np.testing.assert_allclose(level.other.T @ level.other, tilted.other.T @ tilted.other, atol=1e-5)
     moments = vectors.astype(np.float64).T @ vectors.astype(np.float64)
     expected = np.linalg.eigh(moments)[1][:, -2:]
@@ -92,8 +99,8 @@ def problems(draw):
 @given(problems())
 def test_what_remains_is_of_unit_length_and_square_to_the_directions(problem):
     vectors, spoken, rank = problem
-    found = directions(vectors, spoken, rank)
-    cleaned = remove(vectors, spoken, found)
+    found = find_directions(vectors, spoken, rank)
+    cleaned = remove_directions(vectors, spoken, found)
     assert cleaned.dtype == np.float16 and cleaned.shape == vectors.shape
     np.testing.assert_allclose(np.linalg.norm(cleaned.astype(np.float64), axis=1), 1, atol=HALF)
     for row, lang in enumerate(spoken):
@@ -103,21 +110,21 @@ def test_what_remains_is_of_unit_length_and_square_to_the_directions(problem):
 @given(problems())
 def test_removing_twice_is_removing_once(problem):
     vectors, spoken, rank = problem
-    found = directions(vectors, spoken, rank)
-    once = remove(vectors, spoken, found)
-    np.testing.assert_allclose(remove(once, spoken, found).astype(float), once.astype(float), atol=HALF)
+    found = find_directions(vectors, spoken, rank)
+    once = remove_directions(vectors, spoken, found)
+    np.testing.assert_allclose(remove_directions(once, spoken, found).astype(float), once.astype(float), atol=HALF)
 
 
 @given(problems())
 def test_signs_and_names_have_no_part_in_the_result(problem):
     vectors, spoken, rank = problem
-    found = directions(vectors, spoken, rank)
-    cleaned = remove(vectors, [*spoken[:-1], "th"], found)
+    found = find_directions(vectors, spoken, rank)
+    cleaned = remove_directions(vectors, [*spoken[:-1], "th"], found)
     flipped = Directions({lang: -along for lang, along in found.by_language.items()}, -found.other)
-    assert remove(vectors, [*spoken[:-1], "th"], flipped).tobytes() == cleaned.tobytes()
+    assert remove_directions(vectors, [*spoken[:-1], "th"], flipped).tobytes() == cleaned.tobytes()
     other_names = {"de": "vi", "en": "ar", "zh": "es"}
     renamed = [other_names[lang] for lang in spoken]
-    again = remove(vectors, [*renamed[:-1], "th"], directions(vectors, renamed, rank))
+    again = remove_directions(vectors, [*renamed[:-1], "th"], find_directions(vectors, renamed, rank))
     np.testing.assert_allclose(again.astype(float), cleaned.astype(float), atol=HALF)
 
 
@@ -126,14 +133,14 @@ def test_a_language_without_text_loses_what_all_languages_share():
     common = np.zeros(24)
     common[0] = 3
     rows = unit(rng.normal(size=(300, 24)) / 5 + common).astype(np.float16)
-    found = directions(rows[:200], ["de"] * 100 + ["en"] * 100, 1)
+    found = find_directions(rows[:200], ["de"] * 100 + ["en"] * 100, 1)
     assert abs(found.other[0, 0]) > 0.99
-    assert np.abs(remove(rows[200:], ["th"] * 100, found)[:, 0].astype(float)).max() < 0.3
+    assert np.abs(remove_directions(rows[200:], ["th"] * 100, found)[:, 0].astype(float)).max() < 0.3
 
 
 @pytest.fixture
 def found():
-    return directions(*embeddings(np.random.default_rng(5), LANGUAGES, meanings=20), 2)
+    return find_directions(*embeddings(np.random.default_rng(5), LANGUAGES, meanings=20), 2)
 
 
 def test_directions_come_back_as_written_and_as_the_same_bytes(found, tmp_path):
@@ -168,12 +175,12 @@ def test_a_missing_or_broken_file_is_told(found, tmp_path):
     ("change", "says"),
     [
         ({"languages": np.array([{"a": 1}, 2, 3], dtype=object)}, "not a whole"),  # pickled, and never loaded
-        ({"languages": np.array(["de", "en"])}, "the arrays are no directions"),
-        ({"languages": np.arange(3)}, "the arrays are no directions"),
-        ({"other": np.eye(24, dtype=np.float32)[0]}, "the arrays are no directions"),
-        ({"other": np.eye(24)[:2]}, "the arrays are no directions"),
-        ({"other": np.ones((2, 24), dtype=np.float32)}, "the arrays are no directions"),
-        ({"other": np.full((2, 24), np.nan, dtype=np.float32)}, "the arrays are no directions"),
+        ({"languages": np.array(["de", "en"])}, "the arrays are not directions"),
+        ({"languages": np.arange(3)}, "the arrays are not directions"),
+        ({"other": np.eye(24, dtype=np.float32)[0]}, "the arrays are not directions"),
+        ({"other": np.eye(24)[:2]}, "the arrays are not directions"),
+        ({"other": np.ones((2, 24), dtype=np.float32)}, "the arrays are not directions"),
+        ({"other": np.full((2, 24), np.nan, dtype=np.float32)}, "the arrays are not directions"),
     ],
 )
 def test_arrays_that_are_no_directions_are_refused(change, says, found, tmp_path):
@@ -200,17 +207,17 @@ def test_arrays_that_are_no_directions_are_refused(change, says, found, tmp_path
 )
 def test_text_that_gives_no_directions_is_refused(vectors, spoken, rank, says):
     with pytest.raises(UserError) as caught:
-        directions(vectors, spoken, rank)
+        find_directions(vectors, spoken, rank)
     assert says in str(caught.value)
 
 
 def test_vectors_that_do_not_fit_or_vanish_are_refused(found):
     with pytest.raises(UserError, match="vectors of 12 dimensions, directions of 24"):
-        remove(np.ones((1, 12)), ["de"], found)
+        remove_directions(np.ones((1, 12)), ["de"], found)
     with pytest.raises(UserError, match="2 languages"):
-        remove(np.ones((1, 24)), ["de", "en"], found)
+        remove_directions(np.ones((1, 24)), ["de", "en"], found)
     lost = np.array([np.ones(24), found.by_language["en"][0]], dtype=np.float16)
     with pytest.raises(UserError, match="row 1, language 'en': nothing remains"):
-        remove(lost, ["de", "en"], found)
+        remove_directions(lost, ["de", "en"], found)
     with pytest.raises(UserError, match="row 0, language 'de': nothing remains"):
-        remove(np.zeros((1, 24)), ["de"], found)
+        remove_directions(np.zeros((1, 24)), ["de"], found)

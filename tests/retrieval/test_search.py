@@ -59,7 +59,7 @@ def test_shards_on_disk_give_what_memory_gives(tmp_path: Path) -> None:
         np.save(tmp_path / f"passages-{number:05}.npy", part)
     done: list[int] = []
     from_disk, from_memory = (
-        search(queries, open_rows(tmp_path, "passages"), 30, told=done.append),
+        search(queries, open_rows(tmp_path, "passages"), 30, on_progress=done.append),
         search(queries, pool, 30),
     )
     assert np.array_equal(from_disk.passage, from_memory.passage)

@@ -6,11 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query, judge
+from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query
+from babelmix.benchmarks.qrels import qrels_of
 from babelmix.common.errors import UserError
+from babelmix.common.similarities import SIMILARITIES
 from babelmix.evaluation.ranks import rank_relevant
 from babelmix.retrieval import similarity as module
-from babelmix.retrieval.scorers import Cosines
+from babelmix.retrieval.scorers import CosineScorer
 from babelmix.retrieval.search import search
 from babelmix.retrieval.similarity import as_similarity, comparable
 
@@ -37,8 +39,8 @@ def ranks(queries, passages, similarity):
         tuple(Passage(f"p{i:03}", "en", "!") for i in range(len(passages))),
         tuple(Qrel(f"q{q:03}", f"p{p:03}") for q in range(len(queries)) for p in range(len(passages))),
     )
-    scores = Cosines(*comparable(queries, passages, similarity))
-    return rank_relevant(judge(benchmark), scores).pool.reshape(len(queries), len(passages))
+    scores = CosineScorer(*comparable(queries, passages, similarity))
+    return rank_relevant(qrels_of(benchmark), scores).pool.reshape(len(queries), len(passages))
 
 
 WHOLE = st.integers(-6, 6).map(float)  # of these, sums are exact everywhere, and many tie
@@ -100,7 +102,7 @@ def test_cosine_is_what_it_was():
 def test_a_long_passage_wins_by_dot_product_alone():
     queries = np.array([[1.0, 0.1]])
     passages = np.array([[1.0, 0.1], [9.0, 9.0]])
-    assert {name: ranks(queries, passages, name).tolist() for name in module.SIMILARITIES} == {
+    assert {name: ranks(queries, passages, name).tolist() for name in SIMILARITIES} == {
         "cosine": [[1, 2]],
         "dot": [[2, 1]],
         "euclidean": [[1, 2]],

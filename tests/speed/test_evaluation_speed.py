@@ -17,9 +17,10 @@ import numpy as np
 import pytest
 from ir_measures import AP, R, nDCG
 
-from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query, judge
+from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query
+from babelmix.benchmarks.qrels import qrels_of
 from babelmix.evaluation.evaluate import evaluate, to_json
-from babelmix.retrieval.scorers import Cosines
+from babelmix.retrieval.scorers import CosineScorer
 
 QUESTIONS = 1190
 CANDIDATES = {
@@ -59,7 +60,7 @@ def by_rankings(benchmark, queries, passages, rows):
     spoken = np.array([passage.lang for passage in benchmark.passages])
     answers = {}
     for qrel in benchmark.qrels:
-        answers.setdefault(qrel.question, {})[qrel.passage] = 1
+        answers.setdefault(qrel.parallel_id, {})[qrel.passage] = 1
     columns = {lang: np.flatnonzero(spoken == lang) for lang in CANDIDATES} | {"pool": np.arange(len(names))}
     found = {}
     for row in rows:
@@ -68,7 +69,7 @@ def by_rankings(benchmark, queries, passages, rows):
         for lang, column in columns.items():
             order = column[np.argsort(-scores[column], kind="stable")]
             run = dict(zip(names[order].tolist(), range(0, -len(order), -1), strict=True))
-            qrels = {name: 1 for name in answers[query.question] if name in run}
+            qrels = {name: 1 for name in answers[query.parallel_id] if name in run}
             values = ir_measures.pytrec_eval.calc_aggregate(list(MEASURES), {"q": qrels}, {"q": run})
             found[query.id, lang] = {column: values[measure] for measure, column in MEASURES.items()}
     return found
@@ -81,7 +82,7 @@ def test_counting_gives_the_values_of_whole_rankings_in_a_fraction_of_the_time(b
     rows = range(0, len(data.queries), SAMPLE)
 
     def everything():
-        evaluation = evaluate(judge(data), Cosines(*vectors))
+        evaluation = evaluate(qrels_of(data), CosineScorer(*vectors))
         return evaluation, to_json(evaluation, "random")
 
     evaluation, figures = benchmark.pedantic(everything, rounds=3 if benchmark.enabled else 1)
@@ -92,7 +93,7 @@ def test_counting_gives_the_values_of_whole_rankings_in_a_fraction_of_the_time(b
     scores = evaluation.scores
     place = {
         key: row
-        for row, key in enumerate(zip(scores.question, scores.query_language, scores.passage_language, strict=True))
+        for row, key in enumerate(zip(scores.parallel_id, scores.query_language, scores.passage_language, strict=True))
     }
     for (query, lang), values in expected.items():
         asked, question = query.split(":")
@@ -110,8 +111,8 @@ def test_counting_gives_the_values_of_whole_rankings_in_a_fraction_of_the_time(b
 def peak():
     """Evaluate once and print the peak memory of this process in GiB."""
     data, rng = like_xquad_r(), np.random.default_rng(1)
-    scores = Cosines(unit_vectors(rng, len(data.queries)), unit_vectors(rng, len(data.passages)))
-    to_json(evaluate(judge(data), scores), "random")
+    scores = CosineScorer(unit_vectors(rng, len(data.queries)), unit_vectors(rng, len(data.passages)))
+    to_json(evaluate(qrels_of(data), scores), "random")
     # Of this process alone: what getrusage tells begins with the peak of the process that started it.
     told = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1]
     print(round(int(told) / 2**20, 2))

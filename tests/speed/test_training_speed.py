@@ -5,7 +5,7 @@ pytest tests/speed/test_training_speed.py --benchmark-enable        # some 8 min
 XQuAD's questions and the sentences that answer them, in five languages; the packaged encoder with all 12 layers;
 batches of 32, texts to 96 tokens, the same weights trained, no dropout. The stock trainer runs
 `MultipleNegativesRankingLoss` at its defaults, and once more with its bfloat16 switched on. With benchmarks off, the
-first loss of both is held equal.
+test only checks that the first loss of both is equal.
 """
 
 import re
@@ -23,56 +23,57 @@ from numpy.typing import NDArray
 
 from babelmix.batches.objective import Objective
 from babelmix.batches.sampler import plan
-from babelmix.batches.units import index_units, training_rows
+from babelmix.batches.units import index_units
 from babelmix.benchmarks.sources.squad import read_squad_file
 from babelmix.common.errors import UserError
-from babelmix.corpus.index import index_pairs
+from babelmix.corpus.index import index_pairs, train_rows
 from babelmix.corpus.records import Pair
-from babelmix.encoder.build import build_encoder, load_encoder, parameter_counts
+from babelmix.encoder.build import build_encoder
+from babelmix.encoder.load import load_encoder
+from babelmix.encoder.parameters import count_loaded_parameters
 from babelmix.encoder.settings import Preset
-from babelmix.settings.params import Settings, load_settings
-from babelmix.stages import fetch_source
-from babelmix.training.distributed import Team
+from babelmix.settings.params import load_settings
+from babelmix.stages.raw import fetch_benchmark
+from babelmix.training.distributed import ProcessGroup
+from babelmix.training.settings import Train
 from babelmix.training.step import Engine, Extras, set_dropout
-from babelmix.training.tokenized_pairs import Corpus, TokenTexts, read_corpus, write_corpus
+from babelmix.training.tokenized_pairs import TokenizedPairs, TokenTexts, read_tokenized, write_tokenized
 
 ROOT = Path(__file__).parents[2]
 LANGUAGES = ("de", "en", "es", "ru", "zh")
 BATCH, TOKENS, STEPS = 32, 96, 8
-TEAM = Team(0, 1, torch.device("cpu"), 2)
+ALONE = ProcessGroup(0, 1, torch.device("cpu"), 2)
 GIB = 2**30
 PEAK = """
 import re, sys
 from pathlib import Path
 import torch
-from babelmix.encoder.build import load_encoder
+from babelmix.encoder.load import load_encoder
 from babelmix.batches.objective import Objective
 from babelmix.settings.params import load_settings
-from babelmix.training.tokenized_pairs import read_corpus
+from babelmix.training.tokenized_pairs import read_tokenized
 from babelmix.training.loop import train
-from babelmix.training.distributed import workers
+from babelmix.training.distributed import process_group
 
-whole = load_settings(Path(sys.argv[3]))
-recipe = whole.train.model_copy(update={"steps": 2, "batch_size": int(sys.argv[4]), "cached": True})
-settings = whole.model_copy(update={"train": recipe})
-model, corpus = load_encoder(Path(sys.argv[1])), read_corpus(Path(sys.argv[2]))
-with workers(2) as team:
-    train(model, corpus, Objective(alpha=0.0, other="X-X"), settings, team=team)
+settings = load_settings(Path(sys.argv[3]))
+chosen = settings.training().model_copy(update={"steps": 2, "batch_size": int(sys.argv[4]), "cached": True})
+model, tokenized = load_encoder(Path(sys.argv[1])), read_tokenized(Path(sys.argv[2]))
+with process_group(2) as processes:
+    train(model, tokenized, Objective(alpha=0.0, other="X-X"), chosen, seed=settings.seed, processes=processes)
 print(int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024)
 """
 
 
-def settings(**recipe: Any) -> Settings:
-    whole = load_settings(ROOT / "params.yaml")
+def train_settings(**changes: Any) -> Train:
     lengths = {"max_query_tokens": TOKENS, "max_passage_tokens": TOKENS, "batch_size": BATCH}
-    return whole.model_copy(update={"train": whole.train.model_copy(update=lengths | recipe)})
+    return load_settings(ROOT / "params.yaml").train.model_copy(update=lengths | changes)
 
 
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory: pytest.TempPathFactory) -> list[Pair]:
     folder = tmp_path_factory.mktemp("xquad")
     try:
-        fetch_source("xquad-r", folder, load_settings(ROOT / "params.yaml"))
+        fetch_benchmark("xquad-r", folder)
     except UserError as error:
         pytest.skip(str(error))
     return [
@@ -134,19 +135,19 @@ def stock(folder: Path, rows: list[Pair], scratch: Path, *, frozen: bool, bfloat
 class Ours:
     """Our own steps, one a call."""
 
-    def __init__(self, model: Any, corpus: Corpus, chosen: Settings, team: Team = TEAM) -> None:
-        self.units = index_units(corpus.index, training_rows(corpus.index))
-        self.engine = Engine(model, corpus, chosen, team, Extras())
+    def __init__(self, model: Any, tokenized: TokenizedPairs, chosen: Train, processes: ProcessGroup = ALONE) -> None:
+        self.units = index_units(tokenized.index, train_rows(tokenized.index))
+        self.engine = Engine(model, tokenized, chosen, processes, Extras(), seed=1)
         self.objective = Objective(alpha=0.0, other="X-X")
-        self.size = chosen.train.batch_size
+        self.size = chosen.batch_size
         self.batches = plan(self.units, self.objective, batch_size=self.size, seed=1, steps=10_000)
         self.losses: list[float] = []
         self.tokens: list[int] = []
-        self.lengths = np.diff(corpus.queries.starts), np.diff(corpus.passages.starts)
-        self.parameters = parameter_counts(model)[1]
+        self.lengths = np.diff(tokenized.queries.starts), np.diff(tokenized.passages.starts)
+        self.parameters = count_loaded_parameters(model)[1]
 
     def rows(self, number: int) -> list[NDArray[np.int64]]:
-        """The corpus rows of the next batches, which the stock trainer gets too."""
+        """The rows of the next batches, which the stock trainer gets too."""
         batches = plan(self.units, self.objective, batch_size=self.size, seed=1, steps=number)
         return [np.array([self.units.rows[lang][unit] for unit, lang, _ in batch.rows]) for batch in batches]
 
@@ -170,7 +171,7 @@ def matrix_speed(device: torch.device, rows: int, width: int, columns: int) -> f
     return 2 * rows * width * columns / float(np.median(seconds))
 
 
-def tell_utilisation(benchmark: Any, ours: Ours, matrix: float) -> None:
+def report_utilisation(benchmark: Any, ours: Ours, matrix: float) -> None:
     """Real tokens times six operations for each weight of the layers, over what a matrix product reaches.
 
     A step computed twice (`cached`) is counted once: that is what its user gets.
@@ -183,15 +184,16 @@ def tell_utilisation(benchmark: Any, ours: Ours, matrix: float) -> None:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # the stock trainer's own
 @pytest.mark.parametrize("frozen", [True, False], ids=["frozen-embeddings", "all-trained"])
 def test_pairs_a_second_against_the_stock_trainer(
     frozen: bool, benchmark: Any, pairs: list[Pair], large: Path, tmp_path: Path
 ) -> None:
-    torch.set_num_threads(TEAM.threads)
-    chosen, model = settings(freeze_word_embeddings=frozen, bfloat16=benchmark.enabled), load_encoder(large)
-    write_corpus(tmp_path / "tokens", ((pair, False) for pair in pairs), model, chosen.train)
-    ours = Ours(model, read_corpus(tmp_path / "tokens"), chosen)
+    torch.set_num_threads(ALONE.threads)
+    chosen, model = train_settings(freeze_word_embeddings=frozen, bfloat16=benchmark.enabled), load_encoder(large)
+    write_tokenized(tmp_path / "tokens", ((pair, False) for pair in pairs), model, chosen)
+    ours = Ours(model, read_tokenized(tmp_path / "tokens"), chosen)
     if not benchmark.enabled:
         first = [pairs[row] for row in ours.rows(1)[0]]
         benchmark(ours)
@@ -208,19 +210,22 @@ def test_pairs_a_second_against_the_stock_trainer(
         "stock_pairs_per_s": {name: round(value, 1) for name, value in speed.items()},
         "times_stock": {name: round(pairs_a_second / value, 2) for name, value in speed.items()},
     }
-    tell_utilisation(benchmark, ours, matrix_speed(torch.device("cpu"), 2048, 384, 1536))
+    report_utilisation(benchmark, ours, matrix_speed(torch.device("cpu"), 2048, 384, 1536))
 
 
+@pytest.mark.slow
 def test_a_cached_batch_of_1024_stays_below_6_GiB(
     benchmark: Any, large: Path, pairs: list[Pair], tmp_path: Path
 ) -> None:
     """Peak memory of the whole process, two steps on 12 layers; 64 pairs with benchmarks off."""
-    apart = (replace(pair, unit=f"{pair.lang} {pair.unit}") for pair in pairs)  # 1,190 questions make no batch of 1,024
-    write_corpus(tmp_path / "tokens", ((pair, False) for pair in apart), load_encoder(large), settings().train)
+    apart = (
+        replace(pair, parallel_id=f"{pair.lang} {pair.parallel_id}") for pair in pairs
+    )  # 1,190 questions make no batch of 1,024
+    write_tokenized(tmp_path / "tokens", ((pair, False) for pair in apart), load_encoder(large), train_settings())
     size = 1024 if benchmark.enabled else 64
     command = [sys.executable, "-c", PEAK, str(large), str(tmp_path / "tokens"), str(ROOT / "params.yaml"), str(size)]
-    told = subprocess.run(command, capture_output=True, text=True, check=True)
-    peak = int(re.findall(r"\d+", told.stdout)[-1])
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    peak = int(re.findall(r"\d+", done.stdout)[-1])
     assert peak < 6 * GIB
     benchmark.extra_info["peak_GiB"] = {size: round(peak / GIB, 2)}
     benchmark(lambda: None)
@@ -250,9 +255,9 @@ def test_model_flops_utilisation_on_a_gpu(shape: str, benchmark: Any, large: Pat
         TokenTexts(rng.integers(5, 250_000, 4096 * length, dtype=np.int32), np.arange(4097) * length)
         for length in (32, 128)
     ]
-    team = Team(0, 1, torch.device("cuda", 0), 1)
-    ours = Ours(model.to(team.device), Corpus(index, *texts), settings(batch_size=1024), team)
+    processes = ProcessGroup(0, 1, torch.device("cuda", 0), 1)
+    ours = Ours(model.to(processes.device), TokenizedPairs(index, *texts), train_settings(batch_size=1024), processes)
     benchmark.pedantic(ours, rounds=5 if benchmark.enabled else 1, warmup_rounds=2 if benchmark.enabled else 0)
     assert np.isfinite(ours.losses).all()
     if benchmark.enabled:
-        tell_utilisation(benchmark, ours, matrix_speed(team.device, 8192, 8192, 8192))
+        report_utilisation(benchmark, ours, matrix_speed(processes.device, 8192, 8192, 8192))

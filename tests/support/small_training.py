@@ -2,7 +2,7 @@
 
     python small_training.py jobs.json      # arguments of `Job`, a list; RANK and WORLD_SIZE as torchrun has them
 
-A process prints a line after every step, so that a test knows where it stands.
+A process prints a line after every step, so that a test knows its progress.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -26,52 +26,85 @@ from safetensors.torch import save_file
 from babelmix.batches.objective import Objective
 from babelmix.common.errors import UserError
 from babelmix.corpus.records import Pair, write_pairs
-from babelmix.encoder.build import load_encoder, save_encoder
+from babelmix.encoder.load import load_encoder, save_encoder
 from babelmix.settings.params import Settings, load_settings
-from babelmix.training.checkpoint import Keeper
-from babelmix.training.distributed import Team, workers
+from babelmix.training.checkpoint import CheckpointStore
+from babelmix.training.distributed import ProcessGroup, process_group
 from babelmix.training.loop import Step, inputs, train, write_history
 from babelmix.training.step import Extras
-from babelmix.training.tokenized_pairs import Corpus, read_corpus, write_corpus
+from babelmix.training.tokenized_pairs import TokenizedPairs, read_tokenized, write_tokenized
 
 ROOT = Path(__file__).parents[2]
-ALONE = Team(0, 1, torch.device("cpu"), 1)
-RECIPE = {"steps": 12, "batch_size": 8, "learning_rate": 1e-3, "max_passage_tokens": 24, "look_steps": 5}
+ALONE = ProcessGroup(0, 1, torch.device("cpu"), 1)
+SMALL = {"steps": 12, "batch_size": 8, "learning_rate": 1e-3, "max_passage_tokens": 24, "eval_steps": 5}
 
 
-def small_settings(*, seed: int = 13, **recipe: Any) -> Settings:
-    """The project's own settings with a small recipe; `recipe` changes it further."""
+def small_settings(*, seed: int = 13, **changes: Any) -> Settings:
+    """The project's own settings with a small `train` section, and further `changes` of it."""
     whole = load_settings(ROOT / "params.yaml")
-    changed = type(whole.train).model_validate(whole.train.model_dump() | RECIPE | recipe)
+    changed = type(whole.train).model_validate(whole.train.model_dump() | SMALL | changes)
     return whole.model_copy(update={"train": changed, "seed": seed, "threads": 1})
 
 
-def write_small_corpus(folder: Path, pairs: Iterable[Pair], encoder: Path) -> Corpus:
-    """Tokenise pairs; those that are not of people count as a machine's."""
+def write_small_tokenized(folder: Path, pairs: Iterable[Pair], encoder: Path) -> TokenizedPairs:
+    """Tokenise pairs; those of another origin than "human" count as machine-translated."""
     known = [(pair, pair.origin != "human") for pair in pairs]
-    write_corpus(folder, known, load_encoder(encoder), small_settings().train)
-    return read_corpus(folder)
+    write_tokenized(folder, known, load_encoder(encoder), small_settings().train)
+    return read_tokenized(folder)
 
 
 def run(
     encoder: Path,
-    corpus: Corpus,
+    tokenized: TokenizedPairs,
     settings: Settings,
     objective: str | Objective = "hybrid",
     *,
-    team: Team = ALONE,
+    processes: ProcessGroup = ALONE,
     extras: Extras | None = None,
-    keeper: Keeper | None = None,
-    told: Callable[[int], None] = lambda steps: None,
+    checkpoints: CheckpointStore | None = None,
+    on_progress: Callable[[int], None] = lambda steps: None,
     prepare: Callable[[Any], None] = lambda model: None,
 ) -> tuple[Any, list[Step]]:
     """Train a fresh copy of the encoder, after `prepare`; return it and the history."""
     model: Any = load_encoder(encoder)
     prepare(model)
-    recipe = settings.objective(objective) if isinstance(objective, str) else objective
+    chosen = settings.objective(objective) if isinstance(objective, str) else objective
     with one_thread():
-        history = train(model, corpus, recipe, settings, team=team, extras=extras, keeper=keeper, told=told)
+        history = train(
+            model,
+            tokenized,
+            chosen,
+            settings.training(),
+            seed=settings.seed,
+            processes=processes,
+            extras=extras,
+            checkpoints=checkpoints,
+            on_progress=on_progress,
+        )
     return model, history
+
+
+def inputs_of(
+    settings: Settings,
+    encoder: Path,
+    tokens: Path,
+    *,
+    name: str = "hybrid",
+    extras: Sequence[Path] = (),
+    processes: ProcessGroup = ALONE,
+) -> dict[str, Any]:
+    """What decides the bytes of a training with these settings."""
+    objective, seed = settings.objective(name), settings.seed
+    return inputs(
+        name,
+        objective,
+        settings.training(),
+        seed=seed,
+        start=encoder,
+        tokens=tokens,
+        extras=extras,
+        processes=processes,
+    )
 
 
 @contextmanager
@@ -112,28 +145,28 @@ def hashes(folder: Path) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Job:
-    """One training of a process: what it reads, what it changes in the small recipe, where it writes."""
+    """One training of a process: what it reads, what it changes in the small settings, where it writes."""
 
     encoder: str
-    corpus: str
+    tokenized: str
     output: str
-    recipe: dict[str, Any]
-    store: str | None = None  # where its state is kept
+    changes: dict[str, Any]
+    store: str | None = None  # the folder of its checkpoints
     kill_after: int | None = None  # it kills itself after so many steps
     kill_rank: int = 0
     wide: int | None = None  # a feed-forward layer of so many units,
     memory: int | None = None  # and so many bytes more than it has when the training begins
 
     def settings(self) -> Settings:
-        return small_settings(**self.recipe)
+        return small_settings(**self.changes)
 
-    def keeper(self, team: Team = ALONE) -> Keeper | None:
+    def checkpoints(self, processes: ProcessGroup = ALONE) -> CheckpointStore | None:
         if self.store is None:
             return None
-        known = inputs("hybrid", self.settings(), Path(self.encoder), Path(self.corpus), [], team)
-        return Keeper(Path(self.store), known)
+        known = inputs_of(self.settings(), Path(self.encoder), Path(self.tokenized), processes=processes)
+        return CheckpointStore(Path(self.store), known)
 
-    def run(self, team: Team = ALONE, told: Callable[[int], None] = lambda steps: None) -> Path:
+    def run(self, processes: ProcessGroup = ALONE, on_progress: Callable[[int], None] = lambda steps: None) -> Path:
         """Train, and return the folder of the results."""
 
         def prepare(model: Any) -> None:
@@ -148,24 +181,30 @@ class Job:
                 limit = pages * resource.getpagesize() + self.memory
                 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
-        corpus, keeper = read_corpus(Path(self.corpus)), self.keeper(team)
+        tokenized, checkpoints = read_tokenized(Path(self.tokenized)), self.checkpoints(processes)
         model, history = run(
-            Path(self.encoder), corpus, self.settings(), team=team, keeper=keeper, told=told, prepare=prepare
+            Path(self.encoder),
+            tokenized,
+            self.settings(),
+            processes=processes,
+            checkpoints=checkpoints,
+            on_progress=on_progress,
+            prepare=prepare,
         )
-        folder = Path(f"{self.output}-{team.rank}")
+        folder = Path(f"{self.output}-{processes.rank}")
         folder.mkdir()
         save_file(weights(model), folder / "model.safetensors")  # transformers lets the first process alone save
         write_history(history, folder / "history.csv")
         return folder
 
 
-def start(jobs: list[Job], folder: Path, **environment: str) -> subprocess.Popen[str]:
+def start(python: Path, jobs: list[Job], folder: Path, **environment: str) -> subprocess.Popen[str]:
     """Start a process that does these jobs in turn."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "jobs.json"
     file.write_text(json.dumps([asdict(job) for job in jobs]))
     return subprocess.Popen(
-        [sys.executable, __file__, str(file)],
+        [python, __file__, str(file)],
         env=environ() | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -173,17 +212,19 @@ def start(jobs: list[Job], folder: Path, **environment: str) -> subprocess.Popen
     )
 
 
-def start_team(jobs: list[Job], folder: Path, world: int = 2) -> list[subprocess.Popen[str]]:
+def start_processes(python: Path, jobs: list[Job], folder: Path, world_size: int = 2) -> list[subprocess.Popen[str]]:
     """Start one process for each rank, as torchrun does."""
     port = str(free_port())
     return [
-        start(jobs, folder, RANK=str(rank), WORLD_SIZE=str(world), MASTER_ADDR="127.0.0.1", MASTER_PORT=port)
-        for rank in range(world)
+        start(
+            python, jobs, folder, RANK=str(rank), WORLD_SIZE=str(world_size), MASTER_ADDR="127.0.0.1", MASTER_PORT=port
+        )
+        for rank in range(world_size)
     ]
 
 
 def environ() -> dict[str, str]:
-    """An environment in which a process of the project runs on one core, and knows of no other team."""
+    """An environment in which a process of the project runs on one core, and knows of no other process."""
     clean = {name: value for name, value in os.environ.items() if name not in ("RANK", "WORLD_SIZE", "LOCAL_RANK")}
     return clean | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
 
@@ -194,10 +235,10 @@ def free_port() -> int:
         return free.getsockname()[1]
 
 
-def write_project(folder: Path, encoder: Path, pairs: list[Pair], **recipe: Any) -> Path:
+def write_project(folder: Path, encoder: Path, pairs: list[Pair], **changes: Any) -> Path:
     """A project's folder as it is before `tokenise`: parameters, pairs and a starting encoder."""
     raw = yaml.safe_load((ROOT / "params.yaml").read_text())
-    raw["train"] |= RECIPE | recipe
+    raw["train"] |= SMALL | changes
     raw |= {"threads": 1, "objectives": ["hybrid"], "sources": ["libreoffice-help"]}
     raw["pairs"]["languages"], raw["translate"]["languages"] = ["de", "en", "fr"], ["pt"]
     folder.mkdir(parents=True, exist_ok=True)
@@ -216,18 +257,18 @@ def write_project(folder: Path, encoder: Path, pairs: list[Pair], **recipe: Any)
 def main() -> None:
     """Do the jobs of a file in turn, as one process of however many there are."""
     jobs = [Job(**job) for job in json.loads(Path(sys.argv[1]).read_text())]
-    with workers(1) as team:
+    with process_group(1) as processes:
         for job in jobs:
             done = 0
 
-            def told(steps: int, job: Job = job) -> None:
+            def on_progress(steps: int, job: Job = job) -> None:
                 nonlocal done
                 done += steps
                 print(done, flush=True)
-                if job.kill_after == done and job.kill_rank == team.rank:
+                if job.kill_after == done and job.kill_rank == processes.rank:
                     os.kill(os.getpid(), signal.SIGKILL)
 
-            job.run(team, told)
+            job.run(processes, on_progress)
 
 
 if __name__ == "__main__":

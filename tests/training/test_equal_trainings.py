@@ -1,11 +1,10 @@
-"""Equal trainings at once: one waits for the other, both succeed with the same bytes, and no state is left."""
+"""Equal trainings at once: one waits for the other, both succeed with the same bytes, and no checkpoint is left."""
 
 import errno
 import fcntl
 import os
 import socket
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,24 +16,24 @@ from babelmix.common.errors import UserError
 from babelmix.common.files import new_binary_file
 from babelmix.common.locks import locked
 from babelmix.corpus.records import Pair
-from babelmix.training.checkpoint import Keeper, State
+from babelmix.training.checkpoint import Checkpoint, CheckpointStore
 
-TRAIN = [sys.executable, "-m", "babelmix", "train", "--objective", "hybrid"]
 GUARD = 500  # seconds, for what hangs
 
 
 @pytest.fixture
 def project(tiny_encoder: Path, parallel_pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A small project, tokenised; the test's process stands in it."""
-    folder = write_project(tmp_path / "project", tiny_encoder, parallel_pairs, steps=6, look_steps=2)
+    """A small project, tokenised; it is the working directory of the test."""
+    folder = write_project(tmp_path / "project", tiny_encoder, parallel_pairs, steps=6, eval_steps=2)
     monkeypatch.chdir(folder)
     with one_thread():
-        cli.tokenise()
+        cli.run(["tokenise"])
     return folder
 
 
-def begin(command: list[str], **more: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(command, env=environ() | more, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def begin(python: Path) -> subprocess.Popen[str]:
+    command = [python, "-m", "babelmix", "train", "--objective", "hybrid"]
+    return subprocess.Popen(command, env=environ(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def results(folder: Path) -> dict[str, str]:
@@ -42,27 +41,28 @@ def results(folder: Path) -> dict[str, str]:
 
 
 def trained_alone(folder: Path) -> tuple[dict[str, str], Path]:
-    """The results of one training, which are taken away again, and the lock that it held."""
+    """The results of one training, its model moved away, and the lock that it held."""
     found: list[Path] = []
-    taken = Keeper.alone
+    exclusive = CheckpointStore.exclusive
 
-    def alone(keeper: Keeper, say: Any) -> Any:
-        found.append(keeper.file.with_suffix(".lock"))
-        return taken(keeper, say)
+    def spied(checkpoints: CheckpointStore, say: Any) -> Any:
+        found.append(checkpoints.file.with_suffix(".lock"))
+        return exclusive(checkpoints, say)
 
     with pytest.MonkeyPatch.context() as patch, one_thread():
-        patch.setattr(Keeper, "alone", alone)
-        cli.train("hybrid")
+        patch.setattr(CheckpointStore, "exclusive", spied)
+        cli.run(["train", "--objective", "hybrid"])
     whole = results(folder)
     assert len(whole) > 5 and not list((folder / ".babelmix/training").iterdir())
     (folder / "models/hybrid").rename(folder / "before")
     return whole, found[0]
 
 
-def test_of_two_equal_trainings_one_waits_and_both_end_with_the_same_bytes(project: Path) -> None:
+@pytest.mark.slow
+def test_of_two_equal_trainings_one_waits_and_both_end_with_the_same_bytes(project: Path, python: Path) -> None:
     whole, lock = trained_alone(project)
     with locked(lock, on_wait=pytest.fail):  # an equal training, as the two see it: neither can be done before the end
-        two = [begin(TRAIN), begin(TRAIN)]
+        two = [begin(python), begin(python)]
         for process in two:
             assert process.stderr
             line = process.stderr.readline()
@@ -71,12 +71,12 @@ def test_of_two_equal_trainings_one_waits_and_both_end_with_the_same_bytes(proje
     for process in two:
         output, error = process.communicate(timeout=GUARD)
         assert process.returncode == 0 and "babelmix: wrote models/hybrid" in output, error
-        assert "training on cpu" in error and "going on" not in error
+        assert "training on cpu" in error and "resuming" not in error
     assert results(project) == whole
     assert not list((project / ".babelmix/training").iterdir())
 
 
-def test_without_locks_each_does_the_work_and_takes_nothing_from_the_other(
+def test_without_locks_each_does_the_work_and_deletes_nothing_of_the_other(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     whole, _ = trained_alone(project)
@@ -89,51 +89,57 @@ def test_without_locks_each_does_the_work_and_takes_nothing_from_the_other(
 
     monkeypatch.setattr(fcntl, "flock", none_here)
     with one_thread():
-        cli.train("hybrid")
+        cli.run(["train", "--objective", "hybrid"])
     folder = project / ".babelmix/training"
     assert results(project) == whole and not list(folder.iterdir())
-    assert "training has no locks: equal trainings at once each do the work\n" in capsys.readouterr().err
-    one, other = Keeper(folder, {"seed": 1}), Keeper(folder, {"seed": 1})
-    one.write(State(1, [], None, {}))
-    other.write(State(2, [], None, {}))
-    one.forget()
-    assert other.step() == 2, "one that is done takes the other's state away"
-    other.forget()
+    assert "training has no locks: equal trainings at once each do all the work\n" in capsys.readouterr().err
+    one, other = CheckpointStore(folder, {"seed": 1}), CheckpointStore(folder, {"seed": 1})
+    one.write(Checkpoint(1, [], None, {}))
+    other.write(Checkpoint(2, [], None, {}))
+    one.delete()
+    assert other.step() == 2, "a training that ends deletes the other's checkpoint"
+    other.delete()
     assert other.step() is None
 
 
-def test_where_nothing_can_be_kept_it_trains_all_the_same_and_says_so(
+def test_without_a_writable_folder_it_trains_without_checkpoints_and_says_so(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     whole, _ = trained_alone(project)
     (project / ".babelmix/training").rmdir()
-    (project / ".babelmix/training").write_text("a file where the states would be kept")
+    (project / ".babelmix/training").write_text("a file in place of the folder")
     with one_thread():
-        cli.train("hybrid")
+        cli.run(["train", "--objective", "hybrid"])
     assert results(project) == whole
-    assert "babelmix: no state is kept, so that a training that is stopped begins again: " in capsys.readouterr().err
-    assert (project / ".babelmix/training").read_text() == "a file where the states would be kept"
+    assert (
+        "babelmix: writes no checkpoints, so a stopped training starts again from the beginning: "
+        in capsys.readouterr().err
+    )
+    assert (project / ".babelmix/training").read_text() == "a file in place of the folder"
 
 
-def test_a_full_disk_is_told_before_any_work(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_an_error_before_any_work(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*args: Any, **kwargs: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "mkdir", full)
     with one_thread(), pytest.raises(UserError, match="no space left on the disk"):
-        cli.train("hybrid")
+        cli.run(["train", "--objective", "hybrid"])
 
 
 def test_what_changed_while_it_waited_is_not_trained_on(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    taken = Keeper.alone
+    exclusive = CheckpointStore.exclusive
 
-    def alone(keeper: Keeper, say: Any) -> Any:
+    def spied(checkpoints: CheckpointStore, say: Any) -> Any:
         file = project / "models/untrained/README.md"
         with new_binary_file(file) as stream:
             stream.write(b"another encoder")
-        return taken(keeper, say)
+        return exclusive(checkpoints, say)
 
-    monkeypatch.setattr(Keeper, "alone", alone)
-    with one_thread(), pytest.raises(UserError, match="changed while it waited; run the same command again"):
-        cli.train("hybrid")
+    monkeypatch.setattr(CheckpointStore, "exclusive", spied)
+    with (
+        one_thread(),
+        pytest.raises(UserError, match="the training's inputs changed while it waited; run the same command again"),
+    ):
+        cli.run(["train", "--objective", "hybrid"])
     assert not (project / "models/hybrid").exists() and not list((project / ".babelmix/training").iterdir())

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from babelmix import cli
-from babelmix.batches.units import index_units, training_rows
+from babelmix.batches.units import index_units
 from babelmix.common.errors import UserError
 from babelmix.common.id_arrays import pack
-from babelmix.corpus.index import PairIndex, index_pairs
+from babelmix.corpus.index import PairIndex, index_pairs, train_rows
 from babelmix.corpus.records import Pair, write_pairs
-from babelmix.encoder.build import load_encoder
+from babelmix.encoder.encode import encode
+from babelmix.encoder.load import load_encoder
 from babelmix.encoder.settings import Embed
-from babelmix.retrieval.embed_benchmark import encode
 from babelmix.training import hard_negatives as module
 from babelmix.training.hard_negatives import Negatives, aligned, hardest, mine, read_negatives, write_negatives
 
@@ -32,7 +32,7 @@ def unit(rng: np.random.Generator, rows: int, dimensions: int = 16) -> np.ndarra
 
 
 def by_sorting(queries, passages, groups, texts, k, share):
-    """One query after another, as the words say it."""
+    """The definition, one query after another."""
     scores = (queries.astype(np.float64) @ passages.astype(np.float64).T).astype(np.float32)
     found = np.full((len(queries), k), -1)
     for row, line in enumerate(scores):
@@ -62,14 +62,14 @@ def test_the_hardest_are_those_of_sorting_all_scores(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "QUERIES", blocks[0])
         patch.setattr(module, "PASSAGES", blocks[1])
-        found = hardest(queries, passages, groups, texts, k, share=share, told=done.append)
+        found = hardest(queries, passages, groups, texts, k, share=share, on_progress=done.append)
     assert np.array_equal(found, by_sorting(queries, passages, groups, texts, k, share))
     assert sum(done) == pairs
 
 
 def indexed(pairs: list[Pair]) -> tuple[PairIndex, np.ndarray]:
     index = index_pairs((pair, pair.origin != "human") for pair in pairs)
-    return index, training_rows(index)
+    return index, train_rows(index)
 
 
 def mined(folder: Path, pairs: list[Pair], k: int, **options) -> tuple[Negatives, PairIndex]:
@@ -82,13 +82,15 @@ def test_every_row_gets_the_best_of_its_own_language_and_no_translation(
     tiny_encoder: Path, parallel_pairs: list[Pair]
 ) -> None:
     done = list[int]()
-    found, index = mined(tiny_encoder, parallel_pairs, 3, told=done.append)
+    found, index = mined(tiny_encoder, parallel_pairs, 3, on_progress=done.append)
     assert (found.units, found.languages) == (index.units, ("de", "en", "fr"))
     assert (found.unit.dtype, found.lang.dtype, found.negatives.dtype) == (np.int32, np.int16, np.int32)
-    train = sorted((pair for pair in parallel_pairs if pair.split == "train"), key=lambda pair: (pair.lang, pair.unit))
+    train = sorted(
+        (pair for pair in parallel_pairs if pair.split == "train"), key=lambda pair: (pair.lang, pair.parallel_id)
+    )
     assert [
         (found.languages[lang], found.units[number]) for lang, number in zip(found.lang, found.unit, strict=True)
-    ] == [(pair.lang, pair.unit) for pair in train]
+    ] == [(pair.lang, pair.parallel_id) for pair in train]
     assert sum(done) == 3 * len(train) and found.negatives.shape == (135, 3)
     model = load_encoder(tiny_encoder)
     for number, lang in enumerate(found.languages):
@@ -101,11 +103,9 @@ def test_every_row_gets_the_best_of_its_own_language_and_no_translation(
         assert np.array_equal(found.negatives[found.lang == number], expected)  # units 0 to 44 are those of train
 
 
-def test_passages_and_questions_that_stand_twice_are_no_negatives(
-    tiny_encoder: Path, parallel_pairs: list[Pair]
-) -> None:
+def test_duplicate_passages_and_queries_are_not_negatives(tiny_encoder: Path, parallel_pairs: list[Pair]) -> None:
     pairs = [pair for pair in parallel_pairs if pair.split == "train"]
-    place = {(pair.unit, pair.lang): row for row, pair in enumerate(pairs)}
+    place = {(pair.parallel_id, pair.lang): row for row, pair in enumerate(pairs)}
     unit_of = "page{:02}#h".format
     # Unit 5 shares its German question with unit 0, and 9 its French passage with 5: all three may answer one another.
     for lang, side, one, other in (("de", "query", 0, 5), ("fr", "passage", 5, 9)):
@@ -117,7 +117,7 @@ def test_passages_and_questions_that_stand_twice_are_no_negatives(
     for number, lang, negatives in zip(found.unit.tolist(), found.lang.tolist(), found.negatives.tolist(), strict=True):
         kept = [negative for negative in negatives if negative >= 0]
         same = together if number in together else {number}
-        twice = {9} if found.languages[lang] == "fr" else set()  # one text, which stands under unit 5 already
+        twice = {9} if found.languages[lang] == "fr" else set()  # a duplicate of unit 5's passage
         assert sorted(kept) == sorted(set(range(45)) - same - twice) and negatives == kept + [-1] * (44 - len(kept))
 
 
@@ -134,7 +134,7 @@ def test_the_order_of_the_pairs_has_no_part_and_rows_choose_the_languages(
 ) -> None:
     (one, _), (other, index) = (mined(tiny_encoder, pairs, 2) for pairs in (parallel_pairs, parallel_pairs[::-1]))
     assert np.array_equal(one.negatives, other.negatives) and np.array_equal(one.unit, other.unit)
-    rows = training_rows(index)
+    rows = train_rows(index)
     english, units = rows[index.lang[rows] == 1], index_units(index, rows)
     model, pairs = load_encoder(tiny_encoder), parallel_pairs[::-1]
     alone = mine(model, pairs, index, english, units, 2, settings=EXACT, threads=1)
@@ -183,7 +183,7 @@ def test_negatives_come_back_as_written_and_as_the_same_bytes(tmp_path: Path) ->
         assert getattr(again, name).dtype == getattr(FEW, name).dtype
 
 
-def test_a_missing_or_broken_file_is_told(tmp_path: Path) -> None:
+def test_a_missing_or_damaged_file_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "negatives.npz"
     with pytest.raises(UserError, match="no such file"):
         read_negatives(file)
@@ -206,16 +206,16 @@ def test_a_missing_or_broken_file_is_told(tmp_path: Path) -> None:
     ("change", "says"),
     [
         ({"units": np.array([{}, 2, 3, 4], dtype=object)}, "not a whole"),  # pickled, and never loaded
-        ({"units": np.arange(4)}, "no negatives"),
-        ({"languages": np.array("de")}, "no negatives"),
-        ({"unit": FEW.unit.astype(np.int64)}, "no negatives"),
-        ({"unit": FEW.unit + np.int32(2)}, "no negatives"),
-        ({"lang": FEW.lang - np.int16(1)}, "no negatives"),
-        ({"lang": FEW.lang[:3]}, "no negatives"),
-        ({"negatives": FEW.negatives[:, 0]}, "no negatives"),
-        ({"negatives": FEW.negatives[:3]}, "no negatives"),
-        ({"negatives": FEW.negatives + np.int32(1)}, "a negative that is no unit"),
-        ({"negatives": FEW.negatives - np.int32(1)}, "a negative that is no unit"),
+        ({"units": np.arange(4)}, "not hard negatives"),
+        ({"languages": np.array("de")}, "not hard negatives"),
+        ({"unit": FEW.unit.astype(np.int64)}, "not hard negatives"),
+        ({"unit": FEW.unit + np.int32(2)}, "not hard negatives"),
+        ({"lang": FEW.lang - np.int16(1)}, "not hard negatives"),
+        ({"lang": FEW.lang[:3]}, "not hard negatives"),
+        ({"negatives": FEW.negatives[:, 0]}, "not hard negatives"),
+        ({"negatives": FEW.negatives[:3]}, "not hard negatives"),
+        ({"negatives": FEW.negatives + np.int32(1)}, "a negative of an unknown unit"),
+        ({"negatives": FEW.negatives - np.int32(1)}, "a negative of an unknown unit"),
     ],
 )
 def test_arrays_of_another_kind_are_refused(change: dict, says: str, tmp_path: Path) -> None:
@@ -251,7 +251,7 @@ def test_the_command_mines_the_languages_that_are_named(
     assert {found.languages[lang] for lang in found.lang.tolist()} == {"en", "fr"} and found.negatives.shape == (90, 2)
 
 
-def test_an_unknown_language_is_told(project: Callable[..., object], tiny_encoder: Path) -> None:
+def test_an_unknown_language_is_refused(project: Callable[..., object], tiny_encoder: Path) -> None:
     result = project("mine", "--model", tiny_encoder, "--output", "n.npz", "--languages", "es")
     assert isinstance(result.exception, UserError) and "valid: de, en, fr" in str(result.exception)
 

@@ -1,4 +1,4 @@
-"""Training: the losses against the plain formulas, the same bytes twice, the looks, and what a fault looks like."""
+"""Training: it learns, gives the same bytes twice, evaluates the dev loss, and explains its errors."""
 
 import csv
 import subprocess
@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 import torch
 from small_training import (
-    ALONE,
     Job,
     hashes,
+    inputs_of,
     run,
     same,
     small_settings,
     start,
     weights,
     write_result,
-    write_small_corpus,
+    write_small_tokenized,
 )
 
 from babelmix.batches.objective import Objective
@@ -28,23 +28,25 @@ from babelmix.batches.sampler import plan
 from babelmix.batches.units import index_units, training_rows
 from babelmix.common.errors import UserError
 from babelmix.corpus.records import Pair
-from babelmix.encoder.build import load_encoder
+from babelmix.encoder.load import load_encoder
 from babelmix.training import step as engine
-from babelmix.training.checkpoint import Keeper
-from babelmix.training.distributed import Team
-from babelmix.training.loop import inputs, learning_rate_share, train, write_history
+from babelmix.training.checkpoint import CheckpointStore
+from babelmix.training.distributed import ProcessGroup
+from babelmix.training.loop import lr_multiplier, train, write_history
 from babelmix.training.losses import BatchRows, batch_loss
 from babelmix.training.step import Extras
-from babelmix.training.tokenized_pairs import Corpus
+from babelmix.training.tokenized_pairs import TokenizedPairs
 
 OBJECTIVES = sorted(small_settings().objective_presets)
 
 
 @pytest.fixture(scope="module")
-def corpus(tiny_encoder: Path, parallel_pairs: list[Pair], tmp_path_factory: pytest.TempPathFactory) -> Corpus:
-    """German, English and French by people, and the French once more by a machine."""
+def tokenized(
+    tiny_encoder: Path, parallel_pairs: list[Pair], tmp_path_factory: pytest.TempPathFactory
+) -> TokenizedPairs:
+    """Human German, English and French pairs, and the French ones also machine-translated."""
     machine = [replace(pair, origin="engine") for pair in parallel_pairs if pair.lang == "fr"]
-    return write_small_corpus(tmp_path_factory.mktemp("corpus") / "tokens", parallel_pairs + machine, tiny_encoder)
+    return write_small_tokenized(tmp_path_factory.mktemp("corpus") / "tokens", parallel_pairs + machine, tiny_encoder)
 
 
 def unit_rows(*shape: int) -> torch.Tensor:
@@ -65,8 +67,8 @@ def test_a_literal_temperature_of_one_cannot_learn_from_100_pairs() -> None:
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
-def test_every_objective_learns(objective: str, tiny_encoder: Path, corpus: Corpus) -> None:
-    _, history = run(tiny_encoder, corpus, small_settings(steps=40, look_steps=40), objective)
+def test_every_objective_learns(objective: str, tiny_encoder: Path, tokenized: TokenizedPairs) -> None:
+    _, history = run(tiny_encoder, tokenized, small_settings(steps=40, eval_steps=40), objective)
     assert [step.step for step in history] == list(range(1, 41))
     assert np.mean([step.loss for step in history[-10:]]) < np.mean([step.loss for step in history[:10]])
     expected = {"contrastive": {"monolingual"}, "english": {"monolingual"}, "crosslingual": {"crosslingual"}}
@@ -84,29 +86,29 @@ def test_every_objective_learns(objective: str, tiny_encoder: Path, corpus: Corp
     ],
 )
 def test_what_else_an_objective_may_ask_is_learned_from(
-    asked: dict[str, Any], tiny_encoder: Path, corpus: Corpus
+    asked: dict[str, Any], tiny_encoder: Path, tokenized: TokenizedPairs
 ) -> None:
     chosen = Objective.model_validate(asked)
-    settings = small_settings(steps=40, look_steps=40, learning_rate=5e-3, freeze_word_embeddings=False)
-    _, history = run(tiny_encoder, corpus, settings, chosen)
+    settings = small_settings(steps=40, eval_steps=40, learning_rate=5e-3, freeze_word_embeddings=False)
+    _, history = run(tiny_encoder, tokenized, settings, chosen)
     losses = [step.loss for step in history if step.kind == "crosslingual"]
     assert np.mean(losses[-5:]) < np.mean(losses[:5])
     if isinstance(chosen.alpha, tuple):
         assert (history[0].kind, history[-1].kind) == ("monolingual", "crosslingual")
 
 
-def test_two_trainings_leave_the_same_bytes(tiny_encoder: Path, corpus: Corpus, tmp_path: Path) -> None:
+def test_two_trainings_leave_the_same_bytes(tiny_encoder: Path, tokenized: TokenizedPairs, tmp_path: Path) -> None:
     for name in ("first", "second"):
-        write_result(*run(tiny_encoder, corpus, small_settings(dropout=0.1)), tmp_path / name)
-        torch.rand(3)  # what stands in the generator is of no account
+        write_result(*run(tiny_encoder, tokenized, small_settings(dropout=0.1)), tmp_path / name)
+        torch.rand(3)  # the state of the global generator must not matter
     first = hashes(tmp_path / "first")
     assert first == hashes(tmp_path / "second")
     assert "model.safetensors" in first and not [name for name in first if name.endswith((".bin", ".pt", ".pkl"))]
 
 
-def test_another_seed_and_another_dropout_leave_other_weights(tiny_encoder: Path, corpus: Corpus) -> None:
+def test_another_seed_and_another_dropout_leave_other_weights(tiny_encoder: Path, tokenized: TokenizedPairs) -> None:
     found = [
-        weights(run(tiny_encoder, corpus, small_settings(seed=seed, dropout=dropout))[0])
+        weights(run(tiny_encoder, tokenized, small_settings(seed=seed, dropout=dropout))[0])
         for seed, dropout in ((1, 0.0), (2, 0.0), (1, 0.1))
     ]
     assert not any(same(found[a], found[b]) for a, b in ((0, 1), (0, 2), (1, 2)))
@@ -114,50 +116,49 @@ def test_another_seed_and_another_dropout_leave_other_weights(tiny_encoder: Path
 
 @pytest.mark.parametrize("frozen", [True, False])
 def test_only_the_words_of_the_batches_move_and_only_where_they_are_not_frozen(
-    frozen: bool, tiny_encoder: Path, corpus: Corpus
+    frozen: bool, tiny_encoder: Path, tokenized: TokenizedPairs
 ) -> None:
     before: dict[str, torch.Tensor] = {}
     settings = small_settings(freeze_word_embeddings=frozen)
-    model, _ = run(tiny_encoder, corpus, settings, prepare=lambda model: before.update(weights(model)))
+    model, _ = run(tiny_encoder, tokenized, settings, prepare=lambda model: before.update(weights(model)))
     after = weights(model)
     (words,) = (name for name in before if name.endswith("word_embeddings.weight"))
     moved = (before[words] != after[words]).any(1).nonzero().flatten().tolist()
     hybrid = settings.objective("hybrid")
-    units = index_units(corpus.index, training_rows(corpus.index, hybrid))
+    units = index_units(tokenized.index, training_rows(tokenized.index, hybrid))
     seen: set[int] = set()
     for batch in plan(units, hybrid, batch_size=8, seed=settings.seed, steps=12):
         for unit, query, passage in batch.rows:
-            seen |= set(corpus.queries[units.rows[query][unit]].tolist())
-            seen |= set(corpus.passages[units.rows[passage][unit]].tolist())
+            seen |= set(tokenized.queries[units.rows[query][unit]].tolist())
+            seen |= set(tokenized.passages[units.rows[passage][unit]].tolist())
     assert moved == ([] if frozen else sorted(seen)) and len(seen) < len(before[words])
     assert not any(torch.equal(before[name], after[name]) for name in before if name.endswith("output.dense.weight"))
 
 
-def test_the_learning_rate_warms_up_and_ends_near_zero(tiny_encoder: Path, corpus: Corpus) -> None:
-    recipe = small_settings(steps=100, warmup_share=0.1).train
-    shares = [learning_rate_share(step, recipe) for step in range(100)]
+def test_the_learning_rate_warms_up_and_ends_near_zero(tiny_encoder: Path, tokenized: TokenizedPairs) -> None:
+    chosen = small_settings(steps=100, warmup_ratio=0.1).train
+    shares = [lr_multiplier(step, chosen) for step in range(100)]
     assert shares[0] == pytest.approx(0.1) and max(shares) == shares[9] == 1.0
     assert shares[9:] == sorted(shares[9:], reverse=True) and 0 < shares[-1] < 0.02
-    assert learning_rate_share(0, small_settings(warmup_share=0).train) == 1.0
+    assert lr_multiplier(0, small_settings(warmup_ratio=0).train) == 1.0
     settings = small_settings(learning_rate=0.002)
-    _, history = run(tiny_encoder, corpus, settings)
-    assert [step.learning_rate for step in history] == [
-        0.002 * learning_rate_share(step, settings.train) for step in range(12)
-    ]
+    _, history = run(tiny_encoder, tokenized, settings)
+    assert [step.lr for step in history] == [0.002 * lr_multiplier(step, settings.train) for step in range(12)]
 
 
-# The looks at the dev losses
+# The dev loss
 
 
 def test_the_history_is_a_table_with_dev_losses_where_they_were_taken(
-    tiny_encoder: Path, corpus: Corpus, tmp_path: Path
+    tiny_encoder: Path, tokenized: TokenizedPairs, tmp_path: Path
 ) -> None:
-    write_history(run(tiny_encoder, corpus, small_settings())[1], tmp_path / "h.csv")
+    write_history(run(tiny_encoder, tokenized, small_settings())[1], tmp_path / "h.csv")
     rows = list(csv.DictReader((tmp_path / "h.csv").read_text().splitlines()))
     assert [row["step"] for row in rows] == [str(step) for step in range(1, 13)]
-    for setting in ("english", "monolingual", "crosslingual", "pooled"):
-        looked = {row["step"]: float(row[f"dev_{setting}"]) for row in rows if row[f"dev_{setting}"]}
-        assert list(looked) == ["5", "10", "12"] and all(0 < loss < 20 for loss in looked.values())
+    assert list(rows[0])[:4] == ["step", "kind", "loss", "lr"]
+    for scope in ("english", "monolingual", "crosslingual", "pooled"):
+        losses = {row["step"]: float(row[f"dev_{scope}"]) for row in rows if row[f"dev_{scope}"]}
+        assert list(losses) == ["5", "10", "12"] and all(0 < loss < 20 for loss in losses.values())
 
 
 class Stopped(Exception):
@@ -165,118 +166,127 @@ class Stopped(Exception):
 
 
 def stop_after(number: int) -> Callable[[int], None]:
-    """What `told` is given: it raises after so many steps."""
+    """Return an `on_progress` that raises after so many steps."""
     done = 0
 
-    def told(steps: int) -> None:
+    def on_progress(steps: int) -> None:
         nonlocal done
         done += steps
         if done == number:
             raise Stopped
 
-    return told
+    return on_progress
 
 
-@pytest.mark.parametrize("keep", ["english", "monolingual", "crosslingual", "pooled"])
-def test_the_look_with_the_lowest_dev_loss_is_kept(keep: str, tiny_encoder: Path, corpus: Corpus) -> None:
-    recipe: dict[str, Any] = {"steps": 36, "look_steps": 4, "learning_rate": 0.03, "freeze_word_embeddings": False}
-    model, history = run(tiny_encoder, corpus, small_settings(keep=keep, **recipe))
-    losses = {step.step: getattr(step, f"dev_{keep}") for step in history if step.dev_pooled is not None}
+@pytest.mark.parametrize("select_by", ["dev_english", "dev_monolingual", "dev_crosslingual", "dev_pooled"])
+def test_the_weights_with_the_lowest_dev_loss_are_selected(
+    select_by: str, tiny_encoder: Path, tokenized: TokenizedPairs
+) -> None:
+    changes: dict[str, Any] = {"steps": 36, "eval_steps": 4, "learning_rate": 0.03, "freeze_word_embeddings": False}
+    model, history = run(tiny_encoder, tokenized, small_settings(select_by=select_by, **changes))
+    losses = {step.step: getattr(step, select_by) for step in history if step.dev_pooled is not None}
     best = min(losses, key=lambda step: losses[step])
-    assert 4 <= best < 36, "the last look is the best: a training that shows nothing"
+    assert 4 <= best < 36, "the last evaluation is the best: this training shows nothing"
     held: list[Any] = []
     with pytest.raises(Stopped):
-        run(tiny_encoder, corpus, small_settings(**recipe), told=stop_after(best), prepare=held.append)
+        run(tiny_encoder, tokenized, small_settings(**changes), on_progress=stop_after(best), prepare=held.append)
     assert same(weights(model), weights(held[0]))
-    last, plain = run(tiny_encoder, corpus, small_settings(**recipe))
+    last, plain = run(tiny_encoder, tokenized, small_settings(**changes))
     assert plain == history and not same(weights(model), weights(last))
 
 
-def test_a_dev_loss_that_the_data_cannot_give_is_told(
+def test_a_dev_loss_that_the_data_cannot_give_is_refused(
     tiny_encoder: Path, parallel_pairs: list[Pair], tmp_path: Path
 ) -> None:
     cut = [pair for pair in parallel_pairs if pair.split == "train" or pair.lang != "en"]
-    without = write_small_corpus(tmp_path / "tokens", cut, tiny_encoder)
-    with pytest.raises(UserError, match=r"train\.keep: the dev split cannot give the english loss; choose another"):
-        run(tiny_encoder, without, small_settings(keep="english"))
-    _, history = run(tiny_encoder, without, small_settings(keep="monolingual"))
+    without = write_small_tokenized(tmp_path / "tokens", cut, tiny_encoder)
+    with pytest.raises(
+        UserError, match=r"train\.select_by: the dev split has no pairs for dev_english; choose another"
+    ):
+        run(tiny_encoder, without, small_settings(select_by="dev_english"))
+    _, history = run(tiny_encoder, without, small_settings(select_by="dev_monolingual"))
     assert history[4].dev_english is None and history[4].dev_monolingual is not None
-    none = write_small_corpus(tmp_path / "none", [p for p in cut if p.split == "train"], tiny_encoder)
+    none = write_small_tokenized(tmp_path / "none", [p for p in cut if p.split == "train"], tiny_encoder)
     assert run(tiny_encoder, none, small_settings())[1][-1].dev_pooled is None
 
 
 # Teachers and hard negatives
 
 
-def test_a_teachers_vectors_are_learned(tiny_encoder: Path, corpus: Corpus) -> None:
-    targets = unit_rows(2, len(corpus.index.units), 32).numpy()
+def test_a_teachers_vectors_are_learned(tiny_encoder: Path, tokenized: TokenizedPairs) -> None:
+    targets = unit_rows(2, len(tokenized.index.units), 32).numpy()
     objective = Objective(alpha=0.5, teacher="large", teacher_weight=3.0)
-    settings = small_settings(steps=60, look_steps=60)
-    plain = run(tiny_encoder, corpus, settings, objective)[1]
-    taught = run(tiny_encoder, corpus, settings, objective, extras=Extras(teacher=targets))[1]
+    settings = small_settings(steps=60, eval_steps=60)
+    plain = run(tiny_encoder, tokenized, settings, objective)[1]
+    taught = run(tiny_encoder, tokenized, settings, objective, extras=Extras(teacher=targets))[1]
     losses = [step.loss for step in taught]
     assert np.mean(losses[:5]) - np.mean(losses[-5:]) > plain[0].loss, (
-        "InfoNCE alone can lose no more than it begins with"
+        "InfoNCE alone cannot fall by more than its first value"
     )
     assert taught[-1].dev_pooled != plain[-1].dev_pooled
 
 
-def test_a_teacher_of_another_width_is_told(tiny_encoder: Path, corpus: Corpus) -> None:
-    targets = np.ones((2, len(corpus.index.units), 48), dtype=np.float32)
+def test_a_teacher_of_another_width_is_refused(tiny_encoder: Path, tokenized: TokenizedPairs) -> None:
+    targets = np.ones((2, len(tokenized.index.units), 48), dtype=np.float32)
     objective = Objective(alpha=0.5, teacher="large")
-    with pytest.raises(UserError, match=r"model\.teachers: its vectors have 48 numbers, the encoder's 32"):
-        run(tiny_encoder, corpus, small_settings(), objective, extras=Extras(teacher=targets))
+    with pytest.raises(UserError, match=r"model\.teachers: its vectors have 48 dimensions, the encoder's 32"):
+        run(tiny_encoder, tokenized, small_settings(), objective, extras=Extras(teacher=targets))
 
 
-def test_more_processes_than_texts_are_told(tiny_encoder: Path, corpus: Corpus) -> None:
-    team = Team(0, 9, torch.device("cpu"), 1)
-    with pytest.raises(UserError, match=r"9 processes for batches of 8.*start fewer"):
-        train(load_encoder(tiny_encoder), corpus, Objective(alpha=0.5), small_settings(), team=team)
+def test_more_processes_than_texts_are_refused(tiny_encoder: Path, tokenized: TokenizedPairs) -> None:
+    processes = ProcessGroup(0, 9, torch.device("cpu"), 1)
+    with pytest.raises(UserError, match=r"9 processes are too many for batches of 8 pairs.*start fewer"):
+        chosen = small_settings().training()
+        train(load_encoder(tiny_encoder), tokenized, Objective(alpha=0.5), chosen, seed=13, processes=processes)
 
 
 def test_hard_negatives_join_the_passages_where_they_are_in_the_querys_language(
-    tiny_encoder: Path, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+    tiny_encoder: Path, tokenized: TokenizedPairs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    negatives = np.full((len(corpus.index.unit), 2), -1, dtype=np.int32)
-    negatives[:, 0] = (corpus.index.unit + 1) % 60  # the next unit; of the last one of train that is a dev unit
+    negatives = np.full((len(tokenized.index.unit), 2), -1, dtype=np.int32)
+    negatives[:, 0] = (tokenized.index.unit + 1) % 60  # the next unit; of the last one of train that is a dev unit
     seen: list[tuple[int, torch.Tensor]] = []
 
-    def spy(vectors: torch.Tensor, rows: BatchRows, recipe: Any) -> torch.Tensor:
+    def spy(vectors: torch.Tensor, rows: BatchRows, chosen: Any) -> torch.Tensor:
         seen.append((len(vectors), rows.groups))
-        return batch_loss(vectors, rows, recipe)
+        return batch_loss(vectors, rows, chosen)
 
     monkeypatch.setattr(engine, "batch_loss", spy)
-    _, history = run(tiny_encoder, corpus, small_settings(), extras=Extras(negatives=negatives))
+    _, history = run(tiny_encoder, tokenized, small_settings(), extras=Extras(negatives=negatives))
     hybrid = small_settings().objective("hybrid")
-    units = index_units(corpus.index, training_rows(corpus.index, hybrid))
+    units = index_units(tokenized.index, training_rows(tokenized.index, hybrid))
     for (texts, groups), batch in zip(seen, plan(units, hybrid, batch_size=8, seed=13, steps=12), strict=True):
         own = [unit for unit, _, _ in batch.rows]
         more = [unit + 1 for unit in own if unit + 1 < 45]
         assert texts == 8 + 8 + len(more)
         assert groups.tolist() == units.groups[own + more].tolist()
-    plain = run(tiny_encoder, corpus, small_settings())[1]
+    plain = run(tiny_encoder, tokenized, small_settings())[1]
     assert history[0].loss > plain[0].loss
 
 
 # What can go wrong
 
 
-def kept(tiny_encoder: Path, corpus: Corpus, folder: Path, **recipe: Any) -> tuple[Keeper, Any]:
-    settings = small_settings(**recipe)
-    return Keeper(folder, inputs("hybrid", settings, tiny_encoder, folder, [], ALONE)), settings
+def checkpoints_of(
+    tiny_encoder: Path, tokenized: TokenizedPairs, folder: Path, **changes: Any
+) -> tuple[CheckpointStore, Any]:
+    settings = small_settings(**changes)
+    return CheckpointStore(folder, inputs_of(settings, tiny_encoder, folder)), settings
 
 
 @pytest.mark.parametrize("what", ["loss", "gradient"])
-def test_a_loss_or_gradient_that_is_no_number_stops_before_it_is_learned_from(
-    what: str, tiny_encoder: Path, corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_loss_or_gradient_that_is_not_finite_stops_before_the_weights_change(
+    what: str, tiny_encoder: Path, tokenized: TokenizedPairs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keeper, settings = kept(tiny_encoder, corpus, tmp_path, look_steps=3, freeze_word_embeddings=False)
+    checkpoints, settings = checkpoints_of(
+        tiny_encoder, tokenized, tmp_path, eval_steps=3, freeze_word_embeddings=False
+    )
     calls = 0
 
-    def broken(vectors: torch.Tensor, rows: BatchRows, recipe: Any) -> torch.Tensor:
+    def broken(vectors: torch.Tensor, rows: BatchRows, chosen: Any) -> torch.Tensor:
         nonlocal calls
         calls += 1
-        loss = batch_loss(vectors, rows, recipe)
+        loss = batch_loss(vectors, rows, chosen)
         if calls < 8:
             return loss
         return loss * float("nan") if what == "loss" else loss + (vectors.sum() * 0).abs().sqrt()
@@ -284,34 +294,34 @@ def test_a_loss_or_gradient_that_is_no_number_stops_before_it_is_learned_from(
     held: list[Any] = []
     before: list[dict[str, torch.Tensor]] = []
     monkeypatch.setattr(engine, "batch_loss", broken)
-    with pytest.raises(UserError, match=rf"train, step 8 \(\w+ +8 units: .*\): the {what} nan.*lower the") as told:
+    with pytest.raises(UserError, match=rf"train, step 8 \(\w+ +8 units: .*\): {what} is nan.*lower the") as caught:
         run(
-            tiny_encoder, corpus, settings, keeper=keeper, prepare=held.append,
-            told=lambda _: before.append(weights(held[0])),
+            tiny_encoder, tokenized, settings, checkpoints=checkpoints, prepare=held.append,
+            on_progress=lambda _: before.append(weights(held[0])),
         )  # fmt: skip
-    assert f"no model was written; the state of the last look is kept in {keeper.file}" in str(told.value)
+    assert f"no model was written; the last checkpoint is {checkpoints.file}" in str(caught.value)
     assert len(before) == 7 and same(before[-1], weights(held[0]))
-    state = keeper.read()
-    assert state and state.step == 6
-    assert all(torch.isfinite(tensor).all() for tensor in state.tensors.values())
+    checkpoint = checkpoints.read()
+    assert checkpoint and checkpoint.step == 6
+    assert all(torch.isfinite(tensor).all() for tensor in checkpoint.tensors.values())
 
 
-def test_processes_that_see_different_states_train_nothing(
-    tiny_encoder: Path, corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_processes_that_see_different_checkpoints_do_not_train(
+    tiny_encoder: Path, tokenized: TokenizedPairs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keeper, settings = kept(tiny_encoder, corpus, tmp_path)
-    monkeypatch.setattr(Team, "agree", lambda team, number: False)
-    with pytest.raises(UserError, match="the processes see different kept states; let all of them see the folder"):
-        run(tiny_encoder, corpus, settings, keeper=keeper, told=pytest.fail)
+    checkpoints, settings = checkpoints_of(tiny_encoder, tokenized, tmp_path)
+    monkeypatch.setattr(ProcessGroup, "agree", lambda processes, number: False)
+    with pytest.raises(UserError, match="the processes see different checkpoints; let all processes see the folder"):
+        run(tiny_encoder, tokenized, settings, checkpoints=checkpoints, on_progress=pytest.fail)
 
 
-def test_an_encoder_that_is_no_number_stops_at_the_first_step(tiny_encoder: Path, corpus: Corpus) -> None:
-    def spoil(model: Any) -> None:
+def test_an_encoder_with_nan_weights_stops_at_the_first_step(tiny_encoder: Path, tokenized: TokenizedPairs) -> None:
+    def damage(model: Any) -> None:
         with torch.no_grad():
             model[0].model.encoder.layer[0].output.dense.weight.fill_(float("nan"))
 
-    with pytest.raises(UserError, match=r"step 1 \(.*the loss nan is no number.*no model was written$"):
-        run(tiny_encoder, corpus, small_settings(), prepare=spoil)
+    with pytest.raises(UserError, match=r"step 1 \(.*loss is nan.*no model was written$"):
+        run(tiny_encoder, tokenized, small_settings(), prepare=damage)
 
 
 @pytest.mark.parametrize(
@@ -323,36 +333,39 @@ def test_an_encoder_that_is_no_number_stops_at_the_first_step(tiny_encoder: Path
     ],
 )
 @pytest.mark.parametrize("cached", [True, False])
-def test_out_of_memory_is_told_with_what_helps(
-    error: Exception, cached: bool, tiny_encoder: Path, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+def test_out_of_memory_is_an_error_that_says_what_helps(
+    error: Exception, cached: bool, tiny_encoder: Path, tokenized: TokenizedPairs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def forward(*args: Any, **kwargs: Any) -> None:
         raise error
 
     monkeypatch.setattr(engine, "forward", forward)
-    with pytest.raises(UserError, match=r"step 1 \(.*out of memory; .*train\.batch_size") as told:
-        run(tiny_encoder, corpus, small_settings(cached=cached))
-    assert ("train.cached" in str(told.value)) == (not cached)
+    with pytest.raises(UserError, match=r"step 1 \(.*out of memory; .*train\.batch_size") as caught:
+        run(tiny_encoder, tokenized, small_settings(cached=cached))
+    assert ("train.cached" in str(caught.value)) == (not cached)
 
 
-def test_another_error_of_torch_stays_what_it_is(
-    tiny_encoder: Path, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+def test_another_error_of_torch_is_not_changed(
+    tiny_encoder: Path, tokenized: TokenizedPairs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def forward(*args: Any, **kwargs: Any) -> None:
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
     monkeypatch.setattr(engine, "forward", forward)
     with pytest.raises(RuntimeError, match="mat1"):
-        run(tiny_encoder, corpus, small_settings())
+        run(tiny_encoder, tokenized, small_settings())
 
 
-def test_memory_that_really_ends_is_told(tiny_encoder: Path, parallel_pairs: list[Pair], tmp_path: Path) -> None:
-    write_small_corpus(tmp_path / "tokens", parallel_pairs, tiny_encoder)
+@pytest.mark.slow
+def test_a_process_that_runs_out_of_memory_says_so(
+    python: Path, tiny_encoder: Path, parallel_pairs: list[Pair], tmp_path: Path
+) -> None:
+    write_small_tokenized(tmp_path / "tokens", parallel_pairs, tiny_encoder)
     job = Job(
         str(tiny_encoder), str(tmp_path / "tokens"), str(tmp_path / "out"), {"batch_size": 40},
         wide=500_000, memory=300_000_000,
     )  # fmt: skip
-    process = start([job], tmp_path / "process")
+    process = start(python, [job], tmp_path / "process")
     try:
         output, error = process.communicate(timeout=600)
     except subprocess.TimeoutExpired:

@@ -1,4 +1,4 @@
-"""The losses against formulas written out in numpy, and against sentence-transformers' own."""
+"""The losses against formulas in numpy, and against those of sentence-transformers."""
 
 import math
 from pathlib import Path
@@ -10,9 +10,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from babelmix.encoder.build import load_encoder
+from babelmix.encoder.load import load_encoder
 from babelmix.settings.params import load_settings
-from babelmix.training.losses import BatchRows, batch_loss, dev_losses, info_nce, over_widths
+from babelmix.training.dev_loss import dev_losses
+from babelmix.training.losses import BatchRows, batch_loss, info_nce, over_widths
 from babelmix.training.settings import Train
 
 ROOT = Path(__file__).parents[2]
@@ -20,7 +21,7 @@ T = 0.05
 Array = np.ndarray
 
 
-def recipe(**more: Any) -> Train:
+def train_settings(**more: Any) -> Train:
     plain = {"temperature": T, "symmetric": False, "matryoshka": ()}
     return load_settings(ROOT / "params.yaml").train.model_copy(update=plain | more)
 
@@ -73,7 +74,7 @@ def test_the_loss_is_taken_in_float32() -> None:
     assert info_nce(queries, passages, T).item() == pytest.approx(expected, rel=1e-5)
 
 
-def test_a_passage_of_the_same_group_is_no_negative() -> None:
+def test_a_passage_of_the_same_group_is_not_a_negative() -> None:
     """Two rows of a batch share a passage: the loss of each is that of the batch without the other's column."""
     vectors = unit_vectors(12, 5)
     vectors[6 + 4] = vectors[6 + 1]
@@ -81,9 +82,9 @@ def test_a_passage_of_the_same_group_is_no_negative() -> None:
     allowed = np.ones((6, 6))
     allowed[1, 4] = allowed[4, 1] = 0
     rows = BatchRows(torch.tensor([0, 1, 2, 3, 1, 5]))
-    found = batch_loss(tensor(vectors), rows, recipe()).item()
+    found = batch_loss(tensor(vectors), rows, train_settings()).item()
     assert found == pytest.approx(formula(queries, passages, allowed), rel=1e-5)
-    assert found < batch_loss(tensor(vectors), unrelated(6), recipe()).item()
+    assert found < batch_loss(tensor(vectors), unrelated(6), train_settings()).item()
     each = [formula(queries[[row]], np.vstack([passages[row], np.delete(passages, row, 0)])) for row in (0, 2, 3, 5)]
     each += [formula(queries[[row]], np.vstack([passages[row], passages[[0, 2, 3, 5]]])) for row in (1, 4)]
     assert found == pytest.approx(np.mean(each), rel=1e-5)
@@ -93,7 +94,9 @@ def test_the_way_back_leaves_out_the_same_cells() -> None:
     vectors = unit_vectors(12, 5)
     allowed = np.ones((6, 6))
     allowed[1, 4] = allowed[4, 1] = 0
-    found = batch_loss(tensor(vectors), BatchRows(torch.tensor([0, 1, 2, 3, 1, 5])), recipe(symmetric=True)).item()
+    found = batch_loss(
+        tensor(vectors), BatchRows(torch.tensor([0, 1, 2, 3, 1, 5])), train_settings(symmetric=True)
+    ).item()
     there, back = formula(vectors[:6], vectors[6:], allowed), formula(vectors[6:], vectors[:6], allowed.T)
     assert found == pytest.approx((there + back) / 2, rel=1e-5)
 
@@ -103,14 +106,14 @@ def test_a_hard_negative_of_the_querys_own_group_is_none() -> None:
     groups = torch.tensor([7, 8, 9, 10, 8, 20, 9])  # the first hard negative is of row 1's group, the last of row 2's
     allowed = np.ones((4, 7))
     allowed[1, 4] = allowed[2, 6] = 0
-    found = batch_loss(tensor(vectors), BatchRows(groups), recipe()).item()
+    found = batch_loss(tensor(vectors), BatchRows(groups), train_settings()).item()
     assert found == pytest.approx(formula(vectors[:4], vectors[4:], allowed), rel=1e-5)
 
 
 @pytest.mark.parametrize("symmetric", [False, True])
 def test_a_query_without_any_negative_has_no_loss_and_no_gradient(symmetric: bool) -> None:
     vectors = tensor(unit_vectors(8, 5)).requires_grad_()
-    loss = batch_loss(vectors, BatchRows(torch.zeros(4, dtype=torch.int64)), recipe(symmetric=symmetric))
+    loss = batch_loss(vectors, BatchRows(torch.zeros(4, dtype=torch.int64)), train_settings(symmetric=symmetric))
     loss.backward()
     assert loss.item() == 0 and vectors.grad is not None and not vectors.grad.any()
 
@@ -121,7 +124,7 @@ def test_matryoshka_is_the_mean_over_widths_cut_and_normalised_anew() -> None:
     for width in (8, 2, 5):
         cut = vectors[:, :width] / np.linalg.norm(vectors[:, :width], axis=1, keepdims=True)
         expected.append(formula(cut[:5], cut[5:]))
-    found = batch_loss(tensor(vectors), unrelated(5), recipe(matryoshka=(2, 5))).item()
+    found = batch_loss(tensor(vectors), unrelated(5), train_settings(matryoshka=(2, 5))).item()
     assert found == pytest.approx(np.mean(expected), rel=1e-5)
     assert over_widths(torch.sum, tensor(vectors), ()).item() == pytest.approx(vectors.sum(), rel=1e-5)
 
@@ -135,15 +138,15 @@ def test_the_teachers_term_is_the_contrast_with_the_teachers_vectors(more: int) 
     there = formula(vectors[:6][known], targets[1, known])
     back = formula(vectors[6:12][known], targets[0, known])
     rows = BatchRows(torch.arange(6 + more), tensor(targets), 0.7)
-    alone = batch_loss(tensor(vectors), unrelated(6, more), recipe()).item()
-    found = batch_loss(tensor(vectors), rows, recipe()).item()
+    alone = batch_loss(tensor(vectors), unrelated(6, more), train_settings()).item()
+    found = batch_loss(tensor(vectors), rows, train_settings()).item()
     assert found == pytest.approx(alone + 0.7 * (there + back) / 2, rel=1e-5)
-    narrow = recipe(matryoshka=(3,))  # the teacher's vectors are of the whole width
+    narrow = train_settings(matryoshka=(3,))  # the teacher's vectors are of the whole width
     alone = batch_loss(tensor(vectors), unrelated(6, more), narrow).item()
     assert batch_loss(tensor(vectors), rows, narrow).item() == pytest.approx(alone + 0.7 * (there + back) / 2, rel=1e-5)
 
 
-def test_the_teachers_vector_of_the_same_group_is_no_negative() -> None:
+def test_the_teachers_vector_of_the_same_group_is_not_a_negative() -> None:
     vectors, targets = unit_vectors(12, 7), unit_vectors(2, 6, 7, seed=1)
     targets[0, 0] = 0
     allowed = np.ones((5, 5))
@@ -151,15 +154,15 @@ def test_the_teachers_vector_of_the_same_group_is_no_negative() -> None:
     there = formula(vectors[1:6], targets[1, 1:], allowed)
     back = formula(vectors[7:], targets[0, 1:], allowed.T)
     groups = torch.tensor([0, 1, 2, 3, 1, 5])
-    alone = batch_loss(tensor(vectors), BatchRows(groups), recipe()).item()
-    found = batch_loss(tensor(vectors), BatchRows(groups, tensor(targets)), recipe()).item()
+    alone = batch_loss(tensor(vectors), BatchRows(groups), train_settings()).item()
+    found = batch_loss(tensor(vectors), BatchRows(groups, tensor(targets)), train_settings()).item()
     assert found == pytest.approx(alone + (there + back) / 2, rel=1e-5)
 
 
 def test_a_teacher_that_knows_nothing_changes_neither_loss_nor_gradient() -> None:
     taught, alone = (tensor(unit_vectors(8, 6)).requires_grad_() for _ in range(2))
-    one = batch_loss(taught, BatchRows(torch.arange(4), torch.zeros(2, 4, 6)), recipe())
-    other = batch_loss(alone, unrelated(4), recipe())
+    one = batch_loss(taught, BatchRows(torch.arange(4), torch.zeros(2, 4, 6)), train_settings())
+    other = batch_loss(alone, unrelated(4), train_settings())
     assert one.item() == other.item()
     one.backward()
     other.backward()
@@ -171,7 +174,7 @@ def test_a_teacher_that_knows_nothing_changes_neither_loss_nor_gradient() -> Non
 def test_the_order_of_the_rows_does_not_matter(seed: int, order: list[int], symmetric: bool, taught: bool) -> None:
     vectors, targets = tensor(unit_vectors(6 + 6 + 4, 5, seed=seed)), tensor(unit_vectors(2, 6, 5, seed=seed + 1))
     groups = torch.from_numpy(np.random.default_rng(seed).integers(0, 6, 10))
-    chosen = recipe(symmetric=symmetric, matryoshka=(3,))
+    chosen = train_settings(symmetric=symmetric, matryoshka=(3,))
     expected = batch_loss(vectors, BatchRows(groups, targets if taught else None), chosen)
     rest = [12 + 2, 12 + 0, 12 + 3, 12 + 1]
     moved = vectors[[*order, *(6 + row for row in order), *rest]]
@@ -194,7 +197,7 @@ def test_the_contrast_is_their_multiple_negatives_ranking(symmetric: bool, negat
     vectors = tensor(unit_vectors(6 * (2 + negatives), 5))
     ours, other = (vectors.clone().requires_grad_() for _ in range(2))
     expected = theirs.compute_loss_from_embeddings(list(other.chunk(2 + negatives)), torch.empty(0))
-    found = batch_loss(ours, unrelated(6, 6 * negatives), recipe(symmetric=symmetric))
+    found = batch_loss(ours, unrelated(6, 6 * negatives), train_settings(symmetric=symmetric))
     assert found.item() == pytest.approx(expected.item(), rel=1e-5)
     expected.backward()
     found.backward()
@@ -215,12 +218,12 @@ def test_matryoshka_is_theirs_with_equal_weights(model: Any) -> None:
         vectors = torch.cat([model(dict(side))["sentence_embedding"] for side in features])
         theirs = MatryoshkaLoss(model, MultipleNegativesRankingLoss(model, scale=1 / T), [32, 16, 8], [1 / 3] * 3)
         expected = theirs(features, torch.empty(0)).item()
-    found = batch_loss(vectors, unrelated(6), recipe(matryoshka=(16, 8))).item()
+    found = batch_loss(vectors, unrelated(6), train_settings(matryoshka=(16, 8))).item()
     assert found == pytest.approx(expected, rel=1e-5)
 
 
 def slow_dev_losses(queries: Array, passages: Array, unit: list[int], lang: list[str]) -> dict[str, float]:
-    """The same by loops over rows: a row's loss is its right score against the scores that its setting names."""
+    """The same by loops over rows: a row's loss is its right score against the scores of its scope."""
 
     def score(query: int, passage: int) -> float:
         return math.exp(float(queries[query] @ passages[passage]) / T)
@@ -289,15 +292,15 @@ def test_dev_losses_do_not_depend_on_the_order_of_the_rows(there: list[tuple[int
 
 
 def test_dev_losses_leave_out_what_the_data_cannot_give() -> None:
-    def settings_of(*there: tuple[int, str]) -> set[str]:
+    def scopes_of(*there: tuple[int, str]) -> set[str]:
         vectors = unit_vectors(len(there), 4)
         return set(found_losses(vectors, vectors, [unit for unit, _ in there], [lang for _, lang in there]))
 
-    assert settings_of((1, "en")) == settings_of((1, "en"), (1, "de")) == set()
-    assert settings_of((1, "en"), (2, "de")) == {"pooled"}
-    assert settings_of((1, "en"), (2, "en")) == {"english", "monolingual", "pooled"}
-    assert settings_of((1, "fr"), (2, "fr")) == {"monolingual", "pooled"}
-    assert settings_of((1, "fr"), (2, "fr"), (1, "de"), (2, "de")) == {"monolingual", "crosslingual", "pooled"}
+    assert scopes_of((1, "en")) == scopes_of((1, "en"), (1, "de")) == set()
+    assert scopes_of((1, "en"), (2, "de")) == {"pooled"}
+    assert scopes_of((1, "en"), (2, "en")) == {"english", "monolingual", "pooled"}
+    assert scopes_of((1, "fr"), (2, "fr")) == {"monolingual", "pooled"}
+    assert scopes_of((1, "fr"), (2, "fr"), (1, "de"), (2, "de")) == {"monolingual", "crosslingual", "pooled"}
 
 
 def test_dev_losses_of_perfect_vectors_are_near_nothing_and_of_equal_ones_are_chance() -> None:

@@ -12,15 +12,17 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from babelmix.batches.objective import Objective
 from babelmix.batches.sampler import Batch
-from babelmix.batches.units import Units, index_units, training_rows
+from babelmix.batches.units import Units, index_units
+from babelmix.corpus.index import train_rows
 from babelmix.corpus.records import Pair
-from babelmix.encoder.build import load_encoder
-from babelmix.settings.params import Settings, load_settings
+from babelmix.encoder.load import load_encoder
+from babelmix.settings.params import load_settings
 from babelmix.training import step as engine_module
-from babelmix.training.distributed import Team
+from babelmix.training.distributed import ProcessGroup
 from babelmix.training.losses import info_nce
-from babelmix.training.step import LONGEST_GRADIENT, Engine, Extras, set_dropout
-from babelmix.training.tokenized_pairs import Corpus, read_corpus, write_corpus
+from babelmix.training.settings import Train
+from babelmix.training.step import MAX_GRAD_NORM, Engine, Extras, set_dropout
+from babelmix.training.tokenized_pairs import TokenizedPairs, read_tokenized, write_tokenized
 
 ROOT = Path(__file__).parents[2]
 WORDS = "0.model.embeddings.word_embeddings.weight"
@@ -30,8 +32,8 @@ Gradients = dict[str, torch.Tensor]
 
 
 @dataclass(frozen=True)
-class Watched(Team):
-    """A team of one that keeps a dense copy of the gradients that it is asked to sum, before they are cut."""
+class Watched(ProcessGroup):
+    """A group of one process that keeps a dense copy of the gradients before they are clipped."""
 
     seen: list[list[torch.Tensor | None]] = field(default_factory=list)
 
@@ -43,19 +45,18 @@ def watched() -> Watched:
     return Watched(0, 1, torch.device("cpu"), 1)
 
 
-def some_settings(**recipe: Any) -> Settings:
+def some_train(**changes: Any) -> Train:
     plain = {"temperature": T, "symmetric": False, "matryoshka": (), "dropout": 0.0, "bfloat16": False,
              "freeze_word_embeddings": True, "cached": False, "max_query_tokens": 32,
              "max_passage_tokens": 64}  # fmt: skip
-    whole = load_settings(ROOT / "params.yaml")
-    return whole.model_copy(update={"train": whole.train.model_copy(update=plain | recipe)})
+    return load_settings(ROOT / "params.yaml").train.model_copy(update=plain | changes)
 
 
 @dataclass(frozen=True)
 class Data:
-    """A corpus, its units, and the texts that it was made of."""
+    """Tokenized pairs, their units, and their texts."""
 
-    corpus: Corpus
+    tokenized: TokenizedPairs
     units: Units
     pairs: list[Pair]
 
@@ -70,20 +71,27 @@ class Data:
 
 
 def gathered(pairs: list[Pair], encoder: Path, folder: Path) -> Data:
-    write_corpus(folder, ((pair, False) for pair in pairs), load_encoder(encoder), some_settings().train)
-    corpus = read_corpus(folder)
-    return Data(corpus, index_units(corpus.index, training_rows(corpus.index)), pairs)
+    write_tokenized(folder, ((pair, False) for pair in pairs), load_encoder(encoder), some_train())
+    tokenized = read_tokenized(folder)
+    return Data(tokenized, index_units(tokenized.index, train_rows(tokenized.index)), pairs)
 
 
 @pytest.fixture(scope="module")
 def data(tiny_encoder: Path, parallel_pairs: list[Pair], tmp_path_factory: pytest.TempPathFactory) -> Data:
     """The parallel pairs, of which two units share a passage, so that they are one group."""
     shared = {("page06#h", "de"): "page01#h"}
-    text = {(pair.unit, pair.lang): pair.passage for pair in parallel_pairs}
+    text = {(pair.parallel_id, pair.lang): pair.passage for pair in parallel_pairs}
     pairs = [
-        Pair(one.unit, one.lang, one.split, one.query, text[shared.get((one.unit, one.lang), one.unit), one.lang], "")
+        Pair(
+            one.parallel_id,
+            one.lang,
+            one.split,
+            one.query,
+            text[shared.get((one.parallel_id, one.lang), one.parallel_id), one.lang],
+            "",
+        )
         for one in parallel_pairs
-        if (one.unit, one.lang) != ("page13#h", "fr")
+        if (one.parallel_id, one.lang) != ("page13#h", "fr")
     ]
     return gathered(pairs, tiny_encoder, tmp_path_factory.mktemp("engine") / "tokens")
 
@@ -98,14 +106,14 @@ def some_negatives(data: Data) -> np.ndarray:
 
 
 def gradients_of_step(
-    encoder: Path, data: Data, settings: Settings, extras: Extras | None = None, *, number: int = 3
+    encoder: Path, data: Data, train: Train, extras: Extras | None = None, *, number: int = 3
 ) -> tuple[float, Gradients]:
-    """The loss and the gradients, before they are cut, of one step."""
-    model, team = load_encoder(encoder), watched()
-    engine = Engine(model, data.corpus, settings, team, extras or Extras())
+    """The loss and the gradients of one step, before they are clipped."""
+    model, processes = load_encoder(encoder), watched()
+    engine = Engine(model, data.tokenized, train, processes, extras or Extras(), seed=13)
     loss = engine.step(data.units, BATCH, number, 1e-3, HYBRID)
     names = [name for name, weight in model.named_parameters() if weight.requires_grad]
-    (found,) = team.seen
+    (found,) = processes.seen
     return loss, {name: one for name, one in zip(names, found, strict=True) if one is not None}
 
 
@@ -123,7 +131,7 @@ def by_hand(
 
 
 def assert_close(found: Gradients, expected: Gradients, *, share: float) -> None:
-    """Every number within `share` of the largest of its parameter, and noise where that is nothing."""
+    """Every element is within `share` of its parameter's largest, plus noise for parameters without a gradient."""
     assert found.keys() == expected.keys()
     largest = max(gradient.abs().max().item() for gradient in expected.values())
     for name, gradient in expected.items():
@@ -153,7 +161,7 @@ def test_a_steps_gradient_is_that_of_one_padded_batch(
     same = torch.zeros(12, 12, dtype=torch.bool)
     same[1, 6] = same[6, 1] = True  # the two units that share a passage
     value, expected = by_hand(tiny_encoder, texts_of_batch(data), loss, words=not freeze)
-    chosen = some_settings(freeze_word_embeddings=freeze, cached=cached)
+    chosen = some_train(freeze_word_embeddings=freeze, cached=cached)
     found, gradients = gradients_of_step(tiny_encoder, data, chosen)
     assert found == pytest.approx(value, rel=1e-5)
     assert (WORDS in gradients) == (not freeze)
@@ -170,7 +178,7 @@ def test_cached_gives_the_gradients_of_plain(
     extras = Extras(negatives=some_negatives(data) if negatives else None)
     (plain, expected), (cached, found) = (
         gradients_of_step(
-            tiny_encoder, data, some_settings(dropout=dropout, freeze_word_embeddings=freeze, cached=cached), extras
+            tiny_encoder, data, some_train(dropout=dropout, freeze_word_embeddings=freeze, cached=cached), extras
         )
         for cached in (False, True)
     )
@@ -181,7 +189,7 @@ def test_cached_gives_the_gradients_of_plain(
 def test_cached_stays_near_plain_in_bfloat16(tiny_encoder: Path, data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine_module, "TOKENS_PER_FORWARD", {"cpu": 40})
     exact, plain, cached = (
-        gradients_of_step(tiny_encoder, data, some_settings(bfloat16=half, cached=cached, dropout=0.1))[1]
+        gradients_of_step(tiny_encoder, data, some_train(bfloat16=half, cached=cached, dropout=0.1))[1]
         for half, cached in ((False, False), (True, False), (True, True))
     )
     one, other, last = (torch.cat([part.flatten() for part in parts.values()]) for parts in (exact, plain, cached))
@@ -204,16 +212,16 @@ def test_the_batch_goes_in_several_groups_where_the_bound_is_small(
             yield rows, vectors
 
     monkeypatch.setattr(engine_module, "forward", counted)
-    gradients_of_step(tiny_encoder, data, some_settings(cached=False))
+    gradients_of_step(tiny_encoder, data, some_train(cached=False))
     once = list(sizes)
-    gradients_of_step(tiny_encoder, data, some_settings(cached=True))
+    gradients_of_step(tiny_encoder, data, some_train(cached=True))
     assert len(once) > 4 and max(once) > 1 and sizes == once * 3
 
 
 def test_dropout_is_the_same_for_the_same_step_and_another_for_another(tiny_encoder: Path, data: Data) -> None:
     def loss(dropout: float, number: int) -> float:
         torch.manual_seed(len(losses))  # what was drawn before does not matter
-        return gradients_of_step(tiny_encoder, data, some_settings(dropout=dropout), number=number)[0]
+        return gradients_of_step(tiny_encoder, data, some_train(dropout=dropout), number=number)[0]
 
     losses: list[float] = []
     for dropout, number in ((0.1, 1), (0.1, 1), (0.1, 2), (0.0, 1), (0.0, 2)):
@@ -224,50 +232,52 @@ def test_dropout_is_the_same_for_the_same_step_and_another_for_another(tiny_enco
 
 @pytest.mark.parametrize("freeze", [False, True])
 @pytest.mark.parametrize("temperature", [T, 500.0])
-def test_gradients_are_cut_as_torch_cuts_them(temperature: float, freeze: bool, tiny_encoder: Path, data: Data) -> None:
-    model, team = load_encoder(tiny_encoder), watched()
-    chosen = some_settings(temperature=temperature, freeze_word_embeddings=freeze)
-    engine = Engine(model, data.corpus, chosen, team, Extras())
+def test_gradients_are_clipped_as_torch_clips_them(
+    temperature: float, freeze: bool, tiny_encoder: Path, data: Data
+) -> None:
+    model, processes = load_encoder(tiny_encoder), watched()
+    chosen = some_train(temperature=temperature, freeze_word_embeddings=freeze)
+    engine = Engine(model, data.tokenized, chosen, processes, Extras(), seed=13)
     used: list[dict[int, torch.Tensor]] = []
 
-    def look(optimiser: torch.optim.Optimizer, *_: Any) -> None:
+    def record(optimiser: torch.optim.Optimizer, *_: Any) -> None:
         weights = [weight for group in optimiser.param_groups for weight in group["params"]]
         used.append({id(one): one.grad.to_dense().clone() for one in weights if one.grad is not None})
 
-    handle = register_optimizer_step_pre_hook(look)
+    handle = register_optimizer_step_pre_hook(record)
     try:
         engine.step(data.units, BATCH, 1, 1e-3, HYBRID)
     finally:
         handle.remove()
     copies = [torch.nn.Parameter(weight.detach().clone()) for weight in engine.params]
-    for copy, gradient in zip(copies, team.seen[0], strict=True):
+    for copy, gradient in zip(copies, processes.seen[0], strict=True):
         copy.grad = None if gradient is None else gradient.clone()
-    norm = torch.nn.utils.clip_grad_norm_(copies, LONGEST_GRADIENT)
-    assert (norm > LONGEST_GRADIENT) == (temperature == T)
-    cut = {key: gradient for part in used for key, gradient in part.items()}
+    norm = torch.nn.utils.clip_grad_norm_(copies, MAX_GRAD_NORM)
+    assert (norm > MAX_GRAD_NORM) == (temperature == T)
+    clipped = {key: gradient for part in used for key, gradient in part.items()}
     for weight, copy in zip(engine.params, copies, strict=True):
         if copy.grad is not None:
-            torch.testing.assert_close(cut[id(weight)], copy.grad, rtol=1e-5, atol=1e-8)
-    total = torch.sqrt(sum(((gradient**2).sum() for gradient in cut.values()), torch.zeros(())))
-    assert total.item() == pytest.approx(min(norm.item(), LONGEST_GRADIENT), rel=1e-4)
+            torch.testing.assert_close(clipped[id(weight)], copy.grad, rtol=1e-5, atol=1e-8)
+    total = torch.sqrt(sum(((gradient**2).sum() for gradient in clipped.values()), torch.zeros(())))
+    assert total.item() == pytest.approx(min(norm.item(), MAX_GRAD_NORM), rel=1e-4)
 
 
 def test_a_step_is_that_of_adamw_with_decay_on_matrices_alone(tiny_encoder: Path, data: Data) -> None:
-    chosen = some_settings(weight_decay=0.3)
-    model, other, team = load_encoder(tiny_encoder), load_encoder(tiny_encoder), watched()
-    engine = Engine(model, data.corpus, chosen, team, Extras())
+    chosen = some_train(weight_decay=0.3)
+    model, other, processes = load_encoder(tiny_encoder), load_encoder(tiny_encoder), watched()
+    engine = Engine(model, data.tokenized, chosen, processes, Extras(), seed=13)
     weights = [weight for name, weight in other.named_parameters() if name != WORDS]
     matrices, vectors = ([one for one in weights if (one.ndim > 1) == many] for many in (True, False))
     optimiser = torch.optim.AdamW(
         [{"params": matrices, "weight_decay": 0.3}, {"params": vectors, "weight_decay": 0.0}], lr=1.0
     )
-    for number, rate in ((1, 1e-2), (2, 3e-3)):
-        engine.step(data.units, BATCH, number, rate, HYBRID)
-        for weight, gradient in zip(weights, team.seen[-1], strict=True):
+    for number, lr in ((1, 1e-2), (2, 3e-3)):
+        engine.step(data.units, BATCH, number, lr, HYBRID)
+        for weight, gradient in zip(weights, processes.seen[-1], strict=True):
             weight.grad = None if gradient is None else gradient.clone()
-        torch.nn.utils.clip_grad_norm_(weights, LONGEST_GRADIENT)
+        torch.nn.utils.clip_grad_norm_(weights, MAX_GRAD_NORM)
         for group in optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = lr
         optimiser.step()
     for (name, found), expected in zip(model.named_parameters(), other.parameters(), strict=True):
         torch.testing.assert_close(found, expected, rtol=1e-5, atol=2e-6, msg=name)
@@ -276,19 +286,19 @@ def test_a_step_is_that_of_adamw_with_decay_on_matrices_alone(tiny_encoder: Path
 def test_only_the_words_of_the_batch_move(tiny_encoder: Path, data: Data) -> None:
     model = load_encoder(tiny_encoder)
     before = model[0].model.get_input_embeddings().weight.detach().clone()
-    engine = Engine(model, data.corpus, some_settings(freeze_word_embeddings=False), watched(), Extras())
+    engine = Engine(model, data.tokenized, some_train(freeze_word_embeddings=False), watched(), Extras(), seed=13)
     engine.step(data.units, BATCH, 1, 1e-2, HYBRID)
     after = model[0].model.get_input_embeddings().weight.detach()
     read = {word for text in model.tokenizer(texts_of_batch(data))["input_ids"] for word in text}
     moved = set((before != after).any(dim=1).nonzero().flatten().tolist())
     assert moved == read and len(read) < len(before)
-    frozen = Engine(model, data.corpus, some_settings(), watched(), Extras())
+    frozen = Engine(model, data.tokenized, some_train(), watched(), Extras(), seed=13)
     frozen.step(data.units, BATCH, 2, 1e-2, HYBRID)
     torch.testing.assert_close(model[0].model.get_input_embeddings().weight.detach(), after, rtol=0, atol=0)
 
 
 def test_a_step_follows_the_gradient_down(tiny_encoder: Path, data: Data) -> None:
-    engine = Engine(load_encoder(tiny_encoder), data.corpus, some_settings(), watched(), Extras())
+    engine = Engine(load_encoder(tiny_encoder), data.tokenized, some_train(), watched(), Extras(), seed=13)
     losses = [engine.step(data.units, BATCH, number, 5e-3, HYBRID) for number in range(20)]
     assert losses[-1] < losses[0] / 2
 
@@ -320,7 +330,9 @@ def test_a_hard_negative_of_another_querys_group_is_none_of_that_one(tiny_encode
     texts = [data.query(unit, "de") for unit in range(4)] + [data.passage(unit, "de") for unit in (0, 1, 2, 3, 6, 20)]
     vectors = model.encode(texts)
     extras = negatives_of(data, de_0=[6, 20])
-    found = Engine(model, data.corpus, some_settings(), watched(), extras).step(data.units, ROWS, 1, 1e-3, HYBRID)
+    found = Engine(model, data.tokenized, some_train(), watched(), extras, seed=13).step(
+        data.units, ROWS, 1, 1e-3, HYBRID
+    )
     assert found == pytest.approx(loss_of(vectors, 4, [(1, 4)]), rel=1e-4)
     assert found != pytest.approx(loss_of(vectors, 4, []), rel=1e-2)
 
@@ -336,7 +348,9 @@ def test_hard_negatives_are_in_the_querys_language_and_left_out_where_there_is_n
     texts += [data.passage(0, "de"), data.passage(2, "en"), data.passage(3, "fr")]
     texts += [data.passage(20, "fr"), data.passage(13, "de")]
     expected = loss_of(model.encode(texts), 3, [])
-    found = Engine(model, data.corpus, some_settings(), watched(), extras).step(data.units, batch, 1, 1e-3, HYBRID)
+    found = Engine(model, data.tokenized, some_train(), watched(), extras, seed=13).step(
+        data.units, batch, 1, 1e-3, HYBRID
+    )
     assert found == pytest.approx(expected, rel=1e-4)
 
 
@@ -355,7 +369,7 @@ def test_the_teacher_adds_its_loss_with_the_objectives_weight(tiny_encoder: Path
     to_passages, to_queries = teacher[1, [5, 40, 11]], teacher[0, [5, 40, 11]]
     taught = sum(loss_of(np.vstack(both), 3, []) for both in ((queries, to_passages), (passages, to_queries))) / 2
     for weight in (1.0, 0.25):
-        engine = Engine(load_encoder(tiny_encoder), data.corpus, some_settings(), watched(), extras)
+        engine = Engine(load_encoder(tiny_encoder), data.tokenized, some_train(), watched(), extras, seed=13)
         found = engine.step(data.units, batch, 1, 1e-3, Objective(alpha=0.5, teacher_weight=weight))
         assert found == pytest.approx(loss_of(vectors, 4, []) + weight * taught, rel=1e-4)
 
@@ -365,11 +379,13 @@ def test_encoding_gives_the_vectors_of_the_library(
 ) -> None:
     monkeypatch.setattr(engine_module, "TOKENS_PER_FORWARD", {"cpu": 200})
     model = load_encoder(tiny_encoder)
-    engine = Engine(model, data.corpus, some_settings(dropout=0.3), watched(), Extras())
+    engine = Engine(model, data.tokenized, some_train(dropout=0.3), watched(), Extras(), seed=13)
     engine.step(data.units, BATCH, 1, 1e-3, HYBRID)
     before = engine.copy_weights()
     rows = range(len(data.pairs))
-    found = engine.encode([data.corpus.queries[row] for row in rows] + [data.corpus.passages[row] for row in rows])
+    found = engine.encode(
+        [data.tokenized.queries[row] for row in rows] + [data.tokenized.passages[row] for row in rows]
+    )
     assert found.dtype == np.float32 and found.shape == (2 * len(rows), 32)
     queries = model.encode([pair.query for pair in data.pairs], prompt_name="query")
     passages = model.encode([pair.passage for pair in data.pairs], prompt_name="passage")
@@ -378,23 +394,23 @@ def test_encoding_gives_the_vectors_of_the_library(
     engine.step(data.units, BATCH, 2, 1e-3, HYBRID)  # and training goes on
 
 
-def test_a_loss_that_is_no_number_stops_before_the_weights_change(tiny_encoder: Path, data: Data) -> None:
+def test_a_nan_loss_stops_before_the_weights_change(tiny_encoder: Path, data: Data) -> None:
     model = load_encoder(tiny_encoder)
-    engine = Engine(model, data.corpus, some_settings(), watched(), Extras())
+    engine = Engine(model, data.tokenized, some_train(), watched(), Extras(), seed=13)
     with torch.no_grad():
         model[0].model.encoder.layer[0].output.dense.bias[3] = float("nan")
     before = engine.copy_weights()
-    with pytest.raises(FloatingPointError, match="loss"):
+    with pytest.raises(FloatingPointError, match="loss is nan"):
         engine.step(data.units, BATCH, 1, 1e-3, HYBRID)
     assert all(weight.equal(before[name]) or weight.isnan().any() for name, weight in engine.copy_weights().items())
 
 
 @pytest.mark.parametrize("freeze", [False, True])
-def test_an_engine_goes_on_from_its_tensors_by_the_bit(freeze: bool, tiny_encoder: Path, data: Data) -> None:
-    chosen = some_settings(freeze_word_embeddings=freeze, dropout=0.1)
+def test_an_engine_resumes_from_its_tensors_bit_by_bit(freeze: bool, tiny_encoder: Path, data: Data) -> None:
+    chosen = some_train(freeze_word_embeddings=freeze, dropout=0.1)
 
     def started() -> Engine:
-        return Engine(load_encoder(tiny_encoder), data.corpus, chosen, watched(), Extras())
+        return Engine(load_encoder(tiny_encoder), data.tokenized, chosen, watched(), Extras(), seed=13)
 
     whole = started()
     for number in (1, 2):

@@ -14,10 +14,10 @@ from babelmix.common.errors import UserError
 from babelmix.common.id_arrays import pack
 from babelmix.corpus.index import index_pairs
 from babelmix.corpus.records import Pair, write_pairs
-from babelmix.encoder.build import load_encoder
+from babelmix.encoder.encode import encode
+from babelmix.encoder.load import load_encoder
 from babelmix.encoder.settings import Embed
-from babelmix.retrieval.embed_benchmark import encode
-from babelmix.training.teacher import TeacherVectors, aligned, encode_pairs, read_teacher, teach, write_teacher
+from babelmix.training.teacher import TeacherVectors, aligned, encode_pairs, encode_teacher, read_teacher, write_teacher
 
 EXACT = Embed(max_tokens=64, bfloat16=False, context=False)
 
@@ -36,11 +36,11 @@ def few() -> TeacherVectors:
 
 def test_each_unit_has_the_encoder_s_own_vectors_in_the_order_of_ids(tiny_encoder: Path, english: list[Pair]) -> None:
     model, done = load_encoder(tiny_encoder), list[int]()
-    vectors = teach(model, english[::-1], settings=EXACT, threads=1, told=done.append)
-    assert vectors.units == tuple(sorted(pair.unit for pair in english)) and sum(done) == 2 * len(english)
+    vectors = encode_teacher(model, english[::-1], settings=EXACT, threads=1, on_progress=done.append)
+    assert vectors.units == tuple(sorted(pair.parallel_id for pair in english)) and sum(done) == 2 * len(english)
     assert vectors.queries.dtype == vectors.passages.dtype == np.float16
     for prompt, found in (("query", vectors.queries), ("passage", vectors.passages)):
-        texts = [getattr(pair, prompt) for pair in sorted(english, key=lambda pair: pair.unit)]
+        texts = [getattr(pair, prompt) for pair in sorted(english, key=lambda pair: pair.parallel_id)]
         assert np.array_equal(found, encode(model, texts, prompt=prompt, settings=EXACT, threads=1))
     assert not np.array_equal(vectors.queries, vectors.passages)
 
@@ -60,24 +60,24 @@ def test_vectors_go_to_the_numbers_of_an_index_and_zeros_where_there_are_none(fe
     found = aligned(few, index_pairs((pair, False) for pair in pairs))  # units 0, a, c, d
     assert found.dtype == np.float32 and found.shape == (2, 4, 8)
     for side, vectors in enumerate((few.queries, few.passages)):
-        apart = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)  # of all three: b's are in the mean
+        apart = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)  # the mean is over all three
         apart /= np.linalg.norm(apart, axis=1, keepdims=True)
         np.testing.assert_allclose(found[side, [1, 2]], apart[[0, 2]], atol=1e-5)
         assert not found[side, [0, 3]].any()
 
 
-def test_pairs_that_cannot_be_taught_are_told(tiny_encoder: Path, english: list[Pair]) -> None:
+def test_pairs_that_the_teacher_cannot_encode_are_refused(tiny_encoder: Path, english: list[Pair]) -> None:
     import torch
 
     model = load_encoder(tiny_encoder)
     with pytest.raises(UserError, match="there are no pairs"):
-        teach(model, [], settings=EXACT, threads=1)
-    with pytest.raises(UserError, match="'page00#h' stands twice"):
-        teach(model, [*english, replace(english[0], lang="de")], settings=EXACT, threads=1)
+        encode_teacher(model, [], settings=EXACT, threads=1)
+    with pytest.raises(UserError, match="duplicate unit 'page00#h'"):
+        encode_teacher(model, [*english, replace(english[0], lang="de")], settings=EXACT, threads=1)
     with torch.no_grad():
         next(iter(model.parameters())).fill_(float("nan"))
-    with pytest.raises(UserError, match=r"unit 'page00#h', en: a vector that is not finite"):
-        teach(model, english, settings=EXACT, threads=1)
+    with pytest.raises(UserError, match=r"parallel_id 'page00#h', en: a vector that is not finite"):
+        encode_teacher(model, english, settings=EXACT, threads=1)
 
 
 def test_vectors_come_back_as_written_and_as_the_same_bytes(few: TeacherVectors, tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_vectors_come_back_as_written_and_as_the_same_bytes(few: TeacherVectors,
     assert np.array_equal(again.queries, few.queries) and np.array_equal(again.passages, few.passages)
 
 
-def test_a_missing_or_broken_file_is_told(few: TeacherVectors, tmp_path: Path) -> None:
+def test_a_missing_or_damaged_file_is_refused(few: TeacherVectors, tmp_path: Path) -> None:
     file = tmp_path / "large.npz"
     with pytest.raises(UserError, match="no such file"):
         read_teacher(file)
@@ -112,14 +112,17 @@ def test_a_missing_or_broken_file_is_told(few: TeacherVectors, tmp_path: Path) -
     ("change", "says"),
     [
         ({"units": np.array([{}, 2, 3], dtype=object)}, "not a whole"),  # pickled, and never loaded
-        ({"units": np.arange(3)}, "no vectors"),
-        ({"units": np.array(["a", "b", "c"])}, "no vectors"),  # as they were written once
-        (pack("units", ("a", "c", "b")), "no vectors"),
-        (pack("units", ("a", "b")), "no vectors"),
-        ({"queries": np.zeros((3, 8))}, "no vectors"),
-        ({"passages": np.zeros((3, 7), dtype=np.float16)}, "no vectors"),
-        ({"passages": np.full((3, 8), np.nan, dtype=np.float16)}, "no vectors"),
-        ({"queries": np.zeros((3, 0), np.float16), "passages": np.zeros((3, 0), np.float16)}, "no vectors"),
+        ({"units": np.arange(3)}, "not a teacher's vectors"),
+        ({"units": np.array(["a", "b", "c"])}, "not a teacher's vectors"),  # as they were written once
+        (pack("units", ("a", "c", "b")), "not a teacher's vectors"),
+        (pack("units", ("a", "b")), "not a teacher's vectors"),
+        ({"queries": np.zeros((3, 8))}, "not a teacher's vectors"),
+        ({"passages": np.zeros((3, 7), dtype=np.float16)}, "not a teacher's vectors"),
+        ({"passages": np.full((3, 8), np.nan, dtype=np.float16)}, "not a teacher's vectors"),
+        (
+            {"queries": np.zeros((3, 0), np.float16), "passages": np.zeros((3, 0), np.float16)},
+            "not a teacher's vectors",
+        ),
     ],
 )
 def test_arrays_of_another_kind_are_refused(change: dict, says: str, few: TeacherVectors, tmp_path: Path) -> None:
@@ -139,7 +142,7 @@ def project(
     raw["sources"], raw["source"] = ["mine"], {"mine": {"path": "data/own/mine.jsonl", "language": "de"}}
     raw["translate"]["routes"]["pt"] = "de ctranslate2:somewhere pt"
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(raw), encoding="utf-8")
-    write_pairs(tmp_path / "data/pairs/human/mine", (pair for pair in parallel_pairs if pair.unit != "page03#h"))
+    write_pairs(tmp_path / "data/pairs/human/mine", (pair for pair in parallel_pairs if pair.parallel_id != "page03#h"))
     monkeypatch.chdir(tmp_path)
     return lambda *arguments: CliRunner().invoke(cli.app, arguments)
 
@@ -152,12 +155,12 @@ def test_the_command_reads_the_train_split_in_the_source_s_language(
     assert "babelmix: wrote data/teacher/tiny.npz, 44 units of 32 dimensions; next: dvc repro train" in result.stdout
     vectors = read_teacher(tmp_path / "data/teacher/tiny.npz")
     german = [pair for pair in parallel_pairs if pair.lang == "de" and pair.split == "train"]
-    german = [pair for pair in german if pair.unit != "page03#h"]
-    assert vectors.units == tuple(pair.unit for pair in german)
+    german = [pair for pair in german if pair.parallel_id != "page03#h"]
+    assert vectors.units == tuple(pair.parallel_id for pair in german)
     assert [path.name for path in (tmp_path / "data/teacher").iterdir()] == ["tiny.npz"]
 
 
-def test_an_unknown_size_is_told(project: Callable[..., object]) -> None:
+def test_an_unknown_size_is_refused(project: Callable[..., object]) -> None:
     result = project("teach", "tny")
     assert isinstance(result.exception, UserError) and "did you mean 'tiny'?" in str(result.exception)
 

@@ -1,4 +1,4 @@
-"""The token store: what is read back is what tokenising gives, and a folder is whole or is refused."""
+"""Tokenized pairs: reading gives what tokenising gave, and a folder that is not whole is refused."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -13,18 +13,18 @@ from babelmix.common.errors import UserError
 from babelmix.common.outputs import MANIFEST
 from babelmix.corpus.index import index_pairs
 from babelmix.corpus.records import Pair
-from babelmix.encoder.build import load_encoder
-from babelmix.encoder.packing import tokenise
+from babelmix.encoder.load import load_encoder
+from babelmix.encoder.tokenise import tokenise
 from babelmix.settings.params import load_settings
 from babelmix.training import tokenized_pairs as tokens
 from babelmix.training.settings import Train
-from babelmix.training.tokenized_pairs import read_corpus, write_corpus
+from babelmix.training.tokenized_pairs import read_tokenized, write_tokenized
 
 ROOT = Path(__file__).parents[2]
-Told = list[int]
+Done = list[int]
 
 
-def recipe(**more: Any) -> Train:
+def train_settings(**more: Any) -> Train:
     return load_settings(ROOT / "params.yaml").train.model_copy(update=more)
 
 
@@ -35,13 +35,13 @@ def model(tiny_encoder: Path) -> Any:
 
 @pytest.fixture(scope="module")
 def rows(parallel_pairs: list[Pair]) -> list[tuple[Pair, bool]]:
-    """Some by a machine, and the units not in their order."""
+    """Some of them machine-translated, the units not in order."""
     return [(pair, number % 4 == 0) for number, pair in enumerate(reversed(parallel_pairs))]
 
 
 @pytest.fixture
 def folder(tmp_path: Path, model: Any, rows: list[tuple[Pair, bool]]) -> Path:
-    write_corpus(tmp_path / "tokens", rows, model, recipe())
+    write_tokenized(tmp_path / "tokens", rows, model, train_settings())
     return tmp_path / "tokens"
 
 
@@ -54,20 +54,22 @@ def test_what_is_read_is_what_tokenising_gives(
     chunk: int, model: Any, rows: list[tuple[Pair, bool]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tokens, "CHUNK", chunk)
-    told: Told = []
-    assert write_corpus(tmp_path / "tokens", iter(rows), model, recipe(), told.append) == len(rows) == sum(told)
-    assert max(told) == min(chunk, len(rows))
-    corpus = read_corpus(tmp_path / "tokens")
+    done: Done = []
+    assert (
+        write_tokenized(tmp_path / "tokens", iter(rows), model, train_settings(), done.append) == len(rows) == sum(done)
+    )
+    assert max(done) == min(chunk, len(rows))
+    tokenized = read_tokenized(tmp_path / "tokens")
     pairs = [pair for pair, _ in rows]
     queries = model.tokenizer([f"query: {pair.query}" for pair in pairs])["input_ids"]
     passages = model.tokenizer([f"passage: {pair.passage}" for pair in pairs])["input_ids"]
-    assert [corpus.queries[row].tolist() for row in range(len(corpus.queries))] == queries
-    assert [corpus.passages[row].tolist() for row in range(len(corpus.passages))] == passages
+    assert [tokenized.queries[row].tolist() for row in range(len(tokenized.queries))] == queries
+    assert [tokenized.passages[row].tolist() for row in range(len(tokenized.passages))] == passages
     assert queries != passages and len({len(text) for text in passages}) > 5
 
 
 def test_the_index_is_that_of_the_pairs(folder: Path, rows: list[tuple[Pair, bool]]) -> None:
-    found, expected = read_corpus(folder).index, index_pairs(rows)
+    found, expected = read_tokenized(folder).index, index_pairs(rows)
     for field in fields(expected):
         one, other = getattr(found, field.name), getattr(expected, field.name)
         np.testing.assert_array_equal(one, other)
@@ -78,18 +80,18 @@ def test_the_index_is_that_of_the_pairs(folder: Path, rows: list[tuple[Pair, boo
 def test_queries_and_passages_are_cut_each_to_its_own_length(
     model: Any, rows: list[tuple[Pair, bool]], tmp_path: Path
 ) -> None:
-    write_corpus(tmp_path / "tokens", rows, model, recipe(max_query_tokens=5, max_passage_tokens=9))
-    corpus = read_corpus(tmp_path / "tokens")
+    write_tokenized(tmp_path / "tokens", rows, model, train_settings(max_query_tokens=5, max_passage_tokens=9))
+    tokenized = read_tokenized(tmp_path / "tokens")
     texts = {"query": [pair.query for pair, _ in rows], "passage": [pair.passage for pair, _ in rows]}
-    for side, prompt, longest in ((corpus.queries, "query", 5), (corpus.passages, "passage", 9)):
+    for side, prompt, longest in ((tokenized.queries, "query", 5), (tokenized.passages, "passage", 9)):
         ids = [side[row].tolist() for row in range(len(side))]
         assert ids == tokenise(model, texts[prompt], prompt=prompt, max_tokens=longest)
         assert max(map(len, ids)) == longest and {text[-1] for text in ids} == {3}  # the last sign is kept
 
 
 def test_the_ids_stay_on_disk(folder: Path) -> None:
-    corpus = read_corpus(folder)
-    for side, texts in (("queries", corpus.queries), ("passages", corpus.passages)):
+    tokenized = read_tokenized(folder)
+    for side, texts in (("queries", tokenized.queries), ("passages", tokenized.passages)):
         assert isinstance(texts.ids, np.memmap) and texts.ids.dtype == np.dtype("<i4")
         assert Path(str(texts.ids.filename)) == folder / f"{side}.bin"
         assert np.shares_memory(texts[3], texts.ids) and not texts.ids.flags.writeable
@@ -99,18 +101,18 @@ def test_two_writings_leave_the_same_bytes(
     folder: Path, model: Any, rows: list[tuple[Pair, bool]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tokens, "CHUNK", 11)
-    write_corpus(tmp_path / "again", rows, model, recipe())
+    write_tokenized(tmp_path / "again", rows, model, train_settings())
     assert digest(folder) == digest(tmp_path / "again")
     assert set(digest(folder)) == {"queries.bin", "passages.bin", "index.npz", MANIFEST}
 
 
 def test_a_new_writing_replaces_the_folder_as_a_whole(folder: Path, model: Any, rows: list[tuple[Pair, bool]]) -> None:
-    assert write_corpus(folder, rows[:10], model, recipe()) == 10
-    corpus = read_corpus(folder)
-    assert len(corpus.queries) == len(corpus.passages) == len(corpus.index.unit) == 10
+    assert write_tokenized(folder, rows[:10], model, train_settings()) == 10
+    tokenized = read_tokenized(folder)
+    assert len(tokenized.queries) == len(tokenized.passages) == len(tokenized.index.unit) == 10
     (folder / "mine.bin").write_bytes(b"of the user's own")
     with pytest.raises(UserError, match=r"the output holds 'mine.bin', which babelmix did not write there"):
-        write_corpus(folder, rows[:10], model, recipe())
+        write_tokenized(folder, rows[:10], model, train_settings())
     (folder / "mine.bin").unlink()  # it is there, as it was
 
 
@@ -125,17 +127,17 @@ def test_an_error_half_way_leaves_the_old_folder(
 
     before = digest(folder)
     with pytest.raises(RuntimeError, match="end here"):
-        write_corpus(folder, broken(), model, recipe())
+        write_tokenized(folder, broken(), model, train_settings())
     with pytest.raises(UserError, match="stands twice"):
-        write_corpus(folder, [*rows[:12], rows[0]], model, recipe())
+        write_tokenized(folder, [*rows[:12], rows[0]], model, train_settings())
     assert digest(folder) == before
     assert [path.name for path in folder.parent.iterdir()] == ["tokens"]
 
 
-def test_no_pairs_are_a_corpus_of_none(model: Any, tmp_path: Path) -> None:
-    assert write_corpus(tmp_path / "tokens", [], model, recipe()) == 0
-    corpus = read_corpus(tmp_path / "tokens")
-    assert len(corpus.queries) == len(corpus.passages) == 0 and corpus.index.units == ()
+def test_no_pairs_make_an_empty_folder(model: Any, tmp_path: Path) -> None:
+    assert write_tokenized(tmp_path / "tokens", [], model, train_settings()) == 0
+    tokenized = read_tokenized(tmp_path / "tokens")
+    assert len(tokenized.queries) == len(tokenized.passages) == 0 and tokenized.index.units == ()
 
 
 def replaced(file: str, content: bytes) -> Callable[[Path], None]:
@@ -181,26 +183,26 @@ def without(name: str) -> Callable[[Path], None]:
 
 
 @pytest.mark.parametrize(
-    ("file", "told"),
+    ("file", "message"),
     [
         ("index.npz", "no tokenised pairs"),
         ("queries.bin", "no such file"),
         ("passages.bin", "no such file"),
     ],
 )
-def test_a_file_that_is_missing_is_told_with_the_command_that_makes_it(file: str, told: str, folder: Path) -> None:
+def test_a_missing_file_is_refused_with_the_command_that_makes_it(file: str, message: str, folder: Path) -> None:
     (folder / file).unlink()
-    with pytest.raises(UserError, match=told) as caught:
-        read_corpus(folder)
+    with pytest.raises(UserError, match=message) as caught:
+        read_tokenized(folder)
     assert "dvc repro tokenise" in caught.value.how
 
 
-def test_a_folder_that_is_missing_is_told(tmp_path: Path) -> None:
+def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no tokenised pairs"):
-        read_corpus(tmp_path / "none")
+        read_tokenized(tmp_path / "none")
 
 
-SPOILT = {
+DAMAGE = {
     "queries cut": cut("queries.bin", 0.5),
     "passages cut by half a number": lambda folder: (folder / "passages.bin").write_bytes(
         (folder / "passages.bin").read_bytes()[:-2]
@@ -218,9 +220,9 @@ SPOILT = {
 }
 
 
-@pytest.mark.parametrize("how", SPOILT)
-def test_a_spoilt_folder_is_refused(how: str, folder: Path) -> None:
-    SPOILT[how](folder)
-    with pytest.raises(UserError, match=r"not a whole (.npz )?(file|index) of") as told:
-        read_corpus(folder)
-    assert "dvc repro tokenise" in told.value.how
+@pytest.mark.parametrize("how", DAMAGE)
+def test_a_damaged_folder_is_refused(how: str, folder: Path) -> None:
+    DAMAGE[how](folder)
+    with pytest.raises(UserError, match=r"not a whole (.npz )?(file|index) of") as caught:
+        read_tokenized(folder)
+    assert "dvc repro tokenise" in caught.value.how

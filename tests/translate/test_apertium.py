@@ -271,6 +271,7 @@ SENTENCES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.network
 def test_the_real_engine_translates(real: dict[tuple[str, str], Apertium]):
     assert real["pt", "es"].name.startswith("apertium-es-pt ") and real["pt", "es"].name.endswith(" pt-es")
@@ -278,6 +279,7 @@ def test_the_real_engine_translates(real: dict[tuple[str, str], Apertium]):
     assert "gato" in real["en", "es"].translate(["The cat eats fish."])[0]
 
 
+@pytest.mark.slow
 @pytest.mark.network
 @pytest.mark.parametrize("pair", SENTENCES)
 def test_every_sentence_has_its_own_real_answer(real: dict[tuple[str, str], Apertium], pair: tuple[str, str]):

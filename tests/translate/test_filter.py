@@ -1,4 +1,4 @@
-"""The quality gate: each rule finds its fault and leaves good translations alone."""
+"""The filter: each rule finds its fault and leaves good translations alone."""
 
 from dataclasses import replace
 
@@ -8,17 +8,17 @@ from hypothesis import strategies as st
 
 from babelmix.corpus.records import Pair
 from babelmix.translate.filter import (
-    fault,
     lost_answer,
     lost_numbers,
     numbers,
+    rejection_reason,
     source_words,
-    text_fault,
+    text_rejection_reason,
     wrong_language,
 )
-from babelmix.translate.settings import Gate
+from babelmix.translate.settings import Filter
 
-GATE = Gate(
+FILTER = Filter(
     min_identified_characters=60, max_length_ratio=4, max_source_words=0.35, max_lost_numbers=0, max_lost_answer=0.5
 )
 GERMAN = "Diese Datei enthält eine Tabelle, die Sie mit dem Menü öffnen und drucken können."
@@ -42,7 +42,7 @@ GOOD = replace(
 
 
 def test_a_good_translation_passes():
-    assert fault(SOURCE, GOOD, GATE) is None
+    assert rejection_reason(SOURCE, GOOD, FILTER) is None
 
 
 @pytest.mark.parametrize(
@@ -62,26 +62,29 @@ def test_a_good_translation_passes():
     ],
 )
 def test_each_fault_is_found_and_named(changed: dict[str, str], reason: str):
-    assert fault(SOURCE, replace(GOOD, **changed), GATE) == reason
+    assert rejection_reason(SOURCE, replace(GOOD, **changed), FILTER) == reason
 
 
 def test_a_source_in_another_language_is_no_fault_of_the_engine():
-    assert fault(replace(SOURCE, passage=GERMAN), GOOD, GATE) == "source-language"
+    assert rejection_reason(replace(SOURCE, passage=GERMAN), GOOD, FILTER) == "source-language"
 
 
 def test_a_pair_without_an_answer_has_none_to_lose():
-    assert fault(replace(SOURCE, answer=""), replace(GOOD, answer=""), GATE) is None
+    assert rejection_reason(replace(SOURCE, answer=""), replace(GOOD, answer=""), FILTER) is None
 
 
 def test_thresholds_decide():
     without = replace(GOOD, passage=GOOD.passage.replace("1.027", "el año"), answer="")
-    assert fault(replace(SOURCE, answer=""), without, GATE) == "lost-number"
-    assert fault(replace(SOURCE, answer=""), without, GATE.model_copy(update={"max_lost_numbers": 1.0})) is None
+    assert rejection_reason(replace(SOURCE, answer=""), without, FILTER) == "lost-number"
+    assert (
+        rejection_reason(replace(SOURCE, answer=""), without, FILTER.model_copy(update={"max_lost_numbers": 1.0}))
+        is None
+    )
 
 
 @given(st.text(min_size=1))
 def test_a_text_that_comes_back_as_it_was_is_never_kept(text: str):
-    assert text_fault(text, text, GATE) in ("untranslated", "empty")
+    assert text_rejection_reason(text, text, FILTER) in ("untranslated", "empty")
 
 
 @given(st.text(), st.text())
@@ -106,8 +109,8 @@ def test_centuries_may_be_roman_and_digits_of_any_script():
 
 
 def test_a_repetition_that_the_source_has_as_well_is_no_fault():
-    assert text_fault("Press 0 0 0 to reset", "Prima 0 0 0 para repor", GATE) is None
-    assert text_fault("Press the key to reset", "Prima prima prima para repor", GATE) == "repetition"
+    assert text_rejection_reason("Press 0 0 0 to reset", "Prima 0 0 0 para repor", FILTER) is None
+    assert text_rejection_reason("Press the key to reset", "Prima prima prima para repor", FILTER) == "repetition"
 
 
 def test_names_and_short_words_may_stay_as_they_are():
@@ -122,5 +125,5 @@ def test_an_answer_may_be_inflected_and_chinese_is_compared_by_character():
 
 
 def test_the_language_of_a_short_text_is_not_judged():
-    assert not wrong_language("Tabelle", "pt", GATE)
-    assert wrong_language(GERMAN, "pt", GATE)
+    assert not wrong_language("Tabelle", "pt", FILTER)
+    assert wrong_language(GERMAN, "pt", FILTER)

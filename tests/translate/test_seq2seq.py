@@ -10,7 +10,9 @@ from hub import Hub
 from babelmix.common.errors import UserError
 from babelmix.common.languages import LANGUAGES
 from babelmix.translate.engine import seq2seq
-from babelmix.translate.engine.seq2seq import FLORES, CTranslate2, Transformers
+from babelmix.translate.engine.ctranslate2 import CTranslate2
+from babelmix.translate.engine.seq2seq_languages import FLORES
+from babelmix.translate.engine.transformers import Transformers
 
 TEXTS = [
     "the file menu opens a cell with text and prints every page of your table",
@@ -262,6 +264,7 @@ def test_too_little_memory_is_told(models: dict[str, Path], monkeypatch: pytest.
         Transformers(str(models["marian"]), "en", "pt", threads=1).translate(TEXTS)
 
 
+@pytest.mark.slow
 def test_a_model_comes_from_the_hub_without_its_pickles(models: dict[str, Path], tmp_path: Path):
     root = tmp_path / "hub/models"
     for name in ("org/marian", "org/pickled"):
@@ -275,7 +278,7 @@ def test_a_model_comes_from_the_hub_without_its_pickles(models: dict[str, Path],
 import json
 from babelmix.common.errors import UserError
 from babelmix.translate.engine import seq2seq
-from babelmix.translate.engine.seq2seq import Transformers
+from babelmix.translate.engine.transformers import Transformers
 seq2seq.MAX_TOKENS = {seq2seq.MAX_TOKENS}
 engine = Transformers("org/marian", "en", "pt", 1)
 result = [engine.translate({TEXTS[:2]!r}), engine.name]

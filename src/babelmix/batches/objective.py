@@ -1,4 +1,4 @@
-"""An objective of params.yaml: what a batch holds, how often, and what else the loss asks."""
+"""An objective of params.yaml: what the batches hold, and what is added to the contrastive loss."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -10,17 +10,24 @@ from babelmix.common.section import Section
 
 
 class Objective(Section):
-    """A batch recipe: what a batch holds, how often, and what else the loss asks.
+    """What the batches of one objective hold, and what is added to the contrastive loss.
 
-    `alpha` is the probability of a monolingual batch: a number, or points (share of the steps, alpha) that a schedule
-    goes through in straight lines, the first at 0 and the last at 1. `other` is what the other batches hold: X-Y, query
-    and passage never in one language; X-X, pairs of one language each, languages mixed in the batch. `languages` keeps
-    only these (None = all). `weights` says how often a language, or a pair of them, is drawn: all alike, by the number
-    of its pairs, or by that number to the power 1/T for a temperature T. `batch_languages` limits X-Y batches to that
-    many languages, drawn anew for each: fewer make more wrong answers in the query's own language. `origin` compares
-    human with machine translation: see `pairs.training_rows`. `teacher` names a preset whose vectors of a unit, in the
-    language it was written in, the encoder is pulled to in any language, with `teacher_weight`. `negatives` is a file
-    of hard negatives (`babelmix mine`).
+    Attributes:
+        alpha: probability of a monolingual batch: a number, or the points (share of the steps, alpha) of a piecewise
+            linear schedule, the first at share 0 and the last at 1.
+        other: what the other batches hold. X-Y: query and passage in two languages. X-X: query and passage in one
+            language, different languages in one batch.
+        languages: the languages to train on; None for all.
+        weights: the probability of a language or language pair: "uniform", "size" (its number of pairs), or a
+            temperature T (its number of pairs to the power 1/T).
+        batch_languages: number of languages of an X-Y batch, drawn for each batch; None for all. With fewer languages
+            more negatives are in the query's own language.
+        origin: "human" or "machine" compares human with machine translation on the same units, see
+            `units.training_rows`.
+        teacher: a preset; distillation pulls the vectors of a unit in all languages to the teacher's vector of the unit
+            in the language it was written in.
+        teacher_weight: factor of the distillation loss.
+        negatives: a file of hard negatives (`babelmix mine`).
     """
 
     alpha: float | tuple[tuple[float, float], ...]
@@ -48,11 +55,11 @@ class Objective(Section):
 
     @property
     def points(self) -> tuple[tuple[float, float], ...]:
-        """The schedule of alpha; one that never changes for a number."""
+        """The points of the schedule of alpha; a constant schedule if alpha is a number."""
         return self.alpha if isinstance(self.alpha, tuple) else ((0.0, self.alpha), (1.0, self.alpha))
 
     def alpha_at(self, share: float) -> float:
-        """Return alpha after a share (0 to 1) of the steps."""
+        """Return alpha after a share (0 to 1) of the steps, interpolated between the points."""
         for (before, first), (after, second) in pairwise(self.points):
             if share <= after:
                 return first + (second - first) * (share - before) / (after - before)
@@ -60,11 +67,11 @@ class Objective(Section):
 
     def describe(self) -> str:
         """Return the batches in words, for reports and model cards."""
-        way = (
-            " to ".join(f"{alpha:g}" for _, alpha in self.points)
+        alpha = (
+            " to ".join(f"{point:g}" for _, point in self.points)
             if isinstance(self.alpha, tuple)
             else f"{self.alpha:g}"
         )
         other = "cross-lingual" if self.other == "X-Y" else "of same-language pairs in mixed languages"
         few = f" in {self.batch_languages} languages" if self.batch_languages else ""
-        return f"a batch is monolingual with probability {way}, otherwise {other}{few}"
+        return f"a batch is monolingual with probability {alpha}, otherwise {other}{few}"

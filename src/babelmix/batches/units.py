@@ -1,4 +1,4 @@
-"""Units: which question exists in which language, which rows an objective draws from, and who may meet in a batch.
+"""Units: which unit exists in which language, which rows an objective draws from, and which units share no batch.
 
 rows = training_rows(index, objective)
 units = index_units(index, rows)
@@ -20,9 +20,9 @@ from babelmix.corpus.index import PairIndex, shadowed
 class Units:
     """The training data as the plan sees it: which unit exists in which language.
 
-    `ids`: unit ids in ascending order, those of the index. `rows`: by language, int32 [units], the row of the index
-    with that unit's pair, -1 where it has none. `groups`: int [units]; units with one number share a query or a
-    passage in some language and never meet in a batch.
+    `ids`: the unit ids of the index, ascending. `rows`: by language, int32 [units], the row of the index with that
+    unit's pair, -1 if there is none. `groups`: int64 [units]; units of one group share a query or a passage in some
+    language, and no batch holds two of them.
     """
 
     ids: tuple[str, ...]
@@ -31,25 +31,26 @@ class Units:
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """Languages with a pair at least, in alphabetical order."""
+        """The languages that have at least one pair, in alphabetical order."""
         return tuple(self.rows)
 
     def within(self, *languages: str) -> NDArray[np.bool_]:
-        """Return which units [units] exist in all these languages."""
+        """Return bool [units]: which units exist in all these languages."""
         return np.logical_and.reduce([self.rows[language] >= 0 for language in languages])
 
     def distinct(self, among: NDArray[np.bool_]) -> int:
-        """Return how many of these units [units] may meet in one batch: the number of their groups."""
+        """Return how many of the units in `among`, bool [units], one batch can hold: the number of their groups."""
         return int(np.count_nonzero(np.bincount(self.groups[among])))
 
 
 def training_rows(index: PairIndex, objective: Objective) -> NDArray[np.int64]:
     """Return the rows of the train split that an objective draws from.
 
-    They are what people wrote, and a machine's translation where people have written none of that unit and language.
-    For an objective with an `origin` they are those of the units that people and a machine both have in every one of
-    its `languages` that a machine translated into, with the text of one of the two: "human" and "machine" train on the
-    same units. Other languages, the source among them, are people's in both. UserError where no unit is left.
+    These are all human pairs, and the machine-translated pairs of a unit and language without a human one. An objective
+    with an `origin` draws only from units that have both a human and a machine translation in every one of its
+    `languages` that a machine translated into; `origin` chooses the text, so "human" and "machine" train on the same
+    units. In all other languages, the source's among them, both use the human text. Raises UserError if no unit is
+    left.
     """
     train = ~index.dev
     if objective.languages:
@@ -59,8 +60,8 @@ def training_rows(index: PairIndex, objective: Objective) -> NDArray[np.int64]:
     if objective.origin is None:
         return np.flatnonzero(train & ~shadowed(index))
     targets = np.unique(index.lang[train & index.machine])
-    cell = index.unit.astype(np.int64) * len(index.languages) + index.lang
-    twice = np.intersect1d(cell[train & index.machine], cell[train & ~index.machine])
+    unit_lang = index.unit.astype(np.int64) * len(index.languages) + index.lang
+    twice = np.intersect1d(unit_lang[train & index.machine], unit_lang[train & ~index.machine])
     number = np.bincount(twice // len(index.languages), minlength=len(index.units))  # of targets that both have
     both = (number == len(targets)) & bool(len(targets))
     of_machine = np.isin(index.lang, targets) & (objective.origin == "machine")
@@ -73,10 +74,11 @@ def training_rows(index: PairIndex, objective: Objective) -> NDArray[np.int64]:
 
 
 def index_units(index: PairIndex, rows: NDArray[np.int64]) -> Units:
-    """Gather rows of the index (`pairs.training_rows`) into units, and find the units that may not meet in a batch.
+    """Gather rows of the index (`training_rows`) into units, and group the units that no batch may hold together.
 
-    Two units share a group when a query or a passage of theirs is the same text, white space and case aside, directly
-    or through a third unit; only the given rows count. A unit's number is its place in `index.units`.
+    Two units share a group if a query or passage of one and of the other are the same text apart from white space and
+    case, directly or through a third unit; only the given rows count. A unit's number is its position in
+    `index.units`.
     """
     unit = index.unit[rows]
     by_language: dict[str, NDArray[np.int32]] = {}
@@ -87,7 +89,7 @@ def index_units(index: PairIndex, rows: NDArray[np.int64]) -> Units:
     keys, owner = index.keys[rows].ravel(), unit.repeat(2)
     order = np.argsort(keys)
     keys, owner = keys[order], owner[order]
-    same = (keys[1:] == keys[:-1]) & (owner[1:] != owner[:-1])  # a chain through the units of one text
+    same = (keys[1:] == keys[:-1]) & (owner[1:] != owner[:-1])  # links the units of one text in a chain
     one, other = owner[:-1][same], owner[1:][same]
     graph = coo_array((np.ones(len(one), dtype=np.int8), (one, other)), shape=(len(index.units),) * 2)
     return Units(index.units, by_language, connected_components(graph, directed=False)[1].astype(np.int64))

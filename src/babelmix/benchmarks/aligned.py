@@ -53,7 +53,7 @@ def parallel_benchmark(
     stands more than once is asked as "within: title", in every language alike; units whose question or text
     is still not unique are left out. A translation counts when both title and text differ from the English
     and the text is in its language. Texts are cut at `max_passage_characters`. Ids are `<lang>:<unit>`, the
-    question is the unit.
+    parallel_id is the unit.
     """
     limit = settings.max_passage_characters
     english = {
@@ -80,7 +80,7 @@ def parallel_benchmark(
                 continue
             queries.append(Query(f"{lang}:{unit}", unit, lang, question(unit, lang)))
             passages.append(Passage(f"{lang}:{unit}", lang, section.text[:limit].rstrip()))
-    qrels = sorted((Qrel(query.question, query.id) for query in queries), key=lambda qrel: qrel.passage)
+    qrels = sorted((Qrel(query.parallel_id, query.id) for query in queries), key=lambda qrel: qrel.passage)
     return Benchmark(name, _by_id(queries), _by_id(passages), tuple(qrels))
 
 

@@ -3,28 +3,29 @@
 benchmark = dev_benchmark(pairs, questions=100)
 """
 
-import hashlib
 from collections.abc import Sequence
 
 from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query
+from babelmix.common.hashing import hash_order
 from babelmix.corpus.records import Pair
 
 
 def dev_benchmark(pairs: Sequence[Pair], questions: int) -> Benchmark:
     """Return a parallel benchmark of `questions` dev units in all their languages.
 
-    The units that exist in the most languages come first, then by sha256 of the unit id: a larger number is a superset.
+    The units that exist in the most languages come first, then by sha256 of the parallel_id: a larger number is a
+    superset.
     """
     dev = [pair for pair in pairs if pair.split == "dev"]
     languages: dict[str, int] = {}
     for pair in dev:
-        languages[pair.unit] = languages.get(pair.unit, 0) + 1
-    order = sorted(languages, key=lambda unit: (-languages[unit], hashlib.sha256(unit.encode()).hexdigest()))
+        languages[pair.parallel_id] = languages.get(pair.parallel_id, 0) + 1
+    order = sorted(languages, key=lambda unit: (-languages[unit], hash_order(unit)))
     chosen = set(order[:questions])
-    kept = sorted((f"{pair.lang}:{pair.unit}", pair) for pair in dev if pair.unit in chosen)
+    kept = sorted((f"{pair.lang}:{pair.parallel_id}", pair) for pair in dev if pair.parallel_id in chosen)
     return Benchmark(
         name="dev",
-        queries=tuple(Query(name, pair.unit, pair.lang, pair.query) for name, pair in kept),
+        queries=tuple(Query(name, pair.parallel_id, pair.lang, pair.query) for name, pair in kept),
         passages=tuple(Passage(name, pair.lang, pair.passage) for name, pair in kept),
-        qrels=tuple(Qrel(pair.unit, name) for name, pair in kept),
+        qrels=tuple(Qrel(pair.parallel_id, name) for name, pair in kept),
     )

@@ -25,7 +25,7 @@ os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # we say in one line w
 import typer
 
 from babelmix.cli import data, encoders, results, systems
-from babelmix.common.ending import ended
+from babelmix.common.ending import run_and_exit
 from babelmix.common.errors import UserError
 
 app = typer.Typer(
@@ -55,8 +55,8 @@ def run(arguments: list[str]) -> int:
     try:
         with command.make_context("babelmix", arguments) as context:
             command.invoke(context)
-    except typer.Exit as ended:
-        return ended.exit_code
+    except typer.Exit as run_and_exit:
+        return run_and_exit.exit_code
     except typer.TyperException as error:
         if type(error).__name__ == "NoArgsIsHelpError":  # typer has printed the help
             return 2
@@ -81,4 +81,4 @@ def _wrong_usage(error: typer.TyperException, arguments: list[str]) -> UserError
 
 def main() -> NoReturn:
     """Run the command line and end the program; `babelmix.__main__` does so before anything heavy is imported."""
-    ended(run, sys.argv[1:])
+    run_and_exit(run, sys.argv[1:])

@@ -12,6 +12,7 @@ def add_to(app: typer.Typer) -> None:
     """Add these commands to the command line."""
     app.command(epilog="Example: babelmix report")(report)
     app.command(epilog="Example: babelmix compare --benchmark xquad-r small-s13 base-s13 large-s13")(compare)
+    app.command(epilog="Example: babelmix verify, or babelmix verify --against v0.1.0")(verify)
     app.command(epilog="Example: babelmix track")(track)
     app.command(epilog="Example: babelmix ui --port 5000")(ui)
 
@@ -38,18 +39,27 @@ def compare(
     ] = None,
     into: Annotated[list[Path] | None, typer.Option(help="Also put the tables into these Markdown files.")] = None,
     name: Annotated[str | None, typer.Option(help="The place in those files, the benchmark's unless given.")] = None,
+    figure: Annotated[Path | None, typer.Option(help="Also draw the scores over the sizes, as .svg.")] = None,
 ) -> None:
     """Put DVC experiments of several sizes and seeds side by side, with intervals over questions and seeds."""
-    from babelmix.reporting import experiments as across
+    from babelmix.stages import results
 
-    across.check_into(into or (), name or benchmark)
-    names = experiments or across.experiment_names(Path(), benchmark)
-    text = across.to_markdown(across.read_experiments(Path(), names, benchmark))
+    text, line = results.compare_experiments(benchmark, experiments, into or (), name or benchmark, figure)
     typer.echo(text)
-    for file in into or ():
-        across.write_into(file, name or benchmark, text)
-    wrote = f", wrote {', '.join(map(str, into))}" if into else ""
-    done(f"compared {len(names)} experiments{wrote}", "make ui")
+    done(line, "make ui")
+
+
+def verify(
+    against: Annotated[str, typer.Option(help="The commit whose scores are compared, such as a release.")] = "HEAD",
+) -> None:
+    """Compare what the last run made with what is committed: exit code 0 if reproduced, 1 if not."""
+    from babelmix.common.progress import terminal
+    from babelmix.reporting import verify as verification
+
+    found = verification.verify(Path(), against)
+    verification.render(found, terminal())
+    if not found.reproduced:
+        raise typer.Exit(1)
 
 
 def track() -> None:

@@ -1,14 +1,14 @@
-"""How the program ends: whatever happens in it, one line on stderr and an exit code that says whose turn it is.
+"""Run the program and exit: every error is one line on stderr and an exit code.
 
-    ended(run, sys.argv[1:])        # never returns
+    run_and_exit(run, sys.argv[1:])        # never returns
 
-    0             it went well
-    2             something that the user can mend: what, where and how
-    70            a fault of babelmix: the line names the file that holds the traceback
+    0             success
+    2             an error that the user can fix: the line says what, where and how
+    70            a bug in babelmix: the line names the file with the traceback
     129, 130, 143 the terminal was closed, Ctrl-C, SIGTERM
-    141           whoever read stdout has gone (`| head`); no line
+    141           the reader of stdout is gone (`| head`); no line
 
-With `--debug` the traceback is shown as well, and so are the warnings of libraries.
+`--debug` also shows the traceback and the warnings of libraries.
 """
 
 import atexit
@@ -31,11 +31,11 @@ from babelmix.common.one_line import first_line, one_line
 from babelmix.common.os_errors import system_error
 from babelmix.common.terminal import fit_stdout, reader_gone, silence
 
-USER, FAULT, READER_GONE = 2, 70, 128 + signal.SIGPIPE
+USER_ERROR, BUG, READER_GONE = 2, 70, 128 + signal.SIGPIPE
 
 
 class Stopped(BaseException):
-    """SIGTERM or SIGHUP came: what is half done is cleared away on the way out, as after Ctrl-C."""
+    """Raised at SIGTERM or SIGHUP, so that context managers clean up as after Ctrl-C."""
 
     def __init__(self, number: int) -> None:
         """Keep the signal's number."""
@@ -43,8 +43,8 @@ class Stopped(BaseException):
         self.number = number
 
 
-def ended(run: Callable[[list[str]], int], arguments: Sequence[str]) -> NoReturn:
-    """Call `run` with the arguments less `--debug`; exit with the code that it returns, or that its error means."""
+def run_and_exit(run: Callable[[list[str]], int], arguments: Sequence[str]) -> NoReturn:
+    """Call `run` with the arguments without `--debug`; exit with the code that it returns, or the code of its error."""
     given = list(arguments)
     own = given[: given.index("--")] if "--" in given else given
     debug = "--debug" in own
@@ -57,20 +57,20 @@ def ended(run: Callable[[list[str]], int], arguments: Sequence[str]) -> NoReturn
             code: Any = run(given)
             if sys.stdout:
                 sys.stdout.flush()
-        except SystemExit as error:  # of a library
+        except SystemExit as error:  # raised by a library
             code = READER_GONE if isinstance(error.__context__, BrokenPipeError) else error.code
         except BaseException as error:
-            code = _tell(error, name, debug)
+            code = _report(error, name, debug)
     for stream in (sys.stdout, sys.stderr):
         if stream and _broken(stream):
             silence(stream)
     if not debug:
-        atexit.register(_hush)  # the first of all that runs at the exit: what libraries have registered may fail
+        atexit.register(_hush)  # runs first at exit, before the handlers of libraries, which may fail
     sys.exit(code)
 
 
-def _tell(error: BaseException, name: str, debug: bool) -> int:
-    """Print the line that an error means, and return the exit code."""
+def _report(error: BaseException, name: str, debug: bool) -> int:
+    """Print an error's line and return its exit code."""
     if isinstance(error, BrokenPipeError) and (reader_gone(sys.stdout) or reader_gone(sys.stderr)):
         return READER_GONE
     if debug:
@@ -82,31 +82,31 @@ def _tell(error: BaseException, name: str, debug: bool) -> int:
         _say(f"{name} was stopped ({signal.Signals(number).name})")
         return 128 + number
     where = "standard output" if isinstance(error, OSError) and sys.stdout and _broken(sys.stdout) else name
-    mendable = error if isinstance(error, UserError) else system_error(error, where) or _not_installed(error)
-    if mendable:
-        _say(str(mendable))
-        return USER
-    _say(_fault(error, name, "stands above" if debug else None))
-    return FAULT
+    user_error = error if isinstance(error, UserError) else system_error(error, where) or _not_installed(error)
+    if user_error:
+        _say(str(user_error))
+        return USER_ERROR
+    _say(_bug(error, name, "is above" if debug else None))
+    return BUG
 
 
-def _fault(error: BaseException, what: str, traceback_at: str | None = None) -> str:
-    """Return the line of a fault of babelmix; its traceback is written to a file unless it is somewhere already."""
+def _bug(error: BaseException, what: str, traceback_at: str | None = None) -> str:
+    """Return the line for a bug in babelmix; write the traceback to a file unless `traceback_at` says where it is."""
     first = first_line(error)
     named = f"{type(error).__name__}: {first}" if first else type(error).__name__
     if traceback_at is None:
         file = _write_traceback(error, what)
-        traceback_at = f"is in {file}" if file else "could be written nowhere: `babelmix --debug ...` shows it"
-    return f"{what} failed ({named}); this is a fault of babelmix: the traceback {traceback_at}; please report it"
+        traceback_at = f"is in {file}" if file else "could not be written: `babelmix --debug ...` shows it"
+    return f"{what} failed ({named}); this is a bug in babelmix: the traceback {traceback_at}; please report it"
 
 
 def _write_traceback(error: BaseException, name: str) -> Path | None:
-    """Write the traceback into the project, else into the temporary folder; None where neither can be written."""
+    """Write the traceback into the project, else into the temporary folder; None if neither is writable."""
     with suppress(Exception):
-        from babelmix.common.files import project_root, store
+        from babelmix.common.files import cache_dir, project_root
 
         if (project_root() / "params.yaml").is_file():
-            return _new_file(store() / "faults", name, error)
+            return _new_file(cache_dir() / "faults", name, error)
     with suppress(Exception):
         import tempfile
 
@@ -115,7 +115,7 @@ def _write_traceback(error: BaseException, name: str) -> Path | None:
 
 
 def _new_file(folder: Path, name: str, error: BaseException) -> Path:
-    """Write a traceback, and the command that led to it, into the first file of that name that is not there yet."""
+    """Write the command and its traceback into a new file `<name>-<number>.txt`; return the file."""
     folder.mkdir(parents=True, exist_ok=True)
     head = f"command: babelmix {' '.join(map(repr, sys.argv[1:]))}\nPython {sys.version} on {platform.platform()}\n\n"
     text = head + "".join(traceback.format_exception(error))
@@ -136,7 +136,7 @@ def _new_file(folder: Path, name: str, error: BaseException) -> Path:
 
 
 def _not_installed(error: BaseException) -> UserError | None:
-    """Return the error for a package that is missing or does not load; None where something else happened."""
+    """Return the error for a package that is missing or does not load; None for any other error."""
     package = (getattr(error, "name", None) or "babelmix").partition(".")[0]
     if not isinstance(error, ImportError) or package == "babelmix":
         return None
@@ -156,7 +156,7 @@ def _say(line: str) -> None:
 
 
 def _broken(stream: Any) -> bool:
-    """Whether what was written to a stream cannot be sent on."""
+    """Return whether a stream cannot be flushed."""
     try:
         stream.flush()
     except (OSError, ValueError):
@@ -165,7 +165,7 @@ def _broken(stream: Any) -> bool:
 
 
 def _end_children() -> None:
-    """End the processes that translate: the program would wait for all they have been given."""
+    """End the translation processes: otherwise the program would wait until they have done all their work."""
     if "multiprocessing" in sys.modules:
         for child in sys.modules["multiprocessing"].active_children():
             child.terminate()
@@ -173,25 +173,25 @@ def _end_children() -> None:
 
 @contextmanager
 def _quiet(name: str, debug: bool) -> Generator[None]:
-    """Keep the warnings of libraries, and what Python says of errors that nobody can catch, off stderr."""
+    """Keep warnings of libraries, and Python's reports of uncatchable errors, off stderr."""
     if debug:
         yield
         return
     before = threading.excepthook, sys.unraisablehook
-    threading.excepthook = lambda told: told.exc_value and _say(_fault(told.exc_value, f"{name}, beside its work,"))
+    threading.excepthook = lambda args: args.exc_value and _say(_bug(args.exc_value, f"a thread of {name}"))
     _hush()
     with warnings.catch_warnings():
         if not sys.warnoptions:
             warnings.simplefilter("ignore")
-            warnings.showwarning = _pass_over
+            warnings.showwarning = _ignore_warning
         try:
             yield
         finally:
             threading.excepthook, sys.unraisablehook = before
 
 
-def _pass_over(*_: object, **__: object) -> None:
-    """Say nothing of a warning, also of one that a library has put a filter of its own for."""
+def _ignore_warning(*_: object, **__: object) -> None:
+    """Drop a warning, even one that a library enabled with its own filter."""
 
 
 def _hush() -> None:
@@ -200,7 +200,7 @@ def _hush() -> None:
 
 @contextmanager
 def _stoppable() -> Generator[None]:
-    """Raise KeyboardInterrupt or Stopped at the first Ctrl-C, SIGTERM or SIGHUP; the second ends the program."""
+    """Raise KeyboardInterrupt or Stopped at the first Ctrl-C, SIGTERM or SIGHUP; a second one ends the program."""
 
     def stop(number: int, _: object) -> NoReturn:
         signal.signal(number, signal.SIG_DFL)
@@ -210,7 +210,7 @@ def _stoppable() -> Generator[None]:
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             handler = signal.getsignal(number)
-            if handler in (signal.SIG_DFL, signal.default_int_handler):  # nohup ignores SIGHUP, and that stays
+            if handler in (signal.SIG_DFL, signal.default_int_handler):  # nohup ignores SIGHUP: we keep that
                 before[number] = handler
                 signal.signal(number, stop)
     try:

@@ -1,12 +1,12 @@
-"""Write beside, then rename: a reader never meets half a file, and a kill at any instant leaves the old or the new.
+"""Write into a staging file or folder, then rename: readers never see a partial file, even after a kill.
 
-with new_file(Path("metrics/headline.json")) as stream:
+with new_file(Path("metrics/main_score.json")) as stream:
     stream.write("{}")
-with new_folder(Path("models/base")) as folder:      # replaces the old folder as a whole
+with new_folder(Path("models/untrained")) as folder:      # replaces the old folder as a whole
     (folder / "config.json").write_text("{}")
 
-What may be replaced is decided in common/outputs.py. Scratch files and folders stand beside what they become, and are
-locked while their process lives: the next writer clears away those of the dead, never those of the living.
+common/outputs.py decides what may be replaced. A staging file or folder is next to its target and stays locked while
+its process lives. The next writer deletes those that dead processes left, never those of running ones.
 """
 
 import ctypes
@@ -29,31 +29,31 @@ from babelmix.common.os_errors import errno_of
 from babelmix.common.outputs import claim_file, claim_folder, write_manifest
 
 _EXCHANGE, _HERE = 2, -100  # of renameat2(2): RENAME_EXCHANGE, AT_FDCWD
-_NAME = 80  # characters of an output's name in that of its scratch: a name has 255 bytes at most
-_OLD = ".old.tmp"  # what was replaced, on a system that cannot exchange two folders in one step
+_NAME = 80  # characters of the target's name in that of its staging folder: a name may have at most 255 bytes
+_OLD = ".old.tmp"  # the replaced folder, on a system that cannot exchange two folders in one step
 _FULL = "no space left on the disk"
-_ENDS = {  # what the system says of an output -> what a user is told, and how to mend it
+_MESSAGES = {  # error number of the system -> message for the user
     errno.ENOSPC: _FULL,
     errno.EDQUOT: _FULL,
-    errno.EFBIG: "the output is larger than a file may be here (`ulimit -f`)",
+    errno.EFBIG: "the output is larger than the system allows for a file (`ulimit -f`)",
     errno.EACCES: "the output cannot be written",
     errno.EPERM: "the output cannot be written",
     errno.EROFS: "the output cannot be written",
     errno.EBUSY: "the output is in use, or another disk is mounted there",
     errno.ENAMETOOLONG: "the output's name is too long",
-    errno.ENOTDIR: "the output stands below a file",
-    errno.EISDIR: "the output is a folder where a file is due",
-    errno.ENOTEMPTY: "something was put into the output meanwhile",
+    errno.ENOTDIR: "the output's path leads through a file",
+    errno.EISDIR: "the output is a folder, but must be a file",
+    errno.ENOTEMPTY: "another program wrote into the output meanwhile",
 }
 
 
 def project_root() -> Path:
-    """Return the project's folder: the one that DVC names (DVC_ROOT) where a run works in a temporary copy of it."""
+    """Return the project's folder: $DVC_ROOT if set, since a queued experiment of DVC runs in a temporary copy."""
     return Path(os.environ.get("DVC_ROOT", ".")).resolve()
 
 
-def store() -> Path:
-    """Return where what is no result is kept, `.babelmix/`, shared by runs in temporary copies."""
+def cache_dir() -> Path:
+    """Return `.babelmix/`, the folder of caches and kept states; runs in temporary copies share it."""
     return project_root() / ".babelmix"
 
 
@@ -61,41 +61,41 @@ def store() -> Path:
 def new_binary_file(path: Path) -> Generator[BinaryIO]:
     """Yield a binary stream that becomes `path` when the block ends well and vanishes when it raises.
 
-    `path` may be a link: what it means is written. UserError where a folder stands there.
+    If `path` is a link, its target is written. UserError if `path` is a folder.
     """
-    with told(path):
+    with translate_errors(path):
         target = claim_file(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         _clear(target)
-        beside, handle = _scratch(target, folder=False)
+        staging, handle = _scratch(target, folder=False)
         try:
             with os.fdopen(os.dup(handle), "wb") as stream:
                 yield stream
-            beside.chmod(target.stat().st_mode | 0o200 if target.exists() else 0o644)
-            beside.replace(target)
+            staging.chmod(target.stat().st_mode | 0o200 if target.exists() else 0o644)
+            staging.replace(target)
         finally:
             os.close(handle)
-            beside.unlink(missing_ok=True)
+            staging.unlink(missing_ok=True)
 
 
 @contextmanager
 def new_path(path: Path) -> Generator[Path]:
     """Yield the path of an empty file that becomes `path` when the block ends well and vanishes when it raises.
 
-    For libraries that open by themselves what they write.
+    For libraries that open the file themselves.
     """
-    with told(path):
+    with translate_errors(path):
         target = claim_file(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         _clear(target)
-        beside, handle = _scratch(target, folder=False)
+        staging, handle = _scratch(target, folder=False)
         try:
-            yield beside
-            beside.chmod(0o644)
-            beside.replace(target)
+            yield staging
+            staging.chmod(0o644)
+            staging.replace(target)
         finally:
             os.close(handle)
-            beside.unlink(missing_ok=True)
+            staging.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -106,7 +106,7 @@ def new_file(path: Path) -> Generator[TextIO]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON with sorted keys, so that the same content is the same bytes."""
+    """Write JSON with sorted keys, so that the same content gives the same bytes."""
     with new_file(path) as stream:
         stream.write(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
 
@@ -115,51 +115,51 @@ def write_json(path: Path, value: Any) -> None:
 def new_folder(path: Path) -> Generator[Path]:
     """Yield an empty folder that replaces `path` when the block ends well and vanishes when it raises.
 
-    A manifest of what the block wrote is put into it. UserError, before the block and again after it, where `path` is
-    a place that no output may take (see `claim_folder`): nothing that babelmix did not write is ever replaced.
+    A manifest of the written files is added. UserError, before the block and again after it, if `claim_folder` refuses
+    `path`: nothing that babelmix did not write is ever replaced.
     """
-    with told(path):
+    with translate_errors(path):
         target = claim_folder(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         _clear(target)
-        beside, handle = _scratch(target, folder=True)
+        staging, handle = _scratch(target, folder=True)
         try:
-            beside.chmod(0o755)
-            yield beside
-            write_manifest(beside)
+            staging.chmod(0o755)
+            yield staging
+            write_manifest(staging)
             claim_folder(path)
-            _replace(beside, target)
+            _replace(staging, target)
         finally:
             os.close(handle)
-            shutil.rmtree(beside, ignore_errors=True)
+            shutil.rmtree(staging, ignore_errors=True)
 
 
 @contextmanager
 def scratch_folder(target: Path) -> Generator[Path]:
-    """Yield an empty folder beside `target`, on its disk, that vanishes with the block; after a kill, with the next."""
-    with told(target):
+    """Yield an empty folder next to `target`, on its disk. It vanishes with the block; after a kill, with the next."""
+    with translate_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         _clear(target)
-        beside, handle = _scratch(target, folder=True)
+        staging, handle = _scratch(target, folder=True)
     try:
-        yield beside
+        yield staging
     finally:
         os.close(handle)
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(staging, ignore_errors=True)
 
 
 @contextmanager
 def temporary_folder() -> Generator[Path]:
-    """Yield an empty folder of TMPDIR that vanishes with the block; after a kill, with the next, unlike tempfile's."""
-    with scratch_folder(Path(tempfile.gettempdir()).resolve() / "run") as beside:
-        yield beside
+    """Yield an empty folder in TMPDIR that vanishes with the block; after a kill, with the next (tempfile's stay)."""
+    with scratch_folder(Path(tempfile.gettempdir()).resolve() / "run") as staging:
+        yield staging
 
 
 @contextmanager
-def told(path: Path) -> Generator[None]:
-    """Turn a full or read-only disk, and what else a user can mend, into an error that says so, with its place.
+def translate_errors(path: Path) -> Generator[None]:
+    """Turn errors of the system that a user can fix, such as a full or read-only disk, into a UserError with the path.
 
-    Whatever library met it. What the system says of another file than the output, or of its neighbours, is passed on.
+    Errors about files outside the output's folder are passed on unchanged.
     """
     try:
         yield
@@ -168,33 +168,33 @@ def told(path: Path) -> Generator[None]:
     except Exception as error:
         named = getattr(error, "filename", None)
         foreign = isinstance(named, str) and not Path(named).resolve().is_relative_to(path.parent.resolve())
-        what = None if foreign else _ENDS.get(errno_of(error) or 0)
+        what = None if foreign else _MESSAGES.get(errno_of(error) or 0)
         if what is None:
             raise
         how = "make the folder writable, or choose another output"
         if what == _FULL:
-            how = "free some space and run the same command again; nothing half-written was left"
+            how = "free some space and run the same command again; no partial output was left"
         raise UserError(what, where=str(path), how=how) from error
 
 
 def _scratch(target: Path, *, folder: bool) -> tuple[Path, int]:
-    """Make an empty file or folder beside the target, and return it with a handle that keeps it locked."""
+    """Make an empty file or folder next to the target; return it with a handle that keeps it locked."""
     while True:
         if folder:
-            beside = Path(tempfile.mkdtemp(dir=target.parent, prefix=_prefix(target), suffix=".tmp"))
-            handle = os.open(beside, os.O_RDONLY)
+            staging = Path(tempfile.mkdtemp(dir=target.parent, prefix=_prefix(target), suffix=".tmp"))
+            handle = os.open(staging, os.O_RDONLY)
         else:
             handle, name = tempfile.mkstemp(dir=target.parent, prefix=_prefix(target), suffix=".tmp")
-            beside = Path(name)
-        with suppress(OSError):  # a file system without locks: nobody clears away what he cannot lock
+            staging = Path(name)
+        with suppress(OSError):  # a file system without locks: no process deletes a staging folder that it cannot lock
             fcntl.flock(handle, fcntl.LOCK_EX)
-        if beside.exists():
-            return beside, handle
-        os.close(handle)  # another writer came between the two lines, and took it for one of the dead
+        if staging.exists():
+            return staging, handle
+        os.close(handle)  # before we held the lock, another writer deleted it as a leftover
 
 
 def _clear(target: Path) -> None:
-    """Put back what a kill left half replaced, and clear away the scratch of processes that are no more."""
+    """Restore a folder that a kill left half replaced, and delete the staging files of dead processes."""
     for left in sorted(target.parent.glob(f"{glob.escape(_prefix(target))}*.tmp")):
         try:
             handle = os.open(left, os.O_RDONLY)
@@ -209,7 +209,7 @@ def _clear(target: Path) -> None:
             else:
                 left.unlink(missing_ok=True)
         except OSError:
-            continue  # its process lives
+            continue  # its process is still running
         finally:
             os.close(handle)
 
@@ -218,21 +218,21 @@ def _prefix(target: Path) -> str:
     return f".{target.name[:_NAME]}.babelmix-"
 
 
-def _replace(beside: Path, target: Path) -> None:
-    """Put a folder in the place of another, in one step where the system can; `beside` then holds the old one."""
+def _replace(staging: Path, target: Path) -> None:
+    """Replace a folder by another, in one step if the system can; `staging` then holds the old one."""
     if not target.exists():
-        beside.replace(target)
+        staging.replace(target)
         return
-    sys.audit("babelmix.exchange", str(beside), str(target))
-    if not _exchange(beside, target):
-        old = beside.with_name(beside.name.removesuffix(".tmp") + _OLD)
-        target.rename(old)  # a kill between these two lines is mended by the next writer
-        beside.replace(target)
-        old.rename(beside)
+    sys.audit("babelmix.exchange", str(staging), str(target))
+    if not _exchange(staging, target):
+        old = staging.with_name(staging.name.removesuffix(".tmp") + _OLD)
+        target.rename(old)  # after a kill between these two lines, the next writer restores the old folder
+        staging.replace(target)
+        old.rename(staging)
 
 
 def _exchange(one: Path, other: Path) -> bool:
-    """Exchange two folders in one step; False where the system or its file system cannot."""
+    """Exchange two folders in one step; False if the system or its file system cannot."""
     try:
         rename = ctypes.CDLL(None, use_errno=True).renameat2
     except (AttributeError, OSError):

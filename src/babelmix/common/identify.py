@@ -1,15 +1,15 @@
-"""The language that a text is written in, as py3langid identifies it.
+"""Identify the language of a text with py3langid.
 
     identify("我伲是上海人")               # "wuu"
-    stands_for("wuu", "zh")                # True: what is found is a name for Chinese, too
+    may_be("wuu", "zh")                    # True: a text identified as Wu may be Chinese
 
-Of the 130 languages that the identifier knows some are varieties of one written language, or written all but alike. It
-takes each for the others, a text in Chinese for Wu or Cantonese most of all: that says nothing against the text.
+Some of the 130 languages that py3langid knows are varieties of one written language or look almost alike in writing. It
+confuses them, most of all Chinese with Wu and Cantonese; such a result does not count against a text.
 """
 
 import py3langid
 
-# {what is identified: the languages of the project that the text may as well be in}
+# {identified language: the languages of the project that the text may be in as well}
 _NAMES = {
     "an": "es",
     "ary": "ar",
@@ -28,10 +28,10 @@ _NAMES = {
 
 
 def identify(text: str) -> str:
-    """Return the code of the language that the text is most probably in."""
+    """Return the code of the text's most probable language."""
     return py3langid.classify(text)[0]
 
 
-def stands_for(found: str, lang: str) -> bool:
-    """Whether a text in which `found` was identified may be one in `lang`."""
+def may_be(found: str, lang: str) -> bool:
+    """Return whether a text that was identified as `found` may be in `lang`."""
     return found == lang or lang in _NAMES.get(found, "").split()

@@ -1,6 +1,6 @@
-"""Which of the project's files decide what a piece of it does: the modules that it imports, directly or not.
+"""List the project's files that a module depends on: its imports, direct and indirect.
 
-source_files("train", "teach")         # [.../babelmix/__init__.py, .../babelmix/batches/sampler.py, ...]
+source_files("training.loop")         # [.../babelmix/__init__.py, .../babelmix/batches/sampler.py, ...]
 """
 
 import ast
@@ -10,9 +10,9 @@ PACKAGE = Path(__file__).parents[1]
 
 
 def source_files(*modules: str) -> list[Path]:
-    """Return the files of these modules of babelmix, and of all that they import at their top, ascending.
+    """Return the files of these modules of babelmix and of everything that they import at the top level, sorted.
 
-    Imports inside functions do not count, nor those for type checking alone: they belong to what is rarely done.
+    Imports inside functions and imports for type checking do not count.
     """
     found: set[Path] = set()
     waiting = {file for module in modules for file in _files(f"{PACKAGE.name}.{module}")}
@@ -31,7 +31,7 @@ def source_files(*modules: str) -> list[Path]:
 
 
 def _files(module: str) -> set[Path]:
-    """The module's own file and the packages around it, where it is one of the project's."""
+    """Return the files of a module of babelmix and of the packages around it; nothing for other modules."""
     parts = module.split(".")
     if parts[0] != PACKAGE.name:
         return set()

@@ -1,11 +1,11 @@
-"""A lock on a file, held by the kernel: it ends with the process that holds it, however that process ends.
+"""A file lock held by the kernel: it ends with the process that holds it, even if that process is killed.
 
     with locked(Path(".babelmix/training/ab12.lock"), on_wait=lambda holder: print(f"waiting for {holder}")) as held:
-        ...                        # one process at a time; held is False where the file system has no locks
+        ...                        # one process at a time; held is False if the file system has no locks
 
-The file holds a line for people: who holds the lock. The holder deletes it before it lets go, and the next one to come
-deletes those that killed processes left, so that they never fill a folder. A deleted file can still be waited for; so
-one who gets a lock looks whether the file is still there under its name, and starts anew otherwise.
+The file says which process holds the lock. The holder deletes the file before it releases the lock. The next process
+deletes lock files that killed processes left behind. A process may wait for the lock of a file that is deleted
+meanwhile: after it gets the lock, it checks that the file still exists under its name, and starts again otherwise.
 """
 
 import errno
@@ -23,10 +23,10 @@ _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)  # NFS 
 
 @contextmanager
 def locked(path: Path, *, on_wait: Callable[[str], None]) -> Generator[bool]:
-    """Hold the lock `path` and yield True; False, without a lock, where the file system has none.
+    """Hold the lock `path` and yield True; yield False, without a lock, if the file system has no locks.
 
-    Where another process holds it, `on_wait` gets "process N on HOST, in FOLDER" once, and this waits as long as it
-    takes. OSError where the folder cannot be written.
+    If another process holds it, call `on_wait` once with "process N on HOST, in FOLDER" and wait without limit.
+    OSError if the folder cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     _sweep(path)
@@ -44,7 +44,7 @@ def locked(path: Path, *, on_wait: Callable[[str], None]) -> Generator[bool]:
 
 
 def _open_locked(path: Path, on_wait: Callable[[str], None]) -> TextIO | None:
-    """Return the open file once its lock is ours, None where there are no locks."""
+    """Return the open file once we hold its lock; None if there are no locks."""
     waited = False
     while True:
         stream = path.open("a+", encoding="utf-8")
@@ -52,7 +52,7 @@ def _open_locked(path: Path, on_wait: Callable[[str], None]) -> TextIO | None:
             if not _lock(stream, wait=waited):
                 on_wait(_holder(stream))
                 waited = _lock(stream, wait=True)
-            if _stands(stream, path):
+            if _is_current(stream, path):
                 return stream
         except OSError as error:
             stream.close()
@@ -73,8 +73,8 @@ def _lock(stream: TextIO, *, wait: bool) -> bool:
     return True
 
 
-def _stands(stream: TextIO, path: Path) -> bool:
-    """Say whether the open file is the one under this name."""
+def _is_current(stream: TextIO, path: Path) -> bool:
+    """Return whether the open file is still the one at `path`."""
     try:
         return os.path.samestat(os.fstat(stream.fileno()), path.stat())
     except FileNotFoundError:
@@ -82,16 +82,16 @@ def _stands(stream: TextIO, path: Path) -> bool:
 
 
 def _sweep(path: Path) -> None:
-    """Delete the locks beside this one that nobody holds."""
+    """Delete the other lock files in this folder that no process holds."""
     for other in path.parent.glob(f"*{path.suffix}"):
         if other != path:
             with suppress(OSError), other.open("r+", encoding="utf-8") as stream:
-                if _lock(stream, wait=False) and _stands(stream, other):
+                if _lock(stream, wait=False) and _is_current(stream, other):
                     other.unlink()
 
 
 def _sign(stream: TextIO) -> None:
-    with suppress(OSError):  # a full disk: the lock holds all the same
+    with suppress(OSError):  # on a full disk the lock still holds
         stream.truncate(0)
         json.dump({"process": os.getpid(), "host": socket.gethostname(), "folder": str(Path.cwd())}, stream)
         stream.flush()
@@ -100,7 +100,7 @@ def _sign(stream: TextIO) -> None:
 def _holder(stream: TextIO) -> str:
     try:
         stream.seek(0)
-        told = json.load(stream)
-        return f"process {int(told['process'])} on {told['host']}, in {told['folder']}"
-    except (OSError, ValueError, KeyError, TypeError):  # it has not signed yet
+        holder = json.load(stream)
+        return f"process {int(holder['process'])} on {holder['host']}, in {holder['folder']}"
+    except (OSError, ValueError, KeyError, TypeError):  # the holder has not written its name yet
         return "another process"

@@ -1,16 +1,16 @@
-"""Any text as one readable line of a terminal, whatever a user's file or folder is called.
+"""Turn any text, such as a file name, into one readable line for a terminal.
 
 one_line("a\\nb\\x1b[31m")             # "a\\\\nb\\\\x1b[31m": nothing moves the cursor or starts a new line
-one_line("x" * 10_000, 200)         # the beginning and the end, with what was left out counted
+one_line("x" * 10_000, 200)         # the beginning, the number of characters left out, and the end
 """
 
-LIMIT = 300  # characters of a part of a message; a path of usual length stays whole
+LIMIT = 300  # the most characters of a part of a message; more than a usual path has
 
 
 def one_line(text: object, limit: int = LIMIT) -> str:
-    """Return the text with what is not printable escaped, cut in the middle to about `limit` characters.
+    """Return the text with unprintable characters escaped, cut in the middle to about `limit` characters.
 
-    Line ends, control characters, marks of direction, invisible signs and half characters are escaped as Python does.
+    Line ends, control characters, direction marks, invisible characters and lone surrogates are escaped as in Python.
     """
     whole = str(text)
     if len(whole) > limit:
@@ -22,7 +22,7 @@ def one_line(text: object, limit: int = LIMIT) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of an error's message that is not blank; "" where it has none, or cannot say it."""
+    """Return the first line of an error's message that is not blank; "" if there is none or `str` fails."""
     try:
         return one_line(next((line for line in str(error).splitlines() if line.strip()), ""))
     except Exception:

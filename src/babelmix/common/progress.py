@@ -1,4 +1,4 @@
-"""What a command tells the person in front of it: a bar on long work, notes, and one closing line.
+"""What a command shows its user: a progress bar, notes, and one closing line.
 
 with progress("train hybrid", 300) as step:
     step(1)
@@ -15,14 +15,14 @@ from babelmix.common.one_line import one_line
 if TYPE_CHECKING:
     from rich.console import Console
 
-NOTE = 2000  # characters of a line that is no error
+NOTE = 2000  # the most characters of a note or closing line
 
 
 @contextmanager
 def progress(label: str, total: int | None) -> Generator[Callable[[int], None]]:
-    """Yield a function that moves a bar on by some units of work; silent where stderr is not a terminal.
+    """Yield a function that advances a progress bar by some units of work; silent if stderr is not a terminal.
 
-    `total`: None where nobody knows.
+    `total`: the number of all units, None if unknown.
     """
     if not sys.stderr.isatty():
         yield lambda _: None
@@ -37,14 +37,14 @@ def progress(label: str, total: int | None) -> Generator[Callable[[int], None]]:
 
 
 def terminal(*, stderr: bool = False) -> "Console":
-    """Return a rich console that shows texts as they are: a name such as `[/b]` or `:x:` says nothing of its looks."""
+    """Return a rich console without markup: names such as `[/b]` or `:x:` are printed unchanged."""
     from rich.console import Console
 
     return Console(stderr=stderr, markup=False, emoji=False)
 
 
 def say(what: str) -> None:
-    """Print a line on stderr: what the person should know although all goes well."""
+    """Print a note for the user on stderr."""
     print(f"babelmix: {one_line(what, NOTE)}", file=sys.stderr, flush=True)
 
 

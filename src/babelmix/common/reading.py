@@ -1,11 +1,11 @@
-"""Files of any origin as text: encodings, compression, line ends and JSON as people publish them.
+"""Read text files of any origin: all Unicode encodings, gzip, all line ends, JSON lines.
 
     for where, row in json_rows(Path("corpus.jsonl")):      # "corpus.jsonl, line 3", {"_id": ...}
         name = checked_id(row["_id"], f"{where}, _id")      # 7 and "7" are one id
         text = checked_text(row["text"], f"{where}, text")
 
-UTF-8 with or without a byte order mark, UTF-16 and UTF-32, gzip under any name, the line ends of all systems. What
-cannot be read is a UserError with file, line and field; nothing is guessed beyond that.
+Encodings are UTF-8 with or without a byte order mark, UTF-16 and UTF-32; gzip is recognised under any name. Anything
+else is a UserError with file, line and field; nothing else is guessed.
 """
 
 import gzip
@@ -21,14 +21,14 @@ from typing import Any, TextIO
 from babelmix.common.errors import UserError
 from babelmix.common.text import kept_form
 
-LONGEST_ID = 1_000  # characters: arrays of ids take four bytes for each, in every row
-MORE = "more after the end"  # what the error of `parse_json` says of JSON lines
+LONGEST_ID = 1_000  # characters: an array of ids takes four bytes for each, in every row
+MORE = "more after the end"  # the error of `parse_json` for JSON lines
 _GZIP = b"\x1f\x8b"
 _AGAIN = "the file may be cut short: make it, or fetch it, again"
-# Controls that no text is meant to hold; tabs, line ends and form feeds are white space, and published texts hold the
-# second set of controls (U+0080 and on) where an older encoding was misread.
+# Control characters that no text should hold. Tabs, line ends and form feeds are white space. U+0080 to U+009F are
+# allowed: published texts contain them where an older encoding was misread.
 _UNFIT = re.compile("[\ud800-\udfff]|[\x00-\x08\x0e-\x1f\x7f]")
-_BREAK = re.compile("[\t-\r\x85\u2028\u2029]")  # would cut an id in two in a table or a list of ids
+_BREAK = re.compile("[\t-\r\x85\u2028\u2029]")  # would split an id in a table or a list of ids
 _DECODER = json.JSONDecoder()
 _BLANK = re.compile(r"[ \t\r\n]*")
 
@@ -36,8 +36,7 @@ _BLANK = re.compile(r"[ \t\r\n]*")
 def numbered_lines(file: Path) -> Iterator[tuple[int, str]]:
     """Yield (line number from 1, line without its end), one at a time.
 
-    UserError for a file that is not there, cannot be read, is damaged, or is in no encoding of Unicode; the line is
-    named.
+    UserError, with the line, if the file is missing, unreadable, damaged or in no encoding of Unicode.
     """
     with _opened(file) as lines:
         for number, line in enumerate(lines, start=1):
@@ -45,7 +44,7 @@ def numbered_lines(file: Path) -> Iterator[tuple[int, str]]:
 
 
 def read_text(file: Path) -> str:
-    """Return the text of a whole file, line ends as "\\n"; UserError as `numbered_lines` has it."""
+    """Return the text of a whole file, line ends as "\\n"; UserError as for `numbered_lines`."""
     with _opened(file) as text:
         return text.read()
 
@@ -53,9 +52,9 @@ def read_text(file: Path) -> str:
 def json_rows(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield (where, object) of a file of JSON lines; `where` names file and line.
 
-    Blank lines are passed over. A line may hold several objects, or a list of them: some tools write a whole file on
-    one line. A file that is one list, or objects, over many lines is read as a whole. UserError for what is no JSON, or
-    a value that is no object.
+    Blank lines are skipped. A line may hold several objects or a list of objects, since some tools write a whole file
+    on one line. A list or objects that span many lines are read as a whole. UserError for invalid JSON and for values
+    that are not objects.
     """
     found = False
     for number, line in numbered_lines(file):
@@ -74,12 +73,12 @@ def json_rows(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _values(text: str, file: Path, line: int) -> Iterator[tuple[str, Any]]:
-    """Yield (where, value) of the JSON values of a text, with blanks or commas between them; `line` is its first."""
-    start, counted, place, whole = _skip(text, 0), 0, 0, "\n" in text
+    """Yield (where, value) of a text's JSON values, separated by blanks or commas; the text begins at `line`."""
+    start, counted, nth, whole = _skip(text, 0), 0, 0, "\n" in text
     while start < len(text):
         ends = text.count("\n", counted, start)
-        line, counted, place = line + ends, start, 1 if ends else place + 1
-        where = f"{file}, line {line}" if place == 1 else f"{file}, line {line}, object {place}"
+        line, counted, nth = line + ends, start, 1 if ends else nth + 1
+        where = f"{file}, line {line}" if nth == 1 else f"{file}, line {line}, object {nth}"
         value, end = _decode(text, start, str(file) if whole else where)
         start = _skip(text, end)
         if start < len(text) and text[start] == ",":  # as in a list that lost its brackets
@@ -88,7 +87,7 @@ def _values(text: str, file: Path, line: int) -> Iterator[tuple[str, Any]]:
 
 
 def _objects(where: str, value: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield (where, object) of a value that is an object, or a list of them."""
+    """Yield (where, object) of a value that is an object or a list of objects."""
     rows: list[Any] = value if isinstance(value, list) else [value]
     for item, row in enumerate(rows, start=1):
         found = where if len(rows) == 1 else f"{where}, object {item}"
@@ -98,9 +97,9 @@ def _objects(where: str, value: Any) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def parse_json(text: str, where: str) -> Any:
-    """Return the value of a JSON text; UserError, with line and column, where it is none.
+    """Return the value of a JSON text; UserError, with line and column, if it is invalid.
 
-    NaN and Infinity come back as numbers, for whoever wants a text or a whole number to refuse with the field's name.
+    NaN and Infinity are returned as floats: the caller knows the field and can name it in an error.
     """
     start = _skip(text, 0)
     value, end = _decode(text, start, where)
@@ -112,7 +111,7 @@ def parse_json(text: str, where: str) -> Any:
 
 
 def checked_text(value: Any, where: str) -> str:
-    """Return a value that is a text without half characters and control characters; UserError at `where` otherwise."""
+    """Return `value` if it is a text without lone surrogates and control characters; else UserError at `where`."""
     if not isinstance(value, str):
         how = "give it a text or drop the line"
         raise UserError("missing" if value is None else f"not a text: {shown(value)}", where=where, how=how)
@@ -125,13 +124,13 @@ def checked_text(value: Any, where: str) -> str:
 
 
 def checked_id(value: Any, where: str, *, longest: int = LONGEST_ID) -> str:
-    """Return an id as a text: in NFC, without white space around it; of a whole number, its digits.
+    """Return an id as a text: in NFC, without surrounding white space; for a whole number, its digits.
 
-    So 7, 7.0 and "7" are one id. UserError at `where` for what is no id, a blank one, one with control characters, tabs
-    or line ends, and one of more than `longest` characters.
+    So 7, 7.0 and "7" are the same id. UserError at `where` if the value is no text or whole number, is blank, contains
+    control characters, tabs or line ends, or has more than `longest` characters.
     """
     if isinstance(value, int | float) and not isinstance(value, bool):
-        if not abs(value) < 2**63 or value != int(value):  # false for what is no number at all
+        if not abs(value) < 2**63 or value != int(value):  # False for NaN
             raise UserError(f"not an id: {shown(value)}", where=where, how="give it a text or a whole number")
         return str(int(value))
     name = checked_text(value, where)
@@ -148,7 +147,7 @@ def checked_id(value: Any, where: str, *, longest: int = LONGEST_ID) -> str:
 
 
 def shown(value: Any) -> str:
-    """Return what a value of JSON looks like, short enough for one line: a list or an object by its kind alone."""
+    """Return a JSON value as a short text for a message; for a list or an object only its kind."""
     if isinstance(value, list | dict):
         return "a list" if isinstance(value, list) else "an object"
     text = repr(value) if isinstance(value, str) else json.dumps(value, default=str)
@@ -157,9 +156,9 @@ def shown(value: Any) -> str:
 
 @contextmanager
 def _opened(file: Path) -> Generator[TextIO]:
-    """Open a file as text, unpacked where it is gzip; the first bytes tell which Unicode encoding it is in, or UTF-8.
+    """Open a file as text, decompressed if it is gzip; its first bytes determine the encoding, UTF-8 by default.
 
-    What goes wrong while it is read becomes a UserError.
+    Errors while it is read become UserErrors.
     """
     encoding = "utf-8"
     try:
@@ -189,11 +188,11 @@ def _binary(file: Path) -> "Generator[BufferedReader[Any]]":
 
 
 def _not_text(file: Path, encoding: str) -> UserError:
-    """Return the error for bytes that are not in an encoding, with the first line that is not."""
+    """Return the error for bytes that are not in the encoding, with the first such line."""
     how = "save the file as UTF-8"
     if not encoding.startswith("utf-8"):
-        return UserError(f"not whole {encoding.upper()} text", where=str(file), how=how)
-    with suppress(OSError, EOFError, zlib.error), _binary(file) as binary:  # the damage may come after the byte
+        return UserError(f"not valid {encoding.upper()} text", where=str(file), how=how)
+    with suppress(OSError, EOFError, zlib.error), _binary(file) as binary:  # the gzip may be damaged after the byte
         for number, line in enumerate(binary, start=1):
             try:
                 line.decode()
@@ -205,13 +204,13 @@ def _not_text(file: Path, encoding: str) -> UserError:
 
 
 def _skip(text: str, start: int) -> int:
-    """Return where the blanks that begin at `start` end."""
+    """Return the end of the blanks that begin at `start`."""
     blank = _BLANK.match(text, start)
     return blank.end() if blank else start
 
 
 def _decode(text: str, start: int, where: str) -> tuple[Any, int]:
-    """Return the JSON value that begins at `start`, and where it ends."""
+    """Return the JSON value that begins at `start`, and its end."""
     try:
         return _DECODER.raw_decode(text, start)
     except json.JSONDecodeError as error:
@@ -219,11 +218,11 @@ def _decode(text: str, start: int, where: str) -> tuple[Any, int]:
             sign = ord(text[error.pos]) if error.pos < len(text) else 0
             what, how = f"a control character (U+{sign:04X}) in a text", "take it out, or write it as \\n and the like"
         else:
-            what, how = f"not whole JSON ({error.msg[:1].lower()}{error.msg[1:]})", _AGAIN
+            what, how = f"not valid JSON ({error.msg[:1].lower()}{error.msg[1:]})", _AGAIN
         line = f"line {error.lineno}, " if ", line " not in where else ""
         raise UserError(what, where=f"{where}, {line}column {error.colno}", how=how) from error
     except RecursionError as error:
-        how = "write values that are less deep"
+        how = "write values that are less nested"
         raise UserError("JSON that is nested too deep", where=where, how=how) from error
-    except ValueError as error:  # a whole number of thousands of digits
-        raise UserError("a number of too many digits", where=where, how="correct the number") from error
+    except ValueError as error:  # an integer with thousands of digits
+        raise UserError("a number with too many digits", where=where, how="correct the number") from error

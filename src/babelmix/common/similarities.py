@@ -1,4 +1,4 @@
-"""How two vectors may be compared, by name."""
+"""The similarities by which vectors can be compared, by name."""
 
 from typing import Literal, get_args
 
@@ -9,7 +9,7 @@ SIMILARITIES: tuple[Similarity, ...] = get_args(Similarity)
 
 
 def named_similarity(name: str | None) -> Similarity | None:
-    """Return a similarity by its name, None for none; UserError for one that is not offered."""
+    """Return the similarity of that name, None for None; UserError for an unknown name."""
     if name is None:
         return None
     for similarity in SIMILARITIES:

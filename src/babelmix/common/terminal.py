@@ -1,9 +1,9 @@
-"""What is printed reaches every terminal: Latin-1, ASCII, one that has gone, and none at all.
+"""Print on every terminal: with an encoding such as Latin-1 or ASCII, closed, or absent.
 
     fit_stdout()               # once, at the start of the program
     if reader_gone(sys.stdout): ...
 
-A sign that the terminal's encoding has not is shown as a sign like it (`-` for a long dash), or else escaped.
+A character that the terminal's encoding lacks is replaced by a similar one (`-` for a long dash) or escaped.
 """
 
 import codecs
@@ -13,15 +13,15 @@ import sys
 from io import TextIOWrapper
 from typing import TextIO
 
-ERRORS = "babelmix.like"  # the name under which Python knows what to do with a sign that cannot be shown
-# One sign for one sign, so that tables keep their columns; marks that nobody sees are left out.
+ERRORS = "babelmix.like"  # the name of our codec error handler
+# One character for one, so that tables keep their columns; invisible marks are dropped.
 _LIKE = str.maketrans("…·✓×−–—‐’‘“”", ".-+x----''\"\"", "\u200e\u200f\u2066\u2067\u2068\u2069")
 
 
 def fit_stdout() -> None:
-    """Let no sign be an error on stdout: one that its encoding has not is shown as one like it.
+    """Replace characters that stdout's encoding lacks by similar ones, instead of raising an error.
 
-    On stderr Python escapes such signs, which is better there: a name in an error is to be found again.
+    On stderr Python escapes such characters. That is better there: a name in an error must stay unambiguous.
     """
     codecs.register_error(ERRORS, _like)
     if isinstance(sys.stdout, TextIOWrapper):
@@ -29,18 +29,18 @@ def fit_stdout() -> None:
 
 
 def reader_gone(stream: TextIO | None) -> bool:
-    """Whether what is written to the stream reaches nobody: the other end of its pipe is closed."""
+    """Return whether the other end of the stream's pipe is closed."""
     try:
         number = stream.fileno() if stream else -1
         asked = select.poll()
         asked.register(number, 0)
         return any(state & (select.POLLERR | select.POLLHUP) for _, state in asked.poll(0))
-    except (OSError, ValueError):  # closed, or none of the system's
+    except (OSError, ValueError):  # closed, or not a stream of the system
         return False
 
 
 def silence(stream: TextIO | None) -> None:
-    """Send what is still to be written to a stream nowhere: the end of the program would fail at it once more."""
+    """Redirect a stream to /dev/null: otherwise flushing it at exit would fail again."""
     try:
         if stream:
             nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -1,11 +1,11 @@
-"""YAML as its version 1.2 has it (the core schema), read without surprises: `no` is Norwegian, and a text.
+"""Parse YAML 1.2 (the core schema) without surprises: `no` is a text, here Norwegian.
 
     parse_yaml("languages: [en, no]", "params.yaml")        # {"languages": ["en", "no"]}
 
-Only true and false are booleans; `yes`, `no`, `on`, `off`, `y` and `n` are texts, as are dates and 12:30; 010 is ten.
-DVC reads and writes params.yaml so, and drops quotes that YAML 1.2 does not need. Refused are a key that stands twice
-or is no text, an alias within itself, aliases or lists that grow beyond reason, a number that is not finite or beyond
-64 bits, half a character, a control character, and a tag.
+Only true and false are booleans; `yes`, `no`, `on`, `off`, `y` and `n` are texts, and so are dates and 12:30; 010 is
+ten. DVC reads and writes params.yaml in this way and drops quotes that YAML 1.2 does not need. We refuse duplicate
+keys, keys that are not texts, aliases within themselves, too many values, too deep nesting, numbers that are not finite
+or exceed 64 bits, lone surrogates, control characters and tags.
 """
 
 import re
@@ -18,8 +18,8 @@ import yaml
 from babelmix.common.errors import UserError, quoted, shown
 from babelmix.common.reading import checked_text
 
-VALUES = 10_000  # at most, where an alias counts as all that it stands for; params.yaml has 600
-CHARACTERS = 20  # for each of those values
+VALUES = 10_000  # the most values, with aliases expanded; params.yaml has 600
+CHARACTERS = 20  # allowed for each of those values
 DEPTH = 20
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
@@ -32,7 +32,7 @@ _WORDS = {
 _TAG = "tag:yaml.org,2002:"
 _MERGE = "<<"
 _SMALLER = "write a smaller file, without such aliases"
-# libyaml's parser is ten times as fast, and not in every build of PyYAML.
+# libyaml's parser is ten times as fast, but not every build of PyYAML has it.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -42,16 +42,16 @@ class _Open:
 
     value: list[Any] | dict[str, Any]
     anchor: str | None
-    before: int  # values that were read before it
+    before: int  # number of values read before it
     lines: dict[str, int] = field(default_factory=dict)  # key -> its line
-    key: str | None = None  # of a mapping: the key whose value comes next
-    merged: list[Any] = field(default_factory=list)  # what stands behind `<<`
+    key: str | None = None  # for a mapping: the key whose value comes next
+    merged: list[Any] = field(default_factory=list)  # the values of `<<`
 
 
 def parse_yaml(text: str, where: str, most: int = VALUES) -> Any:
-    """Return the only document of a YAML text, None where it is empty; UserError, with line and field, for a fault.
+    """Return the only document of a YAML text, None if it is empty; UserError, with line and field, for an error.
 
-    `most` bounds the number of values, and with it that of characters.
+    `most` bounds the number of values, and so the number of characters.
     """
     if len(text) > most * CHARACTERS:
         raise UserError(f"{len(text):,} characters", where=where, how=f"write {most * CHARACTERS:,} at most")
@@ -65,18 +65,18 @@ def parse_yaml(text: str, where: str, most: int = VALUES) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f", line {mark.line + 1}" if mark else ""
-        raise UserError(f"not valid YAML ({error.problem})", where=f"{where}{line}", how="mend it there") from error
+        raise UserError(f"not valid YAML ({error.problem})", where=f"{where}{line}", how="correct that line") from error
     except yaml.YAMLError as error:
-        raise UserError(f"not valid YAML ({shown(str(error))})", where=where, how="mend the syntax") from error
+        raise UserError(f"not valid YAML ({shown(str(error))})", where=where, how="correct the syntax") from error
 
 
 class _Reader:
-    """Makes values out of the parser's events, one after another: no depth of the file is a depth of calls."""
+    """Builds values from the parser's events, without recursion: deep nesting cannot exhaust the stack."""
 
     def __init__(self, where: str, most: int) -> None:
         self._where, self._most = where, most
         self._open: list[_Open] = []
-        self._anchors: dict[str, tuple[Any, int] | None] = {}  # None: of what is still being read
+        self._anchors: dict[str, tuple[Any, int] | None] = {}  # None: still being read
         self._count = 0
         self._line = 1
         self._root: Any = None
@@ -89,7 +89,9 @@ class _Reader:
                 case yaml.DocumentStartEvent():
                     documents += 1
                     if documents > 1:
-                        raise self._fault("a second document", "keep one: take out the line `---` and what is after it")
+                        raise self._error(
+                            "a second document", "keep one: take out the line `---` and everything after it"
+                        )
                 case yaml.ScalarEvent():
                     self._scalar(event)
                 case yaml.AliasEvent():
@@ -108,9 +110,9 @@ class _Reader:
         if event.tag not in (None, "!", _TAG + kind):
             raise self._tagged(event.tag)
         if self._wants_key():
-            raise self._fault("a key that is no text", "write a text before the colon")
+            raise self._error("a key that is not a text", "write a text before the colon")
         if len(self._open) == DEPTH:
-            raise self._fault(f"lists or mappings more than {DEPTH} deep", "write fewer brackets, or indent less")
+            raise self._error(f"lists or mappings more than {DEPTH} deep", "write fewer brackets, or indent less")
         if event.anchor:
             self._anchors[event.anchor] = None
         self._grow(1)
@@ -128,9 +130,9 @@ class _Reader:
     def _alias(self, name: str) -> None:
         found = self._anchors.get(name, ())
         if found is None:
-            raise self._fault(f"the alias *{shown(name)} stands within what it names", "write the values out")
+            raise self._error(f"the alias *{shown(name)} is within the value that it names", "write the values out")
         if not found:
-            raise self._fault(f"no anchor &{shown(name)} before its alias", "write the values out")
+            raise self._error(f"no anchor &{shown(name)} before its alias", "write the values out")
         value, size = found
         self._grow(size)
         if self._wants_key():
@@ -143,7 +145,7 @@ class _Reader:
         plain = event.tag is None and event.implicit[0]
         if not plain and event.tag not in (None, "!", _TAG + "str"):
             raise self._tagged(event.tag)
-        text = event.value if event.value.isprintable() else checked_text(event.value, self._place())
+        text = event.value if event.value.isprintable() else checked_text(event.value, self._where_now())
         value = self._resolved(text) if plain else text
         if event.anchor:
             self._anchors[event.anchor] = value, 1
@@ -153,31 +155,31 @@ class _Reader:
             self._put(value)
 
     def _resolved(self, text: str) -> Any:
-        """Return what a text without quotes means in YAML 1.2's core schema."""
+        """Return the value of a text without quotes in YAML 1.2's core schema."""
         if text in _WORDS:
             return _WORDS[text]
         if _INT.fullmatch(text):
             base = {"0o": 8, "0x": 16}.get(text[:2], 10)
             number = int(text, base) if len(text) <= 30 else 1 << 64
             if not -(1 << 63) <= number < 1 << 64:
-                raise self._fault(f"a number beyond 64 bits: {shown(text)}", "correct it, or write it in quotes")
+                raise self._error(f"a number beyond 64 bits: {shown(text)}", "correct it, or write it in quotes")
             return number
         if _FLOAT.fullmatch(text) or _NOT_FINITE.fullmatch(text):
             number = float("inf") if _NOT_FINITE.fullmatch(text) else float(text)
             if abs(number) == float("inf"):
-                raise self._fault(f"no finite number: {shown(text)}", "correct it, or write it in quotes")
+                raise self._error(f"not a finite number: {shown(text)}", "correct it, or write it in quotes")
             return number
         return text
 
     def _put_key(self, key: Any, plain: bool) -> None:
         top = self._open[-1]
         if not isinstance(key, str):
-            raise self._fault(f"the key {shown(str(key))} is no text", "write it in quotes")
+            raise self._error(f"the key {shown(str(key))} is not a text", "write it in quotes")
         if key == _MERGE and plain:
             top.key = _MERGE
         elif key in top.lines:
-            raise self._fault(
-                f"{quoted(key)} stands twice, first in line {top.lines[key]}", "keep one of them", key=key
+            raise self._error(
+                f"duplicate key {quoted(key)}, first in line {top.lines[key]}", "keep one of them", key=key
             )
         else:
             top.key, top.lines[key] = key, self._line
@@ -192,7 +194,7 @@ class _Reader:
         elif top.key == _MERGE and _MERGE not in top.lines:
             merged = value if isinstance(value, list) else [value]
             if not all(isinstance(one, dict) for one in merged):
-                raise self._fault("`<<` wants a mapping, or a list of them", "write the values out")
+                raise self._error("`<<` needs a mapping, or a list of mappings", "write the values out")
             top.merged += merged
             top.key = None
         else:
@@ -205,9 +207,9 @@ class _Reader:
     def _grow(self, values: int) -> None:
         self._count += values
         if self._count > self._most:
-            raise self._fault(f"more than {self._most:,} values, with those that aliases stand for", _SMALLER)
+            raise self._error(f"more than {self._most:,} values, with aliases expanded", _SMALLER)
 
-    def _place(self, key: str | None = None) -> str:
+    def _where_now(self, key: str | None = None) -> str:
         """Return file, line and the field that is being read."""
         names = [frame.key or "" if isinstance(frame.value, dict) else str(len(frame.value)) for frame in self._open]
         if key:
@@ -216,7 +218,7 @@ class _Reader:
         return f"{self._where}, line {self._line}{', ' if path else ''}{path}"
 
     def _tagged(self, tag: str) -> UserError:
-        return self._fault(f"the tag {shown(tag)}", "take it out: a value says itself what it is")
+        return self._error(f"the tag {shown(tag)}", "take it out: values need no tags")
 
-    def _fault(self, what: str, how: str, key: str | None = None) -> UserError:
-        return UserError(what, where=self._place(key), how=how)
+    def _error(self, what: str, how: str, key: str | None = None) -> UserError:
+        return UserError(what, where=self._where_now(key), how=how)

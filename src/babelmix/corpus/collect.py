@@ -10,13 +10,13 @@ from collections import Counter
 from typing import Any, NotRequired, TypedDict
 
 from babelmix.common.errors import UserError
-from babelmix.common.identify import identify, stands_for
+from babelmix.common.identify import identify, may_be
 from babelmix.common.text import compared_form, published_form, reading_length
 from babelmix.corpus.records import Pair
 
 # Below this the identifier guesses: a short text is refused only if taken for English, left untranslated. It counts
 # characters of every script alike: of eight Chinese or Japanese ones, as much to a reader as 60 letters, it takes 3 to
-# 25 % for another language, of 60 none (dialects aside, see `stands_for`); it takes none of them for English.
+# 25 % for another language, of 60 none (dialects aside, see `may_be`); it takes none of them for English.
 SHORT_CHARACTERS = 60
 
 
@@ -44,7 +44,7 @@ def written_in(text: str, lang: str) -> bool:
     another language. A text under 60 characters passes unless it is taken for English.
     """
     found = identify(text)
-    return stands_for(found, lang) or (len(text) < SHORT_CHARACTERS and found != "en")
+    return may_be(found, lang) or (len(text) < SHORT_CHARACTERS and found != "en")
 
 
 def has_word(text: str) -> bool:
@@ -84,7 +84,7 @@ class Gathered:
     def add(self, pair: Pair) -> bool:
         """Keep a pair, its texts cleaned before, or count why it is dropped; return whether it is kept."""
         both = _key(f"{pair.query}\n{pair.passage}")
-        if pair.unit in self._units:
+        if pair.parallel_id in self._units:
             reason = "duplicate"
         elif not has_word(pair.query) or reading_length(pair.passage) < self._min_characters:
             reason = "too-short"
@@ -93,7 +93,7 @@ class Gathered:
         elif both in self._texts:
             reason = "duplicate"
         else:
-            self._units.add(pair.unit)
+            self._units.add(pair.parallel_id)
             self._texts.add(both)
             self._pairs.append(pair)
             return True
@@ -113,7 +113,7 @@ class Gathered:
             raise UserError(f"no pair is left ({reasons or 'no row'})", where=where, how=how)
 
     def close(self) -> tuple[list[Pair], Counts]:
-        """Return the pairs, sorted by unit, and the counts.
+        """Return the pairs, sorted by parallel_id, and the counts.
 
         A pair of dev whose query or passage stands in train is dropped now, as a duplicate.
         """
@@ -126,7 +126,7 @@ class Gathered:
         counts = Counts(kept_train=splits["train"], kept_dev=splits["dev"], dropped=dict(sorted(dropped.items())))
         if self.mended:
             counts["mended"] = dict(sorted(self.mended.items()))
-        return sorted(pairs, key=lambda pair: pair.unit), counts
+        return sorted(pairs, key=lambda pair: pair.parallel_id), counts
 
 
 def _key(text: str) -> bytes:

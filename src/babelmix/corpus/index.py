@@ -23,9 +23,9 @@ from babelmix.corpus.records import Pair
 class PairIndex:
     """All pairs of an experiment without their texts.
 
-    `units`: unit ids, ascending; `languages`: codes, ascending. By row: `unit` int32 and `lang` int16, numbers in
-    those; `dev` and `machine` bool; `keys` uint64 [rows, 2], equal where two queries (or passages, or one of each) are
-    the same text to a reader (`compared_form`).
+    `units`: the parallel_id of each unit, ascending; `languages`: codes, ascending. By row: `unit` int32 and `lang`
+    int16, places in those; `dev` and `machine` bool; `keys` uint64 [rows, 2], equal for two queries (or passages, or
+    one of each) that are the same text to a reader (`compared_form`).
     """
 
     units: tuple[str, ...]
@@ -44,7 +44,7 @@ def index_pairs(pairs: Iterable[tuple[Pair, bool]]) -> PairIndex:
     unit, lang = array("i"), array("i")
     dev, machine, keys = bytearray(), bytearray(), bytearray()
     for pair, translated in pairs:
-        unit.append(units.setdefault(pair.unit, len(units)))
+        unit.append(units.setdefault(pair.parallel_id, len(units)))
         lang.append(languages.setdefault(pair.lang, len(languages)))
         dev.append(pair.split == "dev")
         machine.append(translated)
@@ -96,5 +96,5 @@ def _check_once(index: PairIndex) -> None:
     cells, counts = np.unique(cell, return_counts=True)
     if len(cells) and counts.max() > 1:
         unit, lang = divmod(int(cells[counts.argmax()]) // 2, len(index.languages))
-        what = f"unit {index.units[unit]!r} stands twice in {index.languages[lang]}"
-        raise UserError(what, where="data/pairs", how="give each unit one pair a language, over all sources")
+        what = f"parallel_id {index.units[unit]!r} stands twice in {index.languages[lang]}"
+        raise UserError(what, where="data/pairs", how="give each parallel_id one pair a language, over all sources")

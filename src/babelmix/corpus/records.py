@@ -3,20 +3,21 @@
     pairs = read_pairs(Path("data/pairs/human"))
     write_pairs(Path("data/pairs/mine"), pairs)
 
-A pair is one question with one answer passage in one language. A unit is the same pair in several languages:
-pairs with one `unit` id are translations of one another. Files are UTF-8, sorted by id, so that the same content
+A pair is one question with one answer passage in one language. Pairs with one `parallel_id` are translations of one
+another; together they are a unit. Files are UTF-8, sorted by id, so that the same content
 is the same bytes.
 """
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any
 
 from babelmix.common.errors import UserError, unknown_name
 from babelmix.common.files import new_file, new_folder
 from babelmix.common.languages import LANGUAGES
+from babelmix.common.old_names import with_new_names
 from babelmix.common.reading import LONGEST_ID, checked_id, checked_text, json_rows, shown
 
 SPLITS = ("train", "dev")
@@ -26,9 +27,9 @@ PREFIX = 200  # characters that babelmix itself puts before an id: the language,
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One question and its answer passage in one language; `unit` is shared by its translations."""
+    """One question and its answer passage in one language; its translations share the `parallel_id`."""
 
-    unit: Id
+    parallel_id: Id = field(metadata={"old": "unit"})
     lang: str
     split: str
     query: str
@@ -39,9 +40,9 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A translated pair that the gate threw away, with the reason and what it was translated from."""
+    """A translated pair that the filter rejected, with the reason and its source."""
 
-    unit: Id
+    parallel_id: Id = field(metadata={"old": "unit"})
     lang: str
     reason: str
     source_query: str
@@ -51,27 +52,27 @@ class Rejected:
 
 
 def write_pairs(folder: Path, pairs: Iterable[Pair]) -> None:
-    """Write `<lang>.jsonl` files, sorted by unit, replacing the folder as a whole."""
+    """Write `<lang>.jsonl` files, sorted by parallel_id, replacing the folder as a whole."""
     by_language: dict[str, list[Pair]] = {}
     for pair in pairs:
         by_language.setdefault(pair.lang, []).append(pair)
     with new_folder(folder) as beside:
         for lang, rows in by_language.items():
-            write_rows(beside / f"{lang}.jsonl", sorted(rows, key=lambda pair: pair.unit))
+            write_rows(beside / f"{lang}.jsonl", sorted(rows, key=lambda pair: pair.parallel_id))
 
 
 def read_pairs(*sources: Path) -> list[Pair]:
     """Read all pairs of JSONL files, or of the `*.jsonl` files of folders.
 
-    Raises UserError as `iterate_pairs` does, and for a (unit, lang) that stands twice.
+    Raises UserError as `iterate_pairs` does, and for a (parallel_id, lang) that stands twice.
     """
     seen: dict[tuple[str, str], str] = {}
     pairs: list[Pair] = []
     for where, pair in iterate_pairs(*sources):
-        key = (pair.unit, pair.lang)
+        key = (pair.parallel_id, pair.lang)
         if key in seen:
-            how = f"it stands at {seen[key]} already; give each unit one pair a language"
-            raise UserError(f"duplicate id {pair.unit!r} in {pair.lang}", where=where, how=how)
+            how = f"it stands at {seen[key]} already; give each parallel_id one pair a language"
+            raise UserError(f"duplicate id {pair.parallel_id!r} in {pair.lang}", where=where, how=how)
         seen[key] = where
         pairs.append(pair)
     return pairs
@@ -104,9 +105,9 @@ def write_rows(file: Path, rows: Iterable[Any]) -> None:
     with new_file(file) as stream:
         for number, row in enumerate(rows, start=1):
             values: dict[str, Any] = {}
-            for field in fields(row):
-                values[field.name] = value = getattr(row, field.name)
-                _check_field(value, field.type, field.default, f"{file}, line {number}, {field.name}")
+            for column in fields(row):
+                values[column.name] = value = getattr(row, column.name)
+                _check_field(value, column.type, column.default, f"{file}, line {number}, {column.name}")
             stream.write(json.dumps(values, ensure_ascii=False) + "\n")
 
 
@@ -114,12 +115,16 @@ def read_rows(file: Path, kind: type[Any]) -> Iterator[tuple[str, Any]]:
     """Yield (where, row), one at a time, each checked against the fields of the dataclass `kind`.
 
     A field is a `str`, an `Id` or an `int`; one with a default may be missing, and a text without one may not be blank.
+    The metadata of a field may hold its name in the last release, `old`, which is read too.
     UserError with file, line and field otherwise.
     """
-    expected = {field.name: (field.type, field.default) for field in fields(kind)}
+    expected = {column.name: (column.type, column.default) for column in fields(kind)}
+    old = {column.metadata["old"]: column.name for column in fields(kind) if "old" in column.metadata}
     if not file.exists():
         raise UserError("no such file", where=str(file), how="run `dvc repro` to make it")
     for where, raw in json_rows(file):
+        if not old.keys().isdisjoint(raw):
+            raw = with_new_names(raw, old, where)
         for name, (form, default) in expected.items():
             _check_field(raw.get(name, None if default is MISSING else default), form, default, f"{where}, {name}")
         unknown = sorted(set(raw) - set(expected))

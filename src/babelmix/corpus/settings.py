@@ -19,7 +19,7 @@ class Table(Section):
     query: str = "query"
     passage: str = "passage"
     answer: str | None = None
-    unit: str | None = None  # what names the question; without it, the question and passage do
+    parallel_id: str | None = None  # what names the pair; without it, the question and passage do
     where: dict[str, str | int | float | bool] = Field(default_factory=dict)  # only rows with these values
     rows: int | None = Field(default=None, ge=1)  # at most, in the order of the files
 

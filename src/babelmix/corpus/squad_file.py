@@ -81,7 +81,7 @@ def read_squad_file(path: Path) -> Iterator[Paragraph]:
     `sentence_breaks` are [start, end) in characters of the context; the sentence that holds the start of the answer
     answers.
 
-    UserError, with the file and the place in it, for a file that is not whole JSON or in another form, a wrongly typed
+    UserError, with the file and the place in it, for a file that is not valid JSON or in another form, a wrongly typed
     field, a blank sentence, and half characters and control characters.
     """
     found = [(paragraph, _questions(paragraph)) for paragraph in _paragraphs(_read(path))]

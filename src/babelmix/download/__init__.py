@@ -1,1 +1,1 @@
-"""What comes from other machines: files over HTTPS, Debian packages and the Hugging Face hub."""
+"""Downloads: files over HTTPS, Debian packages and the Hugging Face hub."""

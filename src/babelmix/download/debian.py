@@ -1,11 +1,11 @@
-"""Debian packages onto disk without root or installation: downloaded by apt, read, or unpacked into a folder.
+"""Download Debian packages with apt, read them or unpack them into a folder, without root or installation.
 
     fetch_packages(["gnome-user-docs"], Path("data/raw/gnome-help"))
     pages = dict(read_package(Path("gnome-user-docs.deb"), keep=lambda path: path.endswith(".page")))
     unpack_packages([Path("apertium-es-pt.deb"), Path("lttoolbox.deb")], Path("root"))
 
-Where the environment variable BABELMIX_MIRROR names a folder, `<it>/deb/<package>*.deb` is looked at first, so that a
-machine without apt or without a network can do the same.
+If the environment variable BABELMIX_MIRROR names a folder, `$BABELMIX_MIRROR/deb/<package>*.deb` is tried first. So
+this works on a machine without apt or without a network, too.
 """
 
 import errno
@@ -28,38 +28,37 @@ from babelmix.download.https import MAX_FOLDERS, mirror
 
 MAX_MEMBER_BYTES = 64 << 20
 MAX_PACKAGE_BYTES = 2 << 30
-_REFETCH = "it is not the package this project expects: fetch it again from the distribution"
+_REFETCH = "this is not the expected package: fetch it again from the distribution"
 
 
 def fetch_packages(names: Sequence[str], folder: Path) -> None:
     """Download Debian or Ubuntu packages without root or installation, replacing `folder` as a whole.
 
-    Writes `<package>.deb` and, last, `manifest.json`: {package: {"version", "sha256"}}, sorted. apt itself
-    checks each download against the checksum in the distribution's signed lists; packages taken from
-    $BABELMIX_MIRROR/deb are trusted as they are, and the manifest says which bytes they were.
+    Writes `<package>.deb` and, last, `manifest.json`: {package: {"version", "sha256"}}, sorted. apt checks each
+    download against the checksum in the distribution's signed lists. Packages from $BABELMIX_MIRROR/deb are not
+    checked; the manifest records their sha256.
 
     UserError: no apt-get, no network, unknown package, full disk.
     """
-    with new_folder(folder) as beside:
+    with new_folder(folder) as staging:
         missing: list[str] = []
         for name in sorted(names):
             local = _mirrored_package(name)
             if local is None:
                 missing.append(name)
             else:
-                shutil.copyfile(local, beside / f"{name}.deb")
+                shutil.copyfile(local, staging / f"{name}.deb")
         if missing:
-            _download(missing, beside)
-        manifest = {name: _describe(beside / f"{name}.deb") for name in sorted(names)}
-        (beside / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+            _download(missing, staging)
+        manifest = {name: _describe(staging / f"{name}.deb") for name in sorted(names)}
+        (staging / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
 
 
 def read_package(deb: Path, keep: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
     """Yield (path, content) of a package's regular files whose path `keep` accepts, in the package's order.
 
-    Paths are relative ("usr/share/..."). The archive is streamed and nothing is written to disk, so a hostile
-    path can do no harm; a file over 64 MiB or a package over 2 GiB unpacked is refused, as is a damaged one
-    (UserError).
+    Paths are relative ("usr/share/..."). The archive is streamed and nothing is written to disk, so a hostile path
+    does no harm. UserError for a file over 64 MiB, a package over 2 GiB unpacked, and a damaged package.
     """
     with closing(_members(deb, lambda member, path: member.isfile() and keep(path))) as members:
         for _, path, content in members:
@@ -68,47 +67,47 @@ def read_package(deb: Path, keep: Callable[[str], bool]) -> Iterator[tuple[str, 
 
 
 def needed_packages(name: str, *more: str) -> list[str]:
-    """Return packages and those that they depend on, as far as this machine lacks them, sorted; `name` in any case.
+    """Return `name` and all other packages, of `more` and of the dependencies, that this machine lacks, sorted.
 
-    If $BABELMIX_MIRROR/deb has `name`, the mirror's packages are all there are; otherwise apt is asked, which needs no
-    root for that. UserError: no apt-get, no network, unknown package.
+    If $BABELMIX_MIRROR/deb has `name`, only the mirror is used. Otherwise apt is asked, which needs no root for that.
+    UserError: no apt-get, no network, unknown package.
     """
     if _mirrored_package(name):
         return sorted(_mirrored_dependencies([name, *filter(_mirrored_package, more)]))
     with tempfile.TemporaryDirectory() as private:
         answer = _apt_with_lists(["-s", "install", "--no-install-recommends", name, *more], Path(private))
-    _refuse(_complaint(answer), "apt-get -s install")
-    # "Inst name [old version] (new version)" is an upgrade: the machine has that package.
+    _check_apt(_error_of(answer), "apt-get -s install")
+    # "Inst name [old version] (new version)" is an upgrade: the machine has that package already.
     return sorted({name, *re.findall(r"^Inst (\S+) \(", answer.stdout, re.MULTILINE)})
 
 
 def unpack_packages(debs: Sequence[Path], folder: Path) -> None:
     """Unpack packages into one tree, without their scripts, replacing `folder` as a whole.
 
-    Links stay if they lead to something inside the tree; devices are left out. UserError as for `read_package`, and
-    for a path that leads out of the folder or two files of one name.
+    Links are kept if their target is inside the tree; devices are left out. UserError as for `read_package`, and for a
+    path that leads out of the folder or two files of the same name.
     """
-    with new_folder(folder) as beside:
+    with new_folder(folder) as staging:
         links: list[tuple[Path, tarfile.TarInfo, Path]] = []
         for deb in debs:
             with closing(_members(deb, lambda member, path: member.isfile())) as members:
                 for member, name, content in members:
-                    path = beside / name
+                    path = staging / name
                     if content is not None:
                         _write(path, content, member, deb)
                     elif member.issym() or member.islnk():
                         links.append((path, member, deb))
-        # Links come last, so that no file is written through one.
+        # Links are created last, so that no file is written through a link.
         for path, member, deb in links:
-            target = beside / member.linkname if member.islnk() else path.parent / member.linkname
-            with _possible(f"{deb}, {member.name}"):
+            target = staging / member.linkname if member.islnk() else path.parent / member.linkname
+            with _valid_names(f"{deb}, {member.name}"):
                 path.parent.mkdir(parents=True, exist_ok=True)
-                if not path.exists() and target.resolve().is_relative_to(beside.resolve()):
+                if not path.exists() and target.resolve().is_relative_to(staging.resolve()):
                     path.symlink_to(os.path.relpath(target, path.parent))
 
 
 def _write(path: Path, content: bytes, member: tarfile.TarInfo, deb: Path) -> None:
-    with _possible(f"{deb}, {member.name}"):
+    with _valid_names(f"{deb}, {member.name}"):
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("xb") as stream:
             stream.write(content)
@@ -116,18 +115,18 @@ def _write(path: Path, content: bytes, member: tarfile.TarInfo, deb: Path) -> No
 
 
 @contextmanager
-def _possible(where: str) -> Generator[None]:
-    """Turn names that cannot stand in one tree into a UserError: it is the package's fault, not the disk's."""
+def _valid_names(where: str) -> Generator[None]:
+    """Turn errors about impossible or clashing names into a UserError: the package is wrong, not the disk."""
     try:
         yield
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-        raise UserError("two files of one name", where=where, how=_REFETCH) from error
+        raise UserError("two files of the same name", where=where, how=_REFETCH) from error
     except RuntimeError as error:
         raise UserError("links in a circle", where=where, how=_REFETCH) from error
     except OSError as error:
         if error.errno not in (errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL):
             raise
-        raise UserError(f"a name that cannot be ({error.strerror})", where=where, how=_REFETCH) from error
+        raise UserError(f"an invalid name ({error.strerror})", where=where, how=_REFETCH) from error
 
 
 def _mirrored_package(name: str) -> Path | None:
@@ -139,32 +138,32 @@ def _mirrored_package(name: str) -> Path | None:
 
 
 def _mirrored_dependencies(names: Sequence[str]) -> set[str]:
-    """Return packages and what they depend on, directly or not, as far as the mirror has it."""
+    """Return packages and their direct and indirect dependencies that the mirror has."""
     found: set[str] = set(names)
-    ahead = list(names)
-    while ahead:
-        deb = _mirrored_package(ahead.pop())
+    queue = list(names)
+    while queue:
+        deb = _mirrored_package(queue.pop())
         words = re.split("[,|]", _field(deb, "Depends") + "," + _field(deb, "Pre-Depends")) if deb else []
         needed = {word.strip().partition(" ")[0].partition(":")[0] for word in words}
         new = [name for name in needed - {"", *found} if _mirrored_package(name)]
-        ahead += new
+        queue += new
         found.update(new)
     return found
 
 
 def _download(names: Sequence[str], folder: Path) -> None:
-    _refuse(_complaint(_apt_with_lists(["download", *names], folder)), "apt-get download")
+    _check_apt(_error_of(_apt_with_lists(["download", *names], folder)), "apt-get download")
     for name in names:
         next(folder.glob(f"{name}_*.deb")).rename(folder / f"{name}.deb")
 
 
 def _apt_with_lists(arguments: Sequence[str], folder: Path) -> "subprocess.CompletedProcess[str]":
-    """Run apt-get, again with fresh package lists if the machine's own are missing or stale."""
+    """Run apt-get; if it fails, run it again with fresh package lists, since the machine's may be missing or old."""
     _need("apt-get")
     with tempfile.TemporaryDirectory() as private:
         answer = _apt(arguments, folder)
         if answer.returncode != 0:
-            # Lists in a folder of our own need no root and leave the machine's as they are.
+            # Lists in a temporary folder need no root and leave the machine's lists unchanged.
             lists: list[str] = []
             for key, name in (("Dir::State::lists", "lists"), ("Dir::Cache", "cache")):
                 (Path(private) / name / "partial").mkdir(parents=True)
@@ -174,8 +173,8 @@ def _apt_with_lists(arguments: Sequence[str], folder: Path) -> "subprocess.Compl
     return answer
 
 
-def _refuse(failure: str, where: str) -> None:
-    """Raise what apt complains of, if it does, as an error that says what to do."""
+def _check_apt(failure: str, where: str) -> None:
+    """Raise apt's error message, if there is one, as an error that says how to fix it."""
     if "No space left" in failure or "enough free space" in failure:
         raise OSError(errno.ENOSPC, failure)
     if "Unable to locate package" in failure:
@@ -187,7 +186,7 @@ def _refuse(failure: str, where: str) -> None:
 
 
 def _apt(arguments: Sequence[str], folder: Path) -> "subprocess.CompletedProcess[str]":
-    # The user _apt, to which root would step down, may not write in a private folder.
+    # As root, apt switches to the user _apt, who may not write into a private folder.
     command = ["apt-get", "-q", "-o", "APT::Sandbox::User=root", *arguments]
     environment = {**os.environ, "LC_ALL": "C"}
     return subprocess.run(
@@ -195,8 +194,8 @@ def _apt(arguments: Sequence[str], folder: Path) -> "subprocess.CompletedProcess
     )
 
 
-def _complaint(answer: "subprocess.CompletedProcess[str]") -> str:
-    """Return apt's last line of complaint, empty where it succeeded."""
+def _error_of(answer: "subprocess.CompletedProcess[str]") -> str:
+    """Return the last line of apt's error message; empty if it succeeded."""
     if answer.returncode == 0:
         return ""
     return _last_line(answer.stderr) or f"apt-get ended with {answer.returncode}"
@@ -219,7 +218,7 @@ def _field(deb: Path, name: str) -> str:
 def _members(
     deb: Path, read: Callable[[tarfile.TarInfo, str], bool]
 ) -> Generator[tuple[tarfile.TarInfo, str, bytes | None]]:
-    """Yield all members of a package with their path, and the content of those that `read` accepts."""
+    """Yield all members of a package with their path, and with the content of those that `read` accepts."""
     _need("dpkg-deb")
     if not deb.is_file():
         raise UserError("no such package", where=str(deb), how="fetch it again: delete its folder and run `dvc repro`")
@@ -242,7 +241,7 @@ def _members(
                         what = "a path that leads out of the folder"
                         raise UserError(what, where=f"{deb}, {member.name!r}", how=_REFETCH)
                     if path.count("/") > MAX_FOLDERS:
-                        what = f"more than {MAX_FOLDERS} folders in one another"
+                        what = f"more than {MAX_FOLDERS} nested folders"
                         raise UserError(what, where=f"{deb}, {member.name!r}", how=_REFETCH)
                     content = archive.extractfile(member) if read(member, path) else None
                     yield member, path, content.read() if content else None
@@ -250,7 +249,7 @@ def _members(
         except (tarfile.TarError, EOFError, ValueError, OverflowError):
             damaged = True
         finally:
-            unpack.kill()  # a reader that stops early would leave it waiting on a full pipe
+            unpack.kill()  # if the reader stops early, dpkg-deb waits on a full pipe
         if damaged:
             complaints.seek(0)
             reason = _last_line(complaints.read().decode(errors="replace"))

@@ -1,10 +1,10 @@
-"""Public files onto disk over https, each checked on arrival, and zips unpacked with care.
+"""Download public files over https, checked by sha256, and unpack zip archives safely.
 
     fetch_file("https://example.org/en.json", sha256="9f86...", path=Path("data/raw/en.json"))
     unpack_zip(Path("nfcorpus.zip"), Path("data/raw/nfcorpus"))
 
-Where the environment variable BABELMIX_MIRROR names a folder, `<it>/<host>/<path>` is looked at first, so that a
-machine without a network can do the same.
+If the environment variable BABELMIX_MIRROR names a folder, `$BABELMIX_MIRROR/<host>/<path>` is tried first. So this
+works on a machine without a network, too.
 """
 
 import errno
@@ -31,15 +31,15 @@ MAX_FOLDERS = 64
 TIMEOUT_SECONDS = 60
 _BLOCK_BYTES = 1 << 20
 _AGAIN = "delete the archive and fetch it again"
-# What zipfile and zlib raise on bytes that are no whole zip.
+# What zipfile and zlib raise for a damaged archive.
 _DAMAGE = (BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError, OverflowError)
 
 
 def fetch_file(url: str, sha256: str, path: Path, *, max_bytes: int = MAX_FILE_BYTES) -> None:
-    """Write the public file at an https address to `path`, once its sha256 (hexadecimal) is seen to be right.
+    """Download the public file at an https address, check its sha256 (hexadecimal) and write it to `path`.
 
-    Taken from `$BABELMIX_MIRROR/<host>/<path>` if that file exists. UserError: no network, an answer other
-    than success, more than `max_bytes`, another checksum; `path` is then left as it was.
+    The file is taken from `$BABELMIX_MIRROR/<host>/<path>` if that exists. UserError, and `path` is unchanged: no
+    network, an HTTP error, more than `max_bytes`, a wrong checksum.
     """
     parts = urlsplit(url)
     if parts.scheme != "https":
@@ -63,17 +63,17 @@ def unpack_zip(
 ) -> None:
     """Unpack the files of a zip whose path `keep` accepts, replacing `folder` as a whole.
 
-    What the archive says of itself is not believed: every path in it, kept or not, has to stay inside the folder,
-    and each file is unpacked by the block until it ends, is longer than declared, or all are over `max_bytes`.
+    The archive's own claims are checked. Every path, kept or not, must stay inside the folder. Each file is unpacked in
+    blocks, up to its declared size and up to `max_bytes` for all files together.
 
-    UserError, with the archive and the member, for a path that leads outside, a link or device, encryption, a
-    compression other than deflate, a wrong size or checksum, two members of one name, and an archive that is
-    damaged or cut short. `folder` is then left as it was.
+    UserError, with the archive and the member, and `folder` is unchanged: a path that leads outside, a link or device,
+    encryption, a compression other than deflate, a wrong size or checksum, two members of the same name, and an archive
+    that is damaged or cut short.
     """
     if not archive.is_file():
         raise UserError("no such archive", where=str(archive), how="fetch it again")
     where, total = str(archive), 0
-    with new_folder(folder) as beside:
+    with new_folder(folder) as staging:
         try:
             with ZipFile(archive) as package:
                 for member in package.infolist():
@@ -82,7 +82,7 @@ def unpack_zip(
                     if member.is_dir() or not keep(member.filename):
                         continue
                     where = f"{archive}, {member.filename!r}"
-                    path = beside / member.filename
+                    path = staging / member.filename
                     path.parent.mkdir(parents=True, exist_ok=True)
                     with path.open("xb") as stream:
                         for block in _blocks(package, member, where):
@@ -101,7 +101,7 @@ def unpack_zip(
 
 
 def mirror() -> Path | None:
-    """Return the folder that BABELMIX_MIRROR names, None where it is not set; UserError for one that is not there."""
+    """Return the folder that BABELMIX_MIRROR names, None if it is not set; UserError if the folder does not exist."""
     folder = os.environ.get("BABELMIX_MIRROR")
     if folder and not Path(folder).is_dir():
         raise UserError("no such folder", where=f"BABELMIX_MIRROR={folder}", how="correct it, or unset it")
@@ -109,34 +109,34 @@ def mirror() -> Path | None:
 
 
 def _refuse_unsafe(archive: Path, member: ZipInfo) -> None:
-    path, fault = member.filename, ""
+    path, reason = member.filename, ""
     if "\\" in path or path[1:2] == ":" or {"", ".", ".."} & set(path.removesuffix("/").split("/")):
-        fault = "a path that leads out of the folder"
+        reason = "a path that leads out of the folder"
     elif path.count("/") > MAX_FOLDERS:
-        fault = f"more than {MAX_FOLDERS} folders in one another"
+        reason = f"more than {MAX_FOLDERS} nested folders"
     elif stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
-        fault = "a link or a device"
+        reason = "a link or a device"
     elif member.flag_bits & 1:
-        fault = "encrypted"
+        reason = "encrypted"
     elif member.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
-        fault = "compressed in another way than deflate"
-    if fault:
-        raise UserError(fault, where=f"{archive}, {path!r}", how=_AGAIN)
+        reason = "compressed by another method than deflate"
+    if reason:
+        raise UserError(reason, where=f"{archive}, {path!r}", how=_AGAIN)
 
 
 def _blocks(package: ZipFile, member: ZipInfo, where: str) -> Iterator[bytes]:
-    """Yield the content of a member, which has to be as long as the archive declares."""
+    """Yield the content of a member in blocks; UserError unless it is as long as the archive declares."""
     endless = copy(member)
-    endless.file_size = 1 << 62  # zipfile cuts what is longer than declared without a word
+    endless.file_size = 1 << 62  # zipfile would silently cut content longer than declared
     size = 0
     with package.open(endless) as content:
         while block := content.read(_BLOCK_BYTES):
             size += len(block)
             if size > member.file_size:
-                raise UserError(f"more than the {member.file_size} bytes it declares", where=where, how=_AGAIN)
+                raise UserError(f"more than the declared {member.file_size} bytes", where=where, how=_AGAIN)
             yield block
     if size != member.file_size:
-        raise UserError(f"{size} bytes, but it declares {member.file_size}", where=where, how=_AGAIN)
+        raise UserError(f"{size} bytes, but {member.file_size} declared", where=where, how=_AGAIN)
 
 
 def _download_file(url: str, max_bytes: int) -> bytes:
@@ -145,7 +145,7 @@ def _download_file(url: str, max_bytes: int) -> bytes:
         with urlopen(url, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 -- https was checked above
             data: bytes = answer.read(max_bytes + 1)
     except HTTPError as error:
-        raise UserError(f"the server says {error.code} {error.reason}", where=url, how=how) from error
+        raise UserError(f"the server answers {error.code} {error.reason}", where=url, how=how) from error
     except (OSError, HTTPException) as error:
         raise UserError(f"no answer ({error})", where=url, how=how) from error
     if len(data) > max_bytes:

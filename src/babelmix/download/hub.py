@@ -1,11 +1,11 @@
-"""The Hugging Face hub: files by name, at a commit that is written down.
+"""Download files from the Hugging Face hub by name, at a recorded commit.
 
     fetch_from_hub(Path("data/raw/miracl-sw"), Wanted("miracl/miracl", "main", lambda names: names[:2]))
     topics = hub_file("miracl/miracl", "miracl-v1.0-sw/topics/topics.miracl-v1.0-sw-dev.tsv")
 
-HF_ENDPOINT, HF_TOKEN, HF_HOME and HF_HUB_OFFLINE mean what they mean to huggingface_hub, which reads them when it is
-first imported. The project works without a hub, so its command line switches the hub off (HF_HUB_OFFLINE=1, and
-BABELMIX_HUB_OFF=1 as the sign that no user did it); `allow_hub` takes that back.
+HF_ENDPOINT, HF_TOKEN, HF_HOME and HF_HUB_OFFLINE have the meaning that huggingface_hub gives them. It reads them when
+it is first imported. Most of the project needs no hub, so the command line switches it off. It sets HF_HUB_OFFLINE=1,
+and BABELMIX_HUB_OFF=1 to mark that the user did not do so. `allow_hub` switches the hub on again.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ _OURS = "BABELMIX_HUB_OFF"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Files of a data set on the hub: `choose` picks them out of the names in the repository."""
+    """Files of a data set on the hub; `choose` selects them from the names in the repository."""
 
     repo: str
     revision: str  # a branch, a tag or, to pin the bytes, a full commit hash
@@ -37,9 +37,9 @@ class Wanted:
 
 
 def allow_hub() -> None:
-    """Take back the command line's own HF_HUB_OFFLINE=1; one that the user has set stays.
+    """Unset the HF_HUB_OFFLINE=1 that the command line set; keep one that the user set.
 
-    To be called before huggingface_hub is imported, by whatever library: RuntimeError if it was imported already.
+    Call it before any library imports huggingface_hub: RuntimeError if one did already.
     """
     if os.environ.pop(_OURS, None):
         if "huggingface_hub" in sys.modules:
@@ -50,12 +50,12 @@ def allow_hub() -> None:
 def fetch_from_hub(folder: Path, *wanted: Wanted) -> None:
     """Download files of one or more data sets under their names in the repository, replacing `folder` as a whole.
 
-    Writes `manifest.json` beside them: {repository: {"commit", "files": {name: sha256}}}, sorted. All files of a
-    repository come from the one commit that its revision stood for.
+    Also writes `manifest.json`: {repository: {"commit", "files": {name: sha256}}}, sorted. All files of a repository
+    come from one commit, to which its revision pointed at the start.
 
     UserError: see `hub_file`; a name that leads out of the folder.
     """
-    with new_folder(folder) as beside:
+    with new_folder(folder) as staging:
         manifest: dict[str, dict[str, object]] = {}
         for item in wanted:
             commit, names = look_up(item.repo, item.revision, "dataset")
@@ -64,13 +64,13 @@ def fetch_from_hub(folder: Path, *wanted: Wanted) -> None:
                 path = PurePosixPath(name)
                 if path.is_absolute() or ".." in path.parts:
                     raise UserError(f"unsafe file name {name!r}", where=item.repo, how="do not use this repository")
-                (beside / path).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(download(item.repo, name, commit, "dataset"), beside / path)
-                with (beside / path).open("rb") as stream:
+                (staging / path).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(download(item.repo, name, commit, "dataset"), staging / path)
+                with (staging / path).open("rb") as stream:
                     digests[name] = hashlib.file_digest(stream, "sha256").hexdigest()
             manifest[item.repo] = {"commit": commit, "files": digests}
         text = json.dumps(dict(sorted(manifest.items())), indent=2, ensure_ascii=False)
-        (beside / "manifest.json").write_text(text + "\n", encoding="utf-8")
+        (staging / "manifest.json").write_text(text + "\n", encoding="utf-8")
 
 
 def hub_files(repo: str, *, revision: str = "main", kind: Kind = "dataset") -> list[str]:
@@ -79,9 +79,9 @@ def hub_files(repo: str, *, revision: str = "main", kind: Kind = "dataset") -> l
 
 
 def hub_file(repo: str, path: str, *, revision: str = "main", kind: Kind = "dataset") -> Path:
-    """Return where a file of a repository lies in huggingface_hub's cache, downloaded if it is not there yet.
+    """Return the path of a repository's file in huggingface_hub's cache; download it if it is not there yet.
 
-    With HF_HUB_OFFLINE set by the user, only the cache is looked at.
+    If the user has set HF_HUB_OFFLINE, only the cache is used.
 
     UserError: the hub does not answer, is switched off or answers with an error; no such repository, revision or
     file; a repository whose terms were not accepted.
@@ -89,14 +89,15 @@ def hub_file(repo: str, path: str, *, revision: str = "main", kind: Kind = "data
     from huggingface_hub import is_offline_mode
 
     if not is_offline_mode():
-        look_up(repo, revision, kind)  # fails at once where the download would try for minutes
+        look_up(repo, revision, kind)  # fails at once; the download would retry for minutes
     return download(repo, path, revision, kind)
 
 
 def hub_model(repo: str, choose: Callable[[list[str]], Sequence[str]], *, revision: str = "main") -> Path:
-    """Return the folder in huggingface_hub's cache with the files of a model that `choose` picks, config.json for one.
+    """Download the files of a model that `choose` selects; return their folder in huggingface_hub's cache.
 
-    With HF_HUB_OFFLINE set by the user, one that was used before is taken from the cache. UserError: see `hub_file`.
+    `choose` must select config.json. If the user has set HF_HUB_OFFLINE, a model that was used before is taken from the
+    cache. UserError: see `hub_file`.
     """
     from huggingface_hub import is_offline_mode
 
@@ -108,10 +109,13 @@ def hub_model(repo: str, choose: Callable[[list[str]], Sequence[str]], *, revisi
 
 
 def look_up(repo: str, revision: str, kind: Kind) -> tuple[str, list[str]]:
-    """Return the commit that a revision stands for and the names of its files: one question, asked once."""
+    """Return the commit of a revision and the sorted names of its files, with one request to the hub.
+
+    UserError: see `hub_file`.
+    """
     from huggingface_hub import HfApi
 
-    with _told(repo, revision, kind):
+    with _translate_errors(repo, revision, kind):
         ask = HfApi().dataset_info if kind == "dataset" else HfApi().model_info
         info = ask(repo, revision=revision, timeout=TIMEOUT_SECONDS)
         if not info.sha:
@@ -120,15 +124,19 @@ def look_up(repo: str, revision: str, kind: Kind) -> tuple[str, list[str]]:
 
 
 def download(repo: str, path: str, revision: str, kind: Kind) -> Path:
+    """Return the path of a repository's file in huggingface_hub's cache, downloaded without an earlier check.
+
+    UserError: see `hub_file`.
+    """
     from huggingface_hub import hf_hub_download
 
-    with _told(repo, revision, kind, path):
+    with _translate_errors(repo, revision, kind, path):
         return Path(hf_hub_download(repo, path, repo_type=kind, revision=revision))
 
 
 @contextmanager
-def _told(repo: str, revision: str, kind: Kind, path: str = "") -> Generator[None]:
-    """Turn what the client raises into an error that says what to do."""
+def _translate_errors(repo: str, revision: str, kind: Kind, path: str = "") -> Generator[None]:
+    """Turn errors of the client library into UserErrors."""
     from httpx2 import TransportError
     from huggingface_hub import constants, errors, is_offline_mode
 
@@ -160,7 +168,7 @@ def _told(repo: str, revision: str, kind: Kind, path: str = "") -> Generator[Non
     except errors.HFValidationError as error:
         raise UserError(f"not a name on the hub: {repo!r}", where=kind, how="names look like org/name") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise UserError("what answers is no hub", where=where, how="correct or unset HF_ENDPOINT") from error
+        raise UserError("the answer is not that of a hub", where=where, how="correct or unset HF_ENDPOINT") from error
 
 
 def _first_line(error: BaseException) -> str:

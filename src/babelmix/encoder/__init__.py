@@ -1,1 +1,1 @@
-"""The encoder: what is known of it without running it."""
+"""The encoder: where it comes from, how it is built and loaded, and how texts become vectors."""

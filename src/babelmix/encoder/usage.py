@@ -1,10 +1,10 @@
-"""What a model's own files say of its use: prompts, similarity, and how many tokens it reads.
+"""How a model wants to be used, by its own files: prompts, similarity, and how many tokens it reads.
 
     note = set_prompts(model, Path("models/hybrid"), query=None, passage=None)
     similarity, note = similarity_of(model)                 # "cosine"
-    note = said_of_lengths(limit_of(model, 1024), 1024, cut=3, texts=40)
+    note = note_on_lengths(limit_of(model, 1024), 1024, cut=3, texts=40)
 
-A note is a line for the user, or None where there is nothing to say.
+A note is one line for the user, or None.
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from babelmix.common.errors import UserError
 from babelmix.common.reading import parse_json, read_text
 from babelmix.common.similarities import SIMILARITIES, Similarity
-from babelmix.encoder.packing import PROMPTS, Limit
+from babelmix.encoder.tokenise import PROMPTS, Limit
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -23,10 +23,10 @@ CONFIG = "config_sentence_transformers.json"
 
 
 def set_prompts(model: "SentenceTransformer", folder: Path, *, query: str | None, passage: str | None) -> str | None:
-    """Give the model these prompts in place of its own; None keeps its own.
+    """Replace the model's prompts by these; None keeps its own. An empty prompt counts as given.
 
-    The note says that it has none and none were given: E5 and its kin are published without, the prefixes that they
-    need stand on the card alone. An empty prompt is one.
+    The note warns if the model has no prompts and none were given. E5 models, for example, are published without: only
+    the model card names the prefixes that they need.
     """
     for names, prompt in (("query", query), ("passage", passage)):
         if prompt is not None:
@@ -40,10 +40,10 @@ def set_prompts(model: "SentenceTransformer", folder: Path, *, query: str | None
 
 
 def similarity_of(model: "SentenceTransformer") -> tuple[Similarity, str | None]:
-    """Return the similarity that the model is scored by, the one that its file names.
+    """Return the similarity that the model is scored by: the one that its file names.
 
-    The dot product of vectors that the model itself makes unit vectors is the cosine. Manhattan distance is not
-    offered: the note says so.
+    If the model normalises its vectors, their dot product is the cosine. Manhattan distance is not supported: the note
+    says so, and the model is scored by cosine.
     """
     from sentence_transformers.sentence_transformer.modules import Normalize
 
@@ -53,17 +53,20 @@ def similarity_of(model: "SentenceTransformer") -> tuple[Similarity, str | None]
     for similarity in SIMILARITIES:
         if similarity == named:
             return similarity, None
-    return "cosine", f"the model's file names the similarity {named!r}, which is not offered: scored by cosine"
+    return (
+        "cosine",
+        f"its file names the similarity {named!r}, which babelmix does not support: scored by cosine",
+    )
 
 
-def said_of_lengths(limit: Limit, asked: int, *, cut: int, texts: int) -> str | None:
-    """Return the note on how far texts were read: where more was asked for than the model reads, or texts were cut.
+def note_on_lengths(limit: Limit, asked: int, *, cut: int, texts: int) -> str | None:
+    """Return a note if the model reads fewer tokens than asked for, or if texts were cut.
 
     Args:
-        limit: what was in force.
+        limit: the limit that applied.
         asked: embed.max_tokens.
-        cut: texts that were longer than the limit.
-        texts: all texts.
+        cut: number of texts longer than the limit.
+        texts: number of all texts.
     """
     notes: list[str] = []
     if limit.tokens < asked:
@@ -71,17 +74,17 @@ def said_of_lengths(limit: Limit, asked: int, *, cut: int, texts: int) -> str | 
             f"embed.max_tokens {asked:,} is more than the model reads: {limit.tokens:,} tokens ({limit.source})"
         )
     if cut:
-        told = f"{cut:,} of {texts:,} texts were cut at {limit.tokens:,} tokens"
+        what = f"{cut:,} of {texts:,} texts were cut at {limit.tokens:,} tokens"
         if limit.positions is None or limit.tokens < limit.positions:
             could = "any number" if limit.positions is None else f"up to {limit.positions:,}"
-            notes.append(f"{told} by {limit.source}; the model's positions allow {could}")
+            notes.append(f"{what} by {limit.source}; the model's positions allow {could}")
         else:
-            notes.append(f"{told}, all that the model can read")
+            notes.append(f"{what}, all that the model can read")
     return "; ".join(notes) or None
 
 
 def _own_prompts(folder: Path) -> dict[str, Any]:
-    """Return the prompts in the model's file: the library adds empty ones to a model that has none."""
+    """Return the prompts in the model's file; the loaded model is no guide, since the library adds empty prompts."""
     file = folder / CONFIG
     if not file.is_file():
         return {}
@@ -89,5 +92,5 @@ def _own_prompts(folder: Path) -> dict[str, Any]:
     prompts = config.get("prompts") if isinstance(config, dict) else None
     if prompts is not None and not isinstance(prompts, dict):
         how = 'write an object, such as {"query": "query: ", "passage": "passage: "}'
-        raise UserError(f"prompts that are no object: {json.dumps(prompts)[:40]}", where=str(file), how=how)
+        raise UserError(f"prompts that are not an object: {json.dumps(prompts)[:40]}", where=str(file), how=how)
     return prompts or {}

@@ -1,6 +1,6 @@
 """Monolingual, cross-lingual and multilingual retrieval as views over one set of exact ranks.
 
-    evaluation = evaluate(judge(benchmark), Cosines(query_vectors, passage_vectors))
+    evaluation = evaluate(qrels_of(benchmark), CosineScorer(query_vectors, passage_vectors))
     to_json(evaluation, "models/hybrid")["settings"]["multilingual"]["map"]
     numpy.savez_compressed("scores.npz", **per_query(evaluation))
     QueryScores(**numpy.load("scores.npz"))
@@ -27,12 +27,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from babelmix.benchmarks.benchmark import Judged
+from babelmix.benchmarks.qrels import Qrels
 from babelmix.benchmarks.registry import main_score
 from babelmix.common.files import new_binary_file, new_file
 from babelmix.evaluation.language_bias import Bias, group_means, language_bias, mean_of_means
 from babelmix.evaluation.ranks import rank_relevant
-from babelmix.retrieval.scorers import Scores
+from babelmix.retrieval.scorers import Scorer
 
 SETTINGS = ("monolingual", "crosslingual", "multilingual")
 MEASURES = {  # name in the JSON -> column of QueryScores
@@ -54,7 +54,7 @@ class QueryScores:
     """Columns with one row for each query and each set of passages that it is scored against."""
 
     setting: NDArray[np.str_]  # one of SETTINGS
-    question: NDArray[np.str_]  # shared by the translations of a query; see short_id
+    parallel_id: NDArray[np.str_]  # shared by the translations of a query; see short_id
     query_language: NDArray[np.str_]
     passage_language: NDArray[np.str_]  # or "pool"
     average_precision: NDArray[np.float64]
@@ -103,7 +103,7 @@ class Evaluation:
         return {(query, passage): mean for (query, passage), mean in zip(pairs.T.tolist(), means.tolist(), strict=True)}
 
 
-def evaluate(judged: Judged, scores: Scores) -> Evaluation:
+def evaluate(judged: Qrels, scores: Scorer) -> Evaluation:
     """Score a system on a benchmark in all three settings, whole rankings, in one pass over its scores.
 
     Raises UserError for scores that do not fit the benchmark, see rank.rank_relevant.
@@ -113,7 +113,7 @@ def evaluate(judged: Judged, scores: Scores) -> Evaluation:
     lost = np.full(len(judged.lost_query), np.inf)
     pool, own = (np.concatenate([np.where(ranks.found, rank, np.inf), lost]) for rank in (ranks.pool, ranks.own))
     asked = np.concatenate([judged.query, judged.lost_query])
-    grade = np.concatenate([judged.grade, judged.lost_grade])
+    grade = np.concatenate([judged.relevance, judged.lost_relevance])
     # A query against one language is one ranking, numbered by (query, language); against the pool, by query.
     language = np.concatenate([judged.passage_language[judged.passage], judged.lost_language]).astype(np.int64)
     single, single_measures = measures(asked * len(languages) + language, own, grade)
@@ -123,7 +123,7 @@ def evaluate(judged: Judged, scores: Scores) -> Evaluation:
     passage_language = np.concatenate([np.array(languages)[single % len(languages)], [POOL] * len(pooled)])
     multilingual, monolingual = passage_language == POOL, passage_language == query_language
     setting = np.where(multilingual, "multilingual", np.where(monolingual, "monolingual", "crosslingual"))
-    question = np.array([short_id(q.question) for q in judged.queries])[query]
+    question = np.array([short_id(q.parallel_id) for q in judged.queries])[query]
     columns = np.concatenate([single_measures, pooled_measures], axis=1)
     found = QueryScores(setting, question, query_language, passage_language, *columns)
     headline = main_score(judged.name, bool((grade > 1).any()))

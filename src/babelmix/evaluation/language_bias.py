@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtrc
 
-from babelmix.benchmarks.benchmark import Judged
+from babelmix.benchmarks.qrels import Qrels
 from babelmix.evaluation.ranks import Ranks
 
 
@@ -40,7 +40,7 @@ class Bias:
         return self.rank_distance / self.rank_distance_random
 
 
-def language_bias(judged: Judged, ranks: Ranks) -> Bias:
+def language_bias(judged: Qrels, ranks: Ranks) -> Bias:
     """Measure the bias of the pooled ranking.
 
     Rank distance leaves out queries with one relevant passage, which have no distance. A query language

@@ -1,6 +1,6 @@
 """Exact ranks of the relevant passages of every query, in the pool of all languages and in their own.
 
-    ranks = rank_relevant(judge(benchmark), Cosines(query_vectors, passage_vectors))
+    ranks = rank_relevant(qrels_of(benchmark), CosineScorer(query_vectors, passage_vectors))
     ranks.pool      # 1-based rank of each relevant passage among all passages
     ranks.own       # its rank among the passages of its own language
     ranks.top       # the ten best passages of each query
@@ -9,7 +9,7 @@ The order is total: score descending, then passage ascending. No ranking is ever
 more than the number of passages ahead of it, so a count over scores that are made block by block is enough, and the
 passages may lie on disk. Monolingual, cross-lingual and multilingual retrieval are all views over these two ranks.
 
-Two kinds of passages have no rank. A passage that is the query itself (Judged.itself_query) is not in the query's
+Two kinds of passages have no rank. A passage that is the query itself (Qrels.itself_query) is not in the query's
 ranking. A passage with the system's score for "not found", BM25's zero, was not retrieved: it would otherwise stand
 where its id does in the alphabet.
 """
@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from babelmix.benchmarks.benchmark import Judged
+from babelmix.benchmarks.qrels import Qrels
 from babelmix.common.errors import UserError
-from babelmix.retrieval.scorers import Scores
+from babelmix.retrieval.scorers import Scorer
 from babelmix.retrieval.topk import Top, kth_or_less
 
 # Queries and passages scored at once: they bound memory, 16 MB a block of scores, and have no part in the result.
@@ -33,7 +33,7 @@ TOP = 10  # how much of the top of the pool is kept, for the share of each langu
 
 @dataclass(frozen=True, slots=True)
 class Ranks:
-    """The ranks of each (query, relevant passage), in the order of the benchmark's Judged.query and .passage.
+    """The ranks of each (query, relevant passage), in the order of the benchmark's Qrels.query and .passage.
 
     A relevant passage that was not found has the last rank of its ranking, as all that were not found have; so it is
     the number of passages, less those that are the query itself.
@@ -45,7 +45,7 @@ class Ranks:
     found: NDArray[np.bool_]  # [R] whether the passage was found
 
 
-def rank_relevant(judged: Judged, scores: Scores) -> Ranks:
+def rank_relevant(judged: Qrels, scores: Scorer) -> Ranks:
     """Rank every relevant passage of every query under the order (-score, passage).
 
     UserError: scores that do not fit the benchmark's numbers of queries and passages.
@@ -63,7 +63,7 @@ def rank_relevant(judged: Judged, scores: Scores) -> Ranks:
     barred = _barred(judged, [query for query, _ in blocks])
     for start in range(0, expected[1], PASSAGES):
         block = slice(start, min(start + PASSAGES, expected[1]))
-        score = scores.against(block)
+        score = scores.score_block(block)
         # Passages side by side with those of their language, so that a language is a slice of a row of scores.
         language = judged.passage_language[block]
         order = np.argsort(language, kind="stable")
@@ -96,7 +96,7 @@ def rank_relevant(judged: Judged, scores: Scores) -> Ranks:
     return Ranks(pool, own, best, retrieved)
 
 
-def _barred(judged: Judged, blocks: list[NDArray[np.intp]]) -> list[tuple[NDArray[np.intp], NDArray[np.integer[Any]]]]:
+def _barred(judged: Qrels, blocks: list[NDArray[np.intp]]) -> list[tuple[NDArray[np.intp], NDArray[np.integer[Any]]]]:
     """Return, for each block of queries, the (row in the block, passage) of those that are the query itself."""
     number, place = np.full(len(judged.queries), -1), np.zeros(len(judged.queries), dtype=np.intp)
     for i, query in enumerate(blocks):
@@ -113,7 +113,7 @@ def _bar(values: NDArray[np.float32], barred: tuple[NDArray[np.intp], NDArray[np
         values[row[here], passage[here] - block.start] = -np.inf
 
 
-def _ranked_passages(judged: Judged) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+def _ranked_passages(judged: Qrels) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Return how many passages the rankings of each (query, relevant passage) have: the pool's, its own language's."""
     language = judged.passage_language[judged.passage]
     pool = len(judged.passage_language) - np.bincount(judged.itself_query, minlength=len(judged.queries))[judged.query]
@@ -140,8 +140,8 @@ def _propose(top: Top, values: NDArray[np.float32], start: int) -> None:
         top.merge(query, column + start, values[query, column])
 
 
-def _query_blocks(judged: Judged) -> Iterator[tuple[NDArray[np.intp], list[NDArray[np.intp]]]]:
-    """Yield query rows, and for j = 0, 1, ... the rows of Judged.query with the j-th relevant passage of each.
+def _query_blocks(judged: Qrels) -> Iterator[tuple[NDArray[np.intp], list[NDArray[np.intp]]]]:
+    """Yield query rows, and for j = 0, 1, ... the rows of Qrels.query with the j-th relevant passage of each.
 
     Queries with the most relevant passages stand first, so that those with a j-th one are the first of the block.
     """

@@ -9,5 +9,5 @@ class Evaluate(Section):
     """How a benchmark is scored."""
 
     resamples: int = Field(ge=100)
-    debias_rank: int = Field(ge=1)
-    debias_units: int = Field(ge=1)
+    lir_rank: int = Field(ge=1)
+    lir_passages: int = Field(ge=1)

@@ -21,6 +21,16 @@ from babelmix.evaluation.evaluate import QueryScores
 
 
 @dataclass(frozen=True, slots=True)
+class Interval:
+    """One system's score in a measure."""
+
+    mean: float
+    low: float  # 95 % interval, percentile bootstrap over questions and, where there are several, seeds
+    high: float
+    questions: int
+
+
+@dataclass(frozen=True, slots=True)
 class Difference:
     """First system minus second, in the measure that was compared."""
 
@@ -68,34 +78,36 @@ def paired_difference(
     Raises:
         UserError: the two were not scored on the same queries, or the setting has none.
     """
-    for scores in (*first, *second):
-        for column in ("setting", "question", "query_language", "passage_language"):
-            if not np.array_equal(getattr(first[0], column), getattr(scores, column)):
-                how = "evaluate both systems on the same benchmark"
-                raise UserError("the two systems were scored on different queries", where=column, how=how)
-    mask, group_names = first[0].groups(setting)
-    if not mask.any():
-        how = "choose a setting that the benchmark has"
-        raise UserError("no queries to compare", where=f"setting {setting!r}", how=how)
-    question, group, shape = _numbered(first[0].question[mask], group_names)
-    cell = question * shape[1] + group
-    count = np.bincount(cell, minlength=shape[0] * shape[1]).astype(np.float64).reshape(shape)
+    _check_same_queries((*first, *second))
+    mask, cells, count = _cells(first[0], setting)
     changes = [getattr(a, measure)[mask] - getattr(b, measure)[mask] for a, b in zip(first, second, strict=True)]
-    totals = [np.bincount(cell, weights=change, minlength=count.size).reshape(shape) for change in changes]
+    totals = [_sums(change, cells, count) for change in changes]
     by_seed = tuple(float(_figure(total.sum(axis=0), count.sum(axis=0))) for total in totals)
-
-    weights = rng.multinomial(shape[0], np.full(shape[0], 1 / shape[0]), size=resamples).astype(np.float64)
-    drawn = np.array([_figure(weights @ total, weights @ count) for total in totals])  # [seeds, resamples]
-    seeds = rng.multinomial(len(totals), np.full(len(totals), 1 / len(totals)), size=resamples) / len(totals)
-    low, high = np.percentile((drawn * seeds.T).sum(axis=0), (2.5, 97.5))
+    low, high = _bootstrap(totals, count, rng, resamples)
 
     # Flipping signs leaves the counts alone, so the figure is a signed sum of one share for each question.
     share = (np.mean(totals, axis=0) / count.sum(axis=0)).mean(axis=1)
-    flipped = rng.choice((-1.0, 1.0), size=(resamples, shape[0])) @ share
+    flipped = rng.choice((-1.0, 1.0), size=(resamples, len(count))) @ share
     # Equal sums come in another order: a hair's breadth keeps them from counting as smaller.
     as_extreme = np.abs(flipped) >= abs(share.sum()) * (1 - 1e-9)
     p = (1 + int(np.count_nonzero(as_extreme))) / (1 + resamples)
-    return Difference(sum(by_seed) / len(by_seed), float(low), float(high), p, p, shape[0], by_seed)
+    return Difference(sum(by_seed) / len(by_seed), low, high, p, p, len(count), by_seed)
+
+
+def score_interval(
+    scores: Sequence[QueryScores], setting: str, rng: np.random.Generator, resamples: int, measure: str
+) -> Interval:
+    """Return one system's score in one setting, over seeds, with the interval that `paired_difference` has.
+
+    Intervals of two systems that overlap do not say that the systems are equal: hard questions are hard for both, and
+    only the paired difference takes that out. Arguments and errors as for `paired_difference`.
+    """
+    _check_same_queries(scores)
+    mask, cells, count = _cells(scores[0], setting)
+    totals = [_sums(getattr(one, measure)[mask], cells, count) for one in scores]
+    by_seed = [float(_figure(total.sum(axis=0), count.sum(axis=0))) for total in totals]
+    low, high = _bootstrap(totals, count, rng, resamples)
+    return Interval(sum(by_seed) / len(by_seed), low, high, len(count))
 
 
 def holm(family: Sequence[Difference]) -> tuple[Difference, ...]:
@@ -110,6 +122,44 @@ def holm(family: Sequence[Difference]) -> tuple[Difference, ...]:
         floor = max(floor, min(1.0, (len(family) - step) * family[position].p))
         corrected[position] = floor
     return tuple(replace(difference, p_holm=corrected[i]) for i, difference in enumerate(family))
+
+
+def _check_same_queries(systems: Sequence[QueryScores]) -> None:
+    for scores in systems:
+        for column in ("setting", "parallel_id", "query_language", "passage_language"):
+            if not np.array_equal(getattr(systems[0], column), getattr(scores, column)):
+                how = "evaluate both systems on the same benchmark"
+                raise UserError("the two systems were scored on different queries", where=column, how=how)
+
+
+def _cells(scores: QueryScores, setting: str) -> tuple[NDArray[np.bool_], NDArray[np.intp], NDArray[np.float64]]:
+    """Return the mask of a setting's rows, the cell (question, group) of each, and the rows by question and group."""
+    mask, group_names = scores.groups(setting)
+    if not mask.any():
+        how = "choose a setting that the benchmark has"
+        raise UserError("no queries to compare", where=f"setting {setting!r}", how=how)
+    question, group, shape = _numbered(scores.parallel_id[mask], group_names)
+    cells = question * shape[1] + group
+    count: NDArray[np.float64] = np.bincount(cells, minlength=shape[0] * shape[1]).astype(np.float64)
+    return mask, cells, count.reshape(shape)
+
+
+def _sums(values: NDArray[np.float64], cells: NDArray[np.intp], count: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the sums of the values by question and group."""
+    sums = np.bincount(cells, weights=values, minlength=count.size).astype(np.float64)
+    return sums.reshape(count.shape)
+
+
+def _bootstrap(
+    totals: Sequence[NDArray[np.float64]], count: NDArray[np.float64], rng: np.random.Generator, resamples: int
+) -> tuple[float, float]:
+    """Return the 95 % interval of the figure, over questions and seeds; `totals` and `count` by question and group."""
+    questions, trainings = len(count), len(totals)
+    weights = rng.multinomial(questions, np.full(questions, 1 / questions), size=resamples).astype(np.float64)
+    drawn = np.array([_figure(weights @ total, weights @ count) for total in totals])  # [seeds, resamples]
+    seeds = rng.multinomial(trainings, np.full(trainings, 1 / trainings), size=resamples) / trainings
+    low, high = np.percentile((drawn * seeds.T).sum(axis=0), (2.5, 97.5))
+    return float(low), float(high)
 
 
 def _numbered(

@@ -92,10 +92,12 @@ def read_scores(file: Path | BinaryIO, where: str) -> QueryScores:
     """Read the scores of every query that `babelmix evaluate --per-query` wrote; `where` names it in errors."""
     how = "delete it and run `dvc repro` again"
     names = tuple(QueryScores.__dataclass_fields__)
-    columns = dict(zip(names, read_arrays(file, names, what="scores of queries", how=how, where=where), strict=True))
+    old_names = {"parallel_id": "question"}
+    arrays = read_arrays(file, names, what="scores of queries", how=how, where=where, old_names=old_names)
+    columns = dict(zip(names, arrays, strict=True))
     rows = columns["setting"].shape
     for name, column in columns.items():
-        text = name in ("setting", "question", "query_language", "passage_language")
+        text = name in ("setting", "parallel_id", "query_language", "passage_language")
         if column.dtype.kind != ("U" if text else "f") or column.shape != rows or len(rows) != 1:
             what = f"{column.dtype} numbers, shape {column.shape}"
             raise UserError(f"the column is none of scores ({what})", where=f"{where}, {name}", how=how)

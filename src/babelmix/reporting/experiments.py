@@ -20,8 +20,9 @@ from babelmix.evaluation.evaluate import QueryScores
 from babelmix.evaluation.significance import holm
 from babelmix.reporting.compare import Comparison, contrast, read_scores
 from babelmix.reporting.markdown import MEASURE_NAMES, NAMES, interval, number, signed, table
-from babelmix.reporting.results import SETTINGS, parse_evaluation, variants
+from babelmix.reporting.results import SETTINGS, parse_evaluation, parse_parameters, variants
 from babelmix.settings.params import Settings, parse_settings
+from babelmix.workspace import HERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,22 +70,41 @@ def read_experiments(root: Path, names: Sequence[str], benchmark: str) -> list[E
     return sorted(found, key=lambda run: (presets[run.settings.model.size].layers or 0, *_key(run)))
 
 
+def encoder_sizes(root: Path, runs: Sequence[Experiment]) -> dict[str, int]:
+    """Return size -> number of parameters outside the embeddings, small models first.
+
+    UserError for an experiment without this number: an older babelmix made it.
+    """
+    from dvc.exceptions import DvcException
+
+    found: dict[str, int] = {}
+    for size, group in by_size(runs).items():
+        name, path = group[0].name, str(HERE.encoder_metrics)
+        try:
+            text = _text(_files(root, name), path, name)
+        except (DvcException, OSError) as error:
+            how = "run it again: an older babelmix did not count parameters"
+            raise UserError(f"not to be read ({error})", where=f"{path} of {name}", how=how) from error
+        found[size] = parse_parameters(text, f"{path} of {name}")[1]
+    return dict(sorted(found.items(), key=lambda item: item[1]))
+
+
 def compare_experiments(runs: Sequence[Experiment]) -> dict[str, list[Comparison]]:
     """Make the report's contrasts for each size, over its seeds; p_holm is corrected over all that are returned."""
     found: list[tuple[str, Comparison]] = []
-    for size, group in _by_size(runs).items():
+    for size, group in by_size(runs).items():
         scores = {variant: [run.scores[variant] for run in group] for variant in group[0].scores}
         found += [(size, row) for row in contrast(group[0].evaluations, scores, group[0].settings)]
     corrected = holm([row.difference for _, row in found])
-    by_size: dict[str, list[Comparison]] = {}
+    rows: dict[str, list[Comparison]] = {}
     for (size, row), difference in zip(found, corrected, strict=True):
-        by_size.setdefault(size, []).append(replace(row, difference=difference))
-    return by_size
+        rows.setdefault(size, []).append(replace(row, difference=difference))
+    return rows
 
 
 def to_markdown(runs: Sequence[Experiment]) -> str:
     """Return two tables: the scores of every size and variant, and the differences between variants."""
-    groups = _by_size(runs)
+    groups = by_size(runs)
     rows = [(size, variant, *cells) for size, group in groups.items() for variant, cells in _score_rows(group).items()]
     first = next(iter(runs[0].evaluations.values()))
     name, benchmark = MEASURE_NAMES[first["headline"]], first["benchmark"]
@@ -194,7 +214,8 @@ def _text(files: Any, path: str, name: str) -> str:
         raise UserError("not UTF-8 text", where=f"{path} of {name}", how="make the experiment again") from error
 
 
-def _by_size(runs: Sequence[Experiment]) -> dict[str, list[Experiment]]:
+def by_size(runs: Sequence[Experiment]) -> dict[str, list[Experiment]]:
+    """Return size -> its experiments, one a seed, in the order given."""
     groups: dict[str, list[Experiment]] = {}
     for run in runs:
         groups.setdefault(run.settings.model.size, []).append(run)

@@ -19,11 +19,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from babelmix.benchmarks.benchmark import Benchmark, Judged, Query, itself_of, judge
+from babelmix.benchmarks.benchmark import Benchmark, Query, itself_of
+from babelmix.benchmarks.qrels import Qrels, qrels_of
 from babelmix.common.errors import UserError, unknown_name
 from babelmix.evaluation.evaluate import QueryScores, measures, short_id
 from babelmix.evaluation.ranks import rank_relevant
-from babelmix.retrieval.scorers import Cosines
+from babelmix.retrieval.scorers import CosineScorer
 from babelmix.retrieval.search import search
 from babelmix.retrieval.similarity import as_similarity
 from babelmix.retrieval.vectors import Rows
@@ -142,10 +143,10 @@ def look(
     if len(rows):  # one query, and one language where languages play no part
         language, zeros = np.zeros(len(benchmark.passages), dtype=np.int8), np.zeros_like(rows)
         asked = (Query("", "", "", ""),)
-        judged = Judged(
+        judged = Qrels(
             benchmark.name, asked, ("",), language, zeros, rows, zeros + 1, np.zeros_like(own), itself_passage=own
         )
-        ranks = rank_relevant(judged, Cosines(query, passages, where=where)).pool
+        ranks = rank_relevant(judged, CosineScorer(query, passages, where=where)).pool
     right = ((rank, benchmark.passages[row]) for rank, row in zip(ranks.tolist(), rows.tolist(), strict=True))
     answers = (Answer(passage.lang, rank, passage.text, passage.id) for rank, passage in right)
     return View(system, hits, tuple(sorted(answers, key=lambda answer: answer.rank)))
@@ -159,11 +160,13 @@ def show(
     top: int = 10,
 ) -> Entry:
     """Look at a query through several systems: (name, vector of the query [d], passages [P, d]); see look."""
-    answers = {qrel.passage for qrel in benchmark.qrels if qrel.question == query.question}
-    own = {row.passage for row in itself_of(benchmark) if row.question == query.question}
+    answers = {qrel.passage for qrel in benchmark.qrels if qrel.parallel_id == query.parallel_id}
+    own = {row.passage for row in itself_of(benchmark) if row.parallel_id == query.parallel_id}
     itself = {row for row, passage in enumerate(benchmark.passages) if passage.id in own}
     relevant = {row for row, passage in enumerate(benchmark.passages) if passage.id in answers - own}
-    english = [other.text for other in benchmark.queries if other.question == query.question and other.lang == "en"]
+    english = [
+        other.text for other in benchmark.queries if other.parallel_id == query.parallel_id and other.lang == "en"
+    ]
     views = tuple(look(benchmark, vector, rows, name, relevant, top, itself) for name, vector, rows in systems)
     return Entry(query, english[0] if english and query.lang != "en" else "", views, group)
 
@@ -194,15 +197,15 @@ def find_query(benchmark: Benchmark, text_or_id: str, lang: str | None = None) -
     for query in benchmark.queries:
         if query.id == text_or_id:
             return _in_language([query], lang)
-    asked = [query for query in benchmark.queries if query.question == text_or_id]
+    asked = [query for query in benchmark.queries if query.parallel_id == text_or_id]
     if not asked:
         words = one_line(text_or_id).casefold()
         asked = [query for query in benchmark.queries if one_line(query.text).casefold() == words]
-        asked = asked if len({query.question for query in asked}) == 1 else []
+        asked = asked if len({query.parallel_id for query in asked}) == 1 else []
     if asked:
         return _in_language(asked, lang)
     if len(text_or_id.split()) == 1:
-        ids = {name for query in benchmark.queries for name in (query.id, query.question)}
+        ids = {name for query in benchmark.queries for name in (query.id, query.parallel_id)}
         near = get_close_matches(text_or_id, sorted(ids), n=3, cutoff=0.8)
         if near or re.fullmatch(r"[a-z]{2,3}:\S+", text_or_id):
             hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"ids look like {min(ids)!r}"
@@ -226,13 +229,13 @@ def choose(benchmark: Benchmark, first: QueryScores, second: QueryScores, seed: 
         UserError: scores of other queries than the benchmark's.
     """
     precision: list[NDArray[np.float64]] = []
-    judged = judge(benchmark)
+    judged = qrels_of(benchmark)
     rows = np.union1d(judged.query, judged.lost_query).tolist()  # others have no answer, and no score
     asked = [benchmark.queries[row] for row in rows]
-    expected = [(short_id(query.question), query.lang) for query in asked]
+    expected = [(short_id(query.parallel_id), query.lang) for query in asked]
     for scores in (first, second):
         mask = scores.setting == "multilingual"
-        if list(zip(scores.question[mask].tolist(), scores.query_language[mask].tolist(), strict=True)) != expected:
+        if list(zip(scores.parallel_id[mask].tolist(), scores.query_language[mask].tolist(), strict=True)) != expected:
             how = "evaluate both systems on this benchmark again: it has changed since"
             raise UserError("the scores are those of other queries", where=benchmark.name, how=how)
         precision.append(scores.average_precision[mask])
@@ -276,7 +279,7 @@ def _in_language(asked: Sequence[Query], lang: str | None) -> Query:
     if lang is None:
         return languages.get("en", asked[0])
     if lang not in languages:
-        raise unknown_name(f"language of {asked[0].question!r}", lang, languages, where="--language")
+        raise unknown_name(f"language of {asked[0].parallel_id!r}", lang, languages, where="--language")
     return languages[lang]
 
 
@@ -295,5 +298,5 @@ def _one_a_question(
     for row in order.tolist():
         if len(rows) == each or not allowed[row]:
             break
-        rows.setdefault(queries[row].question, row)
+        rows.setdefault(queries[row].parallel_id, row)
     return list(rows.values())

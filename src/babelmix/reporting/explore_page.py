@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from babelmix.benchmarks.benchmark import read_benchmark
+from babelmix.benchmarks.files import read_benchmark
 from babelmix.benchmarks.registry import licence_of
 from babelmix.common.files import new_file, new_folder
 from babelmix.reporting.compare import read_scores, reference_of
@@ -194,7 +194,7 @@ def _article(number: int, entry: Entry, hue: dict[str, int]) -> str:
     lines = [f'<article id="q{number}">', _text(query.text, query.lang, "h3")]
     if entry.english:
         lines.append(f'<p class="faint">In English: {_text(entry.english, "en", "span")}</p>')
-    named = f"question {escape(query.question)}" if query.id else "free text: its right answers are not known"
+    named = f"question {escape(query.parallel_id)}" if query.id else "free text: its right answers are not known"
     lines.append(f'<p class="faint">{_chip(query.lang, hue)} {named}</p>')
     lines += ['<div class="pair">', *(_view(view, hue) for view in entry.views), "</div>"]
     lines += [*_answers(entry, hue), "</article>"]

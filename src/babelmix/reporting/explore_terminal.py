@@ -27,7 +27,7 @@ def render(entry: Entry, console: "Console") -> None:
     colour = {lang: f"color({COLOURS[place % len(COLOURS)]})" for place, lang in enumerate(entry.languages)}
     console.print(Text(one_line(query.text), style="bold"))
     if query.id:
-        console.print(Text.assemble((query.lang, colour[query.lang]), (f" · question {query.question}", "dim")))
+        console.print(Text.assemble((query.lang, colour[query.lang]), (f" · question {query.parallel_id}", "dim")))
     else:
         console.print(Text("free text: its right answers are not known", style="dim"))
     if entry.english:

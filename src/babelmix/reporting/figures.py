@@ -1,65 +1,28 @@
-"""The report's figures, as altair charts saved to PNG: same results, same bytes.
+"""The report's figures, as altair charts for `drawing.save`: same results, same bytes.
 
     save(scores(results), Path("reports/figures/scores.png"))
     save(language_bias(results, "xquad-r"), Path("reports/figures/language-bias-xquad-r.png"))
     save(share_map(results, "xquad-r", "hybrid+lir"), Path("reports/figures/share-xquad-r-hybrid+lir.png"))
 
-vl-convert draws them without a browser and brings the font with it, so that no machine's own fonts take part. A
-debiased variant, "hybrid+lir", takes the colour of its model, hollow or lighter.
+A debiased variant, "hybrid+lir", takes the colour of its model, hollow or lighter.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import floor, log2
-from pathlib import Path
 from typing import Any, Literal
 
 import altair as alt
 
+from babelmix.reporting.drawing import COLOURS, FAINT, INK, PALE, SHAPES
 from babelmix.reporting.results import SETTINGS, Results
 from babelmix.workspace import BM25, LIR, UNTRAINED
 
 Measure = Literal["map", "ndcg_at_10"]
 MEASURES: dict[Measure, str] = {"map": "mean average precision", "ndcg_at_10": "nDCG@10"}
-FONT = "Liberation Sans"
-INK, FAINT, PALE = "#222222", "#7a7a7a", "#ededed"
 STRONGEST = 16  # times the share of the pool, where the colours of a preference end
-# Okabe and Ito's palette, told apart by colour-blind readers; grey is where all variants start from.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-GREYS = {UNTRAINED: FAINT, BM25: INK}
-SHAPES = ("circle", "diamond", "square", "triangle-up", "cross", "triangle-down")
+GREYS = {UNTRAINED: FAINT, BM25: INK}  # where all variants start from
 DEV = {"monolingual": "monolingual", "crosslingual": "cross-lingual", "pooled": "all languages in one pool"}
 TITLES = {"monolingual": "Monolingual", "crosslingual": "Cross-lingual", "multilingual": "Multilingual pool"}
-
-
-def save(chart: alt.TopLevelMixin, file: Path) -> None:
-    """Write the chart as a PNG at twice its size, with the house's font and colours."""
-    import vl_convert
-
-    file.parent.mkdir(parents=True, exist_ok=True)
-    text = {
-        "labelFontSize": 12,
-        "titleFontSize": 12,
-        "titleFontWeight": "normal",
-        "labelColor": INK,
-        "titleColor": INK,
-    }
-    config = {
-        "font": FONT,
-        "background": "white",
-        "view": {"stroke": None},
-        "axis": text | {"gridColor": "#e6e6e6", "domainColor": FAINT, "tickColor": FAINT},
-        "legend": text | {"symbolSize": 110},
-        "header": {"labelFontSize": 13, "labelFontWeight": "bold", "labelColor": INK, "title": None},
-        "title": {
-            "fontSize": 15,
-            "anchor": "start",
-            "color": INK,
-            "subtitleFontSize": 12,
-            "subtitleColor": FAINT,
-        },
-    }
-    spec = chart.to_dict() | {"config": config, "padding": 12}
-    file.write_bytes(vl_convert.vegalite_to_png(spec, scale=2))
 
 
 def scores(results: Results) -> alt.TopLevelMixin:

@@ -103,6 +103,7 @@ def _answer(results: Results, settings: Settings, comparisons: Sequence[Comparis
 
 def _recipe(results: Results, settings: Settings) -> str:
     preset, train = settings.preset(), settings.train
+    selected = train.select_by.removeprefix("dev_")
     total, non_embedding = results.parameters
     rows = [
         ("size", settings.model.size),
@@ -114,7 +115,7 @@ def _recipe(results: Results, settings: Settings) -> str:
         ("recipe", settings.recipe),
         ("learning rate", f"{settings.learning_rate():g}"),
         ("temperature", f"{train.temperature:g}"),
-        ("weights", "of the last step" if train.keep == "last" else f"with the lowest {train.keep} dev loss"),
+        ("weights", "of the last step" if train.select_by == "last" else f"with the lowest {selected} dev loss"),
         ("languages in training", ", ".join(sorted(training_languages(results)))),
         *((f"batches, {name}", settings.objective(name).describe()) for name in settings.objectives),
     ]

@@ -22,8 +22,8 @@ from urllib.parse import quote
 
 from babelmix.common.errors import UserError
 from babelmix.common.reading import read_text
-from babelmix.common.yaml_core import parse_yaml
 from babelmix.evaluation.evaluate import MEASURES
+from babelmix.reporting.lock import hashes, parse_lock
 from babelmix.reporting.mlflow_store import LOOPBACK, artifacts, database, locked, open_client, refused, relocate, serve
 from babelmix.reporting.results import SETTINGS, HistoryRow, Results, read_results
 from babelmix.settings.params import Settings
@@ -35,7 +35,6 @@ if TYPE_CHECKING:  # mlflow takes two seconds to import
 EXPERIMENT = "babelmix"
 FINGERPRINT = "babelmix.fingerprint"
 CONTENT = "babelmix.content"  # sha256 of all that was logged; set last: a run cut short is completed next time
-LOCK_VALUES = 10_000_000  # of dvc.lock, at most: it grows with objectives times benchmarks
 BATCH = 1000  # metrics that MLflow takes in one request
 KEY = 250  # characters of a name that MLflow takes
 VIEW = {"mlflow.experimentKind": "custom_model_development"}  # the UI shows training runs, not chat traces
@@ -153,19 +152,19 @@ def _describe(settings: Settings, results: Results, stages: dict[str, Any], obje
     }
     total, non_embedding = results.parameters
     metrics: dict[str, float] = {}  # the UI's comparison opens at the first one: multilingual mAP
-    inputs = _dependencies(train, ("data/", "models/"))
+    inputs = hashes(train, "deps", ("data/", "models/"))
     for benchmark in settings.benchmarks:
         metrics |= _scores(results.evaluations[objective][benchmark], prefix="")
         metrics |= _scores(results.evaluations[objective + LIR][benchmark], prefix="lir/")
         for baseline in (UNTRAINED, BM25):
             metrics |= _scores(results.evaluations[baseline][benchmark], prefix=f"{baseline}/")
         evaluated = _stage(stages, f"evaluate@{objective}-{benchmark}")
-        inputs |= _dependencies(evaluated, ("data/benchmarks/",))
+        inputs |= hashes(evaluated, "deps", ("data/benchmarks/",))
     metrics |= _scores(results.dev[objective], prefix="")
     metrics |= {"model/parameters": total, "model/parameters_non_embedding": non_embedding}
     return _Run(
         name=f"{settings.model.size}/{objective}/s{settings.seed}",
-        fingerprint=_sha256([train["cmd"], _dependencies(train, ("",)), train.get("params", {})]),
+        fingerprint=_sha256([train["cmd"], hashes(train, "deps"), train.get("params", {})]),
         params={name: str(value) for name, value in params.items()},
         metrics=metrics,
         history=results.histories[objective],
@@ -236,26 +235,13 @@ def _read_lock(root: Path) -> dict[str, Any]:
     file = root / "dvc.lock"
     if not file.exists():
         raise UserError("no such file", where=str(file), how="run `dvc repro`")
-    lock = parse_yaml(read_text(file), str(file), most=LOCK_VALUES)
-    try:
-        stages = {name: {**stage} for name, stage in lock["stages"].items()}
-        for stage in stages.values():
-            _dependencies(stage, ("",))
-        return stages
-    except (AttributeError, LookupError, TypeError) as error:
-        how = "restore it (`git checkout dvc.lock`) or run `dvc repro`"
-        raise UserError("not a whole dvc.lock", where=str(file), how=how) from error
+    return parse_lock(read_text(file), str(file))
 
 
 def _stage(stages: dict[str, Any], name: str) -> dict[str, Any]:
     if "cmd" not in stages.get(name, {}):
         raise UserError(f"no stage {name}", where="dvc.lock", how=f"run `dvc repro {name}`")
     return stages[name]
-
-
-def _dependencies(stage: dict[str, Any], under: tuple[str, ...]) -> dict[str, str]:
-    """Return path -> hash of the dependencies of a stage that lie under the given folders."""
-    return {row["path"]: row.get("md5", "") for row in stage.get("deps", []) if row["path"].startswith(under)}
 
 
 def _key(name: str) -> str:

@@ -15,6 +15,7 @@ from babelmix.common.files import new_file, new_folder
 from babelmix.evaluation.evaluate import MEASURES
 from babelmix.reporting import figures
 from babelmix.reporting.compare import compare, reference_of
+from babelmix.reporting.drawing import save
 from babelmix.reporting.markdown import to_markdown
 from babelmix.reporting.results import SETTINGS, Results, read_results, seen, training_languages
 from babelmix.settings.params import Settings
@@ -97,5 +98,5 @@ def draw(results: Results, folder: Path) -> dict[str, str]:
                 caption = f"{objective} minus {reference} on {benchmark}, language by language"
                 charts[f"differences-{benchmark}-{objective}"] = (chart, caption)
     for name, (chart, _) in charts.items():
-        figures.save(chart, folder / f"{name}.png")
+        save(chart, folder / f"{name}.png")
     return {f"{name}.png": caption for name, (_, caption) in charts.items()}

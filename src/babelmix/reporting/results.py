@@ -115,6 +115,14 @@ def parse_evaluation(text: str, where: str) -> dict[str, Any]:
     return value
 
 
+def parse_parameters(text: str, where: str) -> tuple[int, int]:
+    """Return the number of parameters of an encoder, all and outside the embeddings, from what its stage wrote."""
+    value = parse_json(text, where)
+    with _as_written(where):
+        counts = _Parameters.model_validate(value)
+    return counts.parameters, counts.non_embedding_parameters
+
+
 Figure = Annotated[float, Field(strict=True, allow_inf_nan=False)] | None
 Count = Annotated[int, Field(strict=True)]
 
@@ -219,8 +227,8 @@ def _read_counts(file: Path, stage: str, kind: Any) -> Any:
 
 
 def _read_parameters(file: Path) -> tuple[int, int]:
-    counts = _read_counts(file, "encoder", _Parameters)
-    return counts["parameters"], counts["non_embedding_parameters"]
+    with _of_stage("encoder"):
+        return parse_parameters(read_text(_existing(file, "encoder")), str(file))
 
 
 def _read_history(file: Path, objective: str) -> tuple[HistoryRow, ...]:
@@ -235,8 +243,8 @@ def _read_history(file: Path, objective: str) -> tuple[HistoryRow, ...]:
                 if row is None:
                     return tuple(rows)
                 dev = {name[4:]: float(text) for name, text in row.items() if name.startswith("dev_") and text}
-                loss, rate = float(row["loss"]), float(row["learning_rate"])
-                rows.append(HistoryRow(int(row["step"]), str(row["kind"]), loss, rate, dev))
+                loss, lr = float(row["loss"]), float(row["lr"] if "lr" in row else row["learning_rate"])  # the old name
+                rows.append(HistoryRow(int(row["step"]), str(row["kind"]), loss, lr, dev))
             except (KeyError, TypeError, ValueError, AttributeError, csv.Error) as error:
                 where = f"{file}, line {table.line_num}"
                 raise UserError("not a row of a history", where=where, how="") from error

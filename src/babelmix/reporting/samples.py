@@ -3,11 +3,11 @@
 write_samples(HERE, settings)       # libreoffice-help-pt.md, ...
 """
 
-import hashlib
 import heapq
 from collections.abc import Iterable
 
 from babelmix.common.files import new_file, new_folder
+from babelmix.common.hashing import hash_order
 from babelmix.corpus.records import Pair, Rejected, read_rows
 from babelmix.corpus.registry import source_of
 from babelmix.settings.params import Settings
@@ -31,15 +31,23 @@ def write_samples(workspace: Workspace, settings: Settings) -> None:
             own = workspace.human_pairs(source) / f"{settings.source_language(source)}.jsonl"
             for lang in settings.translate.languages:
                 kept = (pair for _, pair in read_rows(workspace.machine_pairs(source, lang), Pair))
-                drawn = heapq.nsmallest(PAIRS, kept, key=lambda pair: _order(pair.unit))
-                units = {pair.unit for pair in drawn}
-                originals = {pair.unit: pair for _, pair in read_rows(own, Pair) if pair.unit in units} if units else {}
+                drawn = heapq.nsmallest(PAIRS, kept, key=lambda pair: hash_order(pair.parallel_id))
+                units = {pair.parallel_id for pair in drawn}
+                originals = (
+                    {pair.parallel_id: pair for _, pair in read_rows(own, Pair) if pair.parallel_id in units}
+                    if units
+                    else {}
+                )
                 thrown: dict[str, Rejected] = {}
                 for _, row in read_rows(workspace.rejected_pairs(source, lang), Rejected):
-                    if row.reason not in thrown or _order(row.unit) < _order(thrown[row.reason].unit):
+                    if row.reason not in thrown or hash_order(row.parallel_id) < hash_order(
+                        thrown[row.reason].parallel_id
+                    ):
                         thrown[row.reason] = row
                 licence = source_of(source, settings.source).licence
-                sheet = _sheet(source, lang, licence, [(originals[pair.unit], pair) for pair in drawn], thrown.values())
+                sheet = _sheet(
+                    source, lang, licence, [(originals[pair.parallel_id], pair) for pair in drawn], thrown.values()
+                )
                 with new_file(folder / sheet_name(source, lang)) as stream:
                     stream.write(sheet)
 
@@ -80,7 +88,3 @@ def _cell(query: str, passage: str) -> str:
         return text
 
     return f"**{plain(query)}**<br>{plain(passage)}"
-
-
-def _order(unit: str) -> bytes:
-    return hashlib.sha256(unit.encode()).digest()

@@ -1,10 +1,10 @@
-"""BM25, one index for each language of the passages: what word overlap alone can find.
+"""BM25 with one index for each language of the passages: the baseline of word overlap.
 
-    evaluation = evaluate(judge(benchmark), Bm25Scores.build(benchmark))
+    evaluation = evaluate(qrels_of(benchmark), Bm25Scorer.build(benchmark))
 
-The score of a query and a passage is what the index of the passage's language gives for the query's words, whatever
-the query's language. So monolingual, cross-lingual and pooled rankings are views over one set of scores. A passage
-that shares no word with the query scores zero and is not found: it has no rank.
+The index of the passage's language scores the query's words, whatever the query's language. So monolingual,
+cross-lingual and pooled rankings are views over one set of scores. A passage that shares no word with the query scores
+zero: it is not retrieved and has no rank.
 """
 
 import re
@@ -38,13 +38,13 @@ _CHARACTER = re.compile(f"[^{_MARKS}][{_MARKS}]*")
 
 
 def words(text: str) -> list[str]:
-    r"""Return the words of a text in any language, in order, repeated ones as often as they stand.
+    r"""Return the words of a text in any language, in order, with repetitions.
 
-    A word is a run of `\w` with the marks on its letters (the vowel signs of Hindi are no `\w`), in the form in which
-    texts are compared: without case or signs that nobody sees, dotted and dotless i as one. Chinese, Japanese and Thai
-    put no spaces between words: there every two neighbouring characters make a word, and so does one that stands
-    alone. That is how Lucene's CJK analyser reads Chinese and Japanese; Thai is our addition. Nothing is stemmed and no
-    stop word is dropped.
+    A word is a run of `\w` with the marks on its letters (the vowel signs of Hindi do not match `\w`), in the form of
+    `common.text.compared_form`: no case, no invisible characters, dotted and dotless i alike. Chinese, Japanese and
+    Thai write no spaces between words: there every two neighbouring characters are a word, and so is a character
+    without neighbours. Lucene's CJK analyser does the same for Chinese and Japanese; Thai is our addition. There is no
+    stemming and no stop word list.
     """
     found: list[str] = []
     for run in _RUN.finditer(compared_form(text)):
@@ -58,25 +58,25 @@ def words(text: str) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Bm25Scores:
+class Bm25Scorer:
     """The BM25 scores of a benchmark as two sparse matrices; a term is a word in one language of the passages."""
 
-    queries: csr_array  # float64 [Q, terms] how often the query has the word, in each language that knows it
-    passages: csr_array  # float64 [P, terms] what one such word adds to the score of the passage
+    queries: csr_array  # float64 [Q, terms]: how often the query has the word, in each language that has it
+    passages: csr_array  # float64 [P, terms]: the score that one occurrence in the query adds to the passage
 
     @property
     def not_found(self) -> float:
-        """Zero: the passage shares no word with the query, and word overlap does not find it."""
+        """Zero: the passage shares no word with the query."""
         return 0.0
 
     @classmethod
-    def build(cls, benchmark: Benchmark) -> "Bm25Scores":
-        """Index the passages, each language by itself, and look the words of the queries up in every language.
+    def build(cls, benchmark: Benchmark) -> "Bm25Scorer":
+        """Index the passages of each language separately and look up the queries' words in every language.
 
-        Context is not read: a passage is its text. The formula is Lucene's with exact lengths, as bm25s computes it
-        (Lù 2024, arXiv 2407.03618). With N passages in the language and n of them holding the word, which stands f
-        times in this passage of l words, where passages have L words on average, a word of the query adds
-        log(1 + (N - n + 0.5) / (n + 0.5)) * f / (f + k1 * (1 - b + b * l / L)), as often as the query has it.
+        A passage is its text, without its context. The formula is Lucene's with exact lengths, as bm25s computes it
+        (Lù 2024, arXiv 2407.03618). Let the language have N passages, n of them with the word, and L words a passage
+        on average. Let this passage have l words, f of them the word. Then each occurrence in the query adds
+        log(1 + (N - n + 0.5) / (n + 0.5)) * f / (f + k1 * (1 - b + b * l / L)).
         """
         asked = [words(query.text) for query in benchmark.queries]
         spoken = np.array([passage.lang for passage in benchmark.passages])
@@ -89,7 +89,7 @@ class Bm25Scores:
             if number:
                 queries.append(_counts(asked, number))
                 passages.append(_weights(texts, number, rows, len(spoken)))
-        if not passages:  # no language has a word: one term that nobody uses
+        if not passages:  # no passage has a word: one term that no text uses
             return cls(csr_array((len(asked), 1)), csr_array((len(spoken), 1)))
         return cls(csr_array(hstack(queries, format="csr")), csr_array(hstack(passages, format="csr")))
 
@@ -99,11 +99,11 @@ class Bm25Scores:
         queries, passages = self.queries, self.passages
         return int(queries.indptr.size) - 1, int(passages.indptr.size) - 1
 
-    def against(self, passages: slice) -> Callable[[NDArray[np.intp]], NDArray[np.float32]]:
-        """Return a function from query rows, [n], to their float32 scores with these passages, [n, passages].
+    def score_block(self, passages: slice) -> Callable[[NDArray[np.intp]], NDArray[np.float32]]:
+        """Return a function that scores query rows, [n], against these passages: float32 [n, passages].
 
-        0 where no word is shared. A score is an exact sum rounded once: it depends on its two texts alone, never on
-        the order of the words or the cut of the block.
+        The score is 0 if no word is shared. A score is an exact sum, rounded once: it depends only on its two texts,
+        never on the order of the words or the limits of the block.
         """
         columns: Any = self.passages[passages].T
 
@@ -114,7 +114,7 @@ class Bm25Scores:
         return score
 
     def pairs(self, query: NDArray[np.integer[Any]], passage: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
-        """Return the score of each (query row, passage row), [n], equal to that of `against` to the last bit."""
+        """Return the score of each (query row, passage row), [n], bit for bit that of `score_block`."""
         shared = self.queries[query].multiply(self.passages[passage])
         return np.asarray(shared.sum(axis=1)).ravel().astype(np.float32)
 
@@ -128,13 +128,13 @@ def _counts(texts: list[list[str]], number: dict[str, int]) -> csr_array:
 
 
 def _weights(texts: list[list[str]], number: dict[str, int], rows: NDArray[np.intp], passages: int) -> csr_array:
-    """Return float64 [passages, words of one language], filled in the rows of its passages."""
+    """Return float64 [passages, words of one language]; only the rows of that language are not zero."""
     index = BM25(k1=K1, b=B, method="lucene")
     ids = [[number[word] for word in text] for text in texts]
     index.index((ids, number), create_empty_token=False, show_progress=False)
     scores: dict[str, Any] = index.scores  # a sparse matrix, passages by words, column by column
     column = np.repeat(np.arange(len(number)), np.diff(scores["indptr"]))
-    # Whole multiples of 2^-24: their sums are exact in float64, in whatever order.
+    # Whole multiples of 2^-24: their sums are exact in float64, in any order.
     exact = np.round(scores["data"].astype(np.float64) * 2.0**24) / 2.0**24
     entries = exact, (rows[scores["indices"]], column)
     return csr_array(entries, shape=(passages, len(number)))

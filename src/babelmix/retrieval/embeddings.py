@@ -1,7 +1,7 @@
-"""A folder of vectors as what it is to a benchmark: a row for each text, comparable by the model's own similarity.
+"""Open a folder of vectors for a benchmark: one row for each text, comparable by the model's similarity.
 
 opened = open_embeddings(Path("vectors"), Path("data/benchmarks/xquad-r"))
-scores = Cosines(opened.queries, opened.passages)
+scorer = CosineScorer(opened.queries, opened.passages)
 opened.similarity, opened.joined["passages"], opened.notes       # "cosine", "ids", ()
 """
 
@@ -18,38 +18,38 @@ from babelmix.retrieval.vectors import Rows, open_shards
 
 @dataclass(frozen=True, slots=True)
 class Embeddings:
-    """The vectors of a benchmark's texts, in its order, made comparable (see similarity)."""
+    """The vectors of a benchmark's texts, in its order, made comparable (see similarity.py)."""
 
     queries: Rows
     passages: Rows
     similarity: Similarity
-    joined: dict[str, str]  # queries and passages: by "ids", or by "order"
-    notes: tuple[str, ...]  # what is to be said of the joining
+    joined: dict[str, str]  # for queries and passages: joined by "ids" or by "order"
+    notes: tuple[str, ...]  # lines for the user about the joining
 
 
 def open_embeddings(
     folder: Path, benchmark: Path, similarity: Similarity | None = None, *, queries: Rows | None = None
 ) -> Embeddings:
-    """Open the vectors of a benchmark's queries and passages: those of `embed_benchmark`, or of any other model.
+    """Open the vectors of a benchmark's queries and passages, made by `embed_benchmark` or by any other model.
 
-    The folder holds `queries.npy` and `passages.npy` (or shards `passages-*.npy`, in the order of their names), a row
-    a text; with `queries.txt` or `passages.txt`, an id a line, in any order (see joins). For cosine, rows of float16
-    must be unit vectors; others are made so. Passages are read when they are asked for.
+    The folder holds `queries.npy` and `passages.npy` (or shards `passages-*.npy`, in the order of their names), one
+    row a text. With `queries.txt` or `passages.txt`, one id a line, the rows may be in any order (see joins.py). For
+    cosine, float16 rows must be unit vectors; rows of other types are normalised. Passages are read on demand.
 
     Args:
-        folder: of the vectors.
+        folder: the folder of the vectors.
         benchmark: a benchmark folder.
-        similarity: what the vectors are compared by; unless given, what `vectors.json` says, or else cosine.
+        similarity: how the vectors are compared; by default as `vectors.json` says, or else by cosine.
         queries: vectors of other queries, in place of the benchmark's.
 
     Raises:
-        UserError: a missing or broken file, vectors that `vectors.json` says were made of other texts, ids or numbers
-            of rows that do not fit.
+        UserError: a file is missing or damaged, `vectors.json` says that the vectors were made of other texts, or the
+            ids or the number of rows do not fit.
     """
     record = read_record(folder)
     if record is not None and record.made_of and record.made_of.get("benchmark") != benchmark_digest(benchmark):
-        how = "embed the benchmark again"
-        raise UserError("vectors of other texts than this benchmark has", where=f"{folder}, {benchmark.name}", how=how)
+        what, how = "these vectors were made of other texts than this benchmark's", "embed the benchmark again"
+        raise UserError(what, where=f"{folder}, {benchmark.name}", how=how)
     named = similarity or (record.similarity if record else "cosine")
     passages = join(open_shards(folder, "passages"), "passages", folder, benchmark)
     joined = {"passages": passages}

@@ -1,11 +1,11 @@
-"""Which vector belongs to which text: by ids, the benchmark's or the user's own, or else by the order of the files.
+"""Join vectors to texts: by ids, the benchmark's or the user's own, or else by the order of the files.
 
     joined = join(open_shards(folder, "passages"), "passages", folder, Path("data/benchmarks/xquad-r"))
     joined.rows[:1]            # the vector of the benchmark's first passage
     joined.by                  # "ids" or "order"
 
-A benchmark that was built out of a user's files may sort, rename or leave out texts. It says what they are called in
-those files and in which order they stand there (benchmark.OwnId), so that vectors made of the files are joined to it.
+A benchmark built from a user's files may sort, rename or leave out texts. It records the texts' ids and order in those
+files (benchmark.OwnId), so that vectors made of the files can be joined to the benchmark.
 """
 
 from collections import Counter
@@ -17,7 +17,8 @@ from typing import Literal
 
 import numpy as np
 
-from babelmix.benchmarks.benchmark import OwnId, read_own_ids, read_passages, read_queries
+from babelmix.benchmarks.benchmark import OwnId
+from babelmix.benchmarks.files import read_own_ids, read_passages, read_queries
 from babelmix.common.errors import UserError
 from babelmix.common.reading import numbered_lines
 from babelmix.common.text import kept_form
@@ -26,7 +27,7 @@ from babelmix.retrieval.vectors import Picked, Rows
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """The vectors of a benchmark's texts, in its order; how they were joined, and what is to be said of it."""
+    """The vectors of a benchmark's texts, in its order; how they were joined, and lines for the user about it."""
 
     rows: Rows
     by: Literal["ids", "order"]
@@ -36,24 +37,25 @@ class Joined:
 def join(rows: Rows, name: str, folder: Path, benchmark: Path) -> Joined:
     """Join the rows of a folder of vectors to the texts of a benchmark folder.
 
-    With `<name>.txt`, an id a line, in any order: each the benchmark's id, or the user's own, or `<language>:<own id>`
-    where the user has one id in several languages. Rows of other texts are passed over, and counted. Without it, rows
-    stand in the order of the user's files, texts that were left out among them (queries may also be the judged ones
-    alone); or in the benchmark's order where it was not built out of such files.
+    With `<name>.txt`, one id a line in any order, rows are joined by id. An id is the benchmark's, or the user's own,
+    or `<language>:<own id>` if the user has the same id in several languages. Rows of other texts are skipped and
+    counted. Without the file, rows are in the order of the user's files, including texts that the benchmark left out
+    (for queries, the judged ones only are accepted too). If the benchmark was not built from a user's files, rows are
+    in the benchmark's order.
 
     Args:
-        rows: the rows as they are in the file.
+        rows: the rows in the order of their file.
         name: "queries" or "passages".
-        folder: where `<name>.txt` would be; it names the rows in errors.
+        folder: the folder of `<name>.txt`; it names the rows in errors.
         benchmark: a benchmark folder.
 
     Raises:
-        UserError: an id that stands twice, a text without a row, or numbers of rows and texts that do not fit.
+        UserError: a duplicate id, a text without a row, or numbers of rows and texts that do not fit.
     """
     file = folder / f"{name}.txt"
     if not file.is_file():
         return _by_order(rows, name, folder, benchmark)
-    if _same(_ids(file), _texts(name, benchmark)):  # nothing is held in memory
+    if _same(_ids(file), _texts(name, benchmark)):  # compared line by line, to hold no list in memory
         count = sum(1 for _ in _ids(file))
         _check_count(count, rows, name, file)
         return Joined(rows, "ids")
@@ -63,10 +65,10 @@ def join(rows: Rows, name: str, folder: Path, benchmark: Path) -> Joined:
     texts = list(_texts(name, benchmark))
     if len(own) == len(names) and all(
         line in (text.own, _with_language(text)) for line, text in zip(names, own, strict=True)
-    ):  # the user's file, line by line: an id may even stand twice in it
-        place = {text.id: row for row, text in enumerate(own)}
-        if all(text in place for text in texts):
-            return _picked(rows, [place[text] for text in texts], name, names, own)
+    ):  # the user's file, line by line: it may even have duplicate ids
+        row_of = {text.id: row for row, text in enumerate(own)}
+        if all(text in row_of for text in texts):
+            return _picked(rows, [row_of[text] for text in texts], name, names, own)
     return _by_ids(rows, name, file, names, texts, own)
 
 
@@ -81,13 +83,13 @@ def _by_order(rows: Rows, name: str, folder: Path, benchmark: Path) -> Joined:
         if name == "queries":
             sizes.setdefault(len(kept), kept)
         if number not in sizes:
-            told = f" ({len(kept):,} of them judged)" if name == "queries" and len(kept) < len(own) else ""
-            raise UserError(f"{number:,} rows for the {len(own):,} {name} of the file{told}", where=where, how=how)
-        place = {text: row for row, text in enumerate(sizes[number])}
-        picked = np.array([place[text] for text in texts], dtype=np.int64)
+            judged = f" ({len(kept):,} of them judged)" if name == "queries" and len(kept) < len(own) else ""
+            raise UserError(f"{number:,} rows for the {len(own):,} {name} of the file{judged}", where=where, how=how)
+        row_of = {text: row for row, text in enumerate(sizes[number])}
+        picked = np.array([row_of[text] for text in texts], dtype=np.int64)
         note = f"no {name}.txt: rows of {name}.npy are taken in the order of the {name} in the user's own file"
         if number > len(texts):
-            note += f"; {number - len(texts):,} of {number:,} passed over: texts that were left out or are not judged"
+            note += f"; {number - len(texts):,} of {number:,} skipped: texts that were left out or are not judged"
         return Joined(Picked(rows, picked), "order", (note,))
     if number != len(texts):
         raise UserError(f"{number:,} rows for the benchmark's {len(texts):,} {name}", where=where, how=how)
@@ -98,7 +100,7 @@ def _by_ids(rows: Rows, name: str, file: Path, names: list[str], texts: list[str
     row_of: dict[str, int] = {}
     for row, line in enumerate(names):
         if line in row_of:
-            how = f"line {row_of[line] + 1} has it already; give each text one row"
+            how = f"line {row_of[line] + 1} has the same id; give each text one row"
             raise UserError(f"duplicate id {line!r}", where=f"{file}, line {row + 1}", how=how)
         row_of[line] = row
     owns = {text.id: text for text in own if text.id}
@@ -111,22 +113,23 @@ def _by_ids(rows: Rows, name: str, file: Path, names: list[str], texts: list[str
         return list(dict.fromkeys((text, _with_language(known), *([known.own] if often[known.own] == 1 else []))))
 
     claims = Counter(form for text in texts for form in forms(text))
-    benchmarks = all(text in row_of for text in texts)  # whose ids they are, where one form stands for two texts
+    # If the file has all ids of the benchmark, an ambiguous id is the benchmark's, otherwise the user's.
+    benchmarks = all(text in row_of for text in texts)
     picked: list[int] = []
     for text in texts:
         sure = [form for form in forms(text) if form in row_of and claims[form] == 1]
         if len(sure) > 1:
             how = "give each text one row"
-            raise UserError(f"{sure[0]!r} and {sure[1]!r} are one text", where=str(file), how=how)
-        doubtful = forms(text)[:1] if benchmarks else forms(text)[1:]
-        picked.append(next((row_of[form] for form in (*sure, *doubtful) if form in row_of), -1))
+            raise UserError(f"{sure[0]!r} and {sure[1]!r} name the same text", where=str(file), how=how)
+        ambiguous = forms(text)[:1] if benchmarks else forms(text)[1:]
+        picked.append(next((row_of[form] for form in (*sure, *ambiguous) if form in row_of), -1))
     if -1 in picked:
         missing = texts[picked.index(-1)]
         known = owns.get(missing)
         called = f" ({known.own!r} in the user's file)" if known and known.own != missing else ""
         how = f"embed every text of the {name}, and write the id of each row"
         if known and often[known.own] > 1:
-            how = f"write {_with_language(known)!r}: {known.own!r} is an id in several languages"
+            how = f"write {_with_language(known)!r}: several languages have the id {known.own!r}"
         raise UserError(f"no row for {missing!r}{called}", where=str(file), how=how)
     return _picked(rows, picked, name, names, own)
 
@@ -138,21 +141,21 @@ def _picked(rows: Rows, picked: list[int], name: str, names: list[str], own: lis
         how = "write the benchmark's ids, or `<language>:<id>`"
         raise UserError(f"{names[row]!r} names two texts", where=f"{name}.txt, line {row + 1}", how=how)
     known = {form for text in own for form in (text.own, _with_language(text))}
-    passed = [line for row, line in enumerate(names) if row not in used]
-    unknown = [line for line in passed if line not in known]
+    skipped = [line for row, line in enumerate(names) if row not in used]
+    unknown = [line for line in skipped if line not in known]
     notes: list[str] = []
     count = f"of {len(names):,} rows of {name}.npy"
-    if len(passed) > len(unknown):
-        notes.append(f"{len(passed) - len(unknown):,} {count} passed over: texts that were left out or are not judged")
+    if len(skipped) > len(unknown):
+        notes.append(f"{len(skipped) - len(unknown):,} {count} skipped: texts that were left out or are not judged")
     if unknown:
-        notes.append(f"{len(unknown):,} {count} passed over: ids that nothing here has, such as {unknown[0]!r}")
+        notes.append(f"{len(unknown):,} {count} skipped: unknown ids, such as {unknown[0]!r}")
     order = np.array(picked, dtype=np.int64)
     in_order = len(order) == rows.shape[0] and bool((order == np.arange(len(order))).all())
     return Joined(rows if in_order else Picked(rows, order), "ids", tuple(notes))
 
 
 def _ids(file: Path) -> Iterator[str]:
-    """Yield the ids of a file, one a line, in the form in which ids are kept; blank lines at its end are none."""
+    """Yield the ids of a file, one a line, in NFC; blank lines at its end are ignored."""
     blank = 0
     for number, line in numbered_lines(file):
         line = kept_form(line.strip())

@@ -1,13 +1,13 @@
-"""Vectors scored by the similarity that their model was made for: cosine, dot product or Euclidean distance.
+"""Cosine, dot product or Euclidean distance, all scored by exact dot products of unit vectors.
 
     queries, passages = comparable(queries, passages, "dot")
-    scores = Cosines(queries, passages)                # ranks as the dot products of the vectors do, exactly
-    as_similarity(passages, 0.25)                              # the dot product that this score stands for
+    scorer = CosineScorer(queries, passages)         # ranks exactly as the dot products of the vectors do
+    as_similarity(passages, 0.25)                    # the dot product that belongs to this score
 
-Ranking knows one thing only: products of unit vectors that sum exactly (rank.Cosines). Vectors of another similarity
-are made into such. All are scaled by a power of two, which changes no order, until they fit, and rounded to whole
-multiples of 2^-24 of it (2^-25 for distances). Dimensions that are added bring each to length 1; they meet zeros on
-the other side, or hold the vectors' own lengths:
+CosineScorer handles unit vectors only. For the other two similarities we turn the vectors into unit vectors whose
+products rank alike. We scale each side by a power of two, which changes no order, and round it to whole
+multiples of 2^-24 (2^-25 for distances). Added dimensions bring each vector to length 1. They are multiplied by zeros
+of the other side, or they hold squared lengths:
 
     dot          q, a, 0                p, 0, b              product q.p
     euclidean    q, 1/2, -|q|^2, a, 0   p, -|p|^2, 1/2, 0, b product q.p - |q|^2/2 - |p|^2/2, half of -|q - p|^2
@@ -22,7 +22,7 @@ from babelmix.common.errors import UserError
 from babelmix.common.similarities import Similarity
 from babelmix.retrieval.vectors import Rows, UnitRows
 
-BLOCK = 16384  # rows looked at together where the longest is sought
+BLOCK = 16384  # rows read at once to find the longest vector
 
 
 def comparable(
@@ -30,7 +30,8 @@ def comparable(
 ) -> tuple[Rows, Rows]:
     """Return both as unit vectors whose products rank as the similarity does: the more similar, the larger.
 
-    Passages are read once to find the longest, where it is not cosine, and again whenever they are asked for.
+    For dot products and distances all passages are read once, to find the longest. Rows are converted when they are
+    read.
 
     Args:
         queries: [Q, d] of any length.
@@ -39,7 +40,7 @@ def comparable(
         where: names the vectors in errors.
 
     Raises:
-        UserError: a number that is not finite, or, for dot products, a zero vector.
+        UserError: a number is not finite or, for dot products, a vector is zero.
     """
     if similarity == "cosine":
         return UnitRows(queries), UnitRows(passages)
@@ -54,15 +55,15 @@ def comparable(
 
 
 def as_similarity(passages: Rows, score: float) -> float:
-    """Return what a score against these passages stands for: the cosine, the dot product, or minus the distance."""
+    """Convert a score against these passages back: to the cosine, the dot product, or minus the distance."""
     return passages.value(score) if isinstance(passages, _Dot | _Euclidean) else score
 
 
 class _Scaled:
-    """Rows times a power of two, on one side of a product: 0, the queries, or 1, the passages."""
+    """Rows times a power of two; `side` is 0 for queries, 1 for passages."""
 
-    added: int  # dimensions
-    bits: int  # of a rounded number, below the point
+    added: int  # number of added dimensions
+    bits: int  # binary places that rounding keeps
 
     def __init__(self, rows: Rows, power: int, side: int) -> None:
         self._rows, self._power, self._side = rows, power, side
@@ -73,7 +74,7 @@ class _Scaled:
         return self._rows.shape[0], self._rows.shape[1] + self.added
 
     def _scaled(self, key: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the rows of a key, and their squared lengths: exact, as whole multiples of 2^-(2 bits)."""
+        """Return the rows of a key and their squared lengths, which are exact: whole multiples of 2^-(2 bits)."""
         rows = np.ldexp(self._rows[key].astype(np.float64), self._power + self.bits)
         rows = np.ldexp(np.round(rows), -self.bits)
         return rows, np.einsum("nd,nd->n", rows, rows)
@@ -108,10 +109,10 @@ class _Euclidean(_Scaled):
 
 
 def _filled(rows: NDArray[np.float64], square: NDArray[np.float64], side: int) -> NDArray[np.float64]:
-    """Add two dimensions: what each row lacks of length 1 in the one of its side, and zeros."""
-    lacks = np.round(np.sqrt(np.maximum(1 - square, 0)) * 2.0**24) / 2.0**24
+    """Add two dimensions: the one of its side brings each row to length 1, the other is zero."""
+    rest = np.round(np.sqrt(np.maximum(1 - square, 0)) * 2.0**24) / 2.0**24
     added = np.zeros((len(rows), 2))
-    added[:, side] = lacks
+    added[:, side] = rest
     return np.concatenate([rows, added], axis=1)
 
 
@@ -119,7 +120,7 @@ def _longest(rows: Rows, where: str, similarity: Similarity) -> float:
     longest = 0.0
     for start in range(0, rows.shape[0], BLOCK):
         wide = rows[start : min(start + BLOCK, rows.shape[0])].astype(np.float64)
-        with np.errstate(all="ignore"):  # what is not finite is told below
+        with np.errstate(all="ignore"):  # reported below, with its row
             length = np.sqrt(np.einsum("nd,nd->n", wide, wide))
         wrong = ~np.isfinite(length) | ((length == 0) & (similarity == "dot"))
         if wrong.any():
@@ -131,5 +132,5 @@ def _longest(rows: Rows, where: str, similarity: Similarity) -> float:
 
 
 def _power(length: float) -> int:
-    """Return the power of two that brings a length to 1 or less, by a hair: rounding has no part in the choice."""
+    """Return the power of two that scales a length to just below 1 or less, with a margin for rounding."""
     return -int(np.frexp(length * (1 - 2.0**-10))[1]) if length > 0 else 0

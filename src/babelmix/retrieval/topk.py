@@ -1,25 +1,25 @@
-"""The k best passages of each query so far, kept while blocks of scores come in."""
+"""Keep the k best passages of each query while scores arrive in blocks."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-GROUP = 32  # scores, of which only the largest is looked at when the best are first sought
+GROUP = 32  # scores, of which `kth_or_less` uses only the largest
 
 
 class Top:
     """The k best passages of each query so far, under the order (-score, passage)."""
 
     def __init__(self, queries: int, k: int) -> None:
-        """Begin with nothing: scores of minus infinity."""
+        """Start with scores of minus infinity."""
         self.passage: NDArray[np.int64] = np.full((queries, k), np.iinfo(np.int64).max)  # [queries, k], best first
         self.score: NDArray[np.float32] = np.full((queries, k), -np.inf, dtype=np.float32)
 
     def merge(
         self, query: NDArray[np.integer[Any]], passage: NDArray[np.integer[Any]], score: NDArray[np.float32]
     ) -> None:
-        """Take in (query, passage, score) triples, [n]; no pair may come twice."""
+        """Add (query, passage, score) triples, [n]; each (query, passage) may be added once only."""
         count, k = self.passage.shape
         query = np.concatenate([np.repeat(np.arange(count), k), query])
         passage = np.concatenate([self.passage.ravel(), passage.astype(np.int64)])
@@ -31,9 +31,10 @@ class Top:
 
 
 def kth_or_less(values: NDArray[np.float32], k: int) -> NDArray[np.float32]:
-    """Return, for each row of [n, m] with m >= k, a number that at least k of the row reach, quickly: [n].
+    """Return, for each row of [n, m] with m >= k, a lower bound of its k-th largest value: [n].
 
-    The k-th largest of the maxima of groups of the row, or, where groups would be few, of the row itself.
+    The bound is the k-th largest maximum over groups of the row, which is fast. With few groups it is the k-th largest
+    value itself.
     """
     groups = values.shape[1] // GROUP
     if groups >= 4 * k:

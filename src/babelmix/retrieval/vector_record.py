@@ -1,10 +1,10 @@
-"""What made a folder of vectors: `vectors.json`, by which a folder is known as what it is, whatever its name.
+"""What made a folder of vectors: `vectors.json` records it, so that a folder is recognised under any name.
 
     made = made_of(Path("models/hybrid"), Path("data/benchmarks/xquad-r"), embed_settings, (None, None))
     write_record(folder, Record(made, "cosine", ...))
     is_made_of(folder, made)            # True
 
-Two folders with one `made_of` hold vectors of the same weights, prompts, lengths and texts.
+Two folders with equal `made_of` hold vectors of the same weights, prompts, lengths and texts.
 """
 
 import hashlib
@@ -21,34 +21,34 @@ from babelmix.common.similarities import SIMILARITIES, Similarity
 from babelmix.encoder.settings import Embed
 
 FILE = "vectors.json"
-# What has no part in what a model says: the card, and the list of a folder's own files.
-_NO_PART = ("README.md", MANIFEST, ".gitattributes", ".gitignore")
+# Files that do not affect the vectors: the model card and the list of a folder's own files.
+_IGNORED = ("README.md", MANIFEST, ".gitattributes", ".gitignore")
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What made the vectors, and what is to be known of them."""
+    """What made the vectors, and how to use them."""
 
     made_of: dict[str, Any]
-    similarity: Similarity  # by which they are compared
-    prompts: dict[str, str]  # before queries and before passages
-    max_tokens: int  # that were read of a text, its prompt and special tokens among them
-    texts: dict[str, int]  # queries and passages
-    cut: dict[str, int]  # how many of them were longer
+    similarity: Similarity  # how the vectors are compared
+    prompts: dict[str, str]  # the text before each query and each passage
+    max_tokens: int  # the most tokens read of a text, including its prompt and special tokens
+    texts: dict[str, int]  # the number of queries and of passages
+    cut: dict[str, int]  # how many of them were longer than max_tokens
 
 
 def made_of(model: Path, benchmark: Path, settings: Embed, prompts: tuple[str | None, str | None]) -> dict[str, Any]:
-    """Return what decides the vectors of a benchmark folder's texts.
+    """Return everything that determines the vectors of a benchmark folder's texts.
 
     Args:
-        model: the model's folder; its files are read whole.
+        model: the model's folder; all its files are hashed.
         benchmark: the benchmark's folder.
         settings: how texts become vectors.
-        prompts: those given for queries and passages in place of the model's own, None for its own.
+        prompts: prompts for queries and passages that replace the model's own; None keeps its own.
     """
     query, passage = prompts
     return {
-        "model": _digest(model, (file for file in model.rglob("*") if file.name not in _NO_PART)),
+        "model": _digest(model, (file for file in model.rglob("*") if file.name not in _IGNORED)),
         "benchmark": benchmark_digest(benchmark),
         "query_prompt": query,
         "passage_prompt": passage,
@@ -57,7 +57,7 @@ def made_of(model: Path, benchmark: Path, settings: Embed, prompts: tuple[str | 
 
 
 def benchmark_digest(benchmark: Path) -> str:
-    """Return the sha256 of a benchmark's texts and their ids; what answers what has no part in it."""
+    """Return the sha256 of a benchmark's texts and their ids; the relevance judgements do not count."""
     return _digest(benchmark, [benchmark / "queries.jsonl", benchmark / "passages.jsonl"])
 
 
@@ -67,26 +67,26 @@ def write_record(folder: Path, record: Record) -> None:
 
 
 def read_record(folder: Path) -> Record | None:
-    """Read `vectors.json`; None for vectors of another origin, which have none. UserError for a broken file."""
+    """Read `vectors.json`; None if the folder has none, as vectors of other programs. UserError for a damaged file."""
     file = folder / FILE
     if not file.is_file():
         return None
     raw = parse_json(read_text(file), str(file))
     names = {field.name for field in fields(Record)}
     if not isinstance(raw, dict) or names - raw.keys() or raw["similarity"] not in SIMILARITIES:
-        how = "embed the benchmark again, or delete the file if the vectors are of another program"
-        raise UserError("not the record of `babelmix embed`", where=str(file), how=how)
+        how = "embed the benchmark again, or delete the file if another program made the vectors"
+        raise UserError("not a record of `babelmix embed`", where=str(file), how=how)
     return Record(**{name: raw[name] for name in names})
 
 
 def is_made_of(folder: Path, made: dict[str, Any]) -> bool:
-    """Return whether a folder holds vectors that were made of this, whatever the folder is called."""
+    """Return whether the folder's vectors were made of `made`."""
     record = read_record(folder)
     return record is not None and record.made_of == made
 
 
 def _digest(folder: Path, files: Iterable[Path]) -> str:
-    """Return the sha256 of the names and the bytes of files, links followed, whatever the order they come in."""
+    """Return the sha256 of the names and bytes of files, in any order; links are followed."""
     digest = hashlib.sha256()
     for file in sorted(file for file in files if file.is_file()):
         with file.open("rb") as stream:

@@ -1,11 +1,11 @@
-"""Vectors as rows, in memory or on disk in shards: babelmix's own, or those of any other model.
+"""Rows of vectors, in memory or in shards on disk: babelmix's own or those of any other program.
 
     passages = open_rows(Path("vectors"), "passages")
     passages.shape                     # (13014, 384)
-    passages[8192:9000]                # read from disk now, unit vectors
+    passages[8192:9000]                # read from disk now, as unit vectors
     Picked(passages, np.array([2, 0]))[:]      # the third row, then the first
 
-A row on disk is float16 and of unit length, or a float32 or float64 vector, which is made a unit vector as it is read.
+A row on disk is a float16 unit vector, or a float32 or float64 vector of any length, normalised when it is read.
 """
 
 from collections.abc import Sequence
@@ -39,21 +39,22 @@ def open_rows(folder: Path, name: str) -> "UnitRows":
 
 
 def open_shards(folder: Path, name: str) -> "Shards":
-    """Open `<name>.npy`, or the shards `<name>-*.npy` in the order of their names, as the rows that they are."""
+    """Open `<name>.npy`, or the shards `<name>-*.npy` in the order of their names, without normalising the rows."""
     return Shards(sorted(folder.glob(f"{name}-*.npy")) or [folder / f"{name}.npy"])
 
 
 def unit_rows(vectors: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
-    """Return vectors whose dot products babelmix can sum exactly: float16 as they are, others as unit vectors.
+    """Return vectors whose dot products float64 sums exactly: float16 unchanged, others as unit vectors.
 
-    Others are divided by their length and rounded to whole multiples of 2^-24, float32's own step just below 1: then
-    products are multiples of 2^-48 and sums below 32 exact in float64. A zero vector stays zero, to be refused by name.
+    Other types are divided by their length and rounded to whole multiples of 2^-24, float32's step just below 1. Then
+    products are multiples of 2^-48, and sums below 32 are exact in float64. A zero vector stays zero: the scorer
+    refuses it with its row number.
     """
     if vectors.dtype == np.float16:
         return vectors
-    with np.errstate(invalid="ignore"):  # a NaN, or infinity over infinity: not finite, to be refused by name
+    with np.errstate(invalid="ignore"):  # NaN or infinity / infinity: the scorer refuses the row
         wide = vectors.astype(np.float64)
-        # Powers of two keep the squares of very long and very short vectors in float64, and change no bit of others.
+        # Powers of two keep the squares of very long and very short vectors within float64 and change no other bits.
         _, power = np.frexp(np.abs(wide).max(axis=-1, keepdims=True, initial=0))
         wide = np.ldexp(wide, -power)
         length = np.linalg.norm(wide, axis=-1, keepdims=True)
@@ -63,10 +64,10 @@ def unit_rows(vectors: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """A .npy file of rows: where its numbers begin, and what they are."""
+    """A .npy file of rows: where its values begin, and their shape and type."""
 
     path: Path
-    start: int  # of the first number, in bytes
+    start: int  # byte at which the values begin
     shape: tuple[int, int]
     dtype: np.dtype[Any]
 
@@ -80,10 +81,10 @@ class _File:
 
 
 class Shards:
-    """Rows of several .npy files as one array, read when they are asked for: nothing is kept in memory."""
+    """Rows of several .npy files as one array, read on demand: no row is kept in memory."""
 
     def __init__(self, files: Sequence[Path]) -> None:
-        """Look at the files' headers; UserError for one that is missing, broken or unlike the others."""
+        """Read the files' headers; UserError if a file is missing, damaged or has other dimensions than the first."""
         self._files = [_header(file) for file in files]
         self._ends = np.cumsum([file.shape[0] for file in self._files])
         for file in self._files:
@@ -97,7 +98,7 @@ class Shards:
         return int(self._ends[-1]), self._files[0].shape[1]
 
     def __getitem__(self, key: Any, /) -> NDArray[np.floating[Any]]:
-        """Return the rows of a slice, or of an ascending array of row numbers, as they are on disk."""
+        """Return the rows of a slice, or of an ascending array of row numbers, unchanged."""
         parts: list[NDArray[np.floating[Any]]] = []
         if isinstance(key, slice):
             start, stop, _ = key.indices(self.shape[0])
@@ -114,10 +115,10 @@ class Shards:
 
 
 class UnitRows:
-    """Rows of any length as unit vectors, ready for exact sums; see unit_rows."""
+    """Rows of any length as unit vectors for exact sums; see unit_rows."""
 
     def __init__(self, rows: Rows) -> None:
-        """Take rows in memory or on disk."""
+        """Wrap rows in memory or on disk."""
         self._rows = rows
 
     @property
@@ -131,7 +132,7 @@ class UnitRows:
 
 
 class Picked:
-    """Some rows of others, in an order of their own, read when they are asked for."""
+    """A selection of other rows, in any order, read on demand."""
 
     def __init__(self, rows: Rows, picked: NDArray[np.integer[Any]]) -> None:
         """Row i is row `picked[i]` of `rows`."""
@@ -145,7 +146,7 @@ class Picked:
     def __getitem__(self, key: Any, /) -> NDArray[np.floating[Any]]:
         """Return the rows of a slice, or of an array of row numbers."""
         wanted = self._picked[key]
-        order = np.argsort(wanted, kind="stable")  # on disk, rows are read in their order
+        order = np.argsort(wanted, kind="stable")  # so that rows on disk are read in order
         found = self._rows[wanted[order]]
         rows = np.empty_like(found)
         rows[order] = found
@@ -153,7 +154,7 @@ class Picked:
 
 
 def _header(path: Path) -> _File:
-    how = "embed the benchmark again, or save the vectors with numpy.save as [rows, dimension] numbers"
+    how = "embed the benchmark again, or save the vectors with numpy.save as a float array [rows, dimensions]"
     if not path.exists():
         raise UserError("no such file", where=str(path), how="run `babelmix embed --output` with this folder")
     with whole_arrays(str(path), what=".npy array", how=how):

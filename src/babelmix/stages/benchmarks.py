@@ -5,13 +5,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from babelmix.benchmarks.benchmark import is_built, read_about, write_benchmark
 from babelmix.benchmarks.dev import dev_benchmark
+from babelmix.benchmarks.files import is_built, read_about, write_benchmark
 from babelmix.benchmarks.folder import read_folder
 from babelmix.benchmarks.own import benchmark_of, own_files, unknown_benchmark
 from babelmix.benchmarks.registry import BENCHMARKS
 from babelmix.common.errors import UserError
-from babelmix.common.files import store, temporary_folder
+from babelmix.common.files import cache_dir, temporary_folder
 from babelmix.common.outputs import claim_folder
 from babelmix.common.progress import say
 from babelmix.settings.params import Settings, load_settings
@@ -55,11 +55,11 @@ def build_into(name: str, raw: Path, output: Path, settings: Settings) -> Mappin
         raise ValueError(f"{name} has neither `build` nor `stream`")
     benchmark, about = known.build(raw, settings.benchmark, settings.benchmark.splits.get(name))
     if known.translated_queries:
-        from babelmix.translate.engine import allow_models
         from babelmix.translate.queries import translate_queries
+        from babelmix.translate.route import allow_models
 
         allow_models(settings.translate)
-        languages, cache = settings.benchmark.query_languages, store() / "translations"
+        languages, cache = settings.benchmark.query_languages, cache_dir() / "translations"
         benchmark, unasked = translate_queries(
             benchmark, languages, settings.translate, threads=settings.threads, cache=cache
         )

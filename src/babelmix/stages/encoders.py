@@ -5,7 +5,8 @@ import os
 from babelmix.common.files import write_json
 from babelmix.common.outputs import claim_file, claim_folder
 from babelmix.common.progress import progress
-from babelmix.encoder.build import build_encoder, load_encoder
+from babelmix.encoder.build import build_encoder
+from babelmix.encoder.load import load_encoder
 from babelmix.encoder.settings import Preset
 from babelmix.settings.params import Settings
 from babelmix.stages.pairs import all_pairs
@@ -28,13 +29,13 @@ def make_encoder(settings: Settings) -> str:
 
 def tokenise(settings: Settings) -> str:
     """Turn the pairs into the starting encoder's token ids, once for all trainings; return what was written."""
-    from babelmix.training.tokenized_pairs import write_corpus
+    from babelmix.training.tokenized_pairs import write_tokenized
 
     os.environ["TOKENIZERS_PARALLELISM"] = "true"  # nothing is forked here
     claim_folder(HERE.tokens)
     model = load_encoder(HERE.model(UNTRAINED))
     with progress("tokenise", None) as step:
-        number = write_corpus(HERE.tokens, all_pairs(settings), model, settings.train, step)
+        number = write_tokenized(HERE.tokens, all_pairs(settings), model, settings.train, step)
     return f"wrote {number:,} pairs to {HERE.tokens}"
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from babelmix.common.files import store, write_json
+from babelmix.common.files import cache_dir, write_json
 from babelmix.common.outputs import claim_file, claim_folder
 from babelmix.common.progress import say
 from babelmix.corpus.records import Pair, iterate_pairs, read_pairs, write_pairs
@@ -24,15 +24,14 @@ def make_pairs(name: str, settings: Settings) -> str:
 
 def translate_pairs(source: str, language: str, settings: Settings) -> str:
     """Translate the pairs of a source into one language and keep what passes the filter; return what was written."""
-    from babelmix.translate.engine import allow_models
     from babelmix.translate.pairs import translate_pairs as run
-    from babelmix.translate.route import Route
+    from babelmix.translate.route import Route, allow_models
 
     allow_models(settings.translate)
     own = settings.source_language(source)
     reason = settings.translate.untranslated(own, language)
     hops = settings.translate.hops(own, language)
-    route = reason or Route(hops, threads=settings.threads, cache=store() / "translations")
+    route = reason or Route(hops, threads=settings.threads, cache=cache_dir() / "translations")
     kept, rejected = HERE.machine_pairs(source, language), HERE.rejected_pairs(source, language)
     counted = HERE.translation_counts(source, language)
     for file in (kept, rejected, counted):
@@ -41,8 +40,8 @@ def translate_pairs(source: str, language: str, settings: Settings) -> str:
         HERE.human_pairs(source) / f"{own}.jsonl",
         route,
         language,
-        settings.translate.gate,
-        limit=settings.translate.units,
+        settings.translate.filter,
+        limit=settings.translate.max_pairs,
         kept=kept,
         rejected=rejected,
     )

@@ -1,5 +1,6 @@
 """What people read: the report, single queries, samples of translations, and MLflow."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,34 @@ def samples(settings: Settings) -> str:
     return f"wrote {HERE.samples}"
 
 
+def compare_experiments(
+    benchmark: str, names: Sequence[str] | None, into: Sequence[Path], place: str, figure: Path | None
+) -> tuple[str, str]:
+    """Compare experiments, all of this commit's unless named; return the tables, and what was compared and written.
+
+    The tables also go to `place` in the Markdown files of `into`, and the scores over the sizes to `figure`, a .svg.
+    """
+    from babelmix.reporting import experiments
+
+    experiments.check_into(into, place)
+    if figure:
+        from babelmix.reporting.drawing import claim_svg
+
+        claim_svg(figure)
+    found = list(names or experiments.experiment_names(Path(), benchmark))
+    runs = experiments.read_experiments(Path(), found, benchmark)
+    text = experiments.to_markdown(runs)
+    if figure:
+        from babelmix.reporting.drawing import save
+        from babelmix.reporting.size_figure import size_figure
+
+        save(size_figure(runs, experiments.encoder_sizes(Path(), runs)), figure)
+    for file in into:
+        experiments.write_into(file, place, text)
+    written = ", ".join(str(file) for file in (*into, figure) if file)
+    return text, f"compared {len(found)} experiments{f', wrote {written}' if written else ''}"
+
+
 def track(settings: Settings) -> str:
     """Bring MLflow up to date with dvc.lock: one run for each objective, none twice; return what was done."""
     from babelmix.reporting import mlflow_runs
@@ -58,10 +87,11 @@ def explore_query(
     strict: bool,
 ) -> None:
     """Print what models find for one query, and where the right answers are, in every language."""
-    from babelmix.benchmarks.benchmark import Query, read_benchmark
+    from babelmix.benchmarks.benchmark import Query
+    from babelmix.benchmarks.files import read_benchmark
+    from babelmix.encoder.encode import encode, encode_raw
     from babelmix.reporting import explore
     from babelmix.reporting.explore_terminal import render
-    from babelmix.retrieval.embed_benchmark import encode, encode_raw
     from babelmix.retrieval.embeddings import open_embeddings
     from babelmix.retrieval.vector_record import is_made_of, made_of, read_record
     from babelmix.retrieval.vectors import Rows

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from babelmix.common.files import store, temporary_folder
+from babelmix.common.files import cache_dir, temporary_folder
 from babelmix.common.progress import terminal
 from babelmix.settings.params import Settings
 from babelmix.translate import compare
-from babelmix.translate.engine import allow_models
 from babelmix.translate.references import human_references
+from babelmix.translate.route import allow_models
 from babelmix.workspace import HERE
 
 
@@ -23,7 +23,8 @@ def compare_routes(settings: Settings, languages: list[str] | None, *, apply: bo
     candidates = compare.candidates_of(settings.translate, languages)
     with temporary_folder() as scratch:
         references = {lang: human_references(lang, Path(scratch), settings.pairs) for lang in candidates}
-        scores = compare.score_routes(candidates, references, threads=settings.threads, cache=store() / "translations")
+        cache = cache_dir() / "translations"
+        scores = compare.score_routes(candidates, references, threads=settings.threads, cache=cache)
     compare.render(scores, terminal())
     for file in into:
         write_into(file, "routes", compare.to_markdown(scores))

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from babelmix.benchmarks.benchmark import read_about, read_judged, read_passages, read_queries
+from babelmix.benchmarks.files import read_about, read_passages, read_queries
+from babelmix.benchmarks.qrels import read_qrels
 from babelmix.common.errors import UserError
 from babelmix.common.files import temporary_folder
 from babelmix.common.outputs import claim_file, claim_folder
@@ -19,7 +20,7 @@ from babelmix.workspace import BM25, HERE, LIR
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-    from babelmix.retrieval.scorers import Scores
+    from babelmix.retrieval.scorers import Scorer
 
 Prompts = tuple[str | None, str | None]  # what stands before each query and passage; None: the model's own
 
@@ -38,7 +39,7 @@ def model_folder(name: str) -> Path:
 def load_model(name: str, prompts: Prompts = (None, None), *, quiet: bool = False) -> "SentenceTransformer":
     """Load a SentenceTransformer, with these prompts in place of its own; `quiet` does not say that it has none."""
     folder = model_folder(name)
-    from babelmix.encoder.build import load_encoder
+    from babelmix.encoder.load import load_encoder
     from babelmix.encoder.usage import set_prompts
 
     encoder = load_encoder(folder)
@@ -65,7 +66,7 @@ def embed_into(model: str, benchmark: Path, output: Path, settings: Settings, pr
             settings=settings.embed,
             threads=settings.threads,
             made_of=made,
-            told=step,
+            on_progress=step,
             say=notes.append,
         )
     for note in notes:
@@ -92,22 +93,24 @@ def embed_model(
 def find_directions(model: str, output: Path, settings: Settings, prompts: Prompts = (None, None)) -> str:
     """Find the directions of each language in unlabelled training passages (LIR); return what was written."""
     from babelmix.corpus.index import index_pairs, train_rows
+    from babelmix.encoder.encode import encode
     from babelmix.encoder.usage import similarity_of
     from babelmix.retrieval import lir
-    from babelmix.retrieval.embed_benchmark import encode
     from babelmix.stages.pairs import all_pairs
 
     claim_file(output, inputs=[Path(model)], written=lir.ARRAYS)
     known = list(all_pairs(settings))
     train = [known[row][0] for row in train_rows(index_pairs(known))]
-    passages = lir.sample(train, settings.evaluate.debias_units)
+    passages = lir.sample_pairs(train, settings.evaluate.lir_passages)
     encoder = load_model(model, prompts)
     if (similarity := similarity_of(encoder)[0]) != "cosine":
         raise _no_directions(similarity, model)
     with progress(f"directions of {model}", len(passages)) as step:
         texts = [pair.passage for pair in passages]
-        vectors = encode(encoder, texts, prompt="passage", settings=settings.embed, threads=settings.threads, told=step)
-    found = lir.directions(vectors, [pair.lang for pair in passages], settings.evaluate.debias_rank)
+        vectors = encode(
+            encoder, texts, prompt="passage", settings=settings.embed, threads=settings.threads, on_progress=step
+        )
+    found = lir.find_directions(vectors, [pair.lang for pair in passages], settings.evaluate.lir_rank)
     lir.write_directions(output, found)
     return f"wrote {output}, from {len(passages)} passages in {len(found.by_language)} languages"
 
@@ -175,7 +178,7 @@ def evaluate_any(
 
 def _evaluate(
     folder: Path,
-    scores: "Scores",
+    scores: "Scorer",
     about: dict[str, Any],
     name: str,
     output: Path,
@@ -184,7 +187,7 @@ def _evaluate(
     strict: bool = False,
     where: str = "",
 ) -> None:
-    judged, made = read_judged(folder), read_about(folder)
+    judged, made = read_qrels(folder), read_about(folder)
     new = {reason: number for reason, number in judged.left_out.items() if reason not in made.left_out}
     tell_left_out(new, strict=strict, where=where)
     if made.split is not None:
@@ -195,35 +198,35 @@ def _evaluate(
 
 def _scores(
     benchmark: Path, embeddings: Path | None, directions: Path | None, similarity: str | None
-) -> tuple["Scores", dict[str, Any]]:
+) -> tuple["Scorer", dict[str, Any]]:
     """Return the scores of vectors on disk, without the directions given, or of BM25 where no vectors are given.
 
     And what is to be said of them: their similarity, and how vectors were joined to the texts.
     """
     if embeddings is None:
-        from babelmix.benchmarks.benchmark import read_benchmark
-        from babelmix.retrieval.bm25 import Bm25Scores
+        from babelmix.benchmarks.files import read_benchmark
+        from babelmix.retrieval.bm25 import Bm25Scorer
 
         if directions:
-            raise UserError("BM25 has no vectors to debias", where="--directions", how="leave it out")
-        return Bm25Scores.build(read_benchmark(benchmark)), {"similarity": BM25}
+            raise UserError("BM25 has no vectors, so no LIR", where="--directions", how="leave it out")
+        return Bm25Scorer.build(read_benchmark(benchmark)), {"similarity": BM25}
     from babelmix.retrieval.embeddings import open_embeddings
-    from babelmix.retrieval.scorers import Cosines
+    from babelmix.retrieval.scorers import CosineScorer
 
     opened = open_embeddings(embeddings, benchmark, named_similarity(similarity))
     for note in opened.notes:
         say(note)
     queries, passages = opened.queries, opened.passages
     if directions:
-        from babelmix.retrieval.lir import read_directions, remove
+        from babelmix.retrieval.lir import read_directions, remove_directions
 
         if opened.similarity != "cosine":
             raise _no_directions(opened.similarity, "--directions")
         found = read_directions(directions)
-        queries = remove(queries[:], [query.lang for query in read_queries(benchmark)], found)
-        passages = remove(passages[:], [passage.lang for passage in read_passages(benchmark)], found)
+        queries = remove_directions(queries[:], [query.lang for query in read_queries(benchmark)], found)
+        passages = remove_directions(passages[:], [passage.lang for passage in read_passages(benchmark)], found)
     about = {"similarity": opened.similarity, "vectors": opened.joined}
-    return Cosines(queries, passages, where=str(embeddings)), about
+    return CosineScorer(queries, passages, where=str(embeddings)), about
 
 
 def _no_directions(similarity: str, where: str) -> UserError:

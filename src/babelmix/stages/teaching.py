@@ -7,7 +7,8 @@ from babelmix.common.errors import unknown_name
 from babelmix.common.files import temporary_folder
 from babelmix.common.outputs import claim_file
 from babelmix.common.progress import progress, say
-from babelmix.encoder.build import build_encoder, load_encoder
+from babelmix.encoder.build import build_encoder
+from babelmix.encoder.load import load_encoder
 from babelmix.settings.params import Settings
 from babelmix.stages.encoders import allow_hub_of
 from babelmix.stages.pairs import all_pairs
@@ -30,7 +31,9 @@ def teach(size: str, settings: Settings) -> str:
         build_encoder(presets[size], Path(scratch) / size)
         model = load_encoder(Path(scratch) / size)
         with progress(f"teach {size}", 2 * len(known)) as step:
-            vectors = teacher.teach(model, known, settings=settings.embed, threads=settings.threads, told=step)
+            vectors = teacher.encode_teacher(
+                model, known, settings=settings.embed, threads=settings.threads, on_progress=step
+            )
     teacher.write_teacher(output, vectors)
     return f"wrote {output}, {len(vectors.units):,} units of {vectors.queries.shape[1]} dimensions"
 
@@ -78,7 +81,7 @@ def mine(
             share=share,
             settings=settings.embed,
             threads=settings.threads,
-            told=step,
+            on_progress=step,
         )
     hard_negatives.write_negatives(output, found)
     count = np.count_nonzero(found.negatives >= 0)

@@ -6,10 +6,10 @@ from typing import Any
 
 from babelmix.batches.objective import Objective
 from babelmix.common.errors import UserError
-from babelmix.common.files import new_folder, store
+from babelmix.common.files import cache_dir, new_folder
 from babelmix.common.outputs import claim_file, claim_folder
 from babelmix.common.progress import progress, say
-from babelmix.encoder.build import load_encoder, save_encoder
+from babelmix.encoder.load import load_encoder, save_encoder
 from babelmix.settings.params import Settings
 from babelmix.workspace import HERE, UNTRAINED
 
@@ -17,66 +17,73 @@ from babelmix.workspace import HERE, UNTRAINED
 def train(name: str, settings: Settings) -> str | None:
     """Train the starting encoder with one objective; return what was written, None in a process that is not the main.
 
-    A training that was stopped goes on from its last kept state. Started by torchrun or `accelerate launch`, it runs
-    in several processes, with the same batches.
+    A training that was stopped resumes from its last checkpoint. Under torchrun or `accelerate launch` it runs in
+    several processes, with the same batches.
     """
     from babelmix.training import loop
-    from babelmix.training.checkpoint import Keeper
-    from babelmix.training.distributed import Team, workers
+    from babelmix.training.checkpoint import CheckpointStore
+    from babelmix.training.distributed import ProcessGroup, process_group
     from babelmix.training.model_card import model_card
-    from babelmix.training.tokenized_pairs import read_corpus
+    from babelmix.training.tokenized_pairs import read_tokenized
 
-    objective, recipe, start = settings.objective(name), settings.training(), HERE.model(UNTRAINED)
+    objective, chosen, start = settings.objective(name), settings.training(), HERE.model(UNTRAINED)
     output, history_file = HERE.model(name), HERE.history(name)
     claim_folder(output)
     claim_file(history_file)
 
-    def keeper_of(team: Team) -> Keeper:
-        files = [file for file in _extra_files(objective) if file]
+    def checkpoints_of(processes: ProcessGroup) -> CheckpointStore:
         inputs = loop.inputs(
-            name, objective, recipe, seed=settings.seed, start=start, tokens=HERE.tokens, extras=files, team=team
+            name,
+            objective,
+            chosen,
+            seed=settings.seed,
+            start=start,
+            tokens=HERE.tokens,
+            extras=[file for file in _extra_files(objective) if file],
+            processes=processes,
         )
-        return Keeper(store() / "training", inputs)
+        return CheckpointStore(cache_dir() / "training", inputs)
 
-    keepers: list[Keeper] = []
+    locked: list[CheckpointStore] = []  # of the main process, before the processes join
+
+    def lock(processes: ProcessGroup) -> None:
+        locked.append(stack.enter_context(checkpoints_of(processes).exclusive(say)))
+
     with ExitStack() as stack:
-        team = stack.enter_context(
-            workers(settings.threads, lambda team: keepers.append(stack.enter_context(keeper_of(team).alone(say))))
-        )
-        corpus = read_corpus(HERE.tokens)
-        extras = _extras(objective, corpus.index)
+        processes = stack.enter_context(process_group(settings.threads, lock))
+        tokenized = read_tokenized(HERE.tokens)
+        extras = _extras(objective, tokenized.index)
         model = load_encoder(start)
-        keeper = keeper_of(team)
-        if keepers and keeper.fingerprint != keepers[0].fingerprint:
+        checkpoints = checkpoints_of(processes)
+        if locked and checkpoints.fingerprint != locked[0].fingerprint:
             how = "run the same command again"
-            raise UserError("what it trains on was changed while it waited", where=f"train {name}", how=how)
-        keeper = keepers[0] if keepers else keeper
-        if team.first:
-            say(f"training on {team.describe(recipe.bfloat16)}")
-            if kept := keeper.step():
-                say(f"going on after step {kept}, from {keeper.file}")
-            for other in keeper.others():
-                say(f"not gone on from: {other}")
-        with progress(f"train {name}", recipe.steps) as step:
-            told = step if team.first else _silent
+            raise UserError("the training's inputs changed while it waited", where=f"train {name}", how=how)
+        checkpoints = locked[0] if locked else checkpoints
+        if processes.is_main:
+            say(f"training on {processes.describe(chosen.bfloat16)}")
+            if last := checkpoints.step():
+                say(f"resuming after step {last}, from {checkpoints.file}")
+            for other in checkpoints.others():
+                say(f"not resuming from {other}")
+        with progress(f"train {name}", chosen.steps) as step:
             history = loop.train(
                 model,
-                corpus,
+                tokenized,
                 objective,
-                recipe,
+                chosen,
                 seed=settings.seed,
-                team=team,
+                processes=processes,
                 extras=extras,
-                keeper=keeper,
-                told=told,
+                checkpoints=checkpoints,
+                on_progress=step if processes.is_main else _silent,
             )
-        if not team.first:
+        if not processes.is_main:
             return None
         card = model_card(
             f"{settings.model.size}/{name}/s{settings.seed}",
             settings.preset(),
             objective,
-            recipe,
+            chosen,
             seed=settings.seed,
             sources=settings.sources,
             translated=_translated(settings),
@@ -84,7 +91,7 @@ def train(name: str, settings: Settings) -> str | None:
         with new_folder(output) as folder:
             save_encoder(model, folder, card)
         loop.write_history(history, history_file)
-        keeper.forget()
+        checkpoints.delete()
     return f"wrote {output}, last loss {history[-1].loss:.3f}"
 
 
@@ -96,7 +103,7 @@ def _translated(settings: Settings) -> list[str]:
 
 
 def _silent(_: int) -> None:
-    """Show nothing: one process of several shows the progress."""
+    """Show nothing: only the main process shows progress."""
 
 
 def _extra_files(objective: Objective) -> tuple[Path | None, Path | None]:

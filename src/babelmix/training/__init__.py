@@ -1,1 +1,1 @@
-"""Training: tokenized pairs, losses, the step, the loop, its checkpoints and processes."""
+"""Training: tokenized pairs, losses, one step, the loop, checkpoints, processes, teachers and hard negatives."""

@@ -1,13 +1,13 @@
-"""Training in several processes: who this one is, what it encodes, and how vectors and gradients come together.
+"""Training in several processes: which texts each one encodes, and how vectors and gradients are put together.
 
-    with workers(settings.threads) as team:                # alone, or under torchrun or accelerate launch
-        mine = team.share(lengths)                         # rows of the batch that this process encodes
-        vectors = team.gather(vectors_of_mine, mine, total)     # the whole batch, in every process
-        team.sum_gradients(parameters)
+    with process_group(settings.threads) as processes:     # one process, or those of torchrun or accelerate launch
+        mine = processes.shard(lengths)                    # rows of the batch that this process encodes
+        vectors = processes.gather(vectors_of_mine, mine, total)     # the whole batch, in every process
+        processes.sum_gradients(parameters)
 
-Every process makes the same batches and takes the loss over the whole batch, so every query sees the same negatives
-however many processes there are. What a loss says of a process's own vectors goes back through its own encoder, and the
-gradients of all are added.
+Every process draws the same batches and computes the loss of the whole batch, so a query sees the same negatives
+whatever the number of processes. Each process sends the gradients of its own vectors back through its own encoder;
+then the gradients of all processes are summed.
 """
 
 import os
@@ -25,51 +25,53 @@ from torch.distributed.rendezvous import rendezvous
 
 from babelmix.common.errors import UserError
 
-SILENCE = timedelta(minutes=10)  # how long a process waits for the others
-READY = "babelmix/ready"  # set in the processes' common store when all may join
-BUCKET = 25_000_000  # numbers sent at once
+TIMEOUT = timedelta(minutes=10)  # how long a process waits for the others
+READY = "babelmix/ready"  # the key in the processes' common store that says that all may join
+BUCKET_SIZE = 25_000_000  # elements sent at once
 
 
 @dataclass(frozen=True)
-class Team:
-    """This process (`rank` of `world`), and the device that it computes on."""
+class ProcessGroup:
+    """The processes of one training; this one is `rank` of `world_size` and computes on `device` with `threads`."""
 
     rank: int
-    world: int
+    world_size: int
     device: torch.device
     threads: int
 
     @property
-    def first(self) -> bool:
-        """Whether this is the process that writes files and talks."""
+    def is_main(self) -> bool:
+        """Whether this process writes files and prints."""
         return self.rank == 0
 
     def describe(self, bfloat16: bool) -> str:
-        """Return the devices in words."""
+        """Return the devices, the precision and the number of processes in words."""
         name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else self.device.type
         threads = f", {self.threads} threads" if self.device.type == "cpu" else ""
-        several = f", {self.world} processes" if self.world > 1 else ""
+        several = f", {self.world_size} processes" if self.world_size > 1 else ""
         return f"{name}{threads}, {'bfloat16' if bfloat16 else 'float32'}{several}"
 
-    def share(self, lengths: Sequence[int]) -> NDArray[np.int64]:
-        """Return the numbers of the texts that this process encodes: equal work, the longest dealt out first."""
+    def shard(self, lengths: Sequence[int]) -> NDArray[np.int64]:
+        """Return int64, ascending: the texts that this process encodes. All processes get nearly as many tokens.
+
+        `lengths` are the tokens of each text. The texts, longest first, go to the processes forwards, then backwards.
+        """
         order = np.argsort(-np.asarray(lengths), kind="stable")
-        places = np.arange(len(order))
-        turn, place = np.divmod(places, self.world)
-        dealt_to = np.where(turn % 2 == 0, place, self.world - 1 - place)  # there and back, as at cards
-        return np.sort(order[dealt_to == self.rank])
+        turn, place = np.divmod(np.arange(len(order)), self.world_size)
+        owner = np.where(turn % 2 == 0, place, self.world_size - 1 - place)
+        return np.sort(order[owner == self.rank])
 
     def gather(self, vectors: torch.Tensor, rows: NDArray[np.int64], total: int) -> torch.Tensor:
-        """Return float32 [total, d]: this process's vectors at `rows`, and those of the others at theirs."""
+        """Return float32 [total, d]: this process's vectors at `rows`, those of the other processes at theirs."""
         whole = torch.zeros((total, vectors.shape[1]), dtype=torch.float32, device=vectors.device)
         whole[torch.from_numpy(rows).to(vectors.device)] = vectors.float()
-        if self.world > 1:
-            self._sum(whole)  # what others have is zero here
+        if self.world_size > 1:
+            self._sum(whole)  # the rows of other processes are zero here
         return whole
 
     def sum_gradients(self, parameters: Sequence[torch.nn.Parameter]) -> None:
-        """Add the gradients of all processes up, in place."""
-        if self.world == 1:
+        """Replace each gradient by the sum over all processes."""
+        if self.world_size == 1:
             return
         used = [weight for weight in parameters if weight.grad is not None]
         for bucket in _buckets(used):
@@ -82,69 +84,75 @@ class Team:
                 weight.grad = summed.to_sparse(1) if sparse else summed.clone()
 
     def agree(self, number: int) -> bool:
-        """Say, to every process alike, whether all of them have the same number."""
-        numbers = torch.zeros(self.world, dtype=torch.int64, device=self.device)
+        """Return, in every process, whether all processes have the same number."""
+        numbers = torch.zeros(self.world_size, dtype=torch.int64, device=self.device)
         numbers[self.rank] = number
-        if self.world > 1:
+        if self.world_size > 1:
             self._sum(numbers)
         return bool((numbers == number).all())
 
     def _sum(self, tensor: torch.Tensor) -> None:
-        """Add the tensors of all processes up, in place."""
+        """Replace the tensor by the sum over all processes."""
         try:
             distributed.all_reduce(tensor)
         except RuntimeError as error:
-            how = "see what it said; start the same command again, and it goes on from the last look at the dev losses"
-            where = f"process {self.rank + 1} of {self.world}"
-            raise UserError("another process of this training has died or is silent", where=where, how=how) from error
+            how = "read its error; then run the same command again, which resumes from the last checkpoint"
+            where = f"process {self.rank + 1} of {self.world_size}"
+            what = "another process of this training exited or does not answer"
+            raise UserError(what, where=where, how=how) from error
 
 
 @contextmanager
-def workers(threads: int, before: Callable[[Team], None] = lambda team: None) -> Generator[Team]:
-    """Yield this process's team: of one, or of those that torchrun or `accelerate launch` started.
+def process_group(
+    threads: int, before: Callable[[ProcessGroup], None] = lambda processes: None
+) -> Generator[ProcessGroup]:
+    """Yield the process group: of one process, or of those that torchrun or `accelerate launch` started.
 
-    The device is this process's GPU where there is one. On a CPU the threads are divided among the processes of this
-    machine. The first process calls `before`, which may take hours, before any of them joins the others.
+    The device is this process's GPU if there is one. On a CPU the processes of one machine share `threads` equally. The
+    main process calls `before`, which may take hours, and only then the processes join each other. Raises UserError if
+    they cannot.
     """
-    rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
-    here, local = int(os.environ.get("LOCAL_WORLD_SIZE", world)), int(os.environ.get("LOCAL_RANK", rank))
-    own = max(1, threads // here)
-    torch.set_num_threads(own)
+    rank, world_size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    local_size = int(os.environ.get("LOCAL_WORLD_SIZE", world_size))
+    local_rank = int(os.environ.get("LOCAL_RANK", rank))
+    own_threads = max(1, threads // local_size)
+    torch.set_num_threads(own_threads)
     if torch.cuda.is_available():
-        device = torch.device("cuda", local)
+        device = torch.device("cuda", local_rank)
         torch.cuda.set_device(device)
-    elif torch.backends.mps.is_available() and world == 1:
+    elif torch.backends.mps.is_available() and world_size == 1:
         device = torch.device("mps")
     else:
         device = torch.device("cpu")
-    team = Team(rank, world, device, own)
-    if world == 1:
-        before(team)
-        yield team
+    processes = ProcessGroup(rank, world_size, device, own_threads)
+    if world_size == 1:
+        before(processes)
+        yield processes
         return
     try:
-        store, _, _ = next(rendezvous("env://", rank, world, timeout=SILENCE))
-        if team.first:
-            before(team)
+        store, _, _ = next(rendezvous("env://", rank, world_size, timeout=TIMEOUT))
+        if processes.is_main:
+            before(processes)
             store.set(READY, "")
-        while not store.check([READY]):  # asked again and again, since a wait for a key ends after SILENCE
+        while not store.check([READY]):  # polled, because one wait for a key ends after TIMEOUT
             time.sleep(0.1)
         backend = "nccl" if device.type == "cuda" else "gloo"
-        distributed.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=SILENCE)
-    except (RuntimeError, ValueError) as error:  # a port that is taken, a partner that never comes, no address
-        how = "start all of them with torchrun or accelerate launch, on a port that is free (--master-port)"
-        what = f"the {world} processes do not find one another ({str(error).splitlines()[0]})"
-        raise UserError(what, where=f"process {rank + 1} of {world}", how=how) from error
+        distributed.init_process_group(backend, store=store, rank=rank, world_size=world_size, timeout=TIMEOUT)
+    except (RuntimeError, ValueError) as error:  # the port is in use, a process never comes, there is no address
+        how = "start all of them with torchrun or accelerate launch, on a free port (--master-port)"
+        what = f"the {world_size} processes cannot connect ({str(error).splitlines()[0]})"
+        raise UserError(what, where=f"process {rank + 1} of {world_size}", how=how) from error
     try:
-        yield team
+        yield processes
     finally:
         distributed.destroy_process_group()
 
 
 def _buckets(parameters: Sequence[torch.nn.Parameter]) -> Iterator[list[torch.nn.Parameter]]:
+    """Yield the parameters in lists of at most BUCKET_SIZE elements; a larger one goes alone."""
     bucket: list[torch.nn.Parameter] = []
     for weight in parameters:
-        if bucket and sum(other.numel() for other in bucket) + weight.numel() > BUCKET:
+        if bucket and sum(other.numel() for other in bucket) + weight.numel() > BUCKET_SIZE:
             yield bucket
             bucket = []
         bucket.append(weight)

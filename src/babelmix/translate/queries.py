@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from babelmix.benchmarks.benchmark import Benchmark, Query
-from babelmix.translate.filter import text_fault
+from babelmix.translate.filter import text_rejection_reason
 from babelmix.translate.route import Route
 from babelmix.translate.settings import Translate
 
@@ -15,7 +15,7 @@ def translate_queries(
 ) -> tuple[Benchmark, dict[str, int]]:
     """Ask the English queries of a benchmark in each of these languages too, by the routes of the pairs.
 
-    Returns the benchmark with the queries added, and how many were left out for a fault, by language. A translation
+    Returns the benchmark with the queries added, and how many were rejected by the filter, by language. A translation
     that equals its source stays: a query may be a name, and a person would type it so. A language that the benchmark
     has queries in already is passed over, and so, counted, is one whose route does not pass English.
     """
@@ -30,9 +30,9 @@ def translate_queries(
             continue
         translations = Route(hops, threads=threads, cache=cache).translate([query.text for query in english])
         kept = [
-            Query(f"{lang}:{query.question}", query.question, lang, text)
+            Query(f"{lang}:{query.parallel_id}", query.parallel_id, lang, text)
             for query, text in zip(english, translations, strict=True)
-            if text_fault(query.text, text, translate.gate) in (None, "untranslated", "source-words")
+            if text_rejection_reason(query.text, text, translate.filter) in (None, "untranslated", "source-words")
         ]
         queries += kept
         left_out[f"{lang} queries badly translated"] = len(english) - len(kept)

@@ -4,13 +4,13 @@ references = human_references("es", Path("scratch"), settings.pairs)
 references[0].name, references[0].english[0], references[0].human[0]
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from babelmix.benchmarks.sources import lareqa
 from babelmix.common.errors import UserError
+from babelmix.common.hashing import hash_order
 from babelmix.corpus.settings import Pairs
 from babelmix.corpus.sources import libreoffice_help
 from babelmix.corpus.squad_file import read_squad_file
@@ -69,8 +69,8 @@ def _help(raw: Path, lang: str, pairs: Pairs) -> References:
     folder = raw / f"{HELP}-{lang}"
     libreoffice_help.fetch(folder, wanted)
     built, _ = libreoffice_help.build(folder, wanted)
-    human = {pair.unit: pair for pair in built if pair.lang == lang and pair.split == "dev"}
-    both = [(pair, human[pair.unit]) for pair in built if pair.lang == "en" and pair.unit in human]
+    human = {pair.parallel_id: pair for pair in built if pair.lang == lang and pair.split == "dev"}
+    both = [(pair, human[pair.parallel_id]) for pair in built if pair.lang == "en" and pair.parallel_id in human]
     texts = [text for one, two in both for text in ((one.query, two.query), (one.passage, two.passage))]
     return _drawn("LibreOffice Help", texts)
 
@@ -78,5 +78,5 @@ def _help(raw: Path, lang: str, pairs: Pairs) -> References:
 def _drawn(name: str, texts: Sequence[tuple[str, str]]) -> References:
     """At most TEXTS of them, by hash, each English text once."""
     unique = dict(texts)
-    english = sorted(unique, key=lambda text: hashlib.sha256(text.encode()).digest())[:TEXTS]
+    english = sorted(unique, key=hash_order)[:TEXTS]
     return References(name, tuple(english), tuple(unique[text] for text in english))

@@ -7,8 +7,8 @@ from babelmix.common.section import Section
 from babelmix.translate.hops import Hop, parse_route
 
 
-class Gate(Section):
-    """What makes a translation bad: the thresholds of `translate.gate`, which says what each means."""
+class Filter(Section):
+    """The thresholds of `translate.filter`, the module, which says what each means."""
 
     min_identified_characters: int = Field(ge=1)
     max_length_ratio: float = Field(gt=1)
@@ -18,13 +18,13 @@ class Gate(Section):
 
 
 class Translate(Section):
-    """The languages made by machine translation, the route of each, and the quality gate behind them."""
+    """The languages made by machine translation, the route of each, and the filter behind them."""
 
     languages: tuple[str, ...]
-    units: int | None = Field(default=None, ge=1)
+    max_pairs: int | None = Field(default=None, ge=1)
     routes: dict[str, str]
     candidates: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    gate: Gate
+    filter: Filter
 
     def hops(self, language: str, target: str) -> tuple[Hop, ...]:
         """Return the hops from a language to `target`: the target's route, from where it passes there.

@@ -11,7 +11,7 @@ A folder in BEIR form (arXiv:2104.08663), with the files of other languages besi
 
 An id names the same document or the same query in every language, so one qrels file serves all of them. Files are read
 as they are published: also as `.gz`, in any encoding of Unicode, with numbers as ids, null titles and texts, blank
-lines, and judgements in any of the forms of `qrels`.
+lines, and judgements in any of the forms of `judgements`.
 """
 
 import re
@@ -24,7 +24,7 @@ from typing import Any
 from babelmix.benchmarks.benchmark import About, Benchmark, Passage, Query
 from babelmix.benchmarks.known import NDCG, KnownBenchmark
 from babelmix.benchmarks.settings import BenchmarkSettings
-from babelmix.benchmarks.sources.qrels import ENDINGS, read_qrels
+from babelmix.benchmarks.sources.judgements import ENDINGS, read_judgements
 from babelmix.benchmarks.sources.texts import Texts, judged_texts, text_of
 from babelmix.common.errors import UserError, unknown_name
 from babelmix.common.files import new_folder
@@ -62,15 +62,15 @@ def fetch(name: str, folder: Path) -> None:
 def build(folder: Path, name: str, *, split: str | None = None) -> tuple[Benchmark, dict[str, int]]:
     """Build a benchmark out of a folder in BEIR form, and count what was left out, see `judged_texts`.
 
-    Ids are `<lang>:<id in the file>`, the question is the id of the query. A passage is title, space, text, stripped,
-    as BEIR's own models read it, and never cut. A qrel holds in every language that has the document; a relevant
-    document that is in no corpus is missed in all of them. A document is itself a query if it has the query's id and,
-    with its title or without, the query's text, white space aside: if so in one language, then in all. Queries and
-    documents are counted once for each language.
+    Ids are `<lang>:<id in the file>`, and the parallel_id is the id of the query. A passage is title, space, text,
+    stripped, as BEIR's own models read it, and never cut. A qrel holds in every language that has the document; all of
+    them miss a relevant document that no corpus has. A document is itself a query if it has the query's id and, with
+    its title or without, the query's text, white space aside; if so in one language, then in all. The counts take
+    queries and documents once for each language.
 
-    UserError, with file, line and field, for a file that is missing, one whose name has an unknown language, what is
-    no JSON object, a field that is missing or no text, what is no id, and an id that stands twice with two texts; and
-    as in `find_qrels` and `read_qrels`. Fields of other names are passed over.
+    UserError, with file, line and field, for a missing file, a file name with an unknown language, a row that is not a
+    JSON object, a field that is missing or not a text, a value that is not an id, and an id with two texts; and as in
+    `find_qrels` and `read_judgements`. Other fields are ignored.
     """
     _, file = find_qrels(folder, split)
     queries, passages = Texts[Query](), Texts[Passage]()
@@ -87,7 +87,7 @@ def build(folder: Path, name: str, *, split: str | None = None) -> tuple[Benchma
         file,
         queries,
         passages,
-        read_qrels(file, asked, documents),
+        read_judgements(file, asked, documents),
         itself,
         holders=lambda own: [held for lang in corpora if (held := f"{lang}:{own}") in passages.rows],
         languages=lambda _: corpora,
@@ -127,7 +127,7 @@ def find_qrels(folder: Path, split: str | None = None) -> tuple[str, Path]:
     """Return the split and the file of its judgements: of `split`, or else of "test", or else of the only one there is.
 
     The files are `qrels/<split>.tsv`, or beside the corpus `qrels.<split>.tsv` or `qrels.tsv`, a split of that name;
-    also with the other endings of `qrels.ENDINGS`. UserError where there is none, and where none can be chosen.
+    also with the other endings of `judgements.ENDINGS`. UserError where there is none, and where none can be chosen.
     """
     found: dict[str, Path] = {}
     for endings in ENDINGS:  # of one split in two forms, BEIR's table is read

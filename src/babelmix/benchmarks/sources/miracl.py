@@ -17,7 +17,8 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from babelmix.benchmarks.benchmark import Passage, Qrel, Query, stream_benchmark
+from babelmix.benchmarks.benchmark import Passage, Qrel, Query
+from babelmix.benchmarks.files import stream_benchmark
 from babelmix.benchmarks.known import NDCG, KnownBenchmark
 from babelmix.common.errors import UserError, unknown_name
 from babelmix.common.reading import checked_id, checked_text, numbered_lines
@@ -58,9 +59,9 @@ def stream(folder: Path, lang: str, output: Path) -> dict[str, int]:
     """
     counts = Counter[str]()
     topics = _read_topics(folder / _topics_file(lang), lang)
-    qrels = _read_qrels(folder / _qrels_file(lang), {query.question for query in topics})
+    qrels = _read_qrels(folder / _qrels_file(lang), {query.parallel_id for query in topics})
     answered = {question for question, _ in qrels}
-    queries = [query for query in topics if query.question in answered]
+    queries = [query for query in topics if query.parallel_id in answered]
     if not queries:
         raise UserError("no topic has an answer", where=str(folder / _qrels_file(lang)), how=_AGAIN)
     shards = _shards(folder / _corpus_folder(lang))
@@ -80,11 +81,11 @@ def stream(folder: Path, lang: str, output: Path) -> dict[str, int]:
             yield Passage(name, lang, text)
 
     def answers() -> Iterator[Qrel]:
-        for (question, docid), grade in sorted(qrels.items()):
+        for (question, docid), relevance in sorted(qrels.items()):
             if docid not in row_of:
                 where = f"{folder / _qrels_file(lang)}, topic {question!r}"
                 raise UserError(f"passage {docid!r} is not in the corpus, or is empty", where=where, how=_AGAIN)
-            yield Qrel(question, row_of[docid], grade)
+            yield Qrel(question, row_of[docid], relevance)
 
     stream_benchmark(output, queries, passages(), answers())
     counts.update(queries=len(queries), unanswered_topics=len(topics) - len(queries), qrels=len(qrels))
@@ -116,16 +117,16 @@ def _read_topics(file: Path, lang: str) -> list[Query]:
 
 
 def _read_qrels(file: Path, topics: set[str]) -> dict[tuple[str, str], int]:
-    """Return {(topic, docid): grade} of the answers, without the judgements of 0."""
+    """Return {(topic, docid): relevance} of the answers, without the judgements of 0."""
     qrels: dict[tuple[str, str], int] = {}
-    for where, (topic, _, document, grade) in _read_table(file, columns=4):
+    for where, (topic, _, document, relevance) in _read_table(file, columns=4):
         question, docid = checked_id(topic, where), checked_id(document, where)
         if question not in topics:
             raise UserError(f"unknown topic {question!r}", where=where, how=_AGAIN)
-        if not re.fullmatch("[0-9]{1,9}", grade):
-            raise UserError(f"{grade!r} is no grade", where=where, how=_AGAIN)
-        if int(grade) > 0:
-            qrels[question, docid] = int(grade)
+        if not re.fullmatch("[0-9]{1,9}", relevance):
+            raise UserError(f"{relevance!r} is no relevance", where=where, how=_AGAIN)
+        if int(relevance) > 0:
+            qrels[question, docid] = int(relevance)
     return qrels
 
 

@@ -37,7 +37,7 @@ REPO, COMMIT = "LiquidAI/nanobeir-multilingual-extended", "8a4be55eb80b3ed4d2e9a
 PARTS = {"qrels": "qrels", "relevance": "qrels", "corpus": "corpus", "queries": "queries"}
 _AGAIN = "delete the folder and fetch it again"
 _Texts = dict[str, str]  # {id: text}
-_Qrels = dict[tuple[str, str], int]  # {(query id, document id): grade}
+_Qrels = dict[tuple[str, str], int]  # {(query id, document id): relevance}
 
 
 class Place(NamedTuple):
@@ -78,7 +78,7 @@ def find_place(path: str, task: str) -> Place | None:
 def build(folder: Path, name: str) -> tuple[Benchmark, dict[str, int]]:
     """Build the benchmark `nanobeir-<task>` from the files of the task, and count what was cleaned.
 
-    Ids are `<lang>:<document>` and `<lang>:<query>`; the question is the query's id. Dropped are documents and
+    Ids are `<lang>:<document>` and `<lang>:<query>`; the parallel_id is the query's id. Dropped are documents and
     queries that are empty in any language, in all of them; of documents with one text in a language all but the
     first by id, whose answers become the first's; qrels of unknown documents or queries; questions without answers.
     A document may be a query itself, as in BEIR (ArguAna, Quora), and stays in the pool.
@@ -99,14 +99,14 @@ def build(folder: Path, name: str) -> tuple[Benchmark, dict[str, int]]:
         kept = {doc: first.setdefault(text, doc) for doc, text in sorted(texts.items()) if doc not in empty}
         passages += [Passage(f"{lang}:{doc}", lang, text) for text, doc in first.items()]
         counts["duplicate_documents"] += len(kept) - len(first)
-        for (query, doc), grade in qrels[lang if lang in qrels else ""].items():
+        for (query, doc), relevance in qrels[lang if lang in qrels else ""].items():
             if doc in empty or query in mute:
                 counts["dropped_qrels"] += 1
             elif doc not in kept or query not in queries[lang]:
                 counts["unknown_qrels"] += 1
             else:
                 key = (query, f"{lang}:{kept[doc]}")
-                answers[key] = max(grade, answers.get(key, 0))
+                answers[key] = max(relevance, answers.get(key, 0))
     answered = {query for query, _ in answers}
     asked = [
         Query(f"{lang}:{query}", query, lang, text)
@@ -122,7 +122,7 @@ def build(folder: Path, name: str) -> tuple[Benchmark, dict[str, int]]:
         name,
         tuple(sorted(asked, key=lambda query: query.id)),
         tuple(sorted(passages, key=lambda passage: passage.id)),
-        tuple(Qrel(question, passage, grade) for (question, passage), grade in sorted(answers.items())),
+        tuple(Qrel(question, passage, relevance) for (question, passage), relevance in sorted(answers.items())),
     )
     names = ("queries", "passages", "empty_documents", "empty_queries", "duplicate_documents")
     return benchmark, {key: counts[key] for key in (*names, "dropped_qrels", "unknown_qrels", "unanswered_questions")}
@@ -189,12 +189,12 @@ def _read_texts(file: Path) -> Iterator[tuple[str, str, str]]:
 def _read_qrels(file: Path) -> _Qrels:
     qrels: _Qrels = {}
     for where, row in _rows(file):
-        query, doc, grade = row.get("query-id"), row.get("corpus-id"), row.get("score", 1)
-        if query is None or doc is None or not isinstance(grade, int | float) or not abs(grade) < 2**31:
+        query, doc, relevance = row.get("query-id"), row.get("corpus-id"), row.get("score", 1)
+        if query is None or doc is None or not isinstance(relevance, int | float) or not abs(relevance) < 2**31:
             raise UserError("no `query-id`, `corpus-id` and `score`", where=where, how=_AGAIN)
-        if grade >= 1:
+        if relevance >= 1:
             pair = checked_id(query, f"{where}, query-id"), checked_id(doc, f"{where}, corpus-id")
-            qrels[pair] = int(grade)
+            qrels[pair] = int(relevance)
     return qrels
 
 

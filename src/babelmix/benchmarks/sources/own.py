@@ -2,11 +2,11 @@
 
     benchmark, left_out = build(Path("my-benchmark"), "my-benchmark")
 
-    queries.jsonl      {"id": "en:q1", "question": "q1", "lang": "en", "text": "How long does sourdough need?"}
+    queries.jsonl      {"id": "en:q1", "parallel_id": "q1", "lang": "en", "text": "How long does sourdough need?"}
     passages.jsonl     {"id": "en:d1", "lang": "en", "text": "Sourdough needs a whole night.", "context": "..."}
-    qrels.jsonl        {"question": "q1", "passage": "en:d1", "grade": 1}
+    qrels.jsonl        {"parallel_id": "q1", "passage": "en:d1", "relevance": 1}
 
-Also as `.gz`, in any encoding of Unicode, with numbers as ids and blank lines. The context and the grade, 1, may be
+Also as `.gz`, in any encoding of Unicode, with numbers as ids and blank lines. The context and the relevance, 1, may be
 missing. What `benchmark.stream_benchmark` wrote is sorted and checked, and needs none of this.
 """
 
@@ -15,12 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from babelmix.benchmarks.benchmark import Benchmark, Passage, Query
-from babelmix.benchmarks.sources.qrels import RawRow, gather
+from babelmix.benchmarks.sources.judgements import RawRow, gather
 from babelmix.benchmarks.sources.texts import Texts, judged_texts, text_of
 from babelmix.common.errors import UserError, unknown_name
 from babelmix.common.languages import LANGUAGES
+from babelmix.common.old_names import with_new_names
 from babelmix.common.reading import checked_id, checked_text, json_rows, shown
 from babelmix.common.text import spaced_form
+
+_OLD = {"question": "parallel_id", "grade": "relevance"}  # names of fields in the last release
 
 
 def find_own(folder: Path, kind: str) -> Path:
@@ -32,9 +35,9 @@ def find_own(folder: Path, kind: str) -> Path:
 def build(folder: Path, name: str) -> tuple[Benchmark, dict[str, int]]:
     """Build a benchmark out of a folder in babelmix's own form, and count what was left out, see `judged_texts`.
 
-    Ids and questions stay what they are. A relevant passage that is in no file is missed in the language that its id
+    Ids and parallel_ids stay what they are. A relevant passage that is in no file is missed in the language that its id
     begins with (`en:d1`), or else in each of the passages' languages. A passage with a query's text, under the id of
-    the query or of its question, is that query.
+    the query or its parallel_id, is that query.
 
     UserError, with file, line and field, for a file that is missing, what is no JSON object, a field that is missing,
     unknown or of another kind, a language that is unknown, and an id that stands twice with two contents.
@@ -45,8 +48,8 @@ def build(folder: Path, name: str) -> tuple[Benchmark, dict[str, int]]:
     file = find_own(folder, "qrels")
     asked: dict[str, set[tuple[str, str]]] = {}
     for query in queries.rows.values():
-        for known in (query.question, query.id):
-            asked.setdefault(known, set()).add((query.question, spaced_form(query.text)))
+        for known in (query.parallel_id, query.id):
+            asked.setdefault(known, set()).add((query.parallel_id, spaced_form(query.text)))
     itself = {
         (question, passage.id)
         for passage in passages.rows.values()
@@ -59,8 +62,8 @@ def build(folder: Path, name: str) -> tuple[Benchmark, dict[str, int]]:
         lang = passage.split(":")[0]
         return [lang] if lang in spoken else spoken
 
-    questions = {query.question for query in queries.rows.values()}
-    judgements = gather(_rows(file), questions, passages.rows, ("question", "passage", "grade"))
+    questions = {query.parallel_id for query in queries.rows.values()}
+    judgements = gather(_rows(file), questions, passages.rows, ("parallel_id", "passage", "relevance"))
     return judged_texts(
         name,
         file,
@@ -74,9 +77,10 @@ def build(folder: Path, name: str) -> tuple[Benchmark, dict[str, int]]:
 
 
 def _query(row: dict[str, Any], where: str) -> tuple[str, Query]:
-    _check_fields(row, ("id", "question", "lang", "text"), where)
-    name, question = (checked_id(row.get(field), f"{where}, {field}") for field in ("id", "question"))
-    return name, Query(name, question, _language(row, where), text_of(row, "text", where))
+    row = with_new_names(row, _OLD, where)
+    _check_fields(row, ("id", "parallel_id", "lang", "text"), where)
+    name, parallel_id = (checked_id(row.get(field), f"{where}, {field}") for field in ("id", "parallel_id"))
+    return name, Query(name, parallel_id, _language(row, where), text_of(row, "text", where))
 
 
 def _passage(row: dict[str, Any], where: str) -> tuple[str, Passage]:
@@ -86,9 +90,10 @@ def _passage(row: dict[str, Any], where: str) -> tuple[str, Passage]:
 
 
 def _rows(file: Path) -> Iterator[RawRow]:
-    for where, row in json_rows(file):
-        _check_fields(row, ("question", "passage", "grade"), where)
-        yield where, row.get("question"), row.get("passage"), 1 if row.get("grade") is None else row["grade"]
+    for where, raw in json_rows(file):
+        row = with_new_names(raw, _OLD, where)
+        _check_fields(row, ("parallel_id", "passage", "relevance"), where)
+        yield where, row.get("parallel_id"), row.get("passage"), 1 if row.get("relevance") is None else row["relevance"]
 
 
 def _check_fields(row: dict[str, Any], names: tuple[str, ...], where: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from babelmix.benchmarks.benchmark import Benchmark, Itself, Lost, OwnId, Passage, Qrel, Query, own_ids
-from babelmix.benchmarks.sources.qrels import Judgements
+from babelmix.benchmarks.sources.judgements import Judgements
 from babelmix.common.errors import UserError
 from babelmix.common.reading import checked_text, json_rows, shown
 from babelmix.common.text import kept_form
@@ -80,7 +80,7 @@ def judged_texts(
         holders: from a document in a judgement to the ids of its passages, in every language that has it.
         languages: from a document that is not there to the languages in whose rankings it is missed.
     """
-    asking = {query.question for query in queries.rows.values() if query.text}
+    asking = {query.parallel_id for query in queries.rows.values() if query.text}
     full = {passage.id: passage for passage in passages.rows.values() if passage.text}
     spoken = {passage.lang for passage in full.values()}
     qrels: list[Qrel] = []
@@ -100,16 +100,16 @@ def judged_texts(
             missed = blank if held else languages(document)
             lost += (Lost(question, lang, score) for lang in missed if lang in spoken)
             empty, unknown = empty + len(blank), unknown + (not held)
-    answered = {row.question for row in (*qrels, *lost)}
+    answered = {row.parallel_id for row in (*qrels, *lost)}
     named = {question for question, _ in judgements.scores}
-    kept = {query.id: query for query in queries.rows.values() if query.text and query.question in answered}
+    kept = {query.id: query for query in queries.rows.values() if query.text and query.parallel_id in answered}
     unanswered = [query for query in queries.rows.values() if query.text and query.id not in kept]
     found_themselves = [Itself(*pair) for pair in itself if pair[0] in answered and pair[1] in full]
     counts = {
-        "queries without judgements": sum(query.question not in named for query in unanswered),
-        "queries without a relevant document": sum(query.question in named for query in unanswered),
+        "queries without judgements": sum(query.parallel_id not in named for query in unanswered),
+        "queries without a relevant document": sum(query.parallel_id in named for query in unanswered),
         "queries without text": sum(not query.text for query in queries.rows.values()),
-        "queries known to judgements alone": len(named - {query.question for query in queries.rows.values()}),
+        "queries known to judgements alone": len(named - {query.parallel_id for query in queries.rows.values()}),
         "repeated queries": len(queries.told) - len(queries.rows),
         "documents without text": len(passages.rows) - len(full),
         "repeated documents": len(passages.told) - len(passages.rows),
@@ -132,11 +132,11 @@ def judged_texts(
         name,
         tuple(sorted(kept.values(), key=lambda row: row.id)),
         tuple(sorted(full.values(), key=lambda row: row.id)),
-        tuple(sorted(qrels, key=lambda row: (row.question, row.passage))),
-        itself=tuple(sorted(found_themselves, key=lambda row: (row.question, row.passage))),
+        tuple(sorted(qrels, key=lambda row: (row.parallel_id, row.passage))),
+        itself=tuple(sorted(found_themselves, key=lambda row: (row.parallel_id, row.passage))),
         own_queries=own_ids(queries.told, kept),
         own_passages=own_ids(passages.told, full),
-        lost=tuple(sorted(lost, key=lambda row: (row.question, row.lang, row.grade))),
+        lost=tuple(sorted(lost, key=lambda row: (row.parallel_id, row.lang, row.relevance))),
     ), counts
 
 

@@ -98,7 +98,7 @@ def build(packages: Path, settings: Pairs) -> tuple[list[Pair], dict[str, Counts
     English, kept and dropped add up to the headings that have paragraphs; in another language, to the units
     that English keeps.
 
-    Returns pairs with origin "human", sorted by language and unit, and the counts of every language, sorted.
+    Returns pairs with origin "human", sorted by language and parallel_id, and the counts of every language, sorted.
     No page, and in no language a query or passage, stands in both splits.
     """
     help_packages(settings.languages)  # refuses a language that has none before reading any
@@ -114,8 +114,8 @@ def build(packages: Path, settings: Pairs) -> tuple[list[Pair], dict[str, Counts
         for unit in units:
             page = pages.get(unit.page, Page("", {}))
             original = english[unit.page]
-            reason = _too_short(unit, page, settings) if lang == "en" else _fault(unit, original, page, lang)
-            reason = reason or seen.fault(unit, page)
+            reason = _too_short(unit, page, settings) if lang == "en" else _drop_reason(unit, original, page, lang)
+            reason = reason or seen.drop_reason(unit, page)
             if reason:
                 dropped[reason] += 1
                 continue
@@ -126,7 +126,7 @@ def build(packages: Path, settings: Pairs) -> tuple[list[Pair], dict[str, Counts
         splits = Counter(unit.split for unit in kept)
         counts[lang] = Counts(kept_train=splits["train"], kept_dev=splits["dev"], dropped=dict(sorted(dropped.items())))
         pairs += kept.values()
-    return sorted(pairs, key=lambda pair: (pair.lang, pair.unit)), dict(sorted(counts.items()))
+    return sorted(pairs, key=lambda pair: (pair.lang, pair.parallel_id)), dict(sorted(counts.items()))
 
 
 def read_pages(packages: Path, lang: str) -> dict[str, Page]:
@@ -188,7 +188,7 @@ class _Seen:
         self._starts: set[tuple[str, str]] = set()
         self._train: set[str] = set()
 
-    def fault(self, unit: Unit, page: Page) -> str | None:
+    def drop_reason(self, unit: Unit, page: Page) -> str | None:
         """Return "duplicate" for a text met before, None for a new one, which is then remembered."""
         query, passage = unit.texts(page)
         both = {compared_form(query), compared_form(passage)}
@@ -208,7 +208,7 @@ def _too_short(unit: Unit, page: Page, settings: Pairs) -> str | None:
     return None if enough and has_word(heading) else "too-short"
 
 
-def _fault(unit: Unit, english: Page, page: Page, lang: str) -> str | None:
+def _drop_reason(unit: Unit, english: Page, page: Page, lang: str) -> str | None:
     """Return why this language lacks the unit, None where it is well translated."""
     anchors = (unit.heading, *unit.paragraphs)
     if any(anchor not in page.strings for anchor in anchors):

@@ -55,7 +55,7 @@ def fetch(folder: Path, settings: Pairs) -> str:
 def build(folder: Path, settings: Pairs) -> tuple[list[Pair], dict[str, Counts]]:
     """Take the first `mmarco_queries` queries of the triples, each with the first passage that answers it.
 
-    The unit is `mmarco:<query id>` in every language, the split that of the passage's id. Origin is "human" in
+    The parallel_id is `mmarco:<query id>` in every language, the split that of the passage's id. Origin is "human" in
     English, a translator in the others. English decides which units there are. Reasons to drop one: missing (no text
     under its id), untranslated (a text equals the English), and those of `Gathered`; `min_passage_characters` counts
     for English alone. Passages are kept whole, for mMARCO does not tell where in them the answer is.
@@ -85,10 +85,10 @@ def build(folder: Path, settings: Pairs) -> tuple[list[Pair], dict[str, Counts]]
             gathered.check(str(folder), "mMARCO")
         kept, counts[lang] = gathered.close()
         if lang == "en":
-            english = {pair.unit: pair for pair in kept}
+            english = {pair.parallel_id: pair for pair in kept}
             answers = {query: passage for query, passage in answers.items() if f"mmarco:{query}" in english}
         pairs += kept
-    return sorted(pairs, key=lambda pair: (pair.lang, pair.unit)), dict(sorted(counts.items()))
+    return sorted(pairs, key=lambda pair: (pair.lang, pair.parallel_id)), dict(sorted(counts.items()))
 
 
 def chosen(settings: Pairs) -> tuple[str, ...]:

@@ -59,7 +59,7 @@ def add_file(
     """Add the questions of a SQuAD-form file, each with the `passage_sentences` sentences around its answer.
 
     The answer's offsets are those of the raw text, so it is cut first and cleaned after. Questions are dropped for the
-    reasons of `read_squad_file`, which also says what was mended, and for those of `Gathered`. The unit is
+    reasons of `read_squad_file`, which also says what was mended, and for those of `Gathered`. The parallel_id is
     `<source>:<id>`. `split` tells the split of a context; without it that is decided by its sha256 and `dev_share`.
 
     UserError: a file at fault, see `squad_file.read_squad_file`.
@@ -83,8 +83,8 @@ def add_file(
                 sentences=settings.passage_sentences,
                 lang=gathered.lang,
             )
-            unit, query = f"{source}:{clean(question.id)}", clean(question.text)
-            gathered.add(Pair(unit, gathered.lang, side, query, passage, "human", answer))
+            parallel_id, query = f"{source}:{clean(question.id)}", clean(question.text)
+            gathered.add(Pair(parallel_id, gathered.lang, side, query, passage, "human", answer))
 
 
 SOURCE = PairSource(name="squadshifts", licence="SQuADShifts: CC BY 4.0", fetch=fetch, build=build)

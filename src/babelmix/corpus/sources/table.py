@@ -56,16 +56,16 @@ def fetch(table: Table, folder: Path) -> None:
 def build(name: str, table: Table, folder: Path, settings: Pairs) -> tuple[list[Pair], dict[str, Counts]]:
     """Make pairs, origin "human", out of the table's rows, and tell what became of them.
 
-    Only rows whose columns have the values of `where` are looked at. A row's unit is `<name>:<unit column>`, or the
-    start of the sha256 of query and passage; its split is decided by the sha256 of the whole passage and `dev_share`.
-    Where `answer` stands in the passage (see `spans.find_span`), the passage is cut to `passage_sentences`
-    around it, and the answer is what stands there; where it does not, or no column says the answer, the passage is
-    kept whole and the answer is empty. Reasons to drop a row: no-answer (passage or answer is null, empty or beyond
-    the end of a list), and those of `Gathered`. At most `rows` are kept, in the order of the files.
+    It reads only rows whose columns have the values of `where`. A row's parallel_id is `<name>:<its column>`, or the
+    start of the sha256 of query and passage; the sha256 of the whole passage and `dev_share` decide its split. If
+    `find_span` finds the `answer` in the passage, the pair has the `passage_sentences` around it, and the answer as it
+    stands there; if not, or if no column has the answer, the passage stays whole and the answer is empty. Reasons to
+    drop a row: no-answer (passage or answer is null, empty or beyond the end of a list), and those of `Gathered`. It
+    keeps at most `rows`, in the order of the files.
 
     UserError, with file, row and field: a file outside data/own, of another ending, missing, empty, damaged or in no
-    encoding of Unicode; a row that is no object; a missing column; a value that is no text, or one with half
-    characters or control characters, where it is used; no row left, or more than half dropped for their language.
+    encoding of Unicode; a row that is not an object; a missing column; a used value that is not a text, or has half
+    characters or control characters; no row left, or more than half dropped for their language.
     """
     field = f"params.yaml, source.{name}"
     if table.path is None:
@@ -157,13 +157,13 @@ def _add_table(gathered: Gathered, file: Path, name: str, table: Table, settings
             gathered.dropped["no-answer"] += 1
             continue
         asked, lang, told, part = clean(query), table.language, "", whole
-        unit = _unit(row, table.unit, where) if table.unit else _digest(f"{asked}\n{whole}")
+        parallel_id = _parallel_id(row, table.parallel_id, where) if table.parallel_id else _digest(f"{asked}\n{whole}")
         if found := table.answer and find_span(answer, passage):
             start, end = found
             told = clean(passage[start:end])
             part = window(passage, start=start, end=end, sentences=settings.passage_sentences, lang=lang)
         split = split_of(whole, settings.dev_share)
-        gathered.add(Pair(f"{name}:{unit}", lang, split, asked, part, "human", told))
+        gathered.add(Pair(f"{name}:{parallel_id}", lang, split, asked, part, "human", told))
         if gathered.full:
             return
     if empty:
@@ -175,7 +175,7 @@ def _digest(text: str) -> str:
 
 
 def _columns(table: Table) -> list[str]:
-    return [name for name in (table.query, table.passage, table.answer, table.unit, *table.where) if name]
+    return [name for name in (table.query, table.passage, table.answer, table.parallel_id, *table.where) if name]
 
 
 def _rows(file: Path, table: Table) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -239,7 +239,7 @@ def _text(row: dict[str, Any], path: str, where: str) -> str:
     return "" if value is None else checked_text(value, f"{where}, {path}")
 
 
-def _unit(row: dict[str, Any], path: str, where: str) -> str:
+def _parallel_id(row: dict[str, Any], path: str, where: str) -> str:
     """Return the text or the whole number at a path as an id: 7, 7.0 and "7" are one."""
     where = f"{where}, {path}"
     return clean(checked_id(_reach(row, path, where), where)) or checked_id("", where)

@@ -27,10 +27,11 @@ from pathlib import Path
 from filelock import FileLock
 
 from babelmix.common.errors import UserError, unknown_name
-from babelmix.common.files import new_folder, store, temporary_folder
+from babelmix.common.files import cache_dir, new_folder, temporary_folder
 from babelmix.common.reading import parse_json, read_text
 from babelmix.download.debian import fetch_packages, needed_packages, unpack_packages
 from babelmix.translate.engine.apertium_programs import FIRST, Stage
+from babelmix.translate.engine.known import KnownEngine
 
 # The package and the mode of each direction.
 DIRECTIONS = {
@@ -121,7 +122,7 @@ class Apertium:
     @cached_property
     def _healthy(self) -> bool:
         if self._attempt(["1"])[0] is None:
-            how = f"delete {store()}/apertium, or install it: {self.install}"
+            how = f"delete {cache_dir()}/apertium, or install it: {self.install}"
             raise UserError(
                 f"its programs do not run ({self._pair.complaint or 'no answer'})", where=self.where, how=how
             )
@@ -152,7 +153,7 @@ class Apertium:
 
     def _root(self) -> Path:
         """Return the folder that holds the pair's packages, fetched if neither it nor the machine has them."""
-        folder = store() / "apertium" / self.package
+        folder = cache_dir() / "apertium" / self.package
         if not (folder / "manifest.json").is_file() and (Path("/") / DATA / f"modes/{self.mode}.mode").is_file():
             return Path("/")
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -253,3 +254,6 @@ def _version(root: Path, package: str) -> str:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return "installed"
+
+
+ENGINES = (KnownEngine(name="apertium", make=lambda model, source, target, threads: Apertium(source, target)),)

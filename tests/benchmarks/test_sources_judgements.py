@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from babelmix.benchmarks.sources.qrels import Judgements, read_qrels
+from babelmix.benchmarks.sources.judgements import Judgements, read_judgements
 from babelmix.common.errors import UserError
 
 QUERIES, DOCUMENTS = {"q1", "q2", "7"}, {"d1", "d2", "0", "8", '"x"'}
@@ -16,7 +16,7 @@ PLAIN = "query-id\tcorpus-id\tscore\nq1\td1\t1\nq2\td2\t2\n"
 
 def read(folder: Path, text: str | bytes, name: str = "test.tsv") -> Judgements:
     (folder / name).write_bytes(text.encode() if isinstance(text, str) else text)
-    return read_qrels(folder / name, QUERIES, DOCUMENTS)
+    return read_judgements(folder / name, QUERIES, DOCUMENTS)
 
 
 @pytest.mark.parametrize(

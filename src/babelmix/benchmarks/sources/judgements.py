@@ -1,6 +1,6 @@
 """Relevance judgements as people publish them: BEIR's tables, TREC's four columns, and JSON lines.
 
-    judgements = read_qrels(Path("qrels/test.tsv"), queries, documents)
+    judgements = read_judgements(Path("qrels/test.tsv"), queries, documents)
     judgements.scores["PLAIN-2", "MED-10"]        # 2
 
     query-id <tab> corpus-id <tab> score         # or other names, or no such line; further columns are passed over
@@ -28,7 +28,7 @@ _NAMES = {
     _DOCUMENT: {"corpusid", "documentid", "docid", "docno", "did", "pid", "passageid", "document", "doc"},
     _SCORE: {"score", "relevance", "rel", "relevancy", "label", "grade"},
 }
-_WHOLE = re.compile(r"([+-]?[0-9]{1,9})(\.0*)?")  # a grade is kept in 32 bits
+_WHOLE = re.compile(r"([+-]?[0-9]{1,9})(\.0*)?")  # a relevance is kept in 32 bits
 _HOW = f"write {_QUERY}, {_DOCUMENT}, {_SCORE}, with a tab between them"
 RawRow = tuple[str, Any, Any, Any]  # where, query, document, score: as they stand in the file
 
@@ -45,7 +45,7 @@ class Judgements:
     differing: int
 
 
-def read_qrels(file: Path, queries: Container[str], documents: Container[str]) -> Judgements:
+def read_judgements(file: Path, queries: Container[str], documents: Container[str]) -> Judgements:
     """Return the judgements of a file, whatever its form.
 
     `queries` and `documents` are the known ids: they tell which column is which where no header does, and whether the
@@ -64,11 +64,11 @@ def gather(
     repeated = differing = 0
     for where, query, document, score in rows:
         pair = _name(query, queries, f"{where}, {names[0]}"), _name(document, documents, f"{where}, {names[1]}")
-        grade = _grade(score, f"{where}, {names[2]}")
+        relevance = _relevance(score, f"{where}, {names[2]}")
         before = scores.get(pair)
-        repeated += before == grade
-        differing += before is not None and before != grade
-        scores[pair] = grade if before is None else max(before, grade)
+        repeated += before == relevance
+        differing += before is not None and before != relevance
+        scores[pair] = relevance if before is None else max(before, relevance)
     return Judgements(scores, repeated, differing)
 
 
@@ -152,7 +152,7 @@ def _name(value: Any, known: Container[str], where: str) -> str:
     return whole if plain not in known and whole in known else plain
 
 
-def _grade(value: Any, where: str) -> int:
+def _relevance(value: Any, where: str) -> int:
     text = _unquoted(value).strip() if isinstance(value, str) else shown(value)
     whole = None if isinstance(value, bool) else _WHOLE.fullmatch(text)
     if whole is None:

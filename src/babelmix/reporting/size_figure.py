@@ -1,0 +1,127 @@
+"""The score over the size of the encoder, for the systems that the report compares.
+
+runs = read_experiments(Path("."), ["small-s13", "large-s13"], "xquad-r")
+save(size_figure(runs, encoder_sizes(Path("."), runs)), Path("sizes.svg"))
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import altair as alt
+import numpy as np
+
+from babelmix.evaluation.evaluate import MEASURES
+from babelmix.evaluation.significance import score_interval
+from babelmix.reporting.compare import reference_of
+from babelmix.reporting.drawing import COLOURS, SHAPES
+from babelmix.reporting.experiments import Experiment, by_size
+from babelmix.reporting.markdown import MEASURE_NAMES
+from babelmix.reporting.results import SETTINGS
+from babelmix.workspace import LIR
+
+TITLES = {"monolingual": "Monolingual", "crosslingual": "Cross-lingual", "multilingual": "Multilingual pool"}
+APART = 1.05  # times the size, from one system to the next, so that no interval covers another
+
+
+def size_figure(runs: Sequence[Experiment], sizes: Mapping[str, int]) -> alt.TopLevelMixin:
+    """Return a panel for each scope, with the mean and the 95 % interval of each system at each size.
+
+    Args:
+        runs: of one benchmark, as `read_experiments` returns them.
+        sizes: size -> number of parameters outside the embeddings, as `encoder_sizes` returns it.
+    """
+    systems = _systems(runs[0])
+    rows = list(_rows(runs, sizes, systems))
+    free = {name: name.endswith(LIR) for name in systems}
+    # A system debiased after training has the colour of its model, dashed and hollow.
+    models = [name for name in systems if not free[name]]
+    stroke = [COLOURS[models.index(name.removesuffix(LIR)) % len(COLOURS)] for name in systems]
+    fill = ["white" if free[name] else colour for name, colour in zip(systems, stroke, strict=True)]
+    dash = [[5, 3] if free[name] else [1, 0] for name in systems]
+    legend = alt.Legend(orient="top", symbolStrokeWidth=2)
+
+    def by_system(values: Sequence[Any]) -> dict[str, Any]:
+        return {"title": None, "scale": alt.Scale(domain=systems, range=list(values)), "legend": legend}
+
+    labels = json.dumps({str(number): [size, f"{number / 1e6:,.3g} M"] for size, number in sizes.items()})
+    axis = alt.Axis(values=list(sizes.values()), labelExpr=f"{labels}[datum.value]", grid=False)
+    edge = 1.15 * APART ** len(systems)
+    domain = [min(sizes.values()) / edge, max(sizes.values()) * edge]
+    base = alt.Chart(alt.InlineData(rows)).encode(
+        x=alt.X("at:Q", title=None, scale=alt.Scale(type="log", domain=domain, nice=False), axis=axis),
+        stroke=alt.Stroke("system:N", **by_system(stroke)),
+    )
+    measure = MEASURE_NAMES[_measure(runs[0])]
+    score = alt.Y("mean:Q", title=measure, scale=alt.Scale(zero=False))
+    lines = base.mark_line(strokeWidth=2).encode(y=score, strokeDash=alt.StrokeDash("system:N", **by_system(dash)))
+    intervals = base.mark_rule(strokeWidth=1.5).encode(y=alt.Y("low:Q", title=measure), y2="high:Q")
+    points = base.mark_point(size=70, opacity=1, strokeWidth=2).encode(
+        y=score,
+        fill=alt.Fill("system:N", **by_system(fill)),
+        shape=alt.Shape("system:N", **by_system(SHAPES[: len(systems)])),
+    )
+    panels = list(dict.fromkeys(str(row["scope"]) for row in rows))
+    return (
+        alt.layer(lines, intervals, points)
+        .properties(width=220, height=220)
+        .facet(column=alt.Column("scope:N", sort=panels))
+        .resolve_scale(y="independent")
+        .properties(title=_title(runs, measure))
+    )
+
+
+def _systems(run: Experiment) -> list[str]:
+    """Return the objectives, the one that the others are compared with first, and this one debiased (LIR)."""
+    objectives = run.settings.objectives
+    reference = reference_of(objectives)
+    return [reference, *(name for name in objectives if name != reference), reference + LIR]
+
+
+def _measure(run: Experiment) -> str:
+    return str(next(iter(run.evaluations.values()))["headline"])
+
+
+def _rows(
+    runs: Sequence[Experiment], sizes: Mapping[str, int], systems: Sequence[str]
+) -> Iterator[dict[str, str | float]]:
+    groups, first = by_size(runs), runs[0].settings
+    evaluation = runs[0].evaluations[systems[0]]
+    for scope in reversed(SETTINGS):
+        if evaluation["settings"][scope]["map"] is None:
+            continue
+        for size, parameters in sizes.items():
+            for place, system in enumerate(systems):
+                found = score_interval(
+                    [run.scores[system] for run in groups[size]],
+                    scope,
+                    np.random.default_rng(first.seed),
+                    first.evaluate.resamples,
+                    MEASURES[_measure(runs[0])],
+                )
+                yield {
+                    "scope": TITLES[scope],
+                    "system": system,
+                    "at": round(parameters * APART ** (place - (len(systems) - 1) / 2)),
+                    "mean": round(found.mean, 4),
+                    "low": round(found.low, 4),
+                    "high": round(found.high, 4),
+                }
+
+
+def _title(runs: Sequence[Experiment], measure: str) -> alt.TitleParams:
+    seeds = {size: [run.settings.seed for run in group] for size, group in by_size(runs).items()}
+    several = "; ".join(f"{size} {', '.join(map(str, own))}" for size, own in seeds.items() if len(own) > 1)
+    alone = "; ".join(f"{size} {own[0]}" for size, own in seeds.items() if len(own) == 1)
+    over = [f"questions and seeds ({several})"] if several else []
+    over += [f"questions alone, as there is one seed ({alone})"] if alone else []
+    benchmark = next(iter(runs[0].evaluations.values()))["benchmark"]
+    subtitle = [
+        "Parameters outside the embeddings, log scale. Bars: 95 % bootstrap intervals, all translations of a question",
+        f"together, over {'; over '.join(over)}.",
+        f"{LIR}: language directions removed after training. Bars that overlap do not mean equal systems, because",
+        "a hard question is hard for all of them; `babelmix compare` prints the paired differences.",
+    ]
+    return alt.TitleParams(
+        f"{measure} by size, {benchmark}", subtitle=subtitle, subtitlePadding=5, offset=14, fontWeight="normal"
+    )

@@ -1,0 +1,250 @@
+"""`babelmix verify`: what a run made, held against commits of a small repository."""
+
+import csv
+import io
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from rich.console import Console
+
+from babelmix.cli import run
+from babelmix.common.errors import UserError
+from babelmix.reporting.verify import MAIN_TOLERANCE, render, verify
+
+MAIN = "metrics/main_score.json"
+ROWS = "metrics/by_language.csv"
+SCORES = {
+    system: {"gnome-help": {"multilingual": 0.27, "monolingual": 0.67}, "xquad-r": {"multilingual": 0.5}}
+    for system in ("contrastive", "hybrid")
+}
+
+
+def git(root: Path, *arguments: str) -> None:
+    names = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "core.autocrlf=false")
+    subprocess.run(["git", *names, *arguments], cwd=root, check=True, capture_output=True)
+
+
+def write(root: Path, path: str, text: str) -> None:
+    (root / path).parent.mkdir(parents=True, exist_ok=True)
+    (root / path).write_text(text, encoding="utf-8")
+
+
+def rows(score: float = 0.4, recall: float = 0.6, queries: int = 100) -> str:
+    """by_language.csv with one row of a benchmark without a cross-lingual score, and one with all scores."""
+    stream = io.StringIO()
+    names = ["system", "benchmark", "scope", "languages", "map", "recall_at_10", "queries", "seen"]
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerow(["hybrid", "gnome-help", "crosslingual", "de-en", "", "", 0, "yes"])
+    writer.writerow(["hybrid", "gnome-help", "multilingual", "de", score, recall, queries, "yes"])
+    return stream.getvalue()
+
+
+def lock(trained: str = "aa", code: str = "11") -> str:
+    """dvc.lock of two stages: an evaluation reads what a training wrote."""
+
+    def stage(cmd: str, **files: dict[str, str]) -> dict[str, Any]:
+        hashed = {kind: [{"path": path, "md5": md5} for path, md5 in found.items()] for kind, found in files.items()}
+        return {"cmd": cmd, "params": {"params.yaml": {"seed": 13}}, **hashed}
+
+    stages = {
+        "evaluate@hybrid": stage("e", deps={"models/hybrid": trained}, outs={"metrics/e.json": f"e{trained}"}),
+        "train@hybrid": stage("t", deps={"src/babelmix/training": code}, outs={"models/hybrid": trained}),
+    }
+    return yaml.safe_dump({"schema": "2.0", "stages": stages})
+
+
+@pytest.fixture(scope="module")
+def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository whose tag `old` has the older names of files and columns, and other scores."""
+    root = tmp_path_factory.mktemp("committed")
+    git(root, "init", "--quiet")
+    write(root, "params.yaml", "seed: 13\n")
+    write(root, "metrics/.gitignore", "/evaluation\n")
+    write(root, "metrics/headline.json", json.dumps({"hybrid": {"gnome-help": {"multilingual": 0.25}}}))
+    write(root, ROWS, rows(0.38).replace("system,", "variant,").replace(",scope,", ",setting,"))
+    git(root, "add", "--all")
+    git(root, "commit", "--quiet", "--message", "old")
+    git(root, "tag", "old")
+    (root / "metrics/headline.json").unlink()
+    write(root, MAIN, json.dumps(SCORES))
+    write(root, ROWS, rows())
+    write(root, "dvc.lock", lock())
+    write(root, "reports/report.md", "hybrid .27\n")
+    write(root, "reports/figures/scores.png", "drawn")
+    git(root, "add", "--all")
+    git(root, "commit", "--quiet", "--message", "new")
+    return root
+
+
+@pytest.fixture
+def project(committed: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(committed, tmp_path / "project"))
+
+
+def told(root: Path, revision: str = "HEAD", width: int = 80) -> str:
+    console = Console(file=io.StringIO(), width=width)
+    render(verify(root, revision), console)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert all(len(line) <= width for line in text.splitlines())
+    return " ".join(text.split())
+
+
+def change(root: Path, by: float) -> None:
+    """Move one main score, and all that follows from it."""
+    scores = json.loads((root / MAIN).read_text())
+    scores["hybrid"]["gnome-help"]["multilingual"] += by
+    write(root, MAIN, json.dumps(scores))
+    write(root, "dvc.lock", lock("bb"))
+    write(root, "reports/report.md", f"hybrid {by}\n")
+
+
+def test_a_run_that_gives_the_same_files_is_reproduced_to_the_byte(project: Path) -> None:
+    assert verify(project).reproduced
+    assert told(project).startswith("reproduced: byte for byte (metrics, reports and dvc.lock of commit ")
+
+
+def test_within_tolerances_it_tells_the_largest_difference_where_it_begins_and_the_way_back(project: Path) -> None:
+    change(project, 0.0018)
+    write(project, ROWS, rows(0.36))
+    found = verify(project)
+    assert found.reproduced and found.first_stages == ("train@hybrid",)
+    assert found.outputs == ("dvc.lock", ROWS, MAIN, "reports/report.md")
+    text = told(project)
+    assert "hybrid gnome-help multilingual 0.2700 0.2718 +0.0018 0.0080" in text
+    assert "multilingual 0.4000 0.3600 -0.0400 0.0500 de map" in text
+    assert "within tolerances: largest difference +0.0018 (hybrid gnome-help multilingual); 1 of 6 main scores" in text
+    assert "the difference begins at train@hybrid: same inputs and command, other bytes; the kind of processor" in text
+    assert "git checkout HEAD -- dvc.lock metrics reports" in text
+    git(project, "checkout", "HEAD", "--", "dvc.lock", "metrics", "reports")
+    assert "byte for byte" in told(project)
+
+
+@pytest.mark.parametrize(
+    ("edit", "beyond"),
+    [
+        (lambda root: change(root, -1.1 * MAIN_TOLERANCE), "1 of 6 main scores and 0 of 4 scores by language"),
+        (lambda root: write(root, ROWS, rows(0.46)), "0 of 6 main scores and 1 of 4 scores by language"),
+        (lambda root: write(root, ROWS, rows(recall=0.49)), "0 of 6 main scores and 1 of 4 scores by language"),
+        (lambda root: write(root, ROWS, rows().replace("en,,,", "en,.1,,")), "0 of 6 main scores and 1 of 4"),
+    ],
+)
+def test_beyond_a_tolerance_it_is_not_reproduced(edit: Callable[[Path], None], beyond: str, project: Path) -> None:
+    edit(project)
+    assert not verify(project).reproduced
+    assert f"not reproduced: {beyond}" in told(project)
+
+
+def test_more_queries_make_a_tolerance_narrower(project: Path) -> None:
+    write(project, ROWS, rows(queries=10_000))
+    git(project, "commit", "--all", "--quiet", "--message", "more queries")
+    write(project, ROWS, rows(0.406, queries=10_000))
+    assert not verify(project).reproduced
+
+
+def test_a_benchmark_that_was_not_scored_is_not_reproduced_and_a_new_one_is_counted(project: Path) -> None:
+    write(project, MAIN, json.dumps({"hybrid": {"gnome-help": {"multilingual": 0.27}, "nfcorpus": {"monolingual": 1}}}))
+    found = verify(project)
+    assert found.only_made == 1 and not found.reproduced
+    missing = (
+        "contrastive gnome-help multilingual, contrastive gnome-help monolingual, contrastive xquad-r multilingual"
+    )
+    assert f"not reproduced: 5 committed scores were not made ({missing} and 2 more)" in told(project)
+    assert "lacks 1 of the scores that were made" in told(project)
+
+
+def test_another_set_of_benchmarks_cannot_be_compared(project: Path) -> None:
+    write(project, MAIN, json.dumps({"hybrid": {"miracl-de": {"monolingual": 0.5}}}))
+    write(project, ROWS, rows().replace("gnome-help", "miracl-de"))
+    with pytest.raises(UserError, match="no score in common with commit"):
+        verify(project)
+
+
+def test_local_changes_and_new_files_are_named(project: Path) -> None:
+    write(project, "params.yaml", "seed: 14\n")
+    write(project, "dvc.lock", lock("bb", code="22"))
+    write(project, "reports/figures/new.png", "drawn")
+    write(project, "metrics/evaluation/hybrid.json", "ignored by Git, as DVC's outputs are")
+    (project / "reports/figures/scores.png").unlink()
+    found = verify(project)
+    assert (found.reproduced, found.inputs, found.first_stages) == (True, ("params.yaml",), ())
+    assert found.new == ("reports/figures/new.png",)
+    assert found.outputs == ("dvc.lock", "reports/figures/scores.png", "reports/figures/new.png")
+    text = told(project)
+    assert "reproduced: all 6 main scores and 4 by language are equal" in text
+    assert "these are not the committed settings, code or data: params.yaml" in text
+    assert "new files, which the commit lacks: reports/figures/new.png" in text
+
+
+def test_an_older_commit_is_read_under_the_older_names(project: Path) -> None:
+    assert told(project, "old").startswith("Largest differences")
+    found = verify(project, "old")
+    assert [(score.name, score.committed, score.made) for score in found.main] == [
+        ("hybrid gnome-help multilingual", 0.25, 0.27)
+    ]
+    assert len(found.by_language) == 4 and found.only_made == 5 and not found.is_head
+    assert "git checkout" not in told(project, "old")
+
+
+def test_a_project_below_the_top_of_its_repository_is_read_too(committed: Path, tmp_path: Path) -> None:
+    shutil.copytree(committed, tmp_path / "below/project", ignore=shutil.ignore_patterns(".git"))
+    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "add", "--all")
+    git(tmp_path, "commit", "--quiet", "--message", "below")
+    change(tmp_path / "below/project", 0.001)
+    found = verify(tmp_path / "below/project")
+    assert found.reproduced and found.outputs == ("dvc.lock", MAIN, "reports/report.md")
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "what"),
+    [
+        (MAIN, None, "no such file; run `make repro`"),
+        (MAIN, '{"hybrid": "good"}', "'good' is not a score"),
+        (MAIN, '{"hybrid": NaN}', "a score is nan"),
+        (ROWS, "a,b\n1,2\n", "not a table of scores by language"),
+        (ROWS, rows().replace("0.4", "x"), "'x' is not a score"),
+        ("dvc.lock", "stages: 1\n", "not a whole dvc.lock"),
+    ],
+)
+def test_files_that_no_run_wrote_are_an_error(path: str, text: str | None, what: str, project: Path) -> None:
+    if text is None:
+        (project / path).unlink()
+    else:
+        write(project, path, text)
+    with pytest.raises(UserError, match=what):
+        verify(project)
+
+
+def test_without_git_a_commit_or_committed_scores_there_is_nothing_to_compare(project: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no commit 'v9'"):
+        verify(project, "v9")
+    with pytest.raises(UserError, match="no commit '--all'"):
+        verify(project, "--all")
+    git(project, "rm", "--quiet", "--cached", MAIN)
+    git(project, "commit", "--quiet", "--message", "without scores")
+    with pytest.raises(UserError, match=r"main_score\.json: commit .* has no such file"):
+        verify(project)
+    shutil.rmtree(project / ".git")
+    with pytest.raises(UserError, match="no Git checkout"):
+        verify(project)
+
+
+def test_the_command_ends_with_0_or_1_and_writes_nothing(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def state() -> dict[Path, tuple[int, bytes]]:
+        files = [file for file in sorted(project.rglob("*")) if file.is_file() and ".git" not in file.parts]
+        return {file: (file.stat().st_mtime_ns, file.read_bytes()) for file in files}
+
+    monkeypatch.chdir(project)
+    before = state()
+    assert run(["verify"]) == 0
+    assert run(["verify", "--against", "old"]) == 1
+    with pytest.raises(UserError):  # exit code 2
+        run(["verify", "--against", "nothing"])
+    assert state() == before
