@@ -12,7 +12,8 @@ import pytest
 import yaml
 from make_fixture import FIXTURE, make_fixture
 
-from babelmix.benchmarks.files import read_benchmark
+from babelmix.benchmarks.files import read_benchmark, write_benchmark
+from babelmix.benchmarks.folder import read_folder
 from babelmix.benchmarks.qrels import read_qrels
 from babelmix.common.errors import UserError
 from babelmix.corpus.sources import libreoffice_help
@@ -39,7 +40,7 @@ mirrored = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def questions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("golden") / "xquad-r-60"
-    build_folder(FIXTURE, folder)
+    write_benchmark(folder, *read_folder(FIXTURE, name=folder.name))
     return folder
 
 
