@@ -29,8 +29,8 @@ from babelmix.encoder.settings import Embed
 from babelmix.evaluation import evaluate as evaluation
 from babelmix.evaluation.evaluate import SETTINGS, Evaluation, QueryScores
 from babelmix.evaluation.significance import Difference, holm, paired_difference
-from babelmix.retrieval.bm25 import Bm25Scores
-from babelmix.retrieval.scorers import Cosines, Scores
+from babelmix.retrieval.bm25 import Bm25Scorer
+from babelmix.retrieval.scorers import CosineScorer, Scorer
 from babelmix.retrieval.similarity import comparable
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def load_encoder(folder: str | Path) -> "SentenceTransformer":
     >>> model.prompts["query"]
     'query: '
     """
-    from babelmix.encoder.build import load_encoder as load
+    from babelmix.encoder.load import load_encoder as load
 
     return load(Path(folder))
 
@@ -83,7 +83,7 @@ def encode(
     >>> vectors.dtype.name, len(vectors)
     ('float16', 2)
     """
-    from babelmix.retrieval.embed_benchmark import encode as encode_texts
+    from babelmix.encoder.encode import encode as encode_texts
 
     return encode_texts(model, texts, prompt=prompt, settings=_embed(max_tokens), threads=threads or _cores())
 
@@ -189,18 +189,18 @@ def _by_seed(found: Evaluation | Sequence[Evaluation]) -> list[QueryScores]:
     return [found.scores] if isinstance(found, Evaluation) else [of_seed.scores for of_seed in found]
 
 
-def _scores(benchmark: Benchmark, system: Any, similarity: Similarity, max_tokens: int, threads: int | None) -> Scores:
+def _scores(benchmark: Benchmark, system: Any, similarity: Similarity, max_tokens: int, threads: int | None) -> Scorer:
     """Return a scorer for what `evaluate` takes."""
     if isinstance(system, str):
         if system != "bm25":
             how = 'give "bm25", an encoder (load_encoder), or vectors of queries and passages'
             raise UserError(f"not a system: {quoted(system)}", where="evaluate", how=how)
-        return Bm25Scores.build(benchmark)
+        return Bm25Scorer.build(benchmark)
     if isinstance(system, tuple):
         queries, passages = system
     else:
+        from babelmix.encoder.encode import encode, encode_raw
         from babelmix.encoder.usage import similarity_of
-        from babelmix.retrieval.embed_benchmark import encode, encode_raw
 
         similarity, _ = similarity_of(system)
         run = partial(encode if similarity == "cosine" else encode_raw, system, settings=_embed(max_tokens))
@@ -208,7 +208,7 @@ def _scores(benchmark: Benchmark, system: Any, similarity: Similarity, max_token
             run([text.text for text in texts], prompt=prompt, threads=threads or _cores())
             for prompt, texts in (("query", benchmark.queries), ("passage", benchmark.passages))
         )
-    return Cosines(*comparable(queries, passages, similarity))
+    return CosineScorer(*comparable(queries, passages, similarity))
 
 
 def _embed(max_tokens: int) -> Embed:
