@@ -18,16 +18,18 @@ from babelmix.batches.objective import Objective
 from babelmix.batches.sampler import Batch
 from babelmix.batches.sampler import plan as plan_batches
 from babelmix.batches.units import Units, index_units, training_rows
-from babelmix.benchmarks import benchmark as benchmarks
+from babelmix.benchmarks import files
 from babelmix.benchmarks.benchmark import Benchmark
 from babelmix.benchmarks.folder import read_folder
+from babelmix.benchmarks.qrels import qrels_of
 from babelmix.common.errors import UserError, quoted
 from babelmix.common.similarities import Similarity
 from babelmix.corpus.index import PairIndex, index_pairs
 from babelmix.corpus.records import Pair
 from babelmix.encoder.settings import Embed
 from babelmix.evaluation import evaluate as evaluation
-from babelmix.evaluation.evaluate import SETTINGS, Evaluation, QueryScores
+from babelmix.evaluation.evaluate import Evaluation
+from babelmix.evaluation.query_scores import SCOPES, QueryScores
 from babelmix.evaluation.significance import Difference, holm, paired_difference
 from babelmix.retrieval.bm25 import Bm25Scorer
 from babelmix.retrieval.scorers import CosineScorer, Scorer
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 
 
 def read_benchmark(path: str | Path) -> Benchmark:
-    """Read a benchmark of any form: babelmix's own, BEIR, a SQuAD-form file or a folder of them (see data/README.md).
+    """Read a benchmark of any form: babelmix's own, BEIR, a SQuAD-form file or a folder of them (see docs/data.md).
 
     Rows that no ranking can use are left out; the command `babelmix evaluate` counts them. Raises UserError for a path
     without such files, and for a broken line with its file, line and field.
@@ -48,7 +50,7 @@ def read_benchmark(path: str | Path) -> Benchmark:
     (('ar', 'de', 'en', 'th', 'zh'), 300)
     """
     path = Path(path)
-    return benchmarks.read_benchmark(path) if benchmarks.is_built(path) else read_folder(path)[0]
+    return files.read_benchmark(path) if files.is_built(path) else read_folder(path)[0]
 
 
 def load_encoder(folder: str | Path) -> "SentenceTransformer":
@@ -116,7 +118,7 @@ def evaluate(
     >>> sorted(found.by_language_pair())[:3]
     [('ar', 'ar'), ('ar', 'de'), ('ar', 'en')]
     """
-    return evaluation.evaluate(benchmarks.judge(benchmark), _scores(benchmark, system, similarity, max_tokens, threads))
+    return evaluation.evaluate(qrels_of(benchmark), _scores(benchmark, system, similarity, max_tokens, threads))
 
 
 def compare(
@@ -140,7 +142,7 @@ def compare(
     """
     one, other = _by_seed(first), _by_seed(second)
     rng = np.random.default_rng(seed)
-    scopes = [scope for scope in SETTINGS if one[0].groups(scope)[0].any()]
+    scopes = [scope for scope in SCOPES if one[0].groups(scope)[0].any()]
     found = holm([paired_difference(one, other, scope, rng, resamples) for scope in scopes])
     return dict(zip(scopes, found, strict=True))
 
