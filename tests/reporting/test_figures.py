@@ -99,6 +99,7 @@ def results():
     return make_results()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variants", [("hybrid",), ("bm25",), ("untrained", "hybrid"), VARIANTS])
 def test_every_figure_renders_whatever_was_scored_with_one_column_too(variants, tmp_path):
     drawn = draw(make_results(variants, **FEW), tmp_path)
