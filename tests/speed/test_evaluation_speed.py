@@ -1,4 +1,4 @@
-"""All of XQuAD-R, every setting, measure and bias figure, against building the rankings for ir_measures.
+"""All of XQuAD-R, every scope, measure and bias figure, against building the rankings for ir_measures.
 
 pytest tests/speed/test_evaluation_speed.py --benchmark-enable
 
@@ -19,7 +19,8 @@ from ir_measures import AP, R, nDCG
 
 from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query
 from babelmix.benchmarks.qrels import qrels_of
-from babelmix.evaluation.evaluate import evaluate, to_json
+from babelmix.evaluation.evaluate import evaluate
+from babelmix.evaluation.score_files import to_json
 from babelmix.retrieval.scorers import CosineScorer
 
 QUESTIONS = 1190

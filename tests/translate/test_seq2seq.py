@@ -265,19 +265,6 @@ def test_too_little_memory_is_told(models: dict[str, Path], monkeypatch: pytest.
         Transformers(str(models["marian"]), "en", "pt", threads=1).translate(TEXTS)
 
 
-def test_without_the_package_the_error_says_how(
-    models: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    folder = tmp_path / "model"
-    folder.mkdir()
-    for file in models["marian"].iterdir():
-        (folder / file.name).write_bytes(file.read_bytes())
-    (folder / "model.bin").write_bytes(b"")
-    monkeypatch.setitem(sys.modules, "ctranslate2", None)
-    with pytest.raises(UserError, match=r"not installed; pip install ctranslate2==4\.8\.5"):
-        CTranslate2(str(folder), "en", "pt", threads=1).translate(TEXTS)
-
-
 @pytest.mark.slow
 def test_a_model_comes_from_the_hub_without_its_pickles(models: dict[str, Path], tmp_path: Path):
     root = tmp_path / "hub/models"
