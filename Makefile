@@ -39,10 +39,10 @@ test: setup  # the same with all tests: seven minutes on two cores
 	ruff format --check .
 	@$(MAKE) --no-print-directory -j 2 types tests
 
-types:
+types: setup
 	pyright
 
-tests:  # two processes, each with whole files: fixtures of a file are made once
+tests: setup  # two processes, each with whole files: fixtures of a file are made once
 	pytest -n 2 --dist loadfile --no-loadscope-reorder $(if $(MARKERS),-m "$(MARKERS)")
 
 bench: setup  # speed, as ratios to a named alternative in the same run

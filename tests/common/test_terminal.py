@@ -128,6 +128,7 @@ def judged(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "environment",
     [

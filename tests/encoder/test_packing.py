@@ -288,6 +288,7 @@ def test_a_class_without_exchangeable_attention_is_given_padded_groups(
         assert len(rows) * max(lengths[row] for row in rows) <= 100
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "option"),
     [
