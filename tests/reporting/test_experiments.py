@@ -1,5 +1,6 @@
 """Experiments side by side, read back through DVC from real commits."""
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,10 +9,18 @@ import pytest
 import yaml
 from small_project import age, make_project
 
+from babelmix.cli import run
 from babelmix.common import old_names
 from babelmix.common.errors import UserError
 from babelmix.evaluation.score_files import OLD_COLUMNS, OLD_KEYS
-from babelmix.reporting.experiments import compare_experiments, read_experiments, to_markdown, write_into
+from babelmix.reporting.experiments import (
+    compare_experiments,
+    encoder_sizes,
+    read_experiments,
+    to_markdown,
+    write_into,
+)
+from babelmix.reporting.size_figure import size_figure
 
 BENCHMARK = "gnome-help"
 
@@ -29,6 +38,8 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run(["dvc", "init", "--quiet"], cwd=root, check=True)
     for size, seed in (("small", 13), ("small", 14), ("base", 13)):
         make_project(root, size=size, questions=20, benchmarks=(BENCHMARK,))
+        parameters = {"parameters": 216, "non_embedding_parameters": {"small": 16, "base": 32}[size]}
+        (root / "metrics/encoder.json").write_text(json.dumps(parameters))
         raw = yaml.safe_load((root / "params.yaml").read_text())
         (root / "params.yaml").write_text(yaml.safe_dump(raw | {"seed": seed}))
         if (size, seed) == ("small", 14):  # another training: the debiased scores stand for the trained ones
@@ -136,3 +147,44 @@ def test_experiments_that_differ_in_their_data_are_not_compared(repository: Path
     git(repository, "tag", "other")
     with pytest.raises(UserError, match="small-13 and other differ in train"):
         read_experiments(repository, ["small-13", "other"], BENCHMARK)
+
+
+def test_the_figure_has_a_mark_for_each_system_scope_and_size_within_its_interval(repository: Path) -> None:
+    runs = read_experiments(repository, ["small-13", "small-14", "base-13"], BENCHMARK)
+    sizes = encoder_sizes(repository, runs)
+    assert sizes == {"small": 16, "base": 32}
+    chart = size_figure(runs, sizes).to_dict()
+    rows = next(iter(chart["datasets"].values()))
+    assert {row["system"] for row in rows} == {"contrastive", "hybrid", "contrastive+lir"}
+    assert len(rows) == 3 * 3 * 2 and all(row["low"] <= row["mean"] <= row["high"] for row in rows)
+    assert len({row["at"] for row in rows}) == 3 * 2
+    mean = next(row for row in rows if (row["system"], row["scope"], row["at"]) == ("hybrid", "Monolingual", 16))
+    found = [run.evaluations["hybrid"]["scopes"]["monolingual"]["map"] for run in runs[:2]]
+    assert mean["mean"] == pytest.approx(sum(found) / 2, abs=1e-4)
+    caption = " ".join(chart["title"]["subtitle"])
+    assert "over questions and seeds (small 13, 14); over questions alone, as there is one seed (base 13)" in caption
+
+
+def test_the_figure_has_the_same_bytes_each_time_and_takes_no_file_of_the_users(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(repository)
+    file, other = tmp_path / "sizes.svg", tmp_path / "other.svg"
+    command = ["compare", "--benchmark", BENCHMARK, "small-13", "base-13", "--figure"]
+    assert run([*command, str(file)]) == run([*command, str(other)]) == 0
+    assert file.read_bytes() == other.read_bytes()
+    assert "@font-face" in file.read_text() and "log scale" in file.read_text()
+    other.write_text("<svg/>")
+    with pytest.raises(UserError, match="babelmix did not draw it"):
+        run([*command, str(other)])
+
+
+def test_an_experiment_without_its_number_of_parameters_is_told(repository: Path, tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "--quiet", str(repository), str(clone))
+    git(clone, "checkout", "--quiet", "small-13")
+    git(clone, "rm", "--quiet", "metrics/encoder.json")
+    git(clone, "commit", "--quiet", "--message", "as an older babelmix left it")
+    git(clone, "tag", "old")
+    with pytest.raises(UserError, match=r"metrics/encoder\.json of old: .*an older babelmix did not count parameters"):
+        encoder_sizes(clone, read_experiments(clone, ["old"], BENCHMARK))

@@ -18,7 +18,7 @@ import numpy as np
 from babelmix.benchmarks.qrels import Qrels
 from babelmix.benchmarks.registry import main_score
 from babelmix.evaluation.language_bias import Bias, language_bias
-from babelmix.evaluation.measures import measures
+from babelmix.evaluation.measures import MEASURES, mean_of_means, measures
 from babelmix.evaluation.query_scores import POOL, QueryScores, short_id
 from babelmix.evaluation.ranks import rank_relevant
 from babelmix.retrieval.scorers import Scorer
@@ -33,6 +33,21 @@ class Evaluation:
     scores: QueryScores
     bias: Bias
     left_out: Mapping[str, int] = field(default_factory=dict[str, int])  # rows missing from the rankings, by reason
+
+    def mean(self, scope: str, measure: str = "map") -> float | None:
+        """Return a scope's score, the mean of its group means; None if the benchmark has no such queries."""
+        mask, groups = self.scores.groups(scope)
+        return mean_of_means(getattr(self.scores, MEASURES[measure])[mask], groups)
+
+    def by_language_pair(self, measure: str = "map") -> dict[tuple[str, str], float]:
+        """Return the mean over queries for each (query language, passage language) that has any, "pool" left out."""
+        scores = self.scores
+        single = scores.passage_language != POOL
+        pairs, pair = np.unique(
+            np.stack([scores.query_language[single], scores.passage_language[single]]), axis=1, return_inverse=True
+        )
+        means = np.bincount(pair, weights=getattr(scores, MEASURES[measure])[single]) / np.bincount(pair)
+        return {(query, passage): mean for (query, passage), mean in zip(pairs.T.tolist(), means.tolist(), strict=True)}
 
 
 def evaluate(judged: Qrels, scores: Scorer) -> Evaluation:

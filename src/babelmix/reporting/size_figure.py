@@ -20,7 +20,7 @@ from babelmix.reporting.experiments import Experiment, by_size
 from babelmix.reporting.names import MEASURE_NAMES, SCOPE_TITLES
 from babelmix.workspace import LIR
 
-APART = 1.05  # times the size, from one system to the next, so that no interval covers another
+APART = 1.08  # times the size, from one system to the next, so that no interval covers another
 
 
 def size_figure(runs: Sequence[Experiment], sizes: Mapping[str, int]) -> alt.TopLevelMixin:
@@ -52,9 +52,9 @@ def size_figure(runs: Sequence[Experiment], sizes: Mapping[str, int]) -> alt.Top
         stroke=alt.Stroke("system:N", **by_system(stroke)),
     )
     measure = MEASURE_NAMES[_measure(runs[0])]
-    score = alt.Y("mean:Q", title=measure, scale=alt.Scale(zero=False))
+    score = alt.Y("mean:Q", title=None, scale=alt.Scale(zero=False))
     lines = base.mark_line(strokeWidth=2).encode(y=score, strokeDash=alt.StrokeDash("system:N", **by_system(dash)))
-    intervals = base.mark_rule(strokeWidth=1.5).encode(y=alt.Y("low:Q", title=measure), y2="high:Q")
+    intervals = base.mark_rule(strokeWidth=1.5).encode(y=alt.Y("low:Q", title=None), y2="high:Q")
     points = base.mark_point(size=70, opacity=1, strokeWidth=2).encode(
         y=score,
         fill=alt.Fill("system:N", **by_system(fill)),
@@ -64,7 +64,7 @@ def size_figure(runs: Sequence[Experiment], sizes: Mapping[str, int]) -> alt.Top
     return (
         alt.layer(lines, intervals, points)
         .properties(width=220, height=220)
-        .facet(column=alt.Column("scope:N", sort=panels))
+        .facet(column=alt.Column("scope:N", sort=panels, header=alt.Header(labelFontWeight="normal", title=None)))
         .resolve_scale(y="independent")
         .properties(title=_title(runs, measure))
     )
@@ -118,8 +118,8 @@ def _title(runs: Sequence[Experiment], measure: str) -> alt.TitleParams:
     subtitle = [
         "Parameters outside the embeddings, log scale. Bars: 95 % bootstrap intervals, the translations of a question",
         f"together, over {'; over '.join(over)}.",
-        f"{LIR}: language directions removed after training. Overlapping bars do not show that systems are equal:",
-        "a hard question is hard for all of them. `babelmix compare` prints the paired differences.",
+        f"{LIR}: language directions removed after training, at no training cost. Overlapping bars do not show that",
+        "systems are equal: a hard question is hard for all of them. `babelmix compare` prints the paired differences.",
     ]
     return alt.TitleParams(
         f"{measure} by size, {benchmark}", subtitle=subtitle, subtitlePadding=5, offset=14, fontWeight="normal"
