@@ -1,12 +1,13 @@
 # `make repro` runs the whole experiment, `make test` all tests, `make check` the fast ones. Each sets itself up first.
-PYTHON ?= python3.11
+# The first Python of these that is here; `make PYTHON=/path/to/python3.12` names another. dvc.lock was made with 3.11.
+PYTHON ?= $(firstword $(foreach minor,11 12 13,$(shell command -v python3.$(minor) 2>/dev/null)))
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro results mt-cost ablation check test types tests bench golden fuzz drills ui setup
-repro: setup  # the experiment, then whether it gave the committed results again
+.PHONY: repro results mt-cost ablation check test types tests bench golden fuzz drills requirements ui setup
+repro: setup  # the experiment, then whether it gave the committed results again: a line, no failure of the run
 	dvc repro
-	babelmix verify
+	@babelmix verify || true
 
 results: setup  # the tables of docs/results: three sizes, seeds where they are cheap; hours
 	dvc exp run --queue -S 'model.size=small,base,large' -S 'benchmarks=[xquad-r,nfcorpus]'
@@ -38,10 +39,10 @@ test: setup  # the same with all tests: seven minutes on two cores
 	ruff format --check .
 	@$(MAKE) --no-print-directory -j 2 types tests
 
-types:
+types: setup
 	pyright
 
-tests:  # two processes, each with whole files: fixtures of a file are made once
+tests: setup  # two processes, each with whole files: fixtures of a file are made once
 	pytest -n 2 --dist loadfile --no-loadscope-reorder $(if $(MARKERS),-m "$(MARKERS)")
 
 bench: setup  # speed, as ratios to a named alternative in the same run
@@ -57,16 +58,22 @@ golden: setup  # renews tests/golden/expected.yaml and shows what changed
 fuzz: setup  # 200,000 odd inputs for every reader, some minutes; make fuzz SEED=7 INPUTS=20000 for the same ones again
 	python -m tests.fuzz $(if $(SEED),--seed $(SEED)) $(if $(INPUTS),--inputs $(INPUTS))
 
+requirements: setup  # compiles requirements.txt, with hashes; make requirements UPGRADE=1 takes newer versions
+	uv pip compile --quiet --universal --generate-hashes --no-annotate --no-emit-package babelmix --no-emit-package torch \
+	  --custom-compile-command "make requirements" $(if $(UPGRADE),--upgrade) requirements.in --output-file requirements.txt
+
 ui: setup  # MLflow on loopback, at the comparison of all runs
 	babelmix ui
 
 setup: $(VENV)/.ready
 
-$(VENV)/.ready: requirements.txt pyproject.toml
-	@command -v $(PYTHON) >/dev/null || { echo "babelmix needs Python 3.11: install it, or say make PYTHON=/path/to/python3.11" >&2; exit 2; }
+$(VENV)/.ready: requirements.txt requirements-torch.txt pyproject.toml
+	@command -v "$(PYTHON)" >/dev/null || { echo "babelmix needs Python 3.11, 3.12 or 3.13: install one, or say make PYTHON=/path/to/python3" >&2; exit 2; }
 	@echo "setting up $(VENV), two minutes the first time"
-	@$(PYTHON) -m venv --clear $(VENV) || { echo "no venv module: on Debian or Ubuntu, apt-get install python3.11-venv" >&2; exit 2; }
-	@$(VENV)/bin/python -m pip install --quiet --no-compile --disable-pip-version-check -r requirements.txt
+	@"$(PYTHON)" -m venv --clear $(VENV) || { echo "no venv module: on Debian or Ubuntu, apt-get install python3-venv" >&2; exit 2; }
+	@# requirements.txt is complete, so nothing is resolved: what has no hash there is not installed. torch comes last.
+	@$(VENV)/bin/python -m pip install --quiet --no-compile --disable-pip-version-check --no-deps -r requirements.txt
+	@$(VENV)/bin/python -m pip install --quiet --no-compile --disable-pip-version-check -r requirements-torch.txt
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@# Compiled once, on all cores: where PYTHONDONTWRITEBYTECODE is set, every stage would compile torch anew.
 	@$(VENV)/bin/python -m compileall -q -j 0 $(VENV)/lib >/dev/null 2>&1 || true

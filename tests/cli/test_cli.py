@@ -186,7 +186,7 @@ def test_word_overlap_and_files_of_the_users_own_need_no_model(babelmix: Command
         (("plan", "--objective", "hybird"), "did you mean 'hybrid'"),
         (("fetch", "gnome"), "did you mean 'gnome-help'"),
         (("translate", "pairs", "--source", "libreoffice-help", "--language", "xx"), "unknown language 'xx'"),
-        (("translate", "bench", "--language", "xx"), "unknown language 'xx'"),
+        (("translate", "compare", "--language", "xx"), "unknown language 'xx'"),
         (("pairs", "squadshift"), "did you mean 'squadshifts'"),
         (("plan", "--steps", "0"), "--steps"),
         (("train", "--objective", "hybird"), "did you mean 'hybrid'"),
@@ -232,7 +232,7 @@ def change(**values: Any) -> None:
     Path("params.yaml").write_text(yaml.safe_dump(raw))
 
 
-def test_train_writes_the_model_and_its_history_and_keeps_no_state(
+def test_train_writes_the_model_and_its_history_and_leaves_no_checkpoint(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cli.run(["tokenise"])
@@ -252,7 +252,7 @@ def test_train_writes_the_model_and_its_history_and_keeps_no_state(
     assert list(Path(".babelmix/training").iterdir()) == []
 
 
-def test_a_training_that_fails_leaves_its_state_alone_and_the_next_goes_on(
+def test_a_training_that_fails_keeps_its_checkpoint_and_the_next_resumes(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cli.run(["tokenise"])
@@ -268,7 +268,7 @@ def test_a_training_that_fails_leaves_its_state_alone_and_the_next_goes_on(
 
     monkeypatch.setattr(engine, "batch_loss", broken)
     Path("models/hybrid").rename("models/before")
-    with pytest.raises(UserError, match=r"train, step 8 .* no model was written; the state of the last look is kept"):
+    with pytest.raises(UserError, match=r"train, step 8 .* no model was written; the last checkpoint is"):
         cli.run(["train", "--objective", "hybrid"])
     assert not Path("models/hybrid").exists()
     (folder,) = Path(".babelmix/training").iterdir()
@@ -278,10 +278,11 @@ def test_a_training_that_fails_leaves_its_state_alone_and_the_next_goes_on(
         patch.setattr(engine, "batch_loss", lambda *args: (_ for _ in ()).throw(MemoryError()))
         cli.run(["train", "--objective", "hybrid"])
     told = capsys.readouterr().err
-    assert f"babelmix: not gone on from: {folder.absolute()} (step 5; other seed)" in told and "going on" not in told
+    assert f"babelmix: not resuming from {folder.absolute()} (step 5; different: seed); " in told
+    assert "resuming after" not in told
     change(seed=13)
     cli.run(["train", "--objective", "hybrid"])
-    assert f"babelmix: going on after step 5, from {folder.absolute()}" in capsys.readouterr().err
+    assert f"babelmix: resuming after step 5, from {folder.absolute()}" in capsys.readouterr().err
     assert hashes(Path("models/hybrid")) | {"history": Path("metrics/history/hybrid.csv").read_text()} == whole
     assert not folder.exists()
 

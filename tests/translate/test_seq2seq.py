@@ -135,6 +135,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(seq2seq, "MAX_TOKENS", 64)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["marian", "opus", "m2m100", "nllb"])
 def test_every_sentence_has_its_own_answer(models: dict[str, Path], kind: str):
     engine = Transformers(str(models[kind]), "en", "pt", threads=1)
@@ -262,19 +263,6 @@ def test_too_little_memory_is_told(models: dict[str, Path], monkeypatch: pytest.
     monkeypatch.setattr(Transformers, "_generate", fail)
     with pytest.raises(UserError, match="not enough memory; choose a smaller model, or its CTranslate2 form in int8"):
         Transformers(str(models["marian"]), "en", "pt", threads=1).translate(TEXTS)
-
-
-def test_without_the_package_the_error_says_how(
-    models: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    folder = tmp_path / "model"
-    folder.mkdir()
-    for file in models["marian"].iterdir():
-        (folder / file.name).write_bytes(file.read_bytes())
-    (folder / "model.bin").write_bytes(b"")
-    monkeypatch.setitem(sys.modules, "ctranslate2", None)
-    with pytest.raises(UserError, match=r"not installed; pip install ctranslate2==4\.8\.5"):
-        CTranslate2(str(folder), "en", "pt", threads=1).translate(TEXTS)
 
 
 @pytest.mark.slow

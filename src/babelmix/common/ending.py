@@ -137,8 +137,14 @@ def _new_file(folder: Path, name: str, error: BaseException) -> Path:
 
 def _not_installed(error: BaseException) -> UserError | None:
     """Return the error for a package that is missing or does not load; None for any other error."""
-    if not isinstance(error, ImportError) or (error.name or "babelmix").partition(".")[0] == "babelmix":
+    package = (getattr(error, "name", None) or "babelmix").partition(".")[0]
+    if not isinstance(error, ImportError) or package == "babelmix":
         return None
+    if isinstance(error, ModuleNotFoundError):
+        from babelmix.common.extras import install
+
+        if command := install(package):
+            return UserError("not installed", where=package, how=command)
     how = "run `make setup`, or install what requirements.txt names"
     return UserError(f"this package does not load ({first_line(error)})", where=str(error.name), how=how)
 

