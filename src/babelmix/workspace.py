@@ -115,9 +115,14 @@ class Workspace:
         """The losses of a training, step by step."""
         return self.metrics / "history" / f"{objective}.csv"
 
+    @property
+    def evaluations(self) -> Path:
+        """The scores of all systems."""
+        return self.metrics / "evaluation"
+
     def scores(self, system: str, benchmark: str) -> Path:
         """A system's scores on a benchmark."""
-        return self.metrics / "evaluation" / system / f"{benchmark}.json"
+        return self.evaluations / system / f"{benchmark}.json"
 
     def query_scores(self, system: str, benchmark: str) -> Path:
         """The scores of every query."""

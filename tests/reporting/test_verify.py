@@ -67,6 +67,7 @@ def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     git(root, "init", "--quiet")
     write(root, "params.yaml", "seed: 13\n")
     write(root, "metrics/.gitignore", "/evaluation\n")
+    write(root, "metrics/evaluation/hybrid.json", "ignored by Git, as DVC's outputs are")
     write(root, "metrics/headline.json", json.dumps({"hybrid": {"gnome-help": {"multilingual": 0.25}}}))
     write(root, ROWS, rows(0.38).replace("system,", "variant,").replace(",scope,", ",setting,"))
     git(root, "add", "--all")
@@ -170,7 +171,6 @@ def test_local_changes_and_new_files_are_named(project: Path) -> None:
     write(project, "params.yaml", "seed: 14\n")
     write(project, "dvc.lock", lock("bb", code="22"))
     write(project, "reports/figures/new.png", "drawn")
-    write(project, "metrics/evaluation/hybrid.json", "ignored by Git, as DVC's outputs are")
     (project / "reports/figures/scores.png").unlink()
     found = verify(project)
     assert (found.reproduced, found.inputs, found.first_stages) == (True, ("params.yaml",), ())
@@ -221,6 +221,12 @@ def test_files_that_no_run_wrote_are_an_error(path: str, text: str | None, what:
     else:
         write(project, path, text)
     with pytest.raises(UserError, match=what):
+        verify(project)
+
+
+def test_a_fresh_clone_has_no_run_to_compare(project: Path) -> None:
+    shutil.rmtree(project / "metrics/evaluation")
+    with pytest.raises(UserError, match="metrics: no run to compare: these are the committed scores; run `make repro`"):
         verify(project)
 
 

@@ -99,10 +99,13 @@ class Verification:
 def verify(root: Path, revision: str = "HEAD") -> Verification:
     """Compare what the last run in `root` made with what a commit holds; nothing is written.
 
-    Raises UserError: no Git checkout, no such revision, no scores in the commit or in `root`, files that are not those
-    of a report, or no score in common.
+    Raises UserError: no Git checkout, no such revision, no run in `root`, no scores in the commit, files that are not
+    those of a report, or no score in common.
     """
     commit = commits.resolve(root, revision)
+    if not (root / HERE.evaluations).is_dir():
+        what = "no run to compare: these are the committed scores"
+        raise UserError(what, where=str(HERE.metrics), how="run `make repro`")
     main, main_not_made, only_main = _match(
         _main_scores(*commits.read_first(root, commit, MAIN_SCORES)), _main_scores(*_made(root, MAIN_SCORES))
     )
