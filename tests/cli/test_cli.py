@@ -186,7 +186,7 @@ def test_word_overlap_and_files_of_the_users_own_need_no_model(babelmix: Command
         (("plan", "--objective", "hybird"), "did you mean 'hybrid'"),
         (("fetch", "gnome"), "did you mean 'gnome-help'"),
         (("translate", "pairs", "--source", "libreoffice-help", "--language", "xx"), "unknown language 'xx'"),
-        (("translate", "bench", "--language", "xx"), "unknown language 'xx'"),
+        (("translate", "compare", "--language", "xx"), "unknown language 'xx'"),
         (("pairs", "squadshift"), "did you mean 'squadshifts'"),
         (("plan", "--steps", "0"), "--steps"),
         (("train", "--objective", "hybird"), "did you mean 'hybrid'"),

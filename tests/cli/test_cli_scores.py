@@ -291,7 +291,7 @@ def test_a_model_is_scored_by_the_similarity_its_file_names_and_explored_by_it(
         assert "-" in capsys.readouterr().out or named == "dot"
     directions = project / "d.npz"
     with pytest.raises(UserError, match=f"directions are taken out of cosines alone, not of '{named}'"):
-        scored(folder, embeddings=project / "v", directions=directions)
+        scored(folder, embeddings=project / "v", lir=directions)
 
 
 @pytest.mark.parametrize(

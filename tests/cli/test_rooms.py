@@ -11,7 +11,7 @@ import pytest
 SOURCE = Path(__file__).parents[2] / "src/babelmix"
 FLOORS = (
     {"cli"},
-    {"stages"},
+    {"stages", "api"},
     {"reporting"},
     {"settings"},
     {"training"},

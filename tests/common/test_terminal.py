@@ -1,4 +1,4 @@
-"""What is printed reaches every terminal, and no text in it moves the cursor, starts a line or counts as markup."""
+"""Output works on every terminal, and no text moves the cursor, starts a line or counts as markup."""
 
 import io
 import json

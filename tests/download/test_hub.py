@@ -34,7 +34,7 @@ def hub(tmp_path: Path) -> Iterator[Hub]:
 
 
 def run(code: str, environment: dict[str, str]) -> Any:
-    """Run statements in a process of their own (the client reads its variables once) and return `result`.
+    """Run statements in a new process, since the client reads its variables once; return `result`.
 
     `told(call)` there gives the three parts of the UserError that a call raises.
     """

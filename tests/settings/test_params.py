@@ -194,7 +194,10 @@ def test_norwegian_is_a_language_and_yes_and_no_are_texts() -> None:
             "+source.faq={path: data/own/faq.jsonl, language: no, where: {right: yes, on: off}}",
             lambda settings: settings.source["faq"].where == {"right": "yes", "on": "off"},
         ),
-        ("+translate.routes.no=en transformers:a/b no", lambda settings: settings.hops("en", "no")[0].target == "no"),
+        (
+            "+translate.routes.no=en transformers:a/b no",
+            lambda settings: settings.translate.hops("en", "no")[0].target == "no",
+        ),
     ],
 )
 def test_words_survive_a_round_trip_through_dvc(change: str, told: Any, tmp_path: Path) -> None:

@@ -105,8 +105,8 @@ def test_counting_gives_the_values_of_whole_rankings_in_a_fraction_of_the_time(b
         benchmark.extra_info["whole_rankings_s"] = round(rankings_s, 1)
         benchmark.extra_info["whole_rankings_over_counting"] = round(rankings_s / benchmark.stats["median"], 1)
         code = f"import sys; sys.path.insert(0, {str(__file__).rpartition('/')[0]!r}); import {__name__} as m; m.peak()"
-        told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-        benchmark.extra_info["peak_GiB"] = float(told)
+        peak_gib = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        benchmark.extra_info["peak_GiB"] = float(peak_gib)
 
 
 def peak():
@@ -114,6 +114,6 @@ def peak():
     data, rng = like_xquad_r(), np.random.default_rng(1)
     scores = CosineScorer(unit_vectors(rng, len(data.queries)), unit_vectors(rng, len(data.passages)))
     to_json(evaluate(qrels_of(data), scores), "random")
-    # Of this process alone: what getrusage tells begins with the peak of the process that started it.
-    told = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1]
-    print(round(int(told) / 2**20, 2))
+    # Of this process alone: what getrusage returns begins with the peak of the process that started it.
+    peak_kib = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1]
+    print(round(int(peak_kib) / 2**20, 2))

@@ -81,7 +81,7 @@ def read_squad_file(path: Path) -> Iterator[Paragraph]:
     `sentence_breaks` are [start, end) in characters of the context; the sentence that holds the start of the answer
     is the answer.
 
-    UserError, with the file and the place in it, for a file that is not whole JSON or has another form, a field of
+    UserError, with the file and the place in it, for a file that is not valid JSON or has another form, a field of
     another type, a blank sentence, and half characters and control characters.
     """
     found = [(paragraph, _questions(paragraph)) for paragraph in _paragraphs(_read(path))]

@@ -18,7 +18,7 @@ import numpy as np
 from babelmix.benchmarks.qrels import Qrels
 from babelmix.benchmarks.registry import main_score
 from babelmix.evaluation.language_bias import Bias, language_bias
-from babelmix.evaluation.measures import measures
+from babelmix.evaluation.measures import MEASURES, mean_of_means, measures
 from babelmix.evaluation.query_scores import POOL, QueryScores, short_id
 from babelmix.evaluation.ranks import rank_relevant
 from babelmix.retrieval.scorers import Scorer
@@ -34,9 +34,9 @@ class Evaluation:
     bias: Bias
     left_out: Mapping[str, int] = field(default_factory=dict[str, int])  # rows missing from the rankings, by reason
 
-    def mean(self, setting: str, measure: str = "map") -> float | None:
-        """Return a setting's figure, the mean of its group means; None where the benchmark has no such queries."""
-        mask, groups = self.scores.groups(setting)
+    def mean(self, scope: str, measure: str = "map") -> float | None:
+        """Return a scope's score, the mean of its group means; None if the benchmark has no such queries."""
+        mask, groups = self.scores.groups(scope)
         return mean_of_means(getattr(self.scores, MEASURES[measure])[mask], groups)
 
     def by_language_pair(self, measure: str = "map") -> dict[tuple[str, str], float]:
@@ -50,28 +50,28 @@ class Evaluation:
         return {(query, passage): mean for (query, passage), mean in zip(pairs.T.tolist(), means.tolist(), strict=True)}
 
 
-def evaluate(judged: Qrels, scores: Scorer) -> Evaluation:
+def evaluate(qrels: Qrels, scores: Scorer) -> Evaluation:
     """Score a system on a benchmark in all three scopes, over whole rankings, in one pass over its scores.
 
     Raises UserError for scores that do not fit the benchmark, see ranks.rank_relevant.
     """
-    ranks = rank_relevant(judged, scores)
-    languages = judged.languages
-    lost = np.full(len(judged.lost_query), np.inf)
+    ranks = rank_relevant(qrels, scores)
+    languages = qrels.languages
+    lost = np.full(len(qrels.lost_query), np.inf)
     pool, own = (np.concatenate([np.where(ranks.found, rank, np.inf), lost]) for rank in (ranks.pool, ranks.own))
-    asked = np.concatenate([judged.query, judged.lost_query])
-    grade = np.concatenate([judged.relevance, judged.lost_relevance])
+    asked = np.concatenate([qrels.query, qrels.lost_query])
+    relevance = np.concatenate([qrels.relevance, qrels.lost_relevance])
     # A query against one language is one ranking, numbered by (query, language); against the pool, by query.
-    language = np.concatenate([judged.passage_language[judged.passage], judged.lost_language]).astype(np.int64)
-    single, single_measures = measures(asked * len(languages) + language, own, grade)
-    pooled, pooled_measures = measures(asked, pool, grade)
+    language = np.concatenate([qrels.passage_language[qrels.passage], qrels.lost_language]).astype(np.int64)
+    single, single_measures = measures(asked * len(languages) + language, own, relevance)
+    pooled, pooled_measures = measures(asked, pool, relevance)
     query = np.concatenate([single // len(languages), pooled])
-    query_language = np.array([q.lang for q in judged.queries])[query]
+    query_language = np.array([q.lang for q in qrels.queries])[query]
     passage_language = np.concatenate([np.array(languages)[single % len(languages)], [POOL] * len(pooled)])
     multilingual, monolingual = passage_language == POOL, passage_language == query_language
     scope = np.where(multilingual, "multilingual", np.where(monolingual, "monolingual", "crosslingual"))
-    parallel_id = np.array([short_id(q.parallel_id) for q in judged.queries])[query]
+    parallel_id = np.array([short_id(q.parallel_id) for q in qrels.queries])[query]
     columns = np.concatenate([single_measures, pooled_measures], axis=1)
     found = QueryScores(scope, parallel_id, query_language, passage_language, *columns)
-    measure = main_score(judged.name, bool((grade > 1).any()))
-    return Evaluation(judged.name, measure, found, language_bias(judged, ranks), judged.left_out)
+    measure = main_score(qrels.name, bool((relevance > 1).any()))
+    return Evaluation(qrels.name, measure, found, language_bias(qrels, ranks), qrels.left_out)

@@ -1,6 +1,6 @@
 """Language bias of a multilingual ranking: do equally relevant passages rank equally in every language?
 
-    bias = language_bias(judged, ranks)
+    bias = language_bias(qrels, ranks)
     bias.rank_distance              # 10 for a perfect ranking of XQuAD-R, 10,845.8 for a random one
     bias.language_share_top10       # to compare with bias.language_share_pool
 
@@ -41,7 +41,7 @@ class Bias:
         return self.rank_distance / self.rank_distance_random
 
 
-def language_bias(judged: Qrels, ranks: Ranks) -> Bias:
+def language_bias(qrels: Qrels, ranks: Ranks) -> Bias:
     """Measure the bias of the pooled ranking.
 
     Rank distance leaves out queries with one relevant passage, which have no distance. The same-language share leaves
@@ -52,23 +52,23 @@ def language_bias(judged: Qrels, ranks: Ranks) -> Bias:
     The language shares count the found passages among the ten best, and leave out a query that finds nothing. A passage
     that is the query itself is not in the query's ranking.
     """
-    languages = judged.languages
-    query_language = np.array([query.lang for query in judged.queries])
-    pool_size = np.bincount(judged.passage_language, minlength=len(languages))
+    languages = qrels.languages
+    query_language = np.array([query.lang for query in qrels.queries])
+    pool_size = np.bincount(qrels.passage_language, minlength=len(languages))
 
-    query, start, relevant = np.unique(judged.query, return_index=True, return_counts=True)
+    query, start, relevant = np.unique(qrels.query, return_index=True, return_counts=True)
     lang = query_language[query]
     worst = np.maximum.reduceat(ranks.pool, start)
     distance = worst - np.minimum.reduceat(ranks.pool, start)
     mixed = len(languages) > 1
     several = (relevant > 1) & mixed
-    ranked = len(judged.passage_language) - np.bincount(judged.itself_query, minlength=len(query_language))[query]
+    ranked = len(qrels.passage_language) - np.bincount(qrels.itself_query, minlength=len(query_language))[query]
     random = expected_rank_distance(ranked, relevant)
 
-    answered_in = np.array(languages)[judged.passage_language[judged.passage]]
+    answered_in = np.array(languages)[qrels.passage_language[qrels.passage]]
     found = ranks.top >= 0
     finds = found.any(axis=1)
-    top_language = np.where(found, judged.passage_language[ranks.top], -1)[finds]
+    top_language = np.where(found, qrels.passage_language[ranks.top], -1)[finds]
     counts = (top_language[:, :, None] == np.arange(len(languages))).sum(axis=1)  # [queries that find, languages]
     shares = counts / counts.sum(axis=1, keepdims=True)
     share_by: dict[str, dict[str, float]] = {}
@@ -87,7 +87,7 @@ def language_bias(judged: Qrels, ranks: Ranks) -> Bias:
         language_share_pool=dict(zip(languages, (pool_size / pool_size.sum()).tolist(), strict=True)),
         language_share_by=share_by,
         same_language_share_top10=sum(own) / len(own) if own else None,
-        peer=mean_of_means(peer(judged.query, answered_in, ranks.pool), lang) if mixed else None,
+        peer=mean_of_means(peer(qrels.query, answered_in, ranks.pool), lang) if mixed else None,
     )
 
 

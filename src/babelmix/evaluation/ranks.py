@@ -45,29 +45,29 @@ class Ranks:
     found: NDArray[np.bool_]  # [R] whether the passage was found
 
 
-def rank_relevant(judged: Qrels, scores: Scorer) -> Ranks:
+def rank_relevant(qrels: Qrels, scores: Scorer) -> Ranks:
     """Rank every relevant passage of every query in the order (-score, passage).
 
     UserError: the shape of the scores is not the benchmark's number of queries and of passages.
     """
-    expected = (len(judged.queries), len(judged.passage_language))
+    expected = (len(qrels.queries), len(qrels.passage_language))
     if scores.shape != expected:
         what = f"{scores.shape[0]} queries and {scores.shape[1]} passages, expected {expected[0]} and {expected[1]}"
-        raise UserError(what, where=f"{judged.name}, embeddings", how="embed the benchmark again: it has changed since")
-    threshold = scores.pairs(judged.query, judged.passage)
+        raise UserError(what, where=f"{qrels.name}, embeddings", how="embed the benchmark again: it has changed since")
+    threshold = scores.pairs(qrels.query, qrels.passage)
     retrieved = np.full(len(threshold), True) if scores.not_found is None else threshold > scores.not_found
     threshold = np.where(retrieved, threshold, np.float32(np.inf))  # nothing is ahead or level: one count less
     pool, own = np.ones(len(threshold), dtype=np.int32), np.ones(len(threshold), dtype=np.int32)
-    blocks = list(_query_blocks(judged))
+    blocks = list(_query_blocks(qrels))
     top = [Top(len(query), min(TOP, expected[1])) for query, _ in blocks]
-    barred = _barred(judged, [query for query, _ in blocks])
+    barred = _barred(qrels, [query for query, _ in blocks])
     for start in range(0, expected[1], PASSAGES):
         block = slice(start, min(start + PASSAGES, expected[1]))
         score = scores.score_block(block)
         # Passages sorted by language, so that a language is a slice of a row of scores.
-        language = judged.passage_language[block]
+        language = qrels.passage_language[block]
         order = np.argsort(language, kind="stable")
-        bounds = np.searchsorted(language[order], np.arange(len(judged.languages) + 1)).tolist()
+        bounds = np.searchsorted(language[order], np.arange(len(qrels.languages) + 1)).tolist()
         in_order = bool((order[1:] > order[:-1]).all())
         for number, (query, slots) in enumerate(blocks):
             values = score(query)
@@ -75,9 +75,9 @@ def rank_relevant(judged: Qrels, scores: Scorer) -> Ranks:
             _propose(top[number], values, block.start)
             values = values if in_order else values[:, order]
             for row in slots:  # the j-th relevant passages of the queries that have so many
-                line, limit, passage = values[: len(row)], threshold[row][:, None], judged.passage[row] - block.start
+                line, limit, passage = values[: len(row)], threshold[row][:, None], qrels.passage[row] - block.start
                 ahead, level = line > limit, line >= limit
-                code = judged.passage_language[judged.passage[row]].tolist()
+                code = qrels.passage_language[qrels.passage[row]].tolist()
                 found = np.fromiter(map(np.count_nonzero, ahead), dtype=np.int32, count=len(row))
                 tied = np.fromiter(map(np.count_nonzero, level), dtype=np.int32, count=len(row)) - found
                 pool[row] += found
@@ -87,7 +87,7 @@ def rank_relevant(judged: Qrels, scores: Scorer) -> Ranks:
                     pool[row[i]] += np.count_nonzero(before)
                     own[row[i]] += np.count_nonzero(before[bounds[code[i]] : bounds[code[i] + 1]])
     if not retrieved.all():
-        everyone, same_language = _ranked_passages(judged)
+        everyone, same_language = _ranked_passages(qrels)
         pool, own = np.where(retrieved, pool, everyone), np.where(retrieved, own, same_language)
     best = np.full((expected[0], min(TOP, expected[1])), -1, dtype=np.int64)
     least = -np.inf if scores.not_found is None else scores.not_found
@@ -96,13 +96,13 @@ def rank_relevant(judged: Qrels, scores: Scorer) -> Ranks:
     return Ranks(pool, own, best, retrieved)
 
 
-def _barred(judged: Qrels, blocks: list[NDArray[np.intp]]) -> list[tuple[NDArray[np.intp], NDArray[np.integer[Any]]]]:
+def _barred(qrels: Qrels, blocks: list[NDArray[np.intp]]) -> list[tuple[NDArray[np.intp], NDArray[np.integer[Any]]]]:
     """Return, for each block of queries, the (row in the block, passage) of those that are the query itself."""
-    number, place = np.full(len(judged.queries), -1), np.zeros(len(judged.queries), dtype=np.intp)
+    number, place = np.full(len(qrels.queries), -1), np.zeros(len(qrels.queries), dtype=np.intp)
     for i, query in enumerate(blocks):
         number[query], place[query] = i, np.arange(len(query))
-    inside = number[judged.itself_query]
-    return [(place[judged.itself_query[inside == i]], judged.itself_passage[inside == i]) for i in range(len(blocks))]
+    inside = number[qrels.itself_query]
+    return [(place[qrels.itself_query[inside == i]], qrels.itself_passage[inside == i]) for i in range(len(blocks))]
 
 
 def _bar(values: NDArray[np.float32], barred: tuple[NDArray[np.intp], NDArray[np.integer[Any]]], block: slice) -> None:
@@ -113,15 +113,15 @@ def _bar(values: NDArray[np.float32], barred: tuple[NDArray[np.intp], NDArray[np
         values[row[here], passage[here] - block.start] = -np.inf
 
 
-def _ranked_passages(judged: Qrels) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+def _ranked_passages(qrels: Qrels) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Return the length of both rankings of each (query, relevant passage): of the pool, and of its own language."""
-    language = judged.passage_language[judged.passage]
-    pool = len(judged.passage_language) - np.bincount(judged.itself_query, minlength=len(judged.queries))[judged.query]
-    own = np.bincount(judged.passage_language, minlength=len(judged.languages))[language]
-    barred_language = judged.passage_language[judged.itself_passage].astype(np.intp)
-    barred = np.zeros((len(judged.queries), len(judged.languages)), dtype=np.int32)
-    np.add.at(barred, (judged.itself_query, barred_language), 1)
-    return pool.astype(np.int32), (own - barred[judged.query, language]).astype(np.int32)
+    language = qrels.passage_language[qrels.passage]
+    pool = len(qrels.passage_language) - np.bincount(qrels.itself_query, minlength=len(qrels.queries))[qrels.query]
+    own = np.bincount(qrels.passage_language, minlength=len(qrels.languages))[language]
+    barred_language = qrels.passage_language[qrels.itself_passage].astype(np.intp)
+    barred = np.zeros((len(qrels.queries), len(qrels.languages)), dtype=np.int32)
+    np.add.at(barred, (qrels.itself_query, barred_language), 1)
+    return pool.astype(np.int32), (own - barred[qrels.query, language]).astype(np.int32)
 
 
 def _propose(top: Top, values: NDArray[np.float32], start: int) -> None:
@@ -140,12 +140,12 @@ def _propose(top: Top, values: NDArray[np.float32], start: int) -> None:
         top.merge(query, column + start, values[query, column])
 
 
-def _query_blocks(judged: Qrels) -> Iterator[tuple[NDArray[np.intp], list[NDArray[np.intp]]]]:
+def _query_blocks(qrels: Qrels) -> Iterator[tuple[NDArray[np.intp], list[NDArray[np.intp]]]]:
     """Yield query rows, and for j = 0, 1, ... the rows of Qrels.query with the j-th relevant passage of each.
 
     Queries with the most relevant passages come first, so that those with a j-th one are the first of the block.
     """
-    query, start, count = np.unique(judged.query, return_index=True, return_counts=True)
+    query, start, count = np.unique(qrels.query, return_index=True, return_counts=True)
     most_first = np.argsort(-count, kind="stable")
     for first in range(0, len(query), QUERIES):
         part = most_first[first : first + QUERIES]

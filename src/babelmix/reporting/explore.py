@@ -131,10 +131,10 @@ def view_of(
     if len(rows):  # one query, and all passages as one language
         language, zeros = np.zeros(len(benchmark.passages), dtype=np.int8), np.zeros_like(rows)
         asked = (Query("", "", "", ""),)
-        judged = Qrels(
+        qrels = Qrels(
             benchmark.name, asked, ("",), language, zeros, rows, zeros + 1, np.zeros_like(own), itself_passage=own
         )
-        ranks = rank_relevant(judged, CosineScorer(query, passages, where=where)).pool
+        ranks = rank_relevant(qrels, CosineScorer(query, passages, where=where)).pool
     right = ((rank, benchmark.passages[row]) for rank, row in zip(ranks.tolist(), rows.tolist(), strict=True))
     answers = (Answer(passage.lang, rank, passage.text, passage.id) for rank, passage in right)
     return View(system, hits, tuple(sorted(answers, key=lambda answer: answer.rank)))

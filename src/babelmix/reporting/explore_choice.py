@@ -44,8 +44,8 @@ def choose(benchmark: Benchmark, first: QueryScores, second: QueryScores, seed: 
         UserError: scores of other queries than the benchmark's.
     """
     precision: list[NDArray[np.float64]] = []
-    judged = qrels_of(benchmark)
-    rows = np.union1d(judged.query, judged.lost_query).tolist()  # other queries have no answer and no score
+    qrels = qrels_of(benchmark)
+    rows = np.union1d(qrels.query, qrels.lost_query).tolist()  # other queries have no answer and no score
     asked = [benchmark.queries[row] for row in rows]
     expected = [(short_id(query.parallel_id), query.lang) for query in asked]
     for scores in (first, second):

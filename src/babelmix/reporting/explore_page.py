@@ -1,7 +1,7 @@
 """The pages of `explore`: chosen queries in two systems, each page one HTML file that loads nothing else.
 
     choice = choose(benchmark, contrastive_scores, hybrid_scores, seed=13)
-    write_page(Path("reports/explore.html"), "xquad-r", "XQuAD-R: CC BY-SA 4.0", choice, show_chosen(...))
+    write_page(Path("reports/explore/xquad-r.html"), "xquad-r", "XQuAD-R: CC BY-SA 4.0", choice, show_chosen(...))
 
 A page has no script and no outside resource, and a policy that forbids both. Every text is escaped, and has its own
 direction. The same entries give the same bytes.
