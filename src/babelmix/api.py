@@ -18,9 +18,10 @@ from babelmix.batches.objective import Objective
 from babelmix.batches.sampler import Batch
 from babelmix.batches.sampler import plan as plan_batches
 from babelmix.batches.units import Units, index_units, training_rows
-from babelmix.benchmarks import benchmark as benchmarks
+from babelmix.benchmarks import files
 from babelmix.benchmarks.benchmark import Benchmark
 from babelmix.benchmarks.folder import read_folder
+from babelmix.benchmarks.qrels import qrels_of
 from babelmix.common.errors import UserError, quoted
 from babelmix.common.similarities import Similarity
 from babelmix.corpus.index import PairIndex, index_pairs
@@ -29,8 +30,8 @@ from babelmix.encoder.settings import Embed
 from babelmix.evaluation import evaluate as evaluation
 from babelmix.evaluation.evaluate import SETTINGS, Evaluation, QueryScores
 from babelmix.evaluation.significance import Difference, holm, paired_difference
-from babelmix.retrieval.bm25 import Bm25Scores
-from babelmix.retrieval.scorers import Cosines, Scores
+from babelmix.retrieval.bm25 import Bm25Scorer
+from babelmix.retrieval.scorers import CosineScorer, Scorer
 from babelmix.retrieval.similarity import comparable
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def read_benchmark(path: str | Path) -> Benchmark:
     (('ar', 'de', 'en', 'th', 'zh'), 300)
     """
     path = Path(path)
-    return benchmarks.read_benchmark(path) if benchmarks.is_built(path) else read_folder(path)[0]
+    return files.read_benchmark(path) if files.is_built(path) else read_folder(path)[0]
 
 
 def load_encoder(folder: str | Path) -> "SentenceTransformer":
@@ -61,7 +62,7 @@ def load_encoder(folder: str | Path) -> "SentenceTransformer":
     >>> model.prompts["query"]
     'query: '
     """
-    from babelmix.encoder.build import load_encoder as load
+    from babelmix.encoder.load import load_encoder as load
 
     return load(Path(folder))
 
@@ -83,7 +84,7 @@ def encode(
     >>> vectors.dtype.name, len(vectors)
     ('float16', 2)
     """
-    from babelmix.retrieval.embed_benchmark import encode as encode_texts
+    from babelmix.encoder.encode import encode as encode_texts
 
     return encode_texts(model, texts, prompt=prompt, settings=_embed(max_tokens), threads=threads or _cores())
 
@@ -116,7 +117,7 @@ def evaluate(
     >>> sorted(found.by_language_pair())[:3]
     [('ar', 'ar'), ('ar', 'de'), ('ar', 'en')]
     """
-    return evaluation.evaluate(benchmarks.judge(benchmark), _scores(benchmark, system, similarity, max_tokens, threads))
+    return evaluation.evaluate(qrels_of(benchmark), _scorer(benchmark, system, similarity, max_tokens, threads))
 
 
 def compare(
@@ -172,7 +173,7 @@ def audit(pairs: Iterable[Pair], objective: Objective, *, steps: int, batch_size
     >>> pairs = [Pair(f"page{n}", lang, "train", f"what {n} {lang}", f"it is {n} {lang}", "human")
     ...          for n in range(8) for lang in ("de", "en", "fr")]
     >>> found = audit(pairs, Objective(alpha=0.5), steps=100, batch_size=4)
-    >>> found.batches["monolingual"] + found.batches["crosslingual"], found.wrong
+    >>> found.batches["monolingual"] + found.batches["crosslingual"], found.false_negatives
     (100, 0)
     """
     index, units = _indexed(pairs, objective)
@@ -189,18 +190,18 @@ def _by_seed(found: Evaluation | Sequence[Evaluation]) -> list[QueryScores]:
     return [found.scores] if isinstance(found, Evaluation) else [of_seed.scores for of_seed in found]
 
 
-def _scores(benchmark: Benchmark, system: Any, similarity: Similarity, max_tokens: int, threads: int | None) -> Scores:
+def _scorer(benchmark: Benchmark, system: Any, similarity: Similarity, max_tokens: int, threads: int | None) -> Scorer:
     """Return a scorer for what `evaluate` takes."""
     if isinstance(system, str):
         if system != "bm25":
             how = 'give "bm25", an encoder (load_encoder), or vectors of queries and passages'
             raise UserError(f"not a system: {quoted(system)}", where="evaluate", how=how)
-        return Bm25Scores.build(benchmark)
+        return Bm25Scorer.build(benchmark)
     if isinstance(system, tuple):
         queries, passages = system
     else:
         from babelmix.encoder.usage import similarity_of
-        from babelmix.retrieval.embed_benchmark import encode, encode_raw
+        from babelmix.encoder.encode import encode, encode_raw
 
         similarity, _ = similarity_of(system)
         run = partial(encode if similarity == "cosine" else encode_raw, system, settings=_embed(max_tokens))
@@ -208,7 +209,7 @@ def _scores(benchmark: Benchmark, system: Any, similarity: Similarity, max_token
             run([text.text for text in texts], prompt=prompt, threads=threads or _cores())
             for prompt, texts in (("query", benchmark.queries), ("passage", benchmark.passages))
         )
-    return Cosines(*comparable(queries, passages, similarity))
+    return CosineScorer(*comparable(queries, passages, similarity))
 
 
 def _embed(max_tokens: int) -> Embed:

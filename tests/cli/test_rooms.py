@@ -10,7 +10,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[2] / "src/babelmix"
 FLOORS = (
-    {"cli"},
+    {"cli", "api"},
     {"stages"},
     {"reporting"},
     {"settings"},
