@@ -28,7 +28,8 @@ from babelmix.corpus.index import PairIndex, index_pairs
 from babelmix.corpus.records import Pair
 from babelmix.encoder.settings import Embed
 from babelmix.evaluation import evaluate as evaluation
-from babelmix.evaluation.evaluate import SETTINGS, Evaluation, QueryScores
+from babelmix.evaluation.evaluate import Evaluation
+from babelmix.evaluation.query_scores import SCOPES, QueryScores
 from babelmix.evaluation.significance import Difference, holm, paired_difference
 from babelmix.retrieval.bm25 import Bm25Scorer
 from babelmix.retrieval.scorers import CosineScorer, Scorer
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 
 def read_benchmark(path: str | Path) -> Benchmark:
-    """Read a benchmark of any form: babelmix's own, BEIR, a SQuAD-form file or a folder of them (see data/README.md).
+    """Read a benchmark of any form: babelmix's own, BEIR, a SQuAD-form file or a folder of them (see docs/data.md).
 
     Rows that no ranking can use are left out; the command `babelmix evaluate` counts them. Raises UserError for a path
     without such files, and for a broken line with its file, line and field.
@@ -117,7 +118,7 @@ def evaluate(
     >>> sorted(found.by_language_pair())[:3]
     [('ar', 'ar'), ('ar', 'de'), ('ar', 'en')]
     """
-    return evaluation.evaluate(qrels_of(benchmark), _scorer(benchmark, system, similarity, max_tokens, threads))
+    return evaluation.evaluate(qrels_of(benchmark), _scores(benchmark, system, similarity, max_tokens, threads))
 
 
 def compare(
@@ -141,7 +142,7 @@ def compare(
     """
     one, other = _by_seed(first), _by_seed(second)
     rng = np.random.default_rng(seed)
-    scopes = [scope for scope in SETTINGS if one[0].groups(scope)[0].any()]
+    scopes = [scope for scope in SCOPES if one[0].groups(scope)[0].any()]
     found = holm([paired_difference(one, other, scope, rng, resamples) for scope in scopes])
     return dict(zip(scopes, found, strict=True))
 
@@ -190,7 +191,7 @@ def _by_seed(found: Evaluation | Sequence[Evaluation]) -> list[QueryScores]:
     return [found.scores] if isinstance(found, Evaluation) else [of_seed.scores for of_seed in found]
 
 
-def _scorer(benchmark: Benchmark, system: Any, similarity: Similarity, max_tokens: int, threads: int | None) -> Scorer:
+def _scores(benchmark: Benchmark, system: Any, similarity: Similarity, max_tokens: int, threads: int | None) -> Scorer:
     """Return a scorer for what `evaluate` takes."""
     if isinstance(system, str):
         if system != "bm25":
@@ -200,8 +201,8 @@ def _scorer(benchmark: Benchmark, system: Any, similarity: Similarity, max_token
     if isinstance(system, tuple):
         queries, passages = system
     else:
-        from babelmix.encoder.usage import similarity_of
         from babelmix.encoder.encode import encode, encode_raw
+        from babelmix.encoder.usage import similarity_of
 
         similarity, _ = similarity_of(system)
         run = partial(encode if similarity == "cosine" else encode_raw, system, settings=_embed(max_tokens))

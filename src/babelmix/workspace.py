@@ -79,9 +79,14 @@ class Workspace:
         """The directions of each language in a system's vectors."""
         return self.data / "lir" / f"{system}.npz"
 
+    @property
+    def models(self) -> Path:
+        """All encoders."""
+        return self.root / "models"
+
     def model(self, system: str) -> Path:
         """An encoder, before training ("untrained") or after it (an objective's name)."""
-        return self.root / "models" / system
+        return self.models / system
 
     @property
     def metrics(self) -> Path:

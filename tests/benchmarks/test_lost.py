@@ -16,7 +16,9 @@ from babelmix.benchmarks.benchmark import About, Benchmark, Lost, OwnId, Passage
 from babelmix.benchmarks.files import is_built, read_about, read_benchmark, write_benchmark
 from babelmix.benchmarks.qrels import qrels_of, read_qrels
 from babelmix.common.errors import UserError
-from babelmix.evaluation.evaluate import MEASURES, evaluate, to_json
+from babelmix.evaluation.evaluate import evaluate
+from babelmix.evaluation.measures import MEASURES
+from babelmix.evaluation.score_files import to_json
 
 LANGUAGES = ("de", "en")
 PASSAGES = tuple(Passage(f"{lang}:{number}", lang, "!") for lang in LANGUAGES for number in range(6))

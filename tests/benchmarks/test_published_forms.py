@@ -20,7 +20,8 @@ from babelmix.benchmarks.files import read_about, read_benchmark, write_benchmar
 from babelmix.benchmarks.qrels import read_qrels
 from babelmix.benchmarks.sources import beir, own
 from babelmix.common.errors import UserError
-from babelmix.evaluation.evaluate import evaluate, to_json
+from babelmix.evaluation.evaluate import evaluate
+from babelmix.evaluation.score_files import to_json
 from babelmix.retrieval.bm25 import Bm25Scorer
 from babelmix.retrieval.embeddings import open_embeddings
 from babelmix.retrieval.scorers import CosineScorer

@@ -355,7 +355,7 @@ def test_a_fault_is_told_with_its_place(tmp_path: Path, changes: dict[str, str |
 
 def test_the_first_of_two_equal_ids_is_told(tmp_path: Path):
     raw = write(tmp_path / "raw", corpus=rows([*DOCUMENTS, {"_id": "d10", "text": "Other."}]))
-    with pytest.raises(UserError, match="it stands at line 2 already: keep one of them"):
+    with pytest.raises(UserError, match="line 2 has it already: keep one of them"):
         beir.build(raw, "food")
 
 

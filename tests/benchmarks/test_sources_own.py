@@ -204,7 +204,7 @@ def test_a_form_that_is_not_known_and_a_split_that_is_not_there_are_told(tmp_pat
     with pytest.raises(UserError, match="no such file or folder"):
         build_folder(tmp_path / "none", tmp_path / "built")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match="no benchmark in a form that is known"):
+    with pytest.raises(UserError, match="no benchmark in a known form"):
         build_folder(tmp_path / "empty", tmp_path / "built")
 
 

@@ -72,9 +72,9 @@ def test_evaluate_keeps_its_contract(
     by = {"monolingual": {"de", "en", "fr"}, "multilingual": {"de", "en", "fr"},
           "crosslingual": {f"{a}-{b}" for a in ("de", "en", "fr") for b in ("de", "en", "fr") if a != b}}  # fmt: skip
     for setting, groups in by.items():
-        assert measures <= scores["settings"][setting].keys()
-        assert scores["settings"][setting]["by"].keys() == groups
-        assert all(measures <= group.keys() for group in scores["settings"][setting]["by"].values())
+        assert measures <= scores["scopes"][setting].keys()
+        assert scores["scopes"][setting]["by"].keys() == groups
+        assert all(measures <= group.keys() for group in scores["scopes"][setting]["by"].values())
     assert "rank_distance" in scores["bias"]
 
 
@@ -95,7 +95,7 @@ def test_embedding_first_gives_the_same_scores(
         tmp_path / "q.npz",
     )
     babelmix("evaluate", "--model", tiny_encoder, "--benchmark", own_benchmark, "--output", two)
-    assert json.loads(one.read_text())["settings"] == json.loads(two.read_text())["settings"]
+    assert json.loads(one.read_text())["scopes"] == json.loads(two.read_text())["scopes"]
     with np.load(tmp_path / "q.npz", allow_pickle=False) as columns:
         assert len(columns["average_precision"]) == 30 * (3 + 1)
 
@@ -126,7 +126,7 @@ def test_vectors_of_another_model_are_scored_in_any_order_with_their_ids(
         output = folder / "scores.json"
         result = babelmix("evaluate", "--embeddings", folder, "--benchmark", own_benchmark, "--output", output)
         assert result.returncode == 0, result.stderr
-        found.append(json.loads(output.read_text())["settings"])
+        found.append(json.loads(output.read_text())["scopes"])
     assert found[0] == found[1]
 
 
@@ -162,8 +162,8 @@ def test_word_overlap_and_files_of_the_users_own_need_no_model(babelmix: Command
         result = babelmix("evaluate", "--model", "bm25", "--benchmark", tmp_path / benchmark, "--output", output)
         assert result.returncode == 0, result.stderr
         scores = json.loads(output.read_text())
-        assert scores["headline"] == headline
-        assert scores["settings"]["monolingual"][headline] == 1
+        assert scores["main_score"] == headline
+        assert scores["scopes"]["monolingual"][headline] == 1
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_word_overlap_and_files_of_the_users_own_need_no_model(babelmix: Command
         (("plan", "--objective", "hybird"), "did you mean 'hybrid'"),
         (("fetch", "gnome"), "did you mean 'gnome-help'"),
         (("translate", "pairs", "--source", "libreoffice-help", "--language", "xx"), "unknown language 'xx'"),
-        (("translate", "bench", "--language", "xx"), "unknown language 'xx'"),
+        (("translate", "compare", "--language", "xx"), "unknown language 'xx'"),
         (("pairs", "squadshift"), "did you mean 'squadshifts'"),
         (("plan", "--steps", "0"), "--steps"),
         (("train", "--objective", "hybird"), "did you mean 'hybrid'"),
@@ -232,7 +232,7 @@ def change(**values: Any) -> None:
     Path("params.yaml").write_text(yaml.safe_dump(raw))
 
 
-def test_train_writes_the_model_and_its_history_and_keeps_no_state(
+def test_train_writes_the_model_and_its_history_and_leaves_no_checkpoint(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cli.run(["tokenise"])
@@ -252,7 +252,7 @@ def test_train_writes_the_model_and_its_history_and_keeps_no_state(
     assert list(Path(".babelmix/training").iterdir()) == []
 
 
-def test_a_training_that_fails_leaves_its_state_alone_and_the_next_goes_on(
+def test_a_training_that_fails_keeps_its_checkpoint_and_the_next_resumes(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cli.run(["tokenise"])
@@ -268,7 +268,7 @@ def test_a_training_that_fails_leaves_its_state_alone_and_the_next_goes_on(
 
     monkeypatch.setattr(engine, "batch_loss", broken)
     Path("models/hybrid").rename("models/before")
-    with pytest.raises(UserError, match=r"train, step 8 .* no model was written; the state of the last look is kept"):
+    with pytest.raises(UserError, match=r"train, step 8 .* no model was written; the last checkpoint is"):
         cli.run(["train", "--objective", "hybrid"])
     assert not Path("models/hybrid").exists()
     (folder,) = Path(".babelmix/training").iterdir()
@@ -278,10 +278,11 @@ def test_a_training_that_fails_leaves_its_state_alone_and_the_next_goes_on(
         patch.setattr(engine, "batch_loss", lambda *args: (_ for _ in ()).throw(MemoryError()))
         cli.run(["train", "--objective", "hybrid"])
     told = capsys.readouterr().err
-    assert f"babelmix: not gone on from: {folder.absolute()} (step 5; other seed)" in told and "going on" not in told
+    assert f"babelmix: not resuming from {folder.absolute()} (step 5; different: seed); " in told
+    assert "resuming after" not in told
     change(seed=13)
     cli.run(["train", "--objective", "hybrid"])
-    assert f"babelmix: going on after step 5, from {folder.absolute()}" in capsys.readouterr().err
+    assert f"babelmix: resuming after step 5, from {folder.absolute()}" in capsys.readouterr().err
     assert hashes(Path("models/hybrid")) | {"history": Path("metrics/history/hybrid.csv").read_text()} == whole
     assert not folder.exists()
 

@@ -15,8 +15,8 @@ from babelmix import cli
 from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query
 from babelmix.benchmarks.files import write_benchmark
 from babelmix.common.errors import UserError
-from babelmix.evaluation.evaluate import short_id
-from babelmix.reporting.compare import read_scores
+from babelmix.evaluation.query_scores import short_id
+from babelmix.evaluation.score_files import read_query_scores
 from babelmix.retrieval.vector_record import FILE
 from babelmix.stages import systems
 
@@ -74,7 +74,7 @@ def scored(benchmark: Path | str, **options: Any) -> dict[str, Any]:
 
 
 def ndcg(found: dict[str, Any]) -> float:
-    return found["settings"]["multilingual"]["ndcg_at_10"]
+    return found["scopes"]["multilingual"]["ndcg_at_10"]
 
 
 SHELVES = {str(n): f"Shelf {n} holds the books of author number {n}." for n in range(1, 13)}
@@ -145,7 +145,7 @@ def test_a_query_that_is_a_document_does_not_find_itself(project: Path, capsys: 
 def test_word_overlap_gains_nothing_by_the_alphabet(name: str, project: Path) -> None:
     documents = {name: "The pool is closed.", "m": "A museum.", "n": "A theatre."}
     found = scored(write_beir(project / "b", documents, {"q": "Swimming lessons?"}, f"q {name} 1"))
-    measures = {key: value for key, value in found["settings"]["multilingual"].items() if "_at_" in key or key == "map"}
+    measures = {key: value for key, value in found["scopes"]["multilingual"].items() if "_at_" in key or key == "map"}
     assert set(measures.values()) == {0.0}
     assert found["bias"]["max_rank"] == 3 and found["bias"]["language_share_top10"] == {"en": 0}
 
@@ -163,14 +163,14 @@ def test_word_overlap_gains_nothing_by_the_alphabet(name: str, project: Path) ->
 def test_words_that_look_alike_are_alike(query: str, passage: str, project: Path) -> None:
     others = {"0": "Die Bücherei hat neue Stühle.", "1": "Der Garten ist am Abend offen."}
     found = scored(write_beir(project / "b", others | {"z": passage}, {"q": query}, "q z 1"))
-    assert found["settings"]["multilingual"]["recall_at_1"] == 1
+    assert found["scopes"]["multilingual"]["recall_at_1"] == 1
 
 
 def test_the_judgements_of_a_split_are_chosen_and_named(project: Path) -> None:
     folder = write_beir(project / "b", SHELVES, ASKED, "a 2 1", split="test")
     write_beir(project / "b", SHELVES, ASKED, "b 10 1", "c 3 1", split="dev")
     assert [scored(folder, split=split)["split"] for split in (None, "dev")] == ["test", "dev"]
-    assert scored(folder, split="dev")["settings"]["multilingual"]["queries"] == 2
+    assert scored(folder, split="dev")["scopes"]["multilingual"]["queries"] == 2
     assert scored(folder, split="dev", strict=True)["left_out"] == {"queries without judgements": 1}
     own = own_benchmark(project / "own")
     with pytest.raises(UserError, match=r"--split: "):
@@ -212,13 +212,13 @@ def test_a_model_without_prompts_is_told_and_given_them_scores_as_before(
 ) -> None:
     folder = own_benchmark(project / "b")
     bare = copy(tiny_encoder, project / "bare", prompts={})
-    right = scored(folder, model=str(tiny_encoder))["settings"]
+    right = scored(folder, model=str(tiny_encoder))["scopes"]
     assert capsys.readouterr().err == ""
-    without = scored(folder, model=str(bare))["settings"]
+    without = scored(folder, model=str(bare))["scopes"]
     told = capsys.readouterr().err
     assert told.count("\n") == 1
     assert f"{bare}: no prompts for queries and passages in its files; if its card asks for some, give --query" in told
-    given = scored(folder, model=str(bare), query_prompt="query: ", passage_prompt="passage: ")["settings"]
+    given = scored(folder, model=str(bare), query_prompt="query: ", passage_prompt="passage: ")["scopes"]
     assert capsys.readouterr().err == "" and given == right != without
     with pytest.raises(UserError, match="prompts are for a model"):
         scored(folder, query_prompt="query: ")
@@ -282,16 +282,16 @@ def test_a_model_is_scored_by_the_similarity_its_file_names_and_explored_by_it(
     cosine = scored(folder, model=str(tiny_encoder))
     assert found["similarity"] == named and cosine["similarity"] == "cosine"
     cli.run(["embed", "--model", model, "--benchmark", str(folder), "--output", str(project / "v")])
-    assert scored(folder, embeddings=project / "v")["settings"] == found["settings"]
+    assert scored(folder, embeddings=project / "v")["scopes"] == found["scopes"]
     again = scored(folder, embeddings=project / "v", similarity="cosine")
-    assert again["similarity"] == "cosine" and again["settings"] == cosine["settings"] != found["settings"]
+    assert again["similarity"] == "cosine" and again["scopes"] == cosine["scopes"] != found["scopes"]
     capsys.readouterr()
     for query in ("en:q1", "the file opens"):
         cli.run(["explore", query, "--benchmark", str(folder), "--model", model])
         assert "-" in capsys.readouterr().out or named == "dot"
     directions = project / "d.npz"
     with pytest.raises(UserError, match=f"directions are taken out of cosines alone, not of '{named}'"):
-        scored(folder, embeddings=project / "v", directions=directions)
+        scored(folder, embeddings=project / "v", lir=directions)
 
 
 @pytest.mark.parametrize(
@@ -323,6 +323,6 @@ def test_a_long_id_makes_no_giant_of_the_scores_of_queries(project: Path) -> Non
     long = "q" * 900
     folder = write_beir(project / "beir", SHELVES, ASKED | {long: "Which shelf is 5?"}, *JUDGED, f"{long} 5 1")
     scored(folder, per_query=Path("q.npz"))
-    found = read_scores(Path("q.npz"), "q.npz")
+    found = read_query_scores(Path("q.npz"), "q.npz")
     assert found.parallel_id.dtype.itemsize <= 4 * 100 and short_id(long) in found.parallel_id.tolist()
     assert short_id("q" * 100) == "q" * 100 and len(set(map(short_id, (long, long * 300)))) == 2

@@ -10,8 +10,8 @@ import pytest
 
 SOURCE = Path(__file__).parents[2] / "src/babelmix"
 FLOORS = (
-    {"cli", "api"},
-    {"stages"},
+    {"cli"},
+    {"stages", "api"},
     {"reporting"},
     {"settings"},
     {"training"},

@@ -1,4 +1,4 @@
-"""Write beside, then rename: whole or not at all."""
+"""Outputs are complete or absent, and errors of the disk are UserErrors."""
 
 import errno
 import os

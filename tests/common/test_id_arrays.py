@@ -1,4 +1,4 @@
-"""Texts as arrays: any come back, and what is no such pair of arrays is refused."""
+"""Packed texts come back unchanged, and other arrays are refused."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What the system refuses is known in whatever exception a library wraps it, and told with its place."""
+"""Errors of the system are recognised in exceptions of any library and reported with their path."""
 
 import errno
 import json

@@ -1,4 +1,4 @@
-"""Nothing is deleted or overwritten that babelmix did not write: one place decides it for every output."""
+"""babelmix deletes and overwrites only what it wrote itself."""
 
 import errno
 import fcntl
@@ -20,7 +20,7 @@ from babelmix.common.outputs import MANIFEST, claim_file, claim_folder, written_
 
 @pytest.fixture(autouse=True)
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A user's machine in small: home, project and folder of temporary files, each with something precious."""
+    """A small user machine: home, project and folder of temporary files, each with a file that must survive."""
     for name in ("home", "home/project", "home/project/inside", "scratch"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "precious.txt").write_text("must still be here afterwards")

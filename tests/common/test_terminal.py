@@ -1,4 +1,4 @@
-"""What is printed reaches every terminal, and no text in it moves the cursor, starts a line or counts as markup."""
+"""Output works on every terminal, and no text moves the cursor, starts a line or counts as markup."""
 
 import io
 import json
@@ -128,6 +128,7 @@ def judged(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "environment",
     [

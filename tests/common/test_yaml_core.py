@@ -1,4 +1,4 @@
-"""YAML 1.2's core schema, and what is refused beyond its rules."""
+"""YAML 1.2's core schema, and what the parser refuses."""
 
 import json
 from typing import Any

@@ -12,7 +12,7 @@ from babelmix.batches.objective import Objective
 from babelmix.batches.sampler import plan_epoch
 from babelmix.batches.units import index_units, training_rows
 from babelmix.common.errors import UserError
-from babelmix.corpus.index import PairIndex, dev_rows, index_pairs, text_key
+from babelmix.corpus.index import PairIndex, dev_rows, index_pairs, text_key, train_rows
 from babelmix.corpus.records import Pair
 
 LANGUAGES = ("en", "es", "pt")
@@ -41,7 +41,7 @@ def arm(origin: str | None, languages: Sequence[str] | None = LANGUAGES) -> Obje
 
 
 def by_cell(rows: NDArray[np.int64]) -> dict[tuple[str, str], Pair]:
-    found = {(ALL[row].unit, ALL[row].lang): ALL[row] for row in rows.tolist()}
+    found = {(ALL[row].parallel_id, ALL[row].lang): ALL[row] for row in rows.tolist()}
     assert len(found) == len(rows)
     return found
 
@@ -76,11 +76,11 @@ def test_keys_look_past_case_white_space_normal_forms_and_invisible_signs_alone(
 def test_no_pairs_are_an_index_too():
     empty = index_pairs([])
     assert empty.units == () and empty.keys.shape == (0, 2)
-    assert not len(training_rows(empty)) and not len(dev_rows(empty))
+    assert not len(train_rows(empty)) and not len(dev_rows(empty))
 
 
 def test_people_come_first_and_a_machine_fills_the_gaps():
-    train, dev = by_cell(training_rows(INDEX)), by_cell(dev_rows(INDEX))
+    train, dev = by_cell(train_rows(INDEX)), by_cell(dev_rows(INDEX))
     assert not train.keys() & dev.keys() and len(train) + len(dev) == 20 * 4
     assert {pair.split for pair in train.values()} == {"train"} and {pair.split for pair in dev.values()} == {"dev"}
     assert train == by_cell(training_rows(INDEX, arm(None, None)))
@@ -90,7 +90,7 @@ def test_people_come_first_and_a_machine_fills_the_gaps():
 
 def test_an_objective_keeps_its_languages():
     kept = by_cell(training_rows(INDEX, arm(None, ("en", "pt", "ja"))))
-    assert kept == {cell: pair for cell, pair in by_cell(training_rows(INDEX)).items() if cell[1] in ("en", "pt")}
+    assert kept == {cell: pair for cell, pair in by_cell(train_rows(INDEX)).items() if cell[1] in ("en", "pt")}
 
 
 def test_both_arms_have_the_same_units_and_differ_in_the_translations_alone():
@@ -114,6 +114,6 @@ def test_an_arm_without_units_says_what_is_missing(index: PairIndex):
         training_rows(index, arm("machine"))
 
 
-def test_a_pair_that_stands_twice_is_told():
-    with pytest.raises(UserError, match=r"parallel_id 'u03' stands twice in es"):
+def test_a_duplicate_pair_is_refused():
+    with pytest.raises(UserError, match=r"duplicate parallel_id 'u03' in es"):
         index_pairs((pair, pair.origin != "human") for pair in [*ALL, machine(3, "es")])

@@ -43,7 +43,7 @@ def test_pairs_come_back_as_written_whatever_their_order(tmp_path: Path, paralle
         (GOOD | {"lang": "xx"}, r"line 2, lang: unknown language code 'xx'"),
         (GOOD | {"lang": "EN"}, r"line 2, lang: unknown language code 'EN'"),
         (GOOD | {"split": "tain"}, r"line 2, split: unknown split 'tain'; did you mean 'train'"),
-        (GOOD, r"line 2: duplicate id 'u1' in en; it stands at .*line 1"),
+        (GOOD, r"line 2: duplicate id 'u1' in en; .*line 1 has it already"),
         (GOOD | {"passage": 3}, r"line 2, passage: not a text: 3"),
         (GOOD | {"lable": "x"}, r"line 2: unknown field 'lable'"),
         ('{"parallel_id": "u1", "lang"', r"line 2, column 29: not valid JSON \(.*\); the file may be cut short"),

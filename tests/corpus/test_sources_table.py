@@ -367,7 +367,7 @@ GOOD = json.dumps(rows_of(1)[0]).encode() + b"\n"
         ("a.jsonl.gz", gzip.compress(GOOD * 900)[:-20], "a.jsonl.gz: damaged gzip"),
         ("a.jsonl.gz", b"no gzip", "a.jsonl.gz, line 1, column 1: not valid JSON"),
         ("a.parquet", b"PAR1 and no more", "a.parquet, after row 0: damaged file"),
-        ("a.csv", b"query,passage\n", "no table that can be read: 'a.csv'; give one that ends in .jsonl, .jsonl.gz"),
+        ("a.csv", b"query,passage\n", "not a table: 'a.csv'; give one that ends in .jsonl, .jsonl.gz"),
     ],
 )  # fmt: skip
 def test_a_fault_is_told_with_its_place(project: Path, name: str, content: bytes, expected: str):
@@ -382,10 +382,8 @@ def test_faults_of_columns_are_told_with_their_place(project: Path):
     assert "a.parquet, text: no such column; there are: id, asked, found, answers, label, with.point" in message
     message = told(own("a.parquet", **(COLUMNS | {"passage": "found.0.body"})))
     assert "row 1, found.0.body: no such column; there are: text, title" in message
-    assert "line 1, found.text: 'text' is asked of a list" in told(
-        own("a.jsonl", **(COLUMNS | {"passage": "found.text"}))
-    )
-    assert "'a' is asked of a value that holds no others" in told(own("a.jsonl", **(COLUMNS | {"passage": "asked.a"})))
+    assert "line 1, found.text: no 'text' in a list" in told(own("a.jsonl", **(COLUMNS | {"passage": "found.text"})))
+    assert "no 'a' in a value that holds no others" in told(own("a.jsonl", **(COLUMNS | {"passage": "asked.a"})))
     for column, what in (("unit", "missing"), ("inner", "not a text: an object")):
         assert f"line 1, {column}: {what}" in told(own("a.jsonl", **(COLUMNS | {"parallel_id": column})))
     assert "line 1, other: no such column" in told(own("a.jsonl", **COLUMNS, where={"other": 1}))
@@ -473,7 +471,7 @@ def test_a_table_comes_from_the_hub_at_a_commit_that_is_written_down(hub: Hub, t
 
     for pattern, expected in {
         "test/*": "no file matches 'test/*'; correct `files:`; there are README.md, pair/train-0.parquet",
-        "*": "no table that can be read: 'README.md'",
+        "*": "not a table: 'README.md'",
     }.items():
         spec = Table(hub="one/data", files=pattern, language="en")
         with pytest.raises(UserError) as caught:

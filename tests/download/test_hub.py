@@ -34,7 +34,7 @@ def hub(tmp_path: Path) -> Iterator[Hub]:
 
 
 def run(code: str, environment: dict[str, str]) -> Any:
-    """Run statements in a process of their own (the client reads its variables once) and return `result`.
+    """Run statements in a new process, since the client reads its variables once; return `result`.
 
     `told(call)` there gives the three parts of the UserError that a call raises.
     """
@@ -329,7 +329,7 @@ def test_nanobeir_tells_what_is_wrong(tmp_path: Path):
         write_nano(tmp_path / "a", corpus=lacking)
     )
     lacking = QUERIES | {"en": {"q2": "two?"}}
-    assert "queries in en lacks 1 ids of other languages, the first 'q1'; it stands in fr" in told(
+    assert "queries in en lacks 1 ids of other languages, the first 'q1'; fr has it" in told(
         write_nano(tmp_path / "b", queries=lacking)
     )
     folder = write_nano(tmp_path / "c")
@@ -343,7 +343,7 @@ def test_nanobeir_tells_what_is_wrong(tmp_path: Path):
     (folder / "NanoSciFact_en/corpus/0001.parquet").write_bytes(b"PAR1 no")
     assert "damaged file" in told(folder)
     shutil.copy(folder / "NanoSciFact_en/corpus/0000.parquet", folder / "NanoSciFact_en/corpus/0001.parquet")
-    assert "id '1' stands twice in en" in told(folder)
+    assert "duplicate id '1' in en" in told(folder)
 
 
 def test_nanobeir_finds_every_task_and_no_other():
@@ -461,7 +461,7 @@ def test_miracl_tells_what_is_wrong_and_leaves_nothing(tmp_path: Path):
         (qrels, good[qrels] + b"0\tQ0\tz#9\t1\n", "topic '0': passage 'z#9' is not in the corpus"),
         (qrels, good[qrels] + b"77\tQ0\t1#0\t1\n", "line 10: unknown topic '77'"),
         (qrels, b"0\tQ0\t1#0\n", "line 1: not 4 fields"),
-        (qrels, b"0\tQ0\t1#0\tyes\n", "line 1: 'yes' is no grade"),
+        (qrels, b"0\tQ0\t1#0\tyes\n", "line 1: not a relevance: 'yes'"),
         (qrels, b"\xff\n", "not UTF-8"),
         (shard, good[shard][:-9], "docs-10.jsonl.gz, line 3: damaged file"),
         (shard, b"no gzip", "docs-10.jsonl.gz, line 1: damaged file"),

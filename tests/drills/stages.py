@@ -84,19 +84,20 @@ def load_torch() -> None:
 
 def _load_evaluate() -> None:
     from babelmix.benchmarks import files, qrels
-    from babelmix.evaluation import evaluate
+    from babelmix.evaluation import evaluate, score_files
     from babelmix.evaluation import ranks as rank
     from babelmix.retrieval import bm25, vectors
+    from babelmix.stages import systems
 
-    del bm25, evaluate, files, qrels, rank, vectors
+    del bm25, evaluate, files, qrels, rank, score_files, systems, vectors
 
 
 def _load_careless() -> None:
     """Let `evaluate` write its scores where they belong at once: the drill has to see what comes of that."""
-    from babelmix.evaluation import evaluate
+    from babelmix.evaluation import score_files
 
     _load_evaluate()
-    evaluate.new_file = lambda path: path.open("w", encoding="utf-8")  # pyright: ignore
+    score_files.new_file = lambda path: path.open("w", encoding="utf-8")  # pyright: ignore
 
 
 def _load_report() -> None:
@@ -107,6 +108,12 @@ def _load_report() -> None:
     del report
     # Drawing takes seconds and touches no file: what a figure says stands for how it looks.
     vl_convert.vegalite_to_png = lambda figure, **_: hashlib.sha512(json.dumps(figure).encode()).digest() * 100
+
+
+def _load_explore() -> None:
+    from babelmix.reporting import explore_page
+
+    del explore_page
 
 
 def _load_track() -> None:
@@ -191,10 +198,17 @@ STAGES = {
     CARELESS: replace(EVALUATE, load=_load_careless),
     "report": Stage(
         ["report"],
-        ("reports", "metrics/headline.json", "metrics/by_language.csv"),
+        ("reports/figures", "reports/report.md", "metrics/main_score.json", "metrics/by_language.csv"),
         _load_report,
         old_params={"objectives": ["contrastive"]},
         params={"objectives": ["contrastive", "hybrid"]},
+    ),
+    "explore": Stage(
+        ["report", "explore"],
+        ("reports/explore",),
+        _load_explore,
+        old_params={"seed": 14},
+        params={"seed": 13},
     ),
     "track": Stage(
         ["track"],

@@ -1,4 +1,4 @@
-"""Every class of encoder that params.yaml names, tiny and random, from a stand-in for the hub to vectors."""
+"""Every class of encoder that params.yaml names: a tiny random model from a local hub gives the right vectors."""
 
 import hashlib
 import json
@@ -33,7 +33,7 @@ HIDDEN, WIDE, POSITIONS = 32, 64, 34
 
 @dataclass(frozen=True)
 class Made:
-    """One published encoder: where it is, what its vectors are by hand, and what it should be counted as."""
+    """One published encoder: its files, its vectors computed by hand, and its number of parameters."""
 
     folder: Path
     model: str  # the class in transformers
@@ -55,7 +55,7 @@ def last(hidden: Any, mask: Any) -> Any:
 
 
 def save_tokenizer(folder: Path, kind: str) -> int:
-    """Write a tokenizer of the kind that the class has, and return how many pieces it knows."""
+    """Write a tokenizer of the class's kind; return its number of pieces."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 
@@ -91,7 +91,7 @@ def bert_like(words: int, norm: bool, more: int = 0) -> tuple[int, int]:
 
 
 def make(kind: str, folder: Path) -> Made:
-    """Save a random model of the kind as its makers do: with a head, in several files, in half precision."""
+    """Save a random model as its makers do: with a head, in several files, in half precision."""
     import torch
     import transformers as tf
     from sentence_transformers import SentenceTransformer
@@ -234,7 +234,7 @@ def test_an_encoder_of_the_hub_is_what_its_class_computes(kind: str, hub: Hub, m
     card = (tmp_path / "encoder/README.md").read_text()
     assert f"https://huggingface.co/tiny/{kind}), commit {hub.commit('models', f'tiny/{kind}')}, all" in card
     assert f"Pooled by `{'cls' if kind == 'labse' else 'mean'}`" in card
-    assert "its maker's to tell" in " ".join(card.split())
+    assert "its licence and its training data" in " ".join(card.split())
     assert "license" not in card
 
 

@@ -1,4 +1,4 @@
-"""The packed way through an encoder against the library's own, padded one: the same vectors, the same gradients."""
+"""Packed and padded forward passes give the same vectors and the same gradients."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -131,7 +131,7 @@ def test_vectors_are_those_of_the_library(kind: str, build: Build) -> None:
 def test_gradients_of_all_parameters_are_those_of_the_padded_way(
     kind: str, build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(BUCKET_TOKENS, "cpu", 30)  # several boxes to a group, several texts to a box
+    monkeypatch.setitem(BUCKET_TOKENS, "cpu", 30)  # several buckets in a group, several texts in a bucket
     model, texts = build(kind, dense=True), some_texts()
     expected = gradients(model, padded(model, texts))
     found = gradients(model, packed(model, texts, 60))
@@ -177,19 +177,19 @@ def test_a_local_layer_sees_its_window_and_no_more(build: Build) -> None:
 
 
 @pytest.mark.parametrize("kind", ["xlmr", "modernbert"])
-@pytest.mark.parametrize("box", [1, 16, 100_000])
+@pytest.mark.parametrize("bucket", [1, 16, 100_000])
 @pytest.mark.parametrize("tokens", [1, 50, 100_000])
-def test_neither_groups_nor_boxes_change_a_vector(
-    kind: str, box: int, tokens: int, build: Build, monkeypatch: pytest.MonkeyPatch
+def test_neither_groups_nor_buckets_change_a_vector(
+    kind: str, bucket: int, tokens: int, build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(BUCKET_TOKENS, "cpu", box)
+    monkeypatch.setitem(BUCKET_TOKENS, "cpu", bucket)
     model, texts = build(kind), some_texts()
     with torch.no_grad():
         np.testing.assert_allclose(packed(model, texts, tokens).numpy(), padded(model, texts).numpy(), atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["modernbert", "eurobert"])
-def test_a_text_longer_than_group_and_box_goes_alone(kind: str, build: Build) -> None:
+def test_a_text_longer_than_group_and_bucket_goes_alone(kind: str, build: Build) -> None:
     model = build(kind)
     texts = [*some_texts(8), " ".join(Random(4).choices(WORDS, k=BUCKET_TOKENS["cpu"] + 88))]
     groups = [rows for rows, _ in forward(model, ids_of(model, texts), tokens_per_batch=90)]
@@ -288,6 +288,7 @@ def test_a_class_without_exchangeable_attention_is_given_padded_groups(
         assert len(rows) * max(lengths[row] for row in rows) <= 100
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "option"),
     [

@@ -1,4 +1,4 @@
-"""What a model's own files say of its use: prompts that are there or are not, similarities, lengths."""
+"""Prompts, similarity and lengths are those of the model's own files."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Settings and measures, against ir_measures, brute force and figures worked by hand."""
+"""Scopes and measures, against ir_measures, brute force and figures worked by hand."""
 
 import io
 import json
@@ -17,7 +17,10 @@ from sklearn.metrics import average_precision_score, ndcg_score
 
 from babelmix.benchmarks.benchmark import Benchmark, Itself, Passage, Qrel, Query
 from babelmix.benchmarks.qrels import qrels_of
-from babelmix.evaluation.evaluate import QueryScores, evaluate, measures, per_query, to_json
+from babelmix.evaluation.evaluate import evaluate
+from babelmix.evaluation.measures import measures
+from babelmix.evaluation.query_scores import QueryScores
+from babelmix.evaluation.score_files import per_query, to_json
 from babelmix.retrieval.scorers import CosineScorer
 
 LANGUAGES = ("de", "en", "zh")
@@ -74,12 +77,12 @@ def perfect_vectors(benchmark):
     return queries, axes[[questions.index(answer_of[passage.id]) for passage in benchmark.passages]]
 
 
-def with_ir_measures(benchmark, scores, setting, not_found=None):
+def with_ir_measures(benchmark, scores, scope, not_found=None):
     """Score rankings of what was found with ir_measures (pytrec_eval) and average as the protocol says."""
     groups = {}
     for i, query in enumerate(benchmark.queries):
-        for lang in ["pool"] if setting == "multilingual" else benchmark.languages:
-            if (setting == "monolingual" and lang != query.lang) or (setting == "crosslingual" and lang == query.lang):
+        for lang in ["pool"] if scope == "multilingual" else benchmark.languages:
+            if (scope == "monolingual" and lang != query.lang) or (scope == "crosslingual" and lang == query.lang):
                 continue
             itself = {row.passage for row in benchmark.itself if row.parallel_id == query.parallel_id}
             candidates = [
@@ -95,7 +98,7 @@ def with_ir_measures(benchmark, scores, setting, not_found=None):
                 continue
             found = [j for j in candidates if scores[i, j] != not_found]
             ranking = sorted(found, key=lambda j: (-scores[i, j], j))
-            group = f"{query.lang}-{lang}" if setting == "crosslingual" else query.lang
+            group = f"{query.lang}-{lang}" if scope == "crosslingual" else query.lang
             qrels, run = groups.setdefault(group, ({}, {}))
             qrels[query.id] = relevant
             # The order is imposed: pytrec_eval breaks ties in its own way.
@@ -107,22 +110,22 @@ def with_ir_measures(benchmark, scores, setting, not_found=None):
     return by, {name: np.mean([figures[name] for figures in by.values()]) for name in MEASURES}
 
 
-@pytest.mark.parametrize("setting", ["monolingual", "crosslingual", "multilingual"])
+@pytest.mark.parametrize("scope", ["monolingual", "crosslingual", "multilingual"])
 @pytest.mark.parametrize("seed", [1, 2, 3, 4])
-def test_every_figure_agrees_with_ir_measures_over_full_rankings(setting, seed):
+def test_every_figure_agrees_with_ir_measures_over_full_rankings(scope, seed):
     benchmark = parallel(missing=((0, "de"), (1, "zh"), (2, "zh"), (3, "en")))
     if seed > 2:
         benchmark = graded(np.random.default_rng(seed))
     queries, passages = random_vectors(benchmark, seed)
-    found = to_json(scored(benchmark, queries, passages), "m")["settings"][setting]
+    found = to_json(scored(benchmark, queries, passages), "m")["scopes"][scope]
     products = (queries.astype(np.float64) @ passages.astype(np.float64).T).astype(np.float32)
-    assert_equal(found, *with_ir_measures(benchmark, products, setting))
+    assert_equal(found, *with_ir_measures(benchmark, products, scope))
 
 
-@pytest.mark.parametrize("setting", ["monolingual", "crosslingual", "multilingual"])
+@pytest.mark.parametrize("scope", ["monolingual", "crosslingual", "multilingual"])
 @given(st.integers(0, 2**32 - 1), st.floats(0.02, 0.9))
 @settings(max_examples=15)
-def test_every_figure_agrees_with_ir_measures_over_what_was_found_but_the_query_itself(setting, seed, share):
+def test_every_figure_agrees_with_ir_measures_over_what_was_found_but_the_query_itself(scope, seed, share):
     rng = np.random.default_rng(seed)
     benchmark = parallel(questions=5, missing=((0, "de"), (3, "en")))
     itself = {(f"q{q:02}", passage.id) for q in range(5) for passage in benchmark.passages if rng.random() < 0.1}
@@ -131,8 +134,8 @@ def test_every_figure_agrees_with_ir_measures_over_what_was_found_but_the_query_
     scores = np.where(rng.random(scores.shape) < share, scores, 0).astype(np.float32)
     if all((qrel.parallel_id, qrel.passage) in itself for qrel in benchmark.qrels):
         return
-    found = to_json(evaluate(qrels_of(benchmark), Given(scores, not_found=0.0)), "m")["settings"][setting]
-    by, overall = with_ir_measures(benchmark, scores, setting, not_found=0.0)
+    found = to_json(evaluate(qrels_of(benchmark), Given(scores, not_found=0.0)), "m")["scopes"][scope]
+    by, overall = with_ir_measures(benchmark, scores, scope, not_found=0.0)
     if by:
         assert_equal(found, by, overall)
 
@@ -152,7 +155,7 @@ def test_the_pool_agrees_with_scikit_learn_query_by_query(seed):
     scores = (queries.astype(np.float64) @ passages.astype(np.float64).T).astype(np.float32)
     assert all(len(np.unique(row)) == len(row) for row in scores)  # no ties
     found = scored(benchmark, queries, passages).scores
-    pooled = found.setting == "multilingual"
+    pooled = found.scope == "multilingual"
     for row, query in enumerate(benchmark.queries):
         grades = {qrel.passage: qrel.relevance for qrel in benchmark.qrels if qrel.parallel_id == query.parallel_id}
         relevant = np.array([grades.get(passage.id, 0) for passage in benchmark.passages])
@@ -197,11 +200,11 @@ def test_ndcg_weighs_the_grades():
     assert found[2, 0] == pytest.approx((1 + 2 / 2) / (2 + 1 / math.log2(3)))
 
 
-def test_a_perfect_ranking_scores_one_in_every_setting():
+def test_a_perfect_ranking_scores_one_in_every_scope():
     benchmark = parallel()
     found = to_json(scored(benchmark, *perfect_vectors(benchmark)), "m")
-    assert [found["settings"][s]["map"] for s in found["settings"]] == [1, 1, 1]
-    assert [found["settings"][s]["map_at_20"] for s in found["settings"]] == [1, 1, 1]
+    assert [found["scopes"][s]["map"] for s in found["scopes"]] == [1, 1, 1]
+    assert [found["scopes"][s]["map_at_20"] for s in found["scopes"]] == [1, 1, 1]
     assert found["bias"]["rank_distance"] == len(LANGUAGES) - 1
     assert found["bias"]["max_rank"] == len(LANGUAGES)
     assert found["bias"]["mono_minus_cross"] == 0
@@ -210,7 +213,7 @@ def test_a_perfect_ranking_scores_one_in_every_setting():
 def test_a_reversed_ranking_scores_what_the_last_places_give():
     benchmark = parallel(questions=30)
     queries, passages = perfect_vectors(benchmark)
-    found = to_json(scored(benchmark, -queries, passages), "m")["settings"]
+    found = to_json(scored(benchmark, -queries, passages), "m")["scopes"]
     assert found["monolingual"]["map"] == round(1 / 30, 6)
     assert found["crosslingual"]["map"] == round(1 / 30, 6)
     assert found["multilingual"]["map"] == round(sum((i + 1) / (88 + i) for i in range(3)) / 3, 6)
@@ -241,7 +244,7 @@ def test_a_language_weighs_the_same_however_many_queries_it_has():
     benchmark = parallel(questions=4, languages=("de", "en"), missing=((1, "de"), (2, "de"), (3, "de")))
     queries, passages = perfect_vectors(benchmark)
     queries[[q.lang == "de" for q in benchmark.queries]] *= -1  # the one German query meets its answers last
-    found = to_json(scored(benchmark, queries, passages), "m")["settings"]["multilingual"]
+    found = to_json(scored(benchmark, queries, passages), "m")["scopes"]["multilingual"]
     german = (1 / 4 + 2 / 5) / 2
     assert found["by"]["de"]["map"] == pytest.approx(german)
     assert found["map"] == pytest.approx((1 + german) / 2)
@@ -251,7 +254,7 @@ def test_a_language_weighs_the_same_however_many_queries_it_has():
 
 def test_a_question_without_answer_in_a_language_is_left_out_of_that_pair():
     benchmark = parallel(questions=4, missing=((0, "zh"), (1, "zh")))
-    found = to_json(scored(benchmark, *random_vectors(benchmark, 4)), "m")["settings"]["crosslingual"]
+    found = to_json(scored(benchmark, *random_vectors(benchmark, 4)), "m")["scopes"]["crosslingual"]
     counts = {pair: figures["queries"] for pair, figures in found["by"].items()}
     assert counts == {"de-en": 4, "de-zh": 2, "en-de": 4, "en-zh": 2, "zh-de": 2, "zh-en": 2}
     assert found["queries"] == 16
@@ -267,12 +270,12 @@ def assert_no_nan(figure):
 def test_a_pool_of_one_language_evaluates_with_cross_lingual_left_empty():
     benchmark = parallel(languages=("en",))
     found = to_json(scored(benchmark, *random_vectors(benchmark, 5)), "m")
-    assert found["settings"]["crosslingual"] == dict.fromkeys(MEASURES) | {"queries": 0, "by": {}}
+    assert found["scopes"]["crosslingual"] == dict.fromkeys(MEASURES) | {"queries": 0, "by": {}}
     assert found["bias"]["rank_distance"] is None and found["bias"]["rank_distance_share"] is None
     assert found["bias"]["mono_minus_cross"] is None
     assert found["bias"]["language_share_top10"] == {"en": 1}
     assert found["bias"]["peer"] is None and found["bias"]["same_language_share_top10"] is None
-    assert found["settings"]["monolingual"]["map"] == found["settings"]["multilingual"]["map"]
+    assert found["scopes"]["monolingual"]["map"] == found["scopes"]["multilingual"]["map"]
     assert_no_nan(found)
     json.dumps(found, allow_nan=False)
 
@@ -280,8 +283,8 @@ def test_a_pool_of_one_language_evaluates_with_cross_lingual_left_empty():
 def test_questions_relevant_in_one_language_only_evaluate_without_nan():
     benchmark = parallel(questions=2, languages=("de", "en"), missing=((0, "de"), (1, "en")))
     found = to_json(scored(benchmark, *random_vectors(benchmark, 6)), "m")
-    assert found["settings"]["crosslingual"]["map"] is None
-    assert found["settings"]["multilingual"]["queries"] == 2
+    assert found["scopes"]["crosslingual"]["map"] is None
+    assert found["scopes"]["multilingual"]["queries"] == 2
     json.dumps(found, allow_nan=False)
 
 
@@ -290,8 +293,8 @@ def test_queries_in_a_language_without_passages_are_cross_lingual_only():
     english = tuple(p for p in full.passages if p.lang == "en")
     benchmark = Benchmark("toy", full.queries, english, tuple(q for q in full.qrels if q.passage.startswith("en")))
     found = to_json(scored(benchmark, *random_vectors(benchmark, 7)), "m")
-    assert list(found["settings"]["monolingual"]["by"]) == ["en"]
-    assert list(found["settings"]["crosslingual"]["by"]) == ["de-en"]
+    assert list(found["scopes"]["monolingual"]["by"]) == ["en"]
+    assert list(found["scopes"]["crosslingual"]["by"]) == ["de-en"]
     assert found["bias"]["same_language_share_top10"] is None
     json.dumps(found, allow_nan=False)
 
@@ -299,13 +302,13 @@ def test_queries_in_a_language_without_passages_are_cross_lingual_only():
 def test_the_json_has_the_promised_fields_and_no_others():
     benchmark = parallel()
     found = to_json(scored(benchmark, *random_vectors(benchmark, 8)), "models/hybrid")
-    assert list(found) == ["benchmark", "model", "left_out", "headline", "settings", "bias"]
-    assert (found["benchmark"], found["model"]) == ("toy", "models/hybrid")
-    assert list(found["settings"]) == ["monolingual", "crosslingual", "multilingual"]
-    for name, setting in found["settings"].items():
+    assert list(found) == ["benchmark", "system", "left_out", "main_score", "scopes", "bias"]
+    assert (found["benchmark"], found["system"]) == ("toy", "models/hybrid")
+    assert list(found["scopes"]) == ["monolingual", "crosslingual", "multilingual"]
+    for name, scope in found["scopes"].items():
         extra = {"map_over_questions"} if name == "multilingual" else set()
-        assert set(setting) == {*MEASURES, "queries", "by"} | extra
-        for figures in setting["by"].values():
+        assert set(scope) == {*MEASURES, "queries", "by"} | extra
+        for figures in scope["by"].values():
             assert set(figures) == {*MEASURES, "queries"}
     assert set(found["bias"]) == {
         *("rank_distance", "rank_distance_share", "max_rank", "language_share_top10", "language_share_pool"),
@@ -316,8 +319,8 @@ def test_the_json_has_the_promised_fields_and_no_others():
 
 
 def test_graded_benchmarks_are_headed_by_ndcg_and_others_by_map():
-    for benchmark, headline in ((parallel(), "map"), (graded(np.random.default_rng(0)), "ndcg_at_10")):
-        assert scored(benchmark, *random_vectors(benchmark, 1)).headline == headline
+    for benchmark, main_score in ((parallel(), "map"), (graded(np.random.default_rng(0)), "ndcg_at_10")):
+        assert scored(benchmark, *random_vectors(benchmark, 1)).main_score == main_score
 
 
 def test_scores_of_every_query_survive_npz_without_pickle_byte_for_byte():

@@ -11,7 +11,8 @@ from scored import Given
 
 from babelmix.benchmarks.benchmark import Benchmark, Itself, Passage, Qrel, Query
 from babelmix.benchmarks.qrels import qrels_of
-from babelmix.evaluation.language_bias import expected_rank_distance, group_means, language_bias, mean_of_means, peer
+from babelmix.evaluation.language_bias import expected_rank_distance, language_bias, peer
+from babelmix.evaluation.measures import group_means, mean_of_means
 from babelmix.evaluation.ranks import Ranks, rank_relevant
 
 LANGUAGES = ("de", "en", "zh")

@@ -157,8 +157,8 @@ def test_a_passage_named_twice_in_the_qrels_counts_once():
 @pytest.mark.parametrize(
     ("queries", "passages", "says"),
     [
-        (np.eye(4)[:1], np.eye(4)[:3], "1 queries and 3 passages where 2 and 3 are due"),
-        (np.eye(4)[:2], np.eye(4)[:2], "2 queries and 2 passages where 2 and 3 are due"),
+        (np.eye(4)[:1], np.eye(4)[:3], "1 queries and 3 passages, expected 2 and 3"),
+        (np.eye(4)[:2], np.eye(4)[:2], "2 queries and 2 passages, expected 2 and 3"),
         (np.eye(4)[:2], np.eye(5)[:3], "queries have 4 dimensions, passages 5"),
         (np.array([[1, 0], [1, np.nan]]), np.eye(4)[:3, :2], "queries, row 1: a number that is not finite"),
         (np.eye(2), np.array([[np.inf, 1], [1, 0], [1, 0]]), "passages, row 0: a number that is not finite"),

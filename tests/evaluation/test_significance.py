@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from babelmix.common.errors import UserError
-from babelmix.evaluation.evaluate import QueryScores
+from babelmix.evaluation.query_scores import QueryScores
 from babelmix.evaluation.significance import Difference, holm, paired_difference
 
 
@@ -116,7 +116,7 @@ def test_swapped_systems_change_the_sign_only():
     assert (back.mean, back.low, back.high, back.p) == pytest.approx((-there.mean, -there.high, -there.low, there.p))
 
 
-def test_seeds_that_disagree_widen_the_interval_and_are_told():
+def test_seeds_that_disagree_widen_the_interval_and_are_reported():
     rng = np.random.default_rng(10)
     base = rng.normal(0.3, 0.05, (200, 3))
     zero = multilingual(np.zeros_like(base))
@@ -159,9 +159,9 @@ def test_systems_scored_on_different_queries_are_refused():
         paired_difference([first], [second], "multilingual", np.random.default_rng(0), 100)
 
 
-def test_a_setting_without_queries_is_refused():
+def test_a_scope_without_queries_is_refused():
     scores = multilingual(np.zeros((4, 3)))
-    with pytest.raises(UserError, match="setting 'crosslingual': no queries to compare"):
+    with pytest.raises(UserError, match="scope 'crosslingual': no queries to compare"):
         paired_difference([scores], [scores], "crosslingual", np.random.default_rng(0), 100)
 
 

@@ -208,7 +208,7 @@ def _deb(folder: Path, output: Path) -> None:
         debian_handbook.build(folder, SETTINGS)
     else:
         pairs = settings().pairs
-        libreoffice_help.build_pairs(folder, pairs.model_copy(update={"languages": ("en", "de")}))
+        libreoffice_help.build(folder, pairs.model_copy(update={"languages": ("en", "de")}))
 
 
 def _debs(folder: Path, output: Path) -> None:

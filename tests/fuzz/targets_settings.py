@@ -13,8 +13,9 @@ from babelmix.common.reading import read_text
 from babelmix.reporting.experiments import write_into
 from babelmix.reporting.lock import hashes
 from babelmix.reporting.mlflow_runs import _read_lock, _stage
-from babelmix.settings.params import load_settings, parse_route
+from babelmix.settings.params import load_settings
 from babelmix.translate.engine.apertium import read_mode
+from babelmix.translate.hops import parse_route
 
 from .damage import damaged
 from .harness import Files, Target

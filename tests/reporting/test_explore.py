@@ -16,17 +16,8 @@ from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query
 from babelmix.benchmarks.qrels import qrels_of
 from babelmix.common.errors import UserError
 from babelmix.evaluation.evaluate import evaluate
-from babelmix.reporting.explore import (
-    IMPROVED,
-    RANDOM,
-    WORSENED,
-    choose,
-    find_query,
-    look,
-    one_line,
-    show,
-    show_chosen,
-)
+from babelmix.reporting.explore import find_query, one_line, show, view_of
+from babelmix.reporting.explore_choice import IMPROVED, RANDOM, WORSENED, choose, show_chosen
 from babelmix.reporting.explore_page import write_page
 from babelmix.reporting.explore_terminal import render
 from babelmix.retrieval.scorers import CosineScorer
@@ -91,7 +82,7 @@ UNIT = np.array([[1, 0], [0, 1], [-1, 0], [0.6, 0.8], [0.8, 0.6]], dtype=np.floa
 def test_hits_and_ranks_are_those_of_a_ranking_really_built_ties_by_passage(kinds, kind, relevant, top):
     relevant = {row for row in relevant if row < len(kinds)}
     benchmark = Benchmark("toy", (), tuple(Passage(f"p{i:02}", "en", f"text {i}") for i in range(len(kinds))), ())
-    view = look(benchmark, UNIT[kind], UNIT[kinds], "toy", relevant, top)
+    view = view_of(benchmark, UNIT[kind], UNIT[kinds], "toy", relevant, top)
     scores = [
         float(np.float32(sum(float(a) * float(b) for a, b in zip(UNIT[kind], UNIT[k], strict=True)))) for k in kinds
     ]
@@ -106,7 +97,7 @@ def test_hits_and_ranks_are_those_of_a_ranking_really_built_ties_by_passage(kind
 
 def test_average_precision_and_rank_distance_are_those_of_evaluate():
     evaluation = evaluate(qrels_of(BENCHMARK), CosineScorer(*FIRST))
-    pooled = evaluation.scores.average_precision[evaluation.scores.setting == "multilingual"]
+    pooled = evaluation.scores.average_precision[evaluation.scores.scope == "multilingual"]
     views = [make_entry(query).views[0] for query in BENCHMARK.queries]
     assert [view.average_precision for view in views] == pytest.approx(pooled.tolist(), abs=1e-15)
     assert np.mean([view.rank_distance for view in views]) == pytest.approx(evaluation.bias.rank_distance)
@@ -128,16 +119,16 @@ def test_a_text_of_ones_own_has_hits_and_no_answers():
 
 
 @pytest.mark.parametrize(
-    ("query", "passages", "told"),
+    ("query", "passages", "message"),
     [
-        (FIRST[0][0], FIRST[1][:-1], "59 passage vectors where 60 are due"),
+        (FIRST[0][0], FIRST[1][:-1], "59 passage vectors, expected 60"),
         (FIRST[0][0][:-1], FIRST[1], "queries have 23 dimensions, passages 24"),
         (np.zeros_like(FIRST[0][0]), FIRST[1], "zero vector"),
     ],
 )
-def test_vectors_that_do_not_fit_are_refused_by_the_name_of_their_system(query, passages, told):
-    with pytest.raises(UserError, match=told) as caught:
-        look(BENCHMARK, query, passages, "hybrid", {0})
+def test_vectors_that_do_not_fit_are_refused_by_the_name_of_their_system(query, passages, message):
+    with pytest.raises(UserError, match=message) as caught:
+        view_of(BENCHMARK, query, passages, "hybrid", {0})
     assert "hybrid" in caught.value.where
 
 
@@ -170,7 +161,7 @@ def test_words_of_several_questions_are_free_text():
 
 
 @pytest.mark.parametrize(
-    ("words", "lang", "told"),
+    ("words", "lang", "message"),
     [
         ("de:q0", None, "did you mean 'de:q10'"),
         ("de:q99", None, "did you mean 'de:q09'"),
@@ -181,8 +172,8 @@ def test_words_of_several_questions_are_free_text():
         (" ", None, "an empty query"),
     ],
 )
-def test_ids_and_languages_that_are_none_are_refused(words, lang, told):
-    with pytest.raises(UserError, match=re.escape(told)):
+def test_ids_and_languages_that_are_none_are_refused(words, lang, message):
+    with pytest.raises(UserError, match=re.escape(message)):
         find_query(BENCHMARK, words, lang)
 
 
@@ -196,7 +187,7 @@ def scored(vectors):
 def test_the_extremes_and_the_drawn_are_chosen_as_they_say():
     first, second = scored(FIRST), scored(make_vectors(BENCHMARK, 1.0, seed=1))
     choice = choose(BENCHMARK, first, second, seed=5, each=3)
-    mask = first.setting == "multilingual"
+    mask = first.scope == "multilingual"
     change = (second.average_precision - first.average_precision)[mask]
     by_id = dict(zip([query.id for query in BENCHMARK.queries], change.tolist(), strict=True))
     picked = {group: [query for g, query in choice.picked if g == group] for group in (IMPROVED, WORSENED, RANDOM)}
@@ -356,7 +347,7 @@ def test_every_text_says_its_language_and_stands_in_its_own_direction(tmp_path, 
 def test_the_page_tells_what_was_found_and_how_it_was_chosen(tmp_path, made):
     choice, entries = made
     text = " ".join("".join(Page(written(tmp_path / "page.html", made).decode()).texts).split())
-    assert f"rose for {choice.rose} of 60 queries, fell for {choice.fell} and stayed" in text
+    assert f"rose for {choice.rose} of 60 queries, fell for {choice.fell} and stayed the same for" in text
     for title in ("Most improved", "Most worsened", "Drawn at random"):
         assert text.count(title) == 2  # in the table and over the section
     for entry in entries:

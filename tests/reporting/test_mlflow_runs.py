@@ -6,12 +6,21 @@ from urllib.parse import parse_qs, urlparse
 
 import pytest
 import yaml
-from small_project import make_project
+from small_project import make_project, write_history
 
 from babelmix.common.errors import UserError
-from babelmix.evaluation.evaluate import MEASURES
-from babelmix.reporting.mlflow_runs import EXPERIMENT, FINGERPRINT, TrackResult, comparison_url, serve_ui, track
+from babelmix.evaluation.measures import MEASURES
+from babelmix.reporting.mlflow_runs import (
+    EXPERIMENT,
+    FINGERPRINT,
+    OLD_FINGERPRINT,
+    TrackResult,
+    comparison_url,
+    serve_ui,
+    track,
+)
 from babelmix.reporting.results import read_results
+from babelmix.workspace import Workspace
 
 # mlflow 3.17.2 defines one relationship with a loader strategy that its SQLAlchemy announces the end of.
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:sqlalchemy.exc.SADeprecationWarning")
@@ -85,13 +94,13 @@ def test_each_objective_has_one_finished_run_under_its_name(tracked):
 
 def test_the_metrics_are_the_evaluations_own(tracked, hybrid):
     root, settings, _ = tracked
-    results = read_results(root, settings)
-    for variant, prefix in (("hybrid", ""), ("hybrid+lir", "lir/"), ("untrained", "untrained/"), ("bm25", "bm25/")):
-        evaluation = results.evaluations[variant]["gnome-help"]
-        for setting in ("monolingual", "crosslingual", "multilingual"):
+    results = read_results(Workspace(root), settings)
+    for system, prefix in (("hybrid", ""), ("hybrid+lir", "lir/"), ("untrained", "untrained/"), ("bm25", "bm25/")):
+        evaluation = results.evaluations[system]["gnome-help"]
+        for scope in ("monolingual", "crosslingual", "multilingual"):
             for measure in MEASURES:
-                logged = hybrid.data.metrics[f"{prefix}gnome-help/{setting}/{measure}"]
-                assert logged == evaluation["settings"][setting][measure]
+                logged = hybrid.data.metrics[f"{prefix}gnome-help/{scope}/{measure}"]
+                assert logged == evaluation["scopes"][scope][measure]
         assert hybrid.data.metrics[f"{prefix}gnome-help/rank_distance"] == evaluation["bias"]["rank_distance"]
     assert hybrid.data.metrics["model/parameters_non_embedding"] == 16
 
@@ -159,6 +168,41 @@ def test_sizes_times_objectives_in_one_store_are_six_runs_and_stay_six(tmp_path,
     assert len({run.data.tags[FINGERPRINT] for run in runs}) == 6
 
 
+def as_an_older_release(store: Path) -> None:
+    """Give every run the tag by which the older release knew it, made from other commands and files."""
+    client = client_of(store)
+    for run in runs_of(store):
+        client.delete_tag(run.info.run_id, FINGERPRINT)
+        client.set_tag(run.info.run_id, OLD_FINGERPRINT, run.info.run_id)
+
+
+def test_runs_of_an_older_release_are_renewed_and_not_doubled(tmp_path, store, capsys):
+    settings = small(tmp_path)
+    first = track(tmp_path, settings, store)
+    as_an_older_release(store)
+    lock = yaml.safe_load((tmp_path / "dvc.lock").read_text())
+    for name, stage in lock["stages"].items():
+        stage["cmd"] += " --as-of-today" if name.startswith("train") else ""
+    (tmp_path / "dvc.lock").write_text(yaml.safe_dump(lock))
+    capsys.readouterr()
+    assert track(tmp_path, settings, store) == TrackResult(0, 0, first.run_ids)
+    assert track(tmp_path, settings, store) == TrackResult(0, 0, first.run_ids)
+    assert len(runs_of(store)) == 2 and capsys.readouterr().err == ""
+    assert len(client_of(store).get_metric_history(first.run_ids[0], "train/loss")) == 300
+
+
+def test_a_run_of_an_older_release_with_other_losses_stays_and_is_named(tmp_path, store, capsys):
+    settings = small(tmp_path, objectives=("hybrid",))
+    first = track(tmp_path, settings, store)
+    as_an_older_release(store)
+    write_history(tmp_path / "metrics/history/hybrid.csv", slope=9)
+    again = track(tmp_path, settings, store)
+    assert again.created == 1 and {run.info.run_id for run in runs_of(store)} == {*first.run_ids, *again.run_ids}
+    message = capsys.readouterr().err
+    assert "1 run(s) base/hybrid/s13 of an older release with other losses; delete it in `babelmix ui`" in message
+    assert track(tmp_path, settings, store) == TrackResult(0, 0, again.run_ids)
+
+
 def test_a_changed_evaluation_updates_the_run_and_doubles_no_curve(tmp_path, store):
     settings = small(tmp_path)
     first = track(tmp_path, settings, store)
@@ -167,12 +211,12 @@ def test_a_changed_evaluation_updates_the_run_and_doubles_no_curve(tmp_path, sto
     second = track(tmp_path, settings, store)
     assert second == TrackResult(0, 1, first.run_ids)
     run = client_of(store).get_run(first.run_ids[1])
-    expected = read_results(tmp_path, settings).evaluations["hybrid"]["gnome-help"]["settings"]["multilingual"]
+    expected = read_results(Workspace(tmp_path), settings).evaluations["hybrid"]["gnome-help"]["scopes"]["multilingual"]
     assert run.data.metrics["gnome-help/multilingual/recall_at_1"] == expected["recall_at_1"]
     assert len(client_of(store).get_metric_history(run.info.run_id, "train/loss")) == 300
 
 
-def test_a_setting_outside_of_the_training_may_change_without_a_new_run(tmp_path, store):
+def test_a_scope_outside_of_the_training_may_change_without_a_new_run(tmp_path, store):
     settings = small(tmp_path)
     first = track(tmp_path, settings, store)
     changed = settings.model_copy(update={"pairs": settings.pairs.model_copy(update={"passage_paragraphs": 9})})
@@ -266,7 +310,7 @@ def test_without_runs_there_is_nothing_to_compare(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_taken_port_is_told_with_another_one(tracked):
+def test_a_taken_port_is_reported_with_another_one(tracked):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -276,7 +320,7 @@ def test_a_taken_port_is_told_with_another_one(tracked):
 
 
 @pytest.mark.parametrize("missing", ["whole file", "train@hybrid", "evaluate@hybrid-gnome-help"])
-def test_a_lock_that_lacks_a_stage_is_told_and_makes_no_store(tmp_path, missing):
+def test_a_lock_that_lacks_a_stage_is_reported_and_makes_no_store(tmp_path, missing):
     settings = small(tmp_path)
     lock = yaml.safe_load((tmp_path / "dvc.lock").read_text())
     lock["stages"].pop(missing, None)

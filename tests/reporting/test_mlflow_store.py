@@ -1,4 +1,4 @@
-"""MLflow's store in a folder of any name, damaged, in use, on a bad disk: whole or not at all, and told in one line."""
+"""MLflow's store in a folder of any name, damaged, in use, on a bad disk: whole or not at all; errors are one line."""
 
 import os
 import shutil
@@ -58,7 +58,7 @@ def copied(store: Path, tmp_path: Path) -> tuple[Path, Any]:
 
 def test_a_folder_of_any_name_holds_its_store_and_artifacts(store: Path) -> None:
     assert {path.name for path in store.iterdir()} == {
-        *("data", "dvc.lock", "metrics", "mlflow.db", "mlflow.db.lock", "mlruns", "models", "params.yaml", "reports"),
+        *("data", "dvc.lock", "metrics", "mlflow.db", "mlflow.db.lock", "mlruns", "params.yaml", "reports"),
     }
     with locked(store), refused(store):
         client = open_client(store)
@@ -81,7 +81,7 @@ def test_the_database_of_any_folder_is_where_the_folder_is(signs: list[str]) -> 
     assert (url.database, dict(url.query), url.get_backend_name()) == (str(file), {}, "sqlite")
 
 
-def test_a_folder_whose_name_is_no_utf_8_is_told(tmp_path: Path) -> None:
+def test_a_folder_whose_name_is_no_utf_8_is_reported(tmp_path: Path) -> None:
     root = tmp_path / os.fsdecode(b"\xff")
     with pytest.raises(UserError, match="not in UTF-8"), locked(root), refused(root):
         open_client(root)
@@ -95,7 +95,7 @@ def test_a_plain_folder_keeps_a_plain_path(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "told"),
+    ("damage", "message"),
     [
         (lambda file: file.write_bytes(b"no database" * 1000), "not a whole store of MLflow (file is not a database)"),
         (lambda file: file.write_bytes(file.read_bytes()[:5000]), "not a whole store of MLflow (database disk image"),
@@ -111,7 +111,7 @@ def test_a_plain_folder_keeps_a_plain_path(tmp_path: Path) -> None:
     ids=["no database", "cut short", "a folder", "another's database", "version", "table", "loop"],
 )
 def test_a_damaged_store_is_one_line_at_once_and_is_left_alone(
-    copied: tuple[Path, Any], damage: Any, told: str, capfd: pytest.CaptureFixture[str]
+    copied: tuple[Path, Any], damage: Any, message: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     root, settings = copied
     file = root / "mlflow.db"
@@ -119,11 +119,11 @@ def test_a_damaged_store_is_one_line_at_once_and_is_left_alone(
     before = file.read_bytes() if file.is_file() else None
     with pytest.raises(UserError) as caught:
         track(root, settings, root)
-    assert told in str(caught.value) and str(file) in str(caught.value)
+    assert message in str(caught.value) and str(file) in str(caught.value)
     assert capfd.readouterr().err == "", "MLflow's own traceback is not shown"
-    if before and "table" not in told and "refuses" not in told:
+    if before and "table" not in message and "refuses" not in message:
         assert file.read_bytes() == before
-    if file.exists() and "refuses" not in told:
+    if file.exists() and "refuses" not in message:
         with pytest.raises(UserError):
             comparison_url(root)
 
@@ -161,7 +161,7 @@ def test_a_first_use_that_was_killed_is_made_anew(copied: tuple[Path, Any], monk
     assert track(root, settings, root).created == 1
 
 
-def test_a_database_that_another_holds_is_told(copied: tuple[Path, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_that_another_holds_is_reported(copied: tuple[Path, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     root, settings = copied
     right = sqlite3.connect
     monkeypatch.setattr("sqlite3.connect", lambda file, timeout: right(file, timeout=0.1))
@@ -172,7 +172,7 @@ def test_a_database_that_another_holds_is_told(copied: tuple[Path, Any], monkeyp
 
 
 @pytest.mark.slow
-def test_a_full_disk_is_told_as_such(copied: tuple[Path, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_named(copied: tuple[Path, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
 
@@ -191,7 +191,7 @@ def test_a_full_disk_is_told_as_such(copied: tuple[Path, Any], monkeypatch: pyte
         track(root, settings, root)
 
 
-def test_a_lock_that_cannot_be_made_is_told(copied: tuple[Path, Any], tmp_path: Path) -> None:
+def test_a_lock_that_cannot_be_made_is_reported(copied: tuple[Path, Any], tmp_path: Path) -> None:
     root, settings = copied
     (root / "mlflow.db.lock").unlink()
     (root / "mlflow.db.lock").mkdir()
@@ -245,7 +245,7 @@ def test_a_project_that_was_copied_leaves_the_artifacts_of_the_first_alone(
     ["", "stages:\n", "[1]", "stages: [a]", "stages: {a: 1}", "stages: {a: {deps: [1]}}",
      "stages: {a: {deps: [{md5: x}]}}", "stages: {a: {deps: {path: x}}}"],
 )  # fmt: skip
-def test_a_dvc_lock_that_is_not_whole_is_told(tmp_path: Path, text: str) -> None:
+def test_a_dvc_lock_that_is_not_whole_is_reported(tmp_path: Path, text: str) -> None:
     settings = make_project(tmp_path, questions=8, benchmarks=("gnome-help",), objectives=("hybrid",))
     (tmp_path / "dvc.lock").write_text(text)
     with pytest.raises(UserError, match=r"dvc\.lock: not a whole dvc\.lock; restore it"):
@@ -307,9 +307,9 @@ def test_the_server_serves_a_store_of_any_name_and_ends_with_us(store: Path, por
                 assert answer.read() == b"# report\n"
         finally:
             program.send_signal(signal.SIGTERM)
-            told = program.communicate(timeout=120)[1].decode()
+            message = program.communicate(timeout=120)[1].decode()
     assert program.returncode == 143
-    assert "babelmix: ui was stopped (SIGTERM)\n" in told and "Traceback" not in told and "Warning" not in told
+    assert "babelmix: ui was stopped (SIGTERM)\n" in message and "Traceback" not in message and "Warning" not in message
     with pytest.raises(OSError), urlopen(f"http://127.0.0.1:{port}/health", timeout=5):
         pass
 
@@ -336,13 +336,13 @@ def test_ctrl_c_ends_the_server_and_is_no_error(store: Path, port: int, monkeypa
     assert ended[0] == signal.SIGTERM
 
 
-def test_a_server_that_ends_by_itself_is_told(store: Path, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_ends_by_itself_is_reported(store: Path, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.executable", shutil.which("false"))
     with pytest.raises(UserError, match="MLflow ended with code 1"):
         serve_ui(store, port)
 
 
-def test_a_port_that_is_not_permitted_is_told(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_that_is_not_permitted_is_reported(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("socket.socket.bind", lambda *_: (_ for _ in ()).throw(PermissionError(13, "denied")))
     with pytest.raises(UserError, match="port 80 is not permitted; choose one above 1023"):
         serve_ui(store, 80)

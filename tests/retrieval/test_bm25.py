@@ -1,4 +1,4 @@
-"""BM25: the library's own scores, and the formula written out."""
+"""BM25 scores equal those of the library and of the formula."""
 
 from math import log
 

@@ -1,4 +1,4 @@
-"""Every vector goes to its own text: by ids of either kind in any order, or in the order of the user's own file."""
+"""Every vector is joined to its text: by ids of either kind in any order, or in the order of the user's file."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -92,8 +92,8 @@ def test_queries_may_also_be_the_judged_ones_alone(rows: list[int], tmp_path: Pa
 @pytest.mark.parametrize(
     ("name", "rows", "told"),
     [
-        ("passages", [2, 10, 1], r"passages.npy: 3 rows for the 4 passages of the file; write passages.txt"),
-        ("queries", [1, 2], r"2 rows for the 4 queries of the file \(3 of them judged\); write queries.txt"),
+        ("passages", [2, 10, 1], r"passages.npy: 3 rows for the 4 passages of the file; write passages.txt too"),
+        ("queries", [1, 2], r"2 rows for the 4 queries of the file \(3 of them judged\); write queries.txt too"),
     ],
 )
 def test_numbers_that_do_not_fit_are_told_both(name: str, rows: list[int], told: str, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Language information removal: what is left has no direction of its language, and no preference for it."""
+"""Language information removal: vectors lose their language's direction and their preference for it."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The best passages, exactly: the same as sorting all scores, whatever the blocks, the shards and the ties."""
+"""Exact search equals sorting all scores, for any blocks, shards and ties."""
 
 from pathlib import Path
 

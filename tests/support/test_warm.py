@@ -4,11 +4,19 @@ import json
 import os
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from warm import warm_python
 
 SHOWN = "import json, os, sys; print(json.dumps([sys.argv, os.getcwd(), os.environ['A'], sys.stdin.read(), __name__]))"
+
+
+@pytest.fixture(scope="module")
+def python() -> Iterator[Path]:
+    with warm_python(("json",)) as python:
+        yield python
 
 
 def run(python: Path, *arguments: str, **options: object) -> subprocess.CompletedProcess[str]:

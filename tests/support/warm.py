@@ -77,7 +77,7 @@ sys.exit(code)
 
 
 @contextmanager
-def warm_python() -> Iterator[Path]:
+def warm_python(modules: tuple[str, ...] = MODULES) -> Iterator[Path]:
     """Start a warm process; yield the program that stands in for Python, which is beside one named babelmix."""
     own = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     with TemporaryDirectory(prefix="warm-") as folder:
@@ -85,7 +85,7 @@ def warm_python() -> Iterator[Path]:
         client.write_text(CLIENT.format(python=sys.executable, address=address))
         client.chmod(0o755)
         client.with_name("babelmix").symlink_to(client)
-        command = [sys.executable, __file__, address]
+        command = [sys.executable, __file__, address, *modules]
         with subprocess.Popen(
             command, env=own | ENVIRONMENT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
         ) as process:
@@ -184,7 +184,7 @@ def become(arguments: list[str], folder: str, environment: dict[str, str], path:
 
 def main() -> None:
     path = sys.path[1:]  # without this file's folder
-    for name in MODULES:
+    for name in sys.argv[2:]:
         importlib.import_module(name)
     assert threading.active_count() == 1, "a process of several threads is forked"
     gc.collect()

@@ -66,6 +66,7 @@ def stop(encoder: Path, tokenized: TokenizedPairs, checkpoints: CheckpointStore,
         run(encoder, tokenized, small_settings(**changes), checkpoints=checkpoints, on_progress=on_progress)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "stops"),
     [

@@ -20,8 +20,9 @@ from babelmix.corpus.records import Pair, write_pairs
 from babelmix.encoder.encode import encode
 from babelmix.encoder.load import load_encoder
 from babelmix.encoder.settings import Embed
-from babelmix.training import hard_negatives as module
-from babelmix.training.hard_negatives import Negatives, aligned, hardest, mine, read_negatives, write_negatives
+from babelmix.training import mining as module
+from babelmix.training.hard_negatives import Negatives, aligned, read_negatives, write_negatives
+from babelmix.training.mining import hardest, mine
 
 EXACT = Embed(max_tokens=64, bfloat16=False, context=False)
 

@@ -66,6 +66,7 @@ def test_a_literal_temperature_of_one_cannot_learn_from_100_pairs() -> None:
 # What every training does
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_every_objective_learns(objective: str, tiny_encoder: Path, tokenized: TokenizedPairs) -> None:
     _, history = run(tiny_encoder, tokenized, small_settings(steps=40, eval_steps=40), objective)
@@ -178,6 +179,7 @@ def stop_after(number: int) -> Callable[[int], None]:
     return on_progress
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("select_by", ["dev_english", "dev_monolingual", "dev_crosslingual", "dev_pooled"])
 def test_the_weights_with_the_lowest_dev_loss_are_selected(
     select_by: str, tiny_encoder: Path, tokenized: TokenizedPairs

@@ -10,6 +10,7 @@ from babelmix.batches.objective import Objective
 from babelmix.corpus.settings import Table
 from babelmix.encoder.settings import Preset
 from babelmix.settings.params import Settings
+from babelmix.stages.training import translated_languages
 from babelmix.training.model_card import model_card
 
 
@@ -24,7 +25,6 @@ def with_preset(preset: Preset, **objective: Any) -> Settings:
 
 def card_of(name: str, settings: Settings) -> str:
     """The card as `babelmix train` writes it."""
-    languages = settings.translate.languages
     return model_card(
         f"{settings.model.size}/{name}/s{settings.seed}",
         settings.preset(),
@@ -32,7 +32,7 @@ def card_of(name: str, settings: Settings) -> str:
         settings.training(),
         seed=settings.seed,
         sources=settings.sources,
-        translated=languages,
+        translated=translated_languages(settings),
     )
 
 
@@ -76,8 +76,8 @@ def test_the_card_names_the_languages_that_something_is_translated_into() -> Non
     settings = small_settings()
     german = Table(path=Path("data/own/x.jsonl"), language="de")
     own = settings.model_copy(update={"sources": ("mine",), "source": {"mine": german}})
-    assert "- Data: mine.\n" in model_card("hybrid", own)
+    assert "- Data: mine.\n" in card_of("hybrid", own)
     both = settings.model_copy(update={"sources": ("libreoffice-help", "mine"), "source": {"mine": german}})
-    assert "- Data: libreoffice-help, mine, machine-translated into pt.\n" in model_card("hybrid", both)
+    assert "- Data: libreoffice-help, mine, machine-translated into pt.\n" in card_of("hybrid", both)
     none = settings.model_copy(update={"translate": settings.translate.model_copy(update={"languages": ()})})
-    assert "- Data: libreoffice-help.\n" in model_card("hybrid", none)
+    assert "- Data: libreoffice-help.\n" in card_of("hybrid", none)

@@ -168,6 +168,7 @@ def test_a_steps_gradient_is_that_of_one_padded_batch(
     assert_close(gradients, expected, share=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("freeze", [False, True])
 @pytest.mark.parametrize("negatives", [False, True])
 @pytest.mark.parametrize("dropout", [0.0, 0.1])

@@ -128,7 +128,7 @@ def test_an_error_half_way_leaves_the_old_folder(
     before = digest(folder)
     with pytest.raises(RuntimeError, match="end here"):
         write_tokenized(folder, broken(), model, train_settings())
-    with pytest.raises(UserError, match="stands twice"):
+    with pytest.raises(UserError, match="duplicate parallel_id"):
         write_tokenized(folder, [*rows[:12], rows[0]], model, train_settings())
     assert digest(folder) == before
     assert [path.name for path in folder.parent.iterdir()] == ["tokens"]

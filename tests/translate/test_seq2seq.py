@@ -135,6 +135,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(seq2seq, "MAX_TOKENS", 64)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["marian", "opus", "m2m100", "nllb"])
 def test_every_sentence_has_its_own_answer(models: dict[str, Path], kind: str):
     engine = Transformers(str(models[kind]), "en", "pt", threads=1)

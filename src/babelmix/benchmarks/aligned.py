@@ -1,4 +1,4 @@
-"""A benchmark of aligned sections: the title of a section is the query, its text the passage, in every language.
+"""A benchmark of aligned sections: the title of a section is the query and its text the passage, in every language.
 
 english = {"apt": Section("Using APT", within="", text="APT is the advanced ...")}
 german = {"apt": Section("APT nutzen", within="", text="APT ist das ...")}
@@ -15,13 +15,13 @@ from babelmix.benchmarks.settings import BenchmarkSettings
 from babelmix.common.errors import unknown_name
 from babelmix.corpus.collect import written_in
 
-# Shorter English sections are stubs ("See the next chapter."), and answer nothing. No other language is asked.
+# Shorter English sections are stubs ("See the next chapter.") that answer nothing. Other languages need no check.
 MIN_SECTION_CHARACTERS = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One titled section of a manual in one language; `within` says what a repeated title belongs to."""
+    """One titled section of a manual in one language; `within` qualifies a repeated title."""
 
     title: str
     within: str
@@ -31,8 +31,7 @@ class Section:
 def chosen_languages(name: str, available: Iterable[str], settings: BenchmarkSettings) -> tuple[str, ...]:
     """Return the benchmark's languages that `benchmark.languages` asks for, in alphabetical order.
 
-    One list serves all benchmarks, so a language that this one lacks is passed over; none left is a
-    UserError.
+    One list serves all benchmarks, so this ignores languages that a benchmark lacks; UserError if none is left.
     """
     if settings.languages == "all":
         return tuple(sorted(available))
@@ -47,13 +46,12 @@ def chosen_languages(name: str, available: Iterable[str], settings: BenchmarkSet
 def parallel_benchmark(
     name: str, sections: Mapping[str, Mapping[str, Section]], settings: BenchmarkSettings
 ) -> Benchmark:
-    """Make title -> text retrieval out of sections that carry the same id in every language.
+    """Return title -> text retrieval over sections that have the same id in every language.
 
-    `sections[lang][unit]`; English must be there, since it decides which units exist. An English title that
-    stands more than once is asked as "within: title", in every language alike; units whose question or text
-    is still not unique are left out. A translation counts when both title and text differ from the English
-    and the text is in its language. Texts are cut at `max_passage_characters`. Ids are `<lang>:<unit>`, the
-    parallel_id is the unit.
+    `sections[lang][unit]`; English must be there, because it decides which units exist. A repeated English title
+    becomes the query "within: title" in every language; units whose query or text still repeats are left out. A
+    translation counts if both title and text differ from the English and the text is in its language. Texts end at
+    `max_passage_characters`. Ids are `<lang>:<unit>`, and the parallel_id is the unit.
     """
     limit = settings.max_passage_characters
     english = {

@@ -2,7 +2,7 @@
 
 Queries that share a `parallel_id` are translations of one question. The qrels say which passages, in any language,
 answer that question, and how well. A passage that is the question itself (equal id, equal text) does not answer it: the
-rankings of that question leave it out, in whatever language the question is asked.
+rankings of that question leave it out, in every language of the question.
 """
 
 from collections.abc import Container, Iterable, Mapping
@@ -24,7 +24,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A candidate answer. `context` is the paragraph around it, empty where there is none."""
+    """A candidate answer. `context` is the paragraph around it, empty if there is none."""
 
     id: Id
     lang: str
@@ -34,7 +34,7 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Qrel:
-    """Passage `passage` answers the question `parallel_id`, in whatever languages they are, the better the higher."""
+    """Passage `passage` answers the question `parallel_id`, across languages; a higher `relevance` is better."""
 
     parallel_id: Id = field(metadata={"old": "question"})
     passage: Id

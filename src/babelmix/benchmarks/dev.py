@@ -1,4 +1,4 @@
-"""The dev split as a retrieval benchmark: recipes are chosen on it, by the same code that scores the real ones.
+"""The dev split as a retrieval benchmark: it chooses recipes, with the code that scores the real benchmarks.
 
 benchmark = dev_benchmark(pairs, questions=100)
 """
@@ -13,8 +13,7 @@ from babelmix.corpus.records import Pair
 def dev_benchmark(pairs: Sequence[Pair], questions: int) -> Benchmark:
     """Return a parallel benchmark of `questions` dev units in all their languages.
 
-    The units that exist in the most languages come first, then by sha256 of the parallel_id: a larger number is a
-    superset.
+    The units in the most languages come first, then the order is `hash_order`: a larger number gives a superset.
     """
     dev = [pair for pair in pairs if pair.split == "dev"]
     languages: dict[str, int] = {}

@@ -189,7 +189,7 @@ def _check_qrels(file: Path, qrels: Sequence[Qrel], known: Container[str], passa
         where = f"{file}, line {line}"
         _check_names(qrel, known, passages, where)
         if qrel.relevance < 1:
-            how = "drop the line: what is judged and not relevant counts as any other passage"
+            how = "drop the line: a passage that is judged not relevant counts as any other"
             raise UserError(f"relevance {qrel.relevance}", where=f"{where}, relevance", how=how)
         if (qrel.parallel_id, qrel.passage) in seen:
             raise UserError(f"duplicate qrel of {qrel.parallel_id!r} and {qrel.passage!r}", where=where, how="drop one")

@@ -1,4 +1,4 @@
-"""A benchmark out of a user's own files: babelmix's form, BEIR's or SQuAD's.
+"""A benchmark from a user's own files: in babelmix's form, BEIR's or SQuAD's.
 
 benchmark, about = read_folder(Path("data/own/faq"))
 """
@@ -11,11 +11,11 @@ from babelmix.common.errors import UserError
 
 
 def read_folder(path: Path, *, name: str | None = None, split: str | None = None) -> tuple[Benchmark, About]:
-    """Build a benchmark, in `output`, out of a user's own files; return what was left out, by reason.
+    """Build a benchmark from a user's own files; return it with its form, its split and what it leaves out.
 
-    Either a folder in babelmix's own form (passages.jsonl, see `own`) or in BEIR's (corpus.jsonl, see `beir`), or a
-    SQuAD-form file or a folder of them (see `squad`). `split` names the judgements of a BEIR folder. What was read and
-    what was left out stands in the output's about.json too. UserError for no such form, and for a split of another.
+    `path` is a folder in babelmix's own form (passages.jsonl, see `own`) or in BEIR's (corpus.jsonl, see `beir`), or a
+    file in SQuAD form or a folder of them (see `squad`). `name` is the folder's unless given. `split` names the
+    judgements of a BEIR folder. It writes nothing. UserError for any other form, and for a split of another than BEIR.
     """
     chosen, name = None, name or path.resolve().name
     if own.find_own(path, "passages").is_file():
@@ -28,7 +28,7 @@ def read_folder(path: Path, *, name: str | None = None, split: str | None = None
         form = "squad"
         built, left_out = squad.build(path, name)
     else:
-        what = "no benchmark in a form that is known" if path.exists() else "no such file or folder"
+        what = "no benchmark in a known form" if path.exists() else "no such file or folder"
         how = "give a folder with passages.jsonl or corpus.jsonl (BEIR), or *.json (SQuAD), see data/README.md"
         raise UserError(what, where=str(path), how=how)
     if split is not None and form != "beir":

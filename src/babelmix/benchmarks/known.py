@@ -1,4 +1,4 @@
-"""What a known benchmark is: its name, licence, main score, how it is fetched and how it is built."""
+"""The entry of a known benchmark: its name, licence, main score, and how to fetch and build it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ Stream = Callable[[Path, Path], dict[str, int]]
 class KnownBenchmark:
     """A benchmark by its name in `benchmarks:`.
 
-    `fetch(folder)` downloads its raw files into a folder, which it replaces as a whole, and returns what the licence
-    asks to say, or None. It has one of the two: `build(folder, settings, split)` returns the benchmark and what it was
-    built out of; `stream(folder, output)` writes one that is larger than memory, and returns what it left out.
+    `fetch(folder)` downloads the raw files and replaces the folder as a whole; it returns a notice that the licence
+    asks for, or None. An entry has one of two: `build(folder, settings, split)` returns the benchmark and its `About`;
+    `stream(folder, output)` writes a benchmark that is larger than memory, and returns what it left out, by reason.
     """
 
     name: str
@@ -27,7 +27,7 @@ class KnownBenchmark:
     fetch: Fetch
     build: Build | None = None
     stream: Stream | None = None
-    hub: bool = False  # whether `fetch` asks the Hugging Face hub
+    hub: bool = False  # whether `fetch` downloads from the Hugging Face hub
     splits: bool = False  # whether it has qrels for several splits, of which `benchmark.splits` chooses one
-    translated_queries: bool = False  # whether English queries are asked in `benchmark.query_languages` too
+    translated_queries: bool = False  # whether to translate its English queries into `benchmark.query_languages`
     main_score: str | None = None  # the measure of its own papers, a name in `measures`; None: see `main_score`

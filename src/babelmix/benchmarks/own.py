@@ -1,8 +1,8 @@
-"""Benchmarks of the user's own: a name in `benchmarks:` that is no known one stands for files below data/own.
+"""A user's own benchmarks: an unknown name in `benchmarks:` means files below data/own.
 
     own_files("faq")     # data/own/faq, a folder; or data/own/faq.json, data/own/faq.de.json, a SQuAD-form file
 
-The pipeline names folders, files and stages after it, so it is a name and no path.
+The pipeline names folders, files and stages after it, so it is a name, not a path.
 """
 
 import re
@@ -23,9 +23,9 @@ _SQUAD = re.compile(r"(?P<stem>.+?)(?P<lang>[._-][a-z]{2})?\.json(\.gz)?")
 
 
 def own_files(name: str, root: Path = OWN) -> Path | None:
-    """Return the folder `root`/NAME, or else the one file of that name but for its language; None where neither is.
+    """Return the folder `root`/NAME, or else the one file of that name and any language; None if there is neither.
 
-    UserError for several such files, and for a link that leads out of `root`: DVC would not see what changes there.
+    UserError for several such files, and for a link that leads out of `root`, because DVC would miss changes there.
     """
     found = _found(name, root)
     if found is not None and not found.resolve().is_relative_to(root.resolve()):
@@ -35,7 +35,7 @@ def own_files(name: str, root: Path = OWN) -> Path | None:
 
 
 def own_names(root: Path = OWN) -> list[str]:
-    """Return the names that `own_files` has something for, as far as it may be a benchmark."""
+    """Return the names of the benchmarks that `own_files` finds."""
     if not root.is_dir():
         return []
     return sorted({name for path in root.iterdir() if (name := path.name if path.is_dir() else _stem(path.name))})
@@ -56,13 +56,13 @@ def benchmark_of(name: str, where: str = "benchmarks") -> KnownBenchmark:
 
 
 def _fetch_nothing(folder: Path) -> None:
-    """Leave an empty manifest: the files are read where they are, below data/own."""
-    with new_folder(folder) as beside:
-        (beside / "manifest.json").write_text("{}\n", encoding="utf-8")
+    """Write an empty manifest: the files stay where they are, below data/own."""
+    with new_folder(folder) as staging:
+        (staging / "manifest.json").write_text("{}\n", encoding="utf-8")
 
 
 def unknown_benchmark(name: str, where: str, root: Path = OWN) -> UserError:
-    """Return the error for a name that is neither known nor has files below `root`."""
+    """Return the error for an unknown name without files below `root`."""
     error = unknown_name("benchmark", name, (*BENCHMARKS, *own_names(root)), where=where)
     return UserError(error.what, where=where, how=f"{error.how}; or put its files into {root / name}")
 
@@ -81,7 +81,7 @@ def _found(name: str, root: Path) -> Path | None:
 
 
 def _stem(name: str) -> str:
-    """Return the name of a SQuAD-form file without its ending and its language, "" for any other file."""
+    """Return the name of a file in SQuAD form without its ending and its language, "" for any other file."""
     parts = _SQUAD.fullmatch(name)
     if parts is None:
         return ""

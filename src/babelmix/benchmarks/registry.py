@@ -1,4 +1,4 @@
-"""Every benchmark that is known by name. A module of `benchmarks.sources` that has `BENCHMARKS` adds them here.
+"""Every known benchmark. A module of `benchmarks.sources` that has `BENCHMARKS` adds its benchmarks here.
 
 BENCHMARKS["xquad-r"].licence       # "XQuAD-R: CC BY-SA 4.0"
 main_score("nfcorpus", False)       # "ndcg_at_10"
@@ -23,11 +23,11 @@ BENCHMARKS = _discover()
 
 
 def licence_of(name: str) -> str:
-    """Return the licence of a benchmark in a line; one that is not known is the user's own."""
+    """Return the licence of a benchmark in a line; an unknown benchmark is the user's own."""
     return BENCHMARKS[name].licence if name in BENCHMARKS else f"{name}: yours"
 
 
 def main_score(name: str, graded: bool) -> str:
-    """Return the measure that stands for a benchmark: its papers', or else nDCG@10 for grades above 1, or mAP."""
+    """Return the main measure of a benchmark: its papers', or else nDCG@10 for graded relevance, or mAP."""
     known = BENCHMARKS[name].main_score if name in BENCHMARKS else None
     return known or (NDCG if graded else "map")

@@ -1,4 +1,4 @@
-"""Settings of this room: `benchmark`, what is kept of a benchmark."""
+"""Settings of this room: `benchmark`, which parts of a benchmark to keep."""
 
 from typing import Literal
 
@@ -8,9 +8,11 @@ from babelmix.common.section import Section
 
 
 class BenchmarkSettings(Section):
-    """What is kept of a benchmark."""
+    """Which parts of a benchmark to keep."""
 
     languages: Literal["all"] | tuple[str, ...]
     max_passage_characters: int = Field(ge=1)
-    query_languages: tuple[str, ...] = ()  # made by machine, for benchmarks whose queries are English alone
-    splits: dict[str, str] = Field(default_factory=dict)  # by benchmark, of those in BEIR form; "test" unless given
+    query_languages: tuple[str, ...] = ()  # machine translations, for benchmarks with only English queries
+    splits: dict[str, str] = Field(
+        default_factory=dict
+    )  # the split of each benchmark in BEIR form; "test" unless given

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from babelmix.cli.options import Name, Strict
-from babelmix.common.progress import done
+from babelmix.common.progress import done, say
 
 translation = typer.Typer(no_args_is_help=True, help="Machine translation: of pairs, and which route is best.")
 
@@ -90,3 +90,14 @@ def translate_compare(
 
     line = compare_routes(load_settings(), language, apply=apply, into=into or [])
     done(line, "dvc repro translate" if apply else "babelmix translate compare --apply")
+
+
+@translation.command("bench", hidden=True, epilog="Example: babelmix translate compare --language es")
+def translate_bench(
+    language: Annotated[list[str] | None, typer.Option()] = None,
+    apply: Annotated[bool, typer.Option("--apply")] = False,
+    into: Annotated[list[Path] | None, typer.Option()] = None,
+) -> None:
+    """Run `translate compare`, which this command was called before; the next release drops the old name."""
+    say("`translate bench` is now `translate compare`; the next release drops the old name")
+    translate_compare(language, apply, into)

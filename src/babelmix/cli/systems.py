@@ -7,7 +7,7 @@ import typer
 
 from babelmix.cli.options import BenchmarkName, PassagePrompt, QueryPrompt, Split, Strict, SystemName
 from babelmix.common.errors import UserError
-from babelmix.common.progress import done
+from babelmix.common.progress import done, say
 
 
 def add_to(app: typer.Typer) -> None:
@@ -18,6 +18,9 @@ def add_to(app: typer.Typer) -> None:
     app.command(epilog='Example: babelmix explore --benchmark gnome-help "How do I print a page?"')(explore)
     app.command(epilog="Example: babelmix embed --model models/hybrid --benchmark gnome-help --output vectors")(embed)
     app.command(epilog="Example: babelmix lir --model models/hybrid --output lir.npz")(lir)
+    app.command("directions", hidden=True, epilog="Example: babelmix lir --model models/hybrid --output lir.npz")(
+        directions
+    )
 
 
 def embed(
@@ -64,12 +67,23 @@ def lir(
     done(line, "babelmix evaluate")
 
 
+def directions(
+    model: Annotated[str | None, typer.Option()] = None,
+    output: Annotated[Path | None, typer.Option()] = None,
+    query_prompt: QueryPrompt = None,
+    passage_prompt: PassagePrompt = None,
+) -> None:
+    """Run `lir`, which this command was called before; the next release drops the old name."""
+    say("`directions` is now `lir`; the next release drops the old name")
+    lir(model, output, None, query_prompt, passage_prompt)
+
+
 def evaluate(
     benchmark: BenchmarkName,
     output: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
     model: Annotated[str | None, typer.Option(help="A SentenceTransformer folder, its hub name, or bm25; or")] = None,
     embeddings: Annotated[Path | None, typer.Option(help="a folder with queries.npy and passages.npy.")] = None,
-    directions: Annotated[
+    lir_file: Annotated[
         Path | None, typer.Option("--lir", "--directions", help="Take these language directions out first.")
     ] = None,
     system: SystemName = None,
@@ -87,7 +101,7 @@ def evaluate(
     from babelmix.stages import systems
 
     if system is not None:
-        _alone("evaluate", system, model or embeddings or directions, output or per_query)
+        _alone("evaluate", system, model or embeddings or lir_file, output or per_query)
         done(systems.evaluate_system(system, benchmark), "babelmix report")
         return
     if output is None:
@@ -98,7 +112,7 @@ def evaluate(
         load_settings,
         model=model,
         embeddings=embeddings,
-        directions=directions,
+        directions=lir_file,
         per_query=per_query,
         similarity=similarity,
         prompts=(query_prompt, passage_prompt),

@@ -29,7 +29,7 @@ def read_arrays(
     """Return the named arrays of an .npz file; UserError if it is missing, damaged or lacks one of them.
 
     In errors, `what` names the expected content, `how` says how to make the file again, and `where` names the file (its
-    path by default). `old_names` gives the name that an array had in the last release, by its new name.
+    path by default). `old_names` is {name: the array's name in the last release}: both are read.
     """
     import numpy as np
 

@@ -1,11 +1,11 @@
-"""A draw by hash: an order that nobody chose, the same on every machine.
+"""Draw a sample by hash: a random order that is the same on every machine.
 
-chosen = sorted(ids, key=hash_order)[:100]     # 100 of them; of more ids or a larger number, a superset
+chosen = sorted(ids, key=hash_order)[:100]     # a larger sample contains a smaller one
 """
 
 import hashlib
 
 
 def hash_order(name: str) -> bytes:
-    """Return the sha256 of an id or text, 32 bytes: sorted by it, the first n are a random sample that n extends."""
+    """Return the sha256 of an id or text, 32 bytes; the first n items in this order are a random sample."""
     return hashlib.sha256(name.encode()).digest()

@@ -1,4 +1,4 @@
-"""Names of an older release: this release still reads them and says so, once for each name.
+"""Read names of the last release, with a note for each old name.
 
 row = with_new_names({"unit": "a"}, {"unit": "parallel_id"}, "pairs.jsonl")      # {"parallel_id": "a"}
 """
@@ -12,9 +12,9 @@ _said: set[tuple[str, str]] = set()
 
 
 def with_new_names(row: Mapping[str, Any], names: Mapping[str, str], where: str) -> dict[str, Any]:
-    """Return a mapping whose old keys have their new names, in the same order; `names` gives old -> new.
+    """Return the mapping with old keys replaced by their new names, in the same order; `names` is {old: new}.
 
-    A key keeps its old name if the mapping has the new one too: whoever checks the keys then refuses it.
+    A key keeps its old name if the mapping has the new one too: the caller's check of the keys then refuses it.
     """
     old = {key: new for key, new in names.items() if key in row and new not in row}
     for key, new in old.items():
@@ -23,7 +23,7 @@ def with_new_names(row: Mapping[str, Any], names: Mapping[str, str], where: str)
 
 
 def say_old_name(old: str, new: str, where: str) -> None:
-    """Say, once in a process, that `where` has an old name, which the next release will not read."""
+    """Print a note, once in a process, that `where` has an old name, which the next release will not read."""
     if (old, new) not in _said:
         _said.add((old, new))
         say(f"{where}: `{old}` is called `{new}` now; only this release still reads the old name")

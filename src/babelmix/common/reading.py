@@ -126,7 +126,7 @@ def checked_text(value: Any, where: str) -> str:
 def checked_id(value: Any, where: str, *, longest: int = LONGEST_ID) -> str:
     """Return an id as a text: in NFC, without surrounding white space; for a whole number, its digits.
 
-    So 7, 7.0 and "7" are the same id. UserError at `where` if the value is no text or whole number, is blank, contains
+    So 7, 7.0 and "7" are the same id. UserError at `where` if it is neither text nor whole number, is blank, contains
     control characters, tabs or line ends, or has more than `longest` characters.
     """
     if isinstance(value, int | float) and not isinstance(value, bool):

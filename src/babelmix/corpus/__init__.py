@@ -1,1 +1,1 @@
-"""Question-passage pairs: where they come from."""
+"""Question-passage pairs: their sources, their files, and their index."""

@@ -1,7 +1,7 @@
-"""What the sources share: plain text, a check of the language, the split, and pairs that are checked one by one.
+"""What the sources share: plain text, a check of the language, the split, and a check of every pair.
 
 gathered = Gathered("de", min_characters=40)
-gathered.add(Pair("apt:1", "de", "train", "Was ist APT?", "APT ist das ...", "human"))  # False where it is dropped
+gathered.add(Pair("apt:1", "de", "train", "Was ist APT?", "APT ist das ...", "human"))  # False if it is dropped
 pairs, counts = gathered.close()
 """
 
@@ -14,16 +14,17 @@ from babelmix.common.identify import identify, may_be
 from babelmix.common.text import compared_form, published_form, reading_length
 from babelmix.corpus.records import Pair
 
-# Below this the identifier guesses: a short text is refused only if taken for English, left untranslated. It counts
-# characters of every script alike: of eight Chinese or Japanese ones, as much to a reader as 60 letters, it takes 3 to
-# 25 % for another language, of 60 none (dialects aside, see `may_be`); it takes none of them for English.
+# The identifier guesses on shorter texts, so these fail only as English, which means untranslated. The limit counts
+# characters of every script alike. Eight Chinese or Japanese characters say as much as 60 letters; the identifier takes
+# 3 to 25 % of such texts for another language, and none of 60 characters (dialects aside, see `may_be`). It takes
+# none of them for English.
 SHORT_CHARACTERS = 60
 
 
 class Counts(TypedDict):
-    """What became of one language's units: pairs kept in each split, and units dropped by reason.
+    """The pairs of one language that were kept, by split, and those dropped, by reason.
 
-    `mended` says, where there is something, what of the kept is not as the file has it.
+    `mended` counts by reason what the kept pairs have otherwise than the file, if anything.
     """
 
     kept_train: int
@@ -33,22 +34,22 @@ class Counts(TypedDict):
 
 
 def plain_text(element: Any) -> str:
-    """Return the text of an lxml element and all below it, in NFC, every run of white space as one space."""
+    """Return the text of an lxml element and its descendants, in NFC, with single spaces."""
     return published_form(" ".join("".join(element.itertext()).split()))
 
 
 def written_in(text: str, lang: str) -> bool:
-    """Whether a translation is in its own language, by py3langid over all the languages it knows.
+    """Return whether py3langid, over all languages it knows, identifies the text as its own language.
 
-    The page says `lang`; what is checked is that the text was translated at all, and not by mistake into
-    another language. A text under 60 characters passes unless it is taken for English.
+    The page says `lang`; the check finds a text that is untranslated, or in another language by mistake. A text under
+    60 characters passes unless it is identified as English.
     """
     found = identify(text)
     return may_be(found, lang) or (len(text) < SHORT_CHARACTERS and found != "en")
 
 
 def has_word(text: str) -> bool:
-    """Whether the text has a letter: numbers and signs alone ask nothing."""
+    """Return whether the text has a letter; numbers and signs alone are not a question."""
     return any(character.isalpha() for character in text)
 
 
@@ -59,12 +60,12 @@ def split_of(page: str, dev_share: float) -> str:
 
 
 class Gathered:
-    """The pairs of one language out of one source, each checked as it is added, and counted.
+    """The pairs of one language of one source; each is checked when it is added.
 
-    Dropped are, with these reasons, in this order: duplicate (its unit was kept before), too-short (no word in the
+    The reasons to drop a pair, in this order: duplicate (its parallel_id was kept before), too-short (no word in the
     query, or a passage of a `reading_length` under `min_characters`), wrong-language (`written_in` over query and
-    passage), duplicate (a query and passage of the same `compared_form` were kept before). `limit` is how many are kept
-    at most.
+    passage), duplicate (a query and passage of the same `compared_form` were kept before). `limit` is the largest
+    number of pairs that are kept.
     """
 
     def __init__(self, lang: str, *, min_characters: int = 1, limit: int | None = None) -> None:
@@ -73,18 +74,18 @@ class Gathered:
         self.mended: Counter[str] = Counter()
         self._min_characters, self._limit = min_characters, limit
         self._pairs: list[Pair] = []
-        self._units: set[str] = set()
+        self._ids: set[str] = set()
         self._texts: set[bytes] = set()
 
     @property
     def full(self) -> bool:
-        """Whether there are as many pairs as the limit allows."""
+        """Return whether there are as many pairs as the limit allows."""
         return self._limit is not None and len(self._pairs) >= self._limit
 
     def add(self, pair: Pair) -> bool:
-        """Keep a pair, its texts cleaned before, or count why it is dropped; return whether it is kept."""
+        """Keep a pair of cleaned texts, or count the reason to drop it; return whether it was kept."""
         both = _key(f"{pair.query}\n{pair.passage}")
-        if pair.parallel_id in self._units:
+        if pair.parallel_id in self._ids:
             reason = "duplicate"
         elif not has_word(pair.query) or reading_length(pair.passage) < self._min_characters:
             reason = "too-short"
@@ -93,7 +94,7 @@ class Gathered:
         elif both in self._texts:
             reason = "duplicate"
         else:
-            self._units.add(pair.parallel_id)
+            self._ids.add(pair.parallel_id)
             self._texts.add(both)
             self._pairs.append(pair)
             return True
@@ -101,7 +102,7 @@ class Gathered:
         return False
 
     def check(self, where: str, field: str) -> None:
-        """Raise UserError where nothing is kept, or the language of more than half was wrong; `field` said which."""
+        """Raise UserError if no pair was kept, or most were in another language than `field` of params.yaml says."""
         dropped = self.dropped["wrong-language"]
         rows = len(self._pairs) + self.dropped.total()
         if 2 * dropped > rows:
@@ -115,7 +116,7 @@ class Gathered:
     def close(self) -> tuple[list[Pair], Counts]:
         """Return the pairs, sorted by parallel_id, and the counts.
 
-        A pair of dev whose query or passage stands in train is dropped now, as a duplicate.
+        It drops, as duplicates, dev pairs that share a query or passage with train.
         """
         train = {_key(text) for pair in self._pairs if pair.split == "train" for text in (pair.query, pair.passage)}
         pairs = [

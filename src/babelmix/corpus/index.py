@@ -3,7 +3,7 @@
     index = index_pairs((pair, machine) for ...)        # one row a pair, in the order given
     rows = train_rows(index)
 
-A row takes 24 bytes here, whatever its text is, so the batches of a corpus larger than memory can be planned.
+A row takes 24 bytes, so the plan of batches fits in memory even if the texts do not.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ class PairIndex:
 
 
 def index_pairs(pairs: Iterable[tuple[Pair, bool]]) -> PairIndex:
-    """Index (pair, whether a machine translated it); UserError where people, or a machine, wrote a pair twice."""
+    """Index (pair, whether a machine translated it); UserError if people, or a machine, wrote a pair twice."""
     units: dict[str, int] = {}
     languages: dict[str, int] = {}
     unit, lang = array("i"), array("i")
@@ -63,28 +63,28 @@ def index_pairs(pairs: Iterable[tuple[Pair, bool]]) -> PairIndex:
 
 
 def train_rows(index: PairIndex) -> NDArray[np.int64]:
-    """Return the rows of the train split: what people wrote, a machine's translation where people have none."""
+    """Return the rows of the train split: people's pairs, and a machine's where people wrote none."""
     return np.flatnonzero(~index.dev & ~shadowed(index))
 
 
 def dev_rows(index: PairIndex) -> NDArray[np.int64]:
-    """Return the rows of the dev split, the same for every objective: people's, a machine's where people have none."""
+    """Return the rows of the dev split, the same for every objective: people's, or a machine's if there are none."""
     return np.flatnonzero(index.dev & ~shadowed(index))
 
 
 def text_key(text: str) -> bytes:
-    """Return 8 bytes that are equal for texts of one `compared_form`: for what a reader takes for one text."""
+    """Return 8 bytes that are equal for texts of one `compared_form`, which are one text to a reader."""
     return hashlib.blake2b(compared_form(text).encode(errors="surrogatepass"), digest_size=8).digest()
 
 
 def shadowed(index: PairIndex) -> NDArray[np.bool_]:
-    """Return which rows a machine translated although people wrote that unit in that language: bool [rows]."""
+    """Return the rows that a machine translated although people wrote them too: bool [rows]."""
     cell = index.unit.astype(np.int64) * len(index.languages) + index.lang
     return index.machine & np.isin(cell, cell[~index.machine])
 
 
 def _ranks(names: dict[str, int]) -> NDArray[np.int32]:
-    """Return, for each number that a name was given when it came first, its place among the sorted names."""
+    """Return the place of each name among the sorted names, by the number it got when it came first."""
     ranks = np.empty(len(names), dtype=np.int32)
     for rank, name in enumerate(sorted(names)):
         ranks[names[name]] = rank
@@ -96,5 +96,5 @@ def _check_once(index: PairIndex) -> None:
     cells, counts = np.unique(cell, return_counts=True)
     if len(cells) and counts.max() > 1:
         unit, lang = divmod(int(cells[counts.argmax()]) // 2, len(index.languages))
-        what = f"parallel_id {index.units[unit]!r} stands twice in {index.languages[lang]}"
+        what = f"duplicate parallel_id {index.units[unit]!r} in {index.languages[lang]}"
         raise UserError(what, where="data/pairs", how="give each parallel_id one pair a language, over all sources")

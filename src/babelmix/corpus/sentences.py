@@ -1,9 +1,9 @@
-"""Text as sentences: cleaned of what no reader sees, split for a translator, cut to the part that holds an answer.
+"""Text as sentences: cleaned of invisible characters, split for a translator, cut to the sentences of an answer.
 
     split("Dr. Smith came. He saw J. R. R. Tolkien.", "en")      # ["Dr. Smith came.", "He saw J. R. R. Tolkien."]
     window(context, start=412, end=420, sentences=1)             # the sentence around the answer
 
-The sentences are sentencex's (Wikimedia; rules for some 300 languages), which lose nothing of a text.
+sentencex (Wikimedia; rules for some 300 languages) finds the sentences; together they are the whole text.
 """
 
 import re
@@ -14,14 +14,14 @@ import sentencex
 
 from babelmix.common.text import kept_form
 
-# A neural engine cuts a longer one short or goes round in circles; 3 to 4 characters are a token in most languages.
+# A neural engine truncates or repeats longer sentences; a token has 3 to 4 characters in most languages.
 MAX_SENTENCE_CHARACTERS = 600
 # Marks that turn the writing direction, byte-order marks and soft hyphens: invisible, and they upset engines. Joiners
 # (U+200C, U+200D) stay: they are part of Persian and Hindi spelling.
 _INVISIBLE = re.compile("[\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufffe\uffff]")
-# What sentencex (in Rust) stumbles over: lone surrogates, and white space of several bytes: U+00A0 after an initial.
+# sentencex (in Rust) fails on lone surrogates, and on white space of several bytes: U+00A0 after an initial.
 _UNFIT = re.compile("[\ud800-\udfff]|[^\\S\x00-\x7f]")
-# Where a sentence that is too long is best cut, the best first.
+# Where to cut a sentence that is too long, the best place first.
 _CUTS = (re.compile(r"[;:—。]\s*"), re.compile(r"[,、،)\]]\s*"), re.compile(r"\s+"))
 
 
@@ -29,7 +29,7 @@ def clean(text: str) -> str:
     """Return the text in NFC, without control characters, direction marks and lone surrogates, white space as single
     spaces.
 
-    Offsets into a text do not count in what is cleaned: cut first.
+    Cut a text by its offsets first: they do not hold for the cleaned text.
     """
     text = _INVISIBLE.sub("", text)
     if not text.isascii() or not text.isprintable():
@@ -47,9 +47,9 @@ def split(text: str, lang: str) -> list[str]:
 
 
 def window(context: str, *, start: int, end: int, sentences: int, lang: str = "en") -> str:
-    """Return the sentences that hold context[start:end], and around them as many as `sentences` has room for.
+    """Return the sentences that hold context[start:end] and neighbours, `sentences` in all, cleaned.
 
-    0 = the whole context. Neighbours are taken in turn, the sentence before first. Cleaned.
+    0 = the whole context. Neighbours come in turn, the sentence before first.
     """
     if sentences == 0:
         return clean(context)
@@ -70,12 +70,12 @@ def window(context: str, *, start: int, end: int, sentences: int, lang: str = "e
 
 
 def _segment(text: str, lang: str) -> list[str]:
-    """Return sentencex's sentences; together they are the text, but for what is unfit, each such sign now a space."""
+    """Return sentencex's sentences; together they are the text, with a space for each unfit character."""
     return sentencex.segment(lang, _UNFIT.sub(" ", text))  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _parts(context: str, lang: str) -> list[str]:
-    """Return the sentences as they stand in the context, each with the blank lines behind it: nothing is lost."""
+    """Return the sentences of the context, each with the blank lines behind it; together they are the context."""
     parts: list[str] = []
     for part in _segment(context, lang):
         if parts and not (clean(part) and clean(parts[-1])):
@@ -86,7 +86,7 @@ def _parts(context: str, lang: str) -> list[str]:
 
 
 def _pieces(sentence: str) -> Iterator[str]:
-    """Cut what is too long at the last good place that leaves no piece too short, or else anywhere."""
+    """Cut a long sentence at the last good place in its second half, or else anywhere."""
     while len(sentence) > MAX_SENTENCE_CHARACTERS:
         head = sentence[:MAX_SENTENCE_CHARACTERS]
         cuts = (

@@ -1,4 +1,4 @@
-"""Settings of this room: `pairs`, how pairs are cut out of their sources, and `source`, tables of pairs."""
+"""Settings of this room: `pairs`, how sources become pairs, and `source`, tables of pairs."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from babelmix.common.section import Section
 
 
 class Table(Section):
-    """A table of question-passage pairs, on the hub or a file of the user's own, and which columns are what."""
+    """A table of question-passage pairs, on the hub or in a user's own file, and the meaning of its columns."""
 
     hub: str | None = None  # org/name of a data set
     revision: str = "main"
@@ -30,10 +30,10 @@ class Table(Section):
         return self
 
     def wants(self, column: str, value: Any) -> bool:
-        """Return whether a row whose column has this value is kept by `where`.
+        """Return whether `where` keeps a row whose column has this value.
 
-        Values are compared by kind: `yes` is a text, true is no number. But a truth value in the data is also asked for
-        by the words that YAML has for it (yes, no, on, off), and a number by its digits in quotes.
+        Values of two kinds differ: `yes` is a text, and true is not a number. But `where` may also ask for a truth
+        value of the data by YAML's words (yes, no, on, off), and for a number by its digits in quotes.
         """
         wanted = self.where[column]
         if isinstance(wanted, str) and not isinstance(value, str):
@@ -44,7 +44,7 @@ class Table(Section):
 
 
 class Pairs(Section):
-    """How question-passage pairs are cut out of their sources."""
+    """How sources become question-passage pairs."""
 
     languages: tuple[str, ...]
     passage_paragraphs: int = Field(ge=1)

@@ -1,4 +1,4 @@
-"""What a source of question-passage pairs is: its name, its licence, how it is fetched and how pairs are made of it."""
+"""The entry of a source of question-passage pairs: its name, its licence, and how to fetch and build it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,15 +16,15 @@ Build = Callable[[Path, Pairs], tuple[list[Pair], dict[str, Counts]]]
 class PairSource:
     """A source by its name in `sources:`.
 
-    `fetch(folder, pairs)` downloads its raw files into a folder, which it replaces as a whole, and returns what the
-    licence asks to say, or None. `build(folder, pairs)` makes pairs of these files and counts what it dropped, by
-    language.
+    `fetch(folder, pairs)` downloads the raw files and replaces the folder as a whole; it returns a notice that the
+    licence asks for, or None. `build(folder, pairs)` makes pairs of these files and counts what it dropped,
+    by language.
     """
 
     name: str
     licence: str  # as the publisher states it
     fetch: Fetch
     build: Build
-    hub: bool = False  # whether `fetch` asks the Hugging Face hub
-    needs_english: bool = False  # whether `pairs.languages` must hold English, to which the others are aligned
+    hub: bool = False  # whether `fetch` downloads from the Hugging Face hub
+    needs_english: bool = False  # whether `pairs.languages` must hold English, to which it aligns the others
     language: str = "en"  # the language that translations start from

@@ -1,10 +1,10 @@
-"""Where an answer stands in a text, although not letter for letter or not where its offset says.
+"""The span of an answer in a text, though its letters or its offset may differ.
 
-    find_span("Café  Central", context, 17)      # (19, 31): of all places that it stands at, the nearest to 17
-    find_span("art", "The cart. Art!")           # (10, 13): without an offset, as whole words before inside of one
+    find_span("Café  Central", context, 17)      # (19, 31): the occurrence nearest to 17
+    find_span("art", "The cart. Art!")           # (10, 13): without an offset, whole words before parts of words
 
-Published answers differ from their texts in Unicode's normal form, white space, case and signs that nobody sees, and
-their offsets are off by a few characters, or count bytes, or belong to the text before it was translated.
+Published answers differ from their texts in Unicode's normal form, white space, case and invisible characters. Their
+offsets are off by a few characters, count bytes, or belong to the text before its translation.
 """
 
 import re
@@ -14,16 +14,15 @@ from functools import lru_cache
 
 from babelmix.common.text import compared_form
 
-# Vowels and final consonants of Korean, which follow a letter that they make one sign with, although they are letters.
+# Vowels and final consonants of Korean: letters that form one sign with the letter before them.
 _JAMO = re.compile("[\u1160-\u11ff\ud7b0-\ud7ff]")
 
 
 def find_span(answer: str, text: str, start: int | None = None) -> tuple[int, int] | None:
-    """Return [start, end) of an answer in a text: of all places the nearest to `start`, None where it has none.
+    """Return [start, end) of the answer's occurrence nearest to `start`, None if the text lacks it.
 
-    A place where it stands letter for letter comes before one where the two have only the same `compared_form`. Without
-    a `start`, which an offset below 0 means too, the first place counts, as whole words before as a part of one. No
-    letter is cut from its marks.
+    An exact occurrence comes before one that only has the same `compared_form`. Without a `start`, or with one below 0,
+    the first occurrence counts, whole words before parts of words. The span never separates a letter from its marks.
     """
     found = _find(answer, text, start)
     return uncut(*found, text) if found else None
@@ -45,7 +44,7 @@ def _find(answer: str, text: str, start: int | None) -> tuple[int, int] | None:
 
 
 def uncut(start: int, end: int, text: str) -> tuple[int, int]:
-    """Return the span with the whole of the signs at its ends: letters and all their marks."""
+    """Return the span widened to whole letters with all their marks."""
     while start and _joins(text[start]):
         start -= 1
     while end < len(text) and _joins(text[end]):
@@ -67,7 +66,7 @@ def _nearest(words: str, text: str, start: int) -> tuple[int, int] | None:
 
 
 def _alike(words: str, text: str, start: int | None, *, whole: bool = False) -> tuple[int, int] | None:
-    """Find the answer in the form in which texts are compared, and return where that stands in the text itself."""
+    """Find the `compared_form` of the answer, and return its span in the text itself."""
     wanted = _folded(words)[0].strip()
     folded, starts, ends = _folded(text)
     if not wanted:
@@ -79,9 +78,9 @@ def _alike(words: str, text: str, start: int | None, *, whole: bool = False) -> 
     return None if found is None else (starts[found[0]], ends[found[1] - 1])
 
 
-@lru_cache(maxsize=8)  # the questions of one paragraph ask for it in turn
+@lru_cache(maxsize=8)  # the questions of one paragraph follow one another
 def _folded(text: str) -> tuple[str, list[int], list[int]]:
-    """Return the text as it is compared, and for each of its signs where in the text that begins and ends."""
+    """Return the `compared_form` of a text, and the start and end in the text of each of its characters."""
     signs: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
@@ -96,7 +95,7 @@ def _folded(text: str) -> tuple[str, list[int], list[int]]:
 
 
 def _clusters(text: str) -> list[tuple[int, int]]:
-    """Return [start, end) of each letter with the marks that belong to it."""
+    """Return [start, end) of each letter with its marks."""
     if text.isascii():
         return [(at, at + 1) for at in range(len(text))]
     edges = [at for at, sign in enumerate(text) if at == 0 or not _joins(sign)]
@@ -104,5 +103,5 @@ def _clusters(text: str) -> list[tuple[int, int]]:
 
 
 def _joins(sign: str) -> bool:
-    """Whether a sign belongs to the letter before it."""
+    """Return whether a character belongs to the letter before it."""
     return not sign.isascii() and (unicodedata.category(sign).startswith("M") or bool(_JAMO.match(sign)))

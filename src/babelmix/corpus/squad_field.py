@@ -1,4 +1,4 @@
-"""A value in a JSON file and where it stands, read in the ways in which people write texts, numbers and flags.
+"""A value in a JSON file and its place, read in the ways in which people write texts, numbers and flags.
 
 Field(raw, "en.json").get("is_impossible").flag()      # true for true, "TRUE", "yes", 1; UserError for "perhaps"
 Field(raw, "en.json").get("context").where             # "en.json, context"
@@ -17,7 +17,7 @@ _NO = ("false", "no", "0", "none", "null", "")
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A value, the file that it stands in (or a line of one), and the path to it there."""
+    """A value, its file (or a line of one), and its path in the file."""
 
     value: Any
     file: str
@@ -33,7 +33,7 @@ class Field:
         return isinstance(self.value, dict) and key in self.value
 
     def get(self, key: str) -> "Field":
-        """Return the field of that name, null where there is none."""
+        """Return the field of that name, null if there is none."""
         value = self.value.get(key) if isinstance(self.value, dict) else None
         return Field(value, self.file, f"{self.path}.{key}" if self.path else key)
 
@@ -42,7 +42,7 @@ class Field:
         return Field(None, self.file, self.path)
 
     def items(self) -> Iterator["Field"]:
-        """Yield what a list holds, or the one value that stands in its place; nothing for null."""
+        """Yield the items of a list, or the one value instead of a list; nothing for null."""
         if not isinstance(self.value, list):
             return iter([] if self.value is None else [self])
         items: list[Any] = self.value
@@ -62,7 +62,7 @@ class Field:
         return self.text()
 
     def id(self) -> str:
-        """Return the id of a question, "" where it has none."""
+        """Return the id of a question, "" if it has none."""
         names = (self.get(name) for name in ("id", "question_id", "qid"))
         found = next((name for name in names if name.value is not None), self.none())
         blank = found.value is None or (isinstance(found.value, str) and not found.value.strip())
@@ -75,20 +75,20 @@ class Field:
         return self.value
 
     def start(self) -> int | None:
-        """Return an offset, as a number or as a text; None where there is none."""
+        """Return an offset, a number or a text; None if there is none."""
         if isinstance(self.value, str) and len(self.value) < 20:
-            told = self.value.strip()
-            return int(told) if told.removeprefix("-").isdecimal() else None if not told else self.number()
+            text = self.value.strip()
+            return int(text) if text.removeprefix("-").isdecimal() else None if not text else self.number()
         if isinstance(self.value, float) and self.value.is_integer():
             return int(self.value)
         return None if self.value is None else self.number()
 
     def flag(self) -> bool:
-        """Return a truth value, in whatever way it is written; false for null."""
-        told = self.value
-        if isinstance(told, float) and told.is_integer():
-            told = int(told)
-        word = str(told).strip().lower() if isinstance(told, str | int) else "" if told is None else "?"
+        """Return a truth value, however people write it; false for null."""
+        value = self.value
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        word = str(value).strip().lower() if isinstance(value, str | int) else "" if value is None else "?"
         if word not in (*_YES, *_NO):
             self.refuse(f"not true or false: {shown(self.value)}")
         return word in _YES

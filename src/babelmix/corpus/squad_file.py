@@ -3,9 +3,9 @@
     for paragraph in read_squad_file(Path("germanquad-test.json")):
         paragraph.context, paragraph.questions      # the text; Question("51870", "Wann wurde ...?", 0, 17, 29), ...
 
-Read are the published envelope ({"data": [{"paragraphs": [...]}]}), a bare list of articles or paragraphs, and rows of
+It reads the published envelope ({"data": [{"paragraphs": [...]}]}), a bare list of articles or paragraphs, and rows of
 one question each (`context`, `question`, `answers`), as one value or as JSON lines; answers as a list, an object or
-columns. What a file lacks is counted by reason; what is no SQuAD form is a UserError with its place.
+columns. It counts by reason what a file lacks; any other form is a UserError with its place.
 """
 
 import re
@@ -23,7 +23,7 @@ from babelmix.corpus.spans import find_span
 from babelmix.corpus.squad_field import Field
 
 ENDINGS = (".json", ".json.gz", ".jsonl", ".jsonl.gz")
-# What is left out of a file, or mended in it, as it is told.
+# Reasons to leave something out of a file, or to mend it.
 BLANK_CONTEXT = "paragraphs without a text"
 BLANK_QUESTION = "questions without a text"
 UNANSWERED = "questions without an answer"
@@ -39,7 +39,7 @@ _DEEPEST = 6  # lists and objects around a paragraph
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question and the number of the sentence that answers it, 0 where the whole paragraph does.
+    """A question and the number of the sentence that answers it, 0 if the whole paragraph does.
 
     The answer itself is context[start:end].
     """
@@ -53,11 +53,11 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """A paragraph, its sentences (none where it is a candidate as a whole), and the questions that it answers.
+    """A paragraph, its sentences (none if the whole paragraph is the candidate), and the questions that it answers.
 
-    `context` is as the file has it, for the spans count in it; "" where there is none. `ids` are those of all its
-    questions, left out or not, in the order of the file, each once in a file; `repeated` says which of them the file
-    had before. `left_out` and `mended` count by reason.
+    `context` is the text of the file, to which spans refer; "" if there is none. `ids` are the ids of all questions,
+    those left out too, in the order of the file, unique in it; `repeated` names those that the file had before.
+    `left_out` and `mended` count by reason.
     """
 
     context: str
@@ -72,17 +72,17 @@ class Paragraph:
 def read_squad_file(path: Path) -> Iterator[Paragraph]:
     """Yield the paragraphs of a file in SQuAD form.
 
-    An id is a text or a whole number. The second question with an id `7` is called `7#2`, so that translations that
-    repeat their ids alike stay aligned; one without an id is called after its place, `00003#1`: paragraph 3, first
-    question. An answer stands where `find_span` finds it; the first answer that stands at its `answer_start` counts, or
-    else the first that is found. Left out are questions that are blank, that no answer is given to (`is_impossible`
-    in any spelling, no `answers`, or blank ones alone), or whose answers stand nowhere in the context. Blank answers
-    beside others, and those that stand nowhere, are left out.
+    An id is a text or a whole number. The second question with an id `7` gets the id `7#2`, so that translations that
+    repeat ids in the same way stay aligned; a question without an id gets its place, `00003#1`: paragraph 3, first
+    question. `find_span` finds the answer; the first answer that is at its `answer_start` counts, or else the first
+    that the context has. Reasons to leave a question out: it is blank, it has no answer (`is_impossible` in any
+    spelling, no `answers`, or only blank ones), or the context has none of its answers. Blank answers beside others,
+    and those that the context lacks, are left out.
     `sentence_breaks` are [start, end) in characters of the context; the sentence that holds the start of the answer
-    answers.
+    is the answer.
 
-    UserError, with the file and the place in it, for a file that is not valid JSON or in another form, a wrongly typed
-    field, a blank sentence, and half characters and control characters.
+    UserError, with the file and the place in it, for a file that is not valid JSON or has another form, a field of
+    another type, a blank sentence, and half characters and control characters.
     """
     found = [(paragraph, _questions(paragraph)) for paragraph in _paragraphs(_read(path))]
     named = [[item.id() for item in items] for _, items in found]
@@ -92,14 +92,14 @@ def read_squad_file(path: Path) -> Iterator[Paragraph]:
 
 
 class _Names:
-    """The ids of a file, each given once."""
+    """The unique ids of a file."""
 
     def __init__(self, ids: Iterator[str]) -> None:
         self._taken = set(ids)
         self._times: Counter[str] = Counter()
 
     def give(self, name: str) -> str:
-        """Return an id of the file the first time, then the id and how often it was asked for."""
+        """Return the id the first time, then the id with the number of its occurrence."""
         self._times[name] += 1
         if self._times[name] == 1:
             return name
@@ -109,7 +109,7 @@ class _Names:
         return other
 
     def invent(self, name: str) -> str:
-        """Return a name for a question without an id."""
+        """Return a unique id for a question without one."""
         while name in self._taken:
             name += "#"
         self._taken.add(name)
@@ -132,7 +132,9 @@ def _paragraph(paragraph: Field, items: list[Field], ids: list[str], number: int
         if id_ and name != id_:
             repeated.append(id_)
         given_answers = [] if blank else _answers(item)
-        answers = [(told, start) for told, start in given_answers if not _blank(told) and told.strip() != _NO_ANSWER]
+        answers = [
+            (answer, start) for answer, start in given_answers if not _blank(answer) and answer.strip() != _NO_ANSWER
+        ]
         text = kept_form(item.get("question").text()) if answers else ""
         if not answers:
             left_out[UNANSWERED] += 1
@@ -144,7 +146,9 @@ def _paragraph(paragraph: Field, items: list[Field], ids: list[str], number: int
             sentence, start, end, moved = span
             mended[DISPLACED] += moved
             mended[BLANK_ANSWER] += len(given_answers) - len(answers)
-            mended[LOST_ANSWER] += sum(told not in context and not find_span(told, context) for told, _ in answers)
+            mended[LOST_ANSWER] += sum(
+                answer not in context and not find_span(answer, context) for answer, _ in answers
+            )
             questions.append(Question(name, text, sentence, start, end))
     mended[REPEATED_ID] += len(repeated)
     found = (tuple(questions), tuple(given), tuple(repeated), +left_out, +mended)
@@ -152,12 +156,12 @@ def _paragraph(paragraph: Field, items: list[Field], ids: list[str], number: int
 
 
 def _blank(text: str) -> bool:
-    """Whether a reader sees nothing of a text."""
+    """Return whether a text is invisible to a reader."""
     return not re.search(r"\w", text) and not clean(text)
 
 
 def _read(path: Path) -> Field:
-    """Return all of a file: one JSON value, or a list of the values of its lines."""
+    """Return the content of a file: one JSON value, or a list of the values of its lines."""
     if not path.name.endswith((".jsonl", ".jsonl.gz")):
         text = read_text(path)
         try:
@@ -178,7 +182,7 @@ def _rows(path: Path) -> list[Field]:
 
 
 def _paragraphs(field: Field, depth: int = 0) -> Iterator[Field]:
-    """Yield the objects with a context, in whatever they are wrapped."""
+    """Yield the objects with a context, however deep they are."""
     if depth > _DEEPEST:
         field.refuse("no SQuAD form: nested too deep")
     elif isinstance(field.value, list):
@@ -195,14 +199,14 @@ def _paragraphs(field: Field, depth: int = 0) -> Iterator[Field]:
 
 
 def _questions(paragraph: Field) -> list[Field]:
-    """Return the questions of a paragraph; a row of one question is that itself."""
+    """Return the questions of a paragraph; a row of one question is its own question."""
     if paragraph.has("qas"):
         return list(paragraph.get("qas").items())
     return [paragraph] if paragraph.has("question") else []
 
 
 def _sentences(paragraph: Field) -> tuple[tuple[str, ...], list[tuple[int, ...]]]:
-    """Return a paragraph's sentences and their [start, end), both empty where it has neither field."""
+    """Return a paragraph's sentences and their [start, end), both empty if it has neither field."""
     if paragraph.get("sentences").value is None and paragraph.get("sentence_breaks").value is None:
         return (), []
     texts = list(paragraph.get("sentences").items())
@@ -219,7 +223,7 @@ def _sentences(paragraph: Field) -> tuple[tuple[str, ...], list[tuple[int, ...]]
 
 
 def _answers(item: Field) -> list[tuple[str, int | None]]:
-    """Return (text, start or None) of each answer; none for a question that is said to have no answer."""
+    """Return (text, start or None) of each answer; none for a question that is marked as impossible."""
     if any(item.get(flag).flag() for flag in ("is_impossible", "no_answer")):
         return []
     given = item.get("answers") if item.has("answers") else item.get("answer")
@@ -228,7 +232,7 @@ def _answers(item: Field) -> list[tuple[str, int | None]]:
 
 
 def _answer(answer: Field) -> list[tuple[Field, Field]]:
-    """Return (text, start) of an answer, or of each where they stand in columns."""
+    """Return (text, start) of an answer, or of each answer if they are columns."""
     if not isinstance(answer.value, dict):
         return [(answer, answer.none())]
     text, start = answer.get("text"), answer.get("answer_start")
@@ -240,14 +244,14 @@ def _answer(answer: Field) -> list[tuple[Field, Field]]:
 def _span(
     answers: list[tuple[str, int | None]], context: str, breaks: list[tuple[int, ...]]
 ) -> tuple[int, int, int, bool] | None:
-    """Return (sentence, start, end, whether it stands elsewhere than its start says) of the answer that counts."""
-    told = [(text, start) for text, start in answers if start is not None and start >= 0]
-    standing = next((one for one in told if context.startswith(*one)), None)
-    for text, start in [standing] if standing else answers:
+    """Return (sentence, start, end, whether it is elsewhere than its start says) of the answer that counts."""
+    placed = [(text, start) for text, start in answers if start is not None and start >= 0]
+    exact = next((one for one in placed if context.startswith(*one)), None)
+    for text, start in [exact] if exact else answers:
         if not (span := find_span(text, context, start)):
             continue
-        at = start if standing and start is not None else span[0]
+        at = start if exact and start is not None else span[0]
         hits = (number for number, (low, high) in enumerate(breaks or [(0, len(context))]) if low <= at < high)
         if (sentence := next(hits, None)) is not None:
-            return sentence, *span, not standing and (text, start) in told
+            return sentence, *span, not exact and (text, start) in placed
     return None

@@ -38,10 +38,10 @@ The original was tuned for retrieval, on SQuAD- and MIRACL-like data among other
 benchmarks are not zero-shot."""
 LOCAL = """\
 A local model in transformers form, {depth}.
-Its licence and its training data are its maker's to tell."""
+Ask its maker for its licence and its training data."""
 HUB = """\
 {hub} from the Hugging Face hub (https://huggingface.co/{hub}), commit {commit}, {depth}.
-Its licence and its training data are its maker's to tell, on that page."""
+See that page for its licence and its training data."""
 MEAN = "Mean pooling and L2 norm unless the source\nsays otherwise."
 POOLING = "Pooled by `{mode}`, then an\nL2 norm; of a text {tokens} tokens are read."
 CARD = """\
@@ -70,7 +70,7 @@ def build_encoder(preset: Preset, output: Path) -> None:
 
     Raises:
         UserError: the model lacks a configuration, a tokenizer or safetensors weights; its weights do not fit it; it
-            needs code of its own; it has fewer layers than asked for; or `encoder.hub.hub_encoder` fails.
+            needs its own code; it has fewer layers than asked for; or `encoder.hub.hub_encoder` fails.
     """
     hide_progress_bars()
     if preset.hub is not None:

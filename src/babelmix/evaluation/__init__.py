@@ -1,1 +1,1 @@
-"""Scores: ranks, measures, language bias, and whether a difference is significant."""
+"""Scores: ranks, measures, language bias, and the significance of differences."""

@@ -1,10 +1,10 @@
-"""Language bias of a multilingual ranking: do equally relevant passages rank equally in whatever language?
+"""Language bias of a multilingual ranking: do equally relevant passages rank equally in every language?
 
-    bias = language_bias(judged, ranks)
+    bias = language_bias(qrels, ranks)
     bias.rank_distance              # 10 for a perfect ranking of XQuAD-R, 10,845.8 for a random one
-    bias.language_share_top10       # hold it against bias.language_share_pool
+    bias.language_share_top10       # to compare with bias.language_share_pool
 
-Every figure is the mean over the queries of a language, then over the query languages.
+Every figure is a mean over the queries of a language, then over the query languages.
 """
 
 from dataclasses import dataclass
@@ -15,18 +15,19 @@ from numpy.typing import NDArray
 from scipy.special import chdtrc
 
 from babelmix.benchmarks.qrels import Qrels
+from babelmix.evaluation.measures import group_means, mean_of_means
 from babelmix.evaluation.ranks import Ranks
 
 
 @dataclass(frozen=True, slots=True)
 class Bias:
-    """The bias of one system on one benchmark; None where no query allows the figure."""
+    """The bias of one system on one benchmark; a figure is None if no query allows it."""
 
     rank_distance: float | None  # largest minus smallest pool rank of a query's relevant passages, in ranks
-    rank_distance_random: float | None  # what a random ranking is expected to have on the same queries
+    rank_distance_random: float | None  # its expectation for a random ranking of the same queries
     rank_distance_by: dict[str, float]  # query language -> rank distance
-    max_rank: float | None  # Max@R: how far down the pool the last relevant passage stands, 1-based
-    language_share_top10: dict[str, float]  # passage language -> share of the ten best; sums to 1, or 0: nothing found
+    max_rank: float | None  # Max@R: the 1-based pool rank of the last relevant passage
+    language_share_top10: dict[str, float]  # passage language -> share of the ten best; sums to 1 if any was found
     language_share_pool: dict[str, float]  # passage language -> share of the pool; sums to 1
     language_share_by: dict[str, dict[str, float]]  # query language -> passage language -> share of the ten best
     same_language_share_top10: float | None  # share of the ten best that are in the query's language
@@ -34,40 +35,40 @@ class Bias:
 
     @property
     def rank_distance_share(self) -> float | None:
-        """Rank distance as a share of what a random ranking has: 1 is chance."""
+        """Rank distance divided by that of a random ranking: 1 is chance."""
         if self.rank_distance is None or self.rank_distance_random is None:
             return None
         return self.rank_distance / self.rank_distance_random
 
 
-def language_bias(judged: Qrels, ranks: Ranks) -> Bias:
+def language_bias(qrels: Qrels, ranks: Ranks) -> Bias:
     """Measure the bias of the pooled ranking.
 
-    Rank distance leaves out queries with one relevant passage, which have no distance. A query language
-    without passages in the pool takes no part in the same-language share. Where the pool has one language (BEIR),
-    no ranking can prefer another: rank distance, same-language share and PEER are None.
+    Rank distance leaves out queries with one relevant passage, which have no distance. The same-language share leaves
+    out query languages without passages in the pool. In a pool of one language (BEIR) no ranking can prefer another
+    language: rank distance, same-language share and PEER are None.
 
-    A passage that was not found stands at the last rank for rank distance, Max@R and PEER, all such passages alike.
-    The language shares are those of the found ones among the ten best; a query that finds nothing has none. What is
-    the query itself is not in its ranking.
+    A passage that was not found has the last rank in rank distance, Max@R and PEER; all such passages share this rank.
+    The language shares count the found passages among the ten best, and leave out a query that finds nothing. A passage
+    that is the query itself is not in the query's ranking.
     """
-    languages = judged.languages
-    query_language = np.array([query.lang for query in judged.queries])
-    pool_size = np.bincount(judged.passage_language, minlength=len(languages))
+    languages = qrels.languages
+    query_language = np.array([query.lang for query in qrels.queries])
+    pool_size = np.bincount(qrels.passage_language, minlength=len(languages))
 
-    query, start, relevant = np.unique(judged.query, return_index=True, return_counts=True)
+    query, start, relevant = np.unique(qrels.query, return_index=True, return_counts=True)
     lang = query_language[query]
     worst = np.maximum.reduceat(ranks.pool, start)
     distance = worst - np.minimum.reduceat(ranks.pool, start)
     mixed = len(languages) > 1
     several = (relevant > 1) & mixed
-    ranked = len(judged.passage_language) - np.bincount(judged.itself_query, minlength=len(query_language))[query]
+    ranked = len(qrels.passage_language) - np.bincount(qrels.itself_query, minlength=len(query_language))[query]
     random = expected_rank_distance(ranked, relevant)
 
-    answered_in = np.array(languages)[judged.passage_language[judged.passage]]
+    answered_in = np.array(languages)[qrels.passage_language[qrels.passage]]
     found = ranks.top >= 0
     finds = found.any(axis=1)
-    top_language = np.where(found, judged.passage_language[ranks.top], -1)[finds]
+    top_language = np.where(found, qrels.passage_language[ranks.top], -1)[finds]
     counts = (top_language[:, :, None] == np.arange(len(languages))).sum(axis=1)  # [queries that find, languages]
     shares = counts / counts.sum(axis=1, keepdims=True)
     share_by: dict[str, dict[str, float]] = {}
@@ -86,14 +87,14 @@ def language_bias(judged: Qrels, ranks: Ranks) -> Bias:
         language_share_pool=dict(zip(languages, (pool_size / pool_size.sum()).tolist(), strict=True)),
         language_share_by=share_by,
         same_language_share_top10=sum(own) / len(own) if own else None,
-        peer=mean_of_means(peer(judged.query, answered_in, ranks.pool), lang) if mixed else None,
+        peer=mean_of_means(peer(qrels.query, answered_in, ranks.pool), lang) if mixed else None,
     )
 
 
 def expected_rank_distance(
     passages: int | NDArray[np.integer[Any]], relevant: NDArray[np.integer[Any]]
 ) -> NDArray[np.float64]:
-    """Return the rank distance that a random ranking of N passages is expected to have, in ranks.
+    """Return the expected rank distance of a random ranking of N passages, in ranks.
 
     With k relevant among N the smallest rank is expected at (N + 1) / (k + 1) and the largest at k times that
     (order statistics of a draw without replacement), so the distance is (N + 1)(k - 1) / (k + 1).
@@ -111,15 +112,15 @@ def peer(
     and all weight on the relevant level. As in the authors' package peer_measure, H is computed on the
     ranks in the ranking itself, H = (n - 1) * sum_g n_g (mean_g - mean)^2 / sum_i (rank_i - mean)^2, with
     languages - 1 degrees of freedom, and a query whose relevant passages are all in one language counts as
-    fair, 1; so does one whose relevant passages all have one rank, for none was found.
+    fair, 1; so does a query whose relevant passages all have the same rank because none was found.
 
-    Where each language has exactly one relevant passage, as in XQuAD-R, H is n - 1 for every ranking: PEER
-    is then a constant (0.44 for 11 languages) and cannot tell systems apart. Rank distance can.
+    If each language has exactly one relevant passage, as in XQuAD-R, H is n - 1 for every ranking: PEER is a
+    constant (0.44 for 11 languages) and cannot tell systems apart. Rank distance can.
 
     Args:
-        query: int [R], ascending: which query each relevant passage belongs to.
+        query: int [R], ascending: the query that each relevant passage belongs to.
         language: str [R], the language of the passage.
-        rank: int [R], its 1-based rank in the pool; equal only where passages were not found.
+        rank: int [R], its 1-based rank in the pool; equal only for passages that were not found.
 
     Returns:
         float64, one value in [0, 1] for each distinct query, in ascending order.
@@ -140,16 +141,3 @@ def peer(
     h = (n[testable] - 1) * between[testable] / total[testable]
     value[testable] = chdtrc(groups[testable] - 1, h)
     return value
-
-
-def group_means(values: NDArray[Any], groups: NDArray[np.str_]) -> dict[str, float]:
-    """Return the mean of each group's values, groups in alphabetical order; `groups` names each value's."""
-    names, code = np.unique(groups, return_inverse=True)
-    means = np.bincount(code, weights=values) / np.bincount(code)
-    return dict(zip(names.tolist(), means.tolist(), strict=True))
-
-
-def mean_of_means(values: NDArray[Any], groups: NDArray[np.str_]) -> float | None:
-    """Return the mean of the group means, so that a large group weighs no more; None without values."""
-    means = group_means(values, groups)
-    return sum(means.values()) / len(means) if means else None

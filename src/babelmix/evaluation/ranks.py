@@ -5,13 +5,13 @@
     ranks.own       # its rank among the passages of its own language
     ranks.top       # the ten best passages of each query
 
-The order is total: score descending, then passage ascending. No ranking is ever built: the rank of a passage is one
-more than the number of passages ahead of it, so a count over scores that are made block by block is enough, and the
-passages may lie on disk. Monolingual, cross-lingual and multilingual retrieval are all views over these two ranks.
+The order is total: score descending, then passage ascending. No ranking is built: the rank of a passage is one more
+than the number of passages ahead of it, so counting over blocks of scores is enough, and the passages may lie on disk.
+All three scopes follow from these two ranks.
 
 Two kinds of passages have no rank. A passage that is the query itself (Qrels.itself_query) is not in the query's
-ranking. A passage with the system's score for "not found", BM25's zero, was not retrieved: it would otherwise stand
-where its id does in the alphabet.
+ranking. A passage with the system's score for "not found", BM25's zero, was not retrieved: ranking it would order it by
+its id.
 """
 
 from collections.abc import Iterator
@@ -26,17 +26,17 @@ from babelmix.common.errors import UserError
 from babelmix.retrieval.scorers import Scorer
 from babelmix.retrieval.topk import Top, kth_or_less
 
-# Queries and passages scored at once: they bound memory, 16 MB a block of scores, and have no part in the result.
+# Queries and passages scored at once: they bound memory, 16 MB a block of scores, and do not change the result.
 QUERIES, PASSAGES = 256, 16384
-TOP = 10  # how much of the top of the pool is kept, for the share of each language in it
+TOP = 10  # passages kept from the top of the pool, for the share of each language
 
 
 @dataclass(frozen=True, slots=True)
 class Ranks:
     """The ranks of each (query, relevant passage), in the order of the benchmark's Qrels.query and .passage.
 
-    A relevant passage that was not found has the last rank of its ranking, as all that were not found have; so it is
-    the number of passages, less those that are the query itself.
+    Every relevant passage that was not found has the last rank of its ranking: the number of passages, minus those that
+    are the query itself.
     """
 
     pool: NDArray[np.int32]  # [R] 1-based rank among all passages
@@ -45,29 +45,29 @@ class Ranks:
     found: NDArray[np.bool_]  # [R] whether the passage was found
 
 
-def rank_relevant(judged: Qrels, scores: Scorer) -> Ranks:
-    """Rank every relevant passage of every query under the order (-score, passage).
+def rank_relevant(qrels: Qrels, scores: Scorer) -> Ranks:
+    """Rank every relevant passage of every query in the order (-score, passage).
 
-    UserError: scores that do not fit the benchmark's numbers of queries and passages.
+    UserError: the shape of the scores is not the benchmark's number of queries and of passages.
     """
-    expected = (len(judged.queries), len(judged.passage_language))
+    expected = (len(qrels.queries), len(qrels.passage_language))
     if scores.shape != expected:
-        what = f"{scores.shape[0]} queries and {scores.shape[1]} passages where {expected[0]} and {expected[1]} are due"
-        raise UserError(what, where=f"{judged.name}, embeddings", how="embed the benchmark again: it has changed since")
-    threshold = scores.pairs(judged.query, judged.passage)
+        what = f"{scores.shape[0]} queries and {scores.shape[1]} passages, expected {expected[0]} and {expected[1]}"
+        raise UserError(what, where=f"{qrels.name}, embeddings", how="embed the benchmark again: it has changed since")
+    threshold = scores.pairs(qrels.query, qrels.passage)
     retrieved = np.full(len(threshold), True) if scores.not_found is None else threshold > scores.not_found
-    threshold = np.where(retrieved, threshold, np.float32(np.inf))  # nothing is ahead or level: that spares a count
+    threshold = np.where(retrieved, threshold, np.float32(np.inf))  # nothing is ahead or level: one count less
     pool, own = np.ones(len(threshold), dtype=np.int32), np.ones(len(threshold), dtype=np.int32)
-    blocks = list(_query_blocks(judged))
+    blocks = list(_query_blocks(qrels))
     top = [Top(len(query), min(TOP, expected[1])) for query, _ in blocks]
-    barred = _barred(judged, [query for query, _ in blocks])
+    barred = _barred(qrels, [query for query, _ in blocks])
     for start in range(0, expected[1], PASSAGES):
         block = slice(start, min(start + PASSAGES, expected[1]))
         score = scores.score_block(block)
-        # Passages side by side with those of their language, so that a language is a slice of a row of scores.
-        language = judged.passage_language[block]
+        # Passages sorted by language, so that a language is a slice of a row of scores.
+        language = qrels.passage_language[block]
         order = np.argsort(language, kind="stable")
-        bounds = np.searchsorted(language[order], np.arange(len(judged.languages) + 1)).tolist()
+        bounds = np.searchsorted(language[order], np.arange(len(qrels.languages) + 1)).tolist()
         in_order = bool((order[1:] > order[:-1]).all())
         for number, (query, slots) in enumerate(blocks):
             values = score(query)
@@ -75,9 +75,9 @@ def rank_relevant(judged: Qrels, scores: Scorer) -> Ranks:
             _propose(top[number], values, block.start)
             values = values if in_order else values[:, order]
             for row in slots:  # the j-th relevant passages of the queries that have so many
-                line, limit, passage = values[: len(row)], threshold[row][:, None], judged.passage[row] - block.start
+                line, limit, passage = values[: len(row)], threshold[row][:, None], qrels.passage[row] - block.start
                 ahead, level = line > limit, line >= limit
-                code = judged.passage_language[judged.passage[row]].tolist()
+                code = qrels.passage_language[qrels.passage[row]].tolist()
                 found = np.fromiter(map(np.count_nonzero, ahead), dtype=np.int32, count=len(row))
                 tied = np.fromiter(map(np.count_nonzero, level), dtype=np.int32, count=len(row)) - found
                 pool[row] += found
@@ -87,7 +87,7 @@ def rank_relevant(judged: Qrels, scores: Scorer) -> Ranks:
                     pool[row[i]] += np.count_nonzero(before)
                     own[row[i]] += np.count_nonzero(before[bounds[code[i]] : bounds[code[i] + 1]])
     if not retrieved.all():
-        everyone, same_language = _ranked_passages(judged)
+        everyone, same_language = _ranked_passages(qrels)
         pool, own = np.where(retrieved, pool, everyone), np.where(retrieved, own, same_language)
     best = np.full((expected[0], min(TOP, expected[1])), -1, dtype=np.int64)
     least = -np.inf if scores.not_found is None else scores.not_found
@@ -96,40 +96,40 @@ def rank_relevant(judged: Qrels, scores: Scorer) -> Ranks:
     return Ranks(pool, own, best, retrieved)
 
 
-def _barred(judged: Qrels, blocks: list[NDArray[np.intp]]) -> list[tuple[NDArray[np.intp], NDArray[np.integer[Any]]]]:
+def _barred(qrels: Qrels, blocks: list[NDArray[np.intp]]) -> list[tuple[NDArray[np.intp], NDArray[np.integer[Any]]]]:
     """Return, for each block of queries, the (row in the block, passage) of those that are the query itself."""
-    number, place = np.full(len(judged.queries), -1), np.zeros(len(judged.queries), dtype=np.intp)
+    number, place = np.full(len(qrels.queries), -1), np.zeros(len(qrels.queries), dtype=np.intp)
     for i, query in enumerate(blocks):
         number[query], place[query] = i, np.arange(len(query))
-    inside = number[judged.itself_query]
-    return [(place[judged.itself_query[inside == i]], judged.itself_passage[inside == i]) for i in range(len(blocks))]
+    inside = number[qrels.itself_query]
+    return [(place[qrels.itself_query[inside == i]], qrels.itself_passage[inside == i]) for i in range(len(blocks))]
 
 
 def _bar(values: NDArray[np.float32], barred: tuple[NDArray[np.intp], NDArray[np.integer[Any]]], block: slice) -> None:
-    """Take what is the query itself out of a block of scores, in place: below every other score."""
+    """Move passages that are the query itself below every other score, in place in a block of scores."""
     row, passage = barred
     if len(row):
         here = (passage >= block.start) & (passage < block.stop)
         values[row[here], passage[here] - block.start] = -np.inf
 
 
-def _ranked_passages(judged: Qrels) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Return how many passages the rankings of each (query, relevant passage) have: the pool's, its own language's."""
-    language = judged.passage_language[judged.passage]
-    pool = len(judged.passage_language) - np.bincount(judged.itself_query, minlength=len(judged.queries))[judged.query]
-    own = np.bincount(judged.passage_language, minlength=len(judged.languages))[language]
-    barred_language = judged.passage_language[judged.itself_passage].astype(np.intp)
-    barred = np.zeros((len(judged.queries), len(judged.languages)), dtype=np.int32)
-    np.add.at(barred, (judged.itself_query, barred_language), 1)
-    return pool.astype(np.int32), (own - barred[judged.query, language]).astype(np.int32)
+def _ranked_passages(qrels: Qrels) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return the length of both rankings of each (query, relevant passage): of the pool, and of its own language."""
+    language = qrels.passage_language[qrels.passage]
+    pool = len(qrels.passage_language) - np.bincount(qrels.itself_query, minlength=len(qrels.queries))[qrels.query]
+    own = np.bincount(qrels.passage_language, minlength=len(qrels.languages))[language]
+    barred_language = qrels.passage_language[qrels.itself_passage].astype(np.intp)
+    barred = np.zeros((len(qrels.queries), len(qrels.languages)), dtype=np.int32)
+    np.add.at(barred, (qrels.itself_query, barred_language), 1)
+    return pool.astype(np.int32), (own - barred[qrels.query, language]).astype(np.int32)
 
 
 def _propose(top: Top, values: NDArray[np.float32], start: int) -> None:
-    """Take in a block of scores, [queries of top, passages from `start`]; blocks come in the order of passages."""
+    """Merge a block of scores, [queries of top, passages from `start`], into `top`; blocks come in passage order."""
     k = top.score.shape[1]
     limit = top.score[:, -1:]
     chosen = values > limit
-    if values.shape[1] > k and np.isneginf(limit).all():  # nothing is kept yet, and all would be chosen
+    if values.shape[1] > k and np.isneginf(limit).all():  # nothing is kept yet, so every passage would be chosen
         chosen = values >= kth_or_less(values, k)[:, None]
         if np.count_nonzero(chosen) > 8 * top.score.size:  # long ties: of equals, the first passages
             limit = np.partition(values, -k, axis=1)[:, [-k]]
@@ -140,12 +140,12 @@ def _propose(top: Top, values: NDArray[np.float32], start: int) -> None:
         top.merge(query, column + start, values[query, column])
 
 
-def _query_blocks(judged: Qrels) -> Iterator[tuple[NDArray[np.intp], list[NDArray[np.intp]]]]:
+def _query_blocks(qrels: Qrels) -> Iterator[tuple[NDArray[np.intp], list[NDArray[np.intp]]]]:
     """Yield query rows, and for j = 0, 1, ... the rows of Qrels.query with the j-th relevant passage of each.
 
-    Queries with the most relevant passages stand first, so that those with a j-th one are the first of the block.
+    Queries with the most relevant passages come first, so that those with a j-th one are the first of the block.
     """
-    query, start, count = np.unique(judged.query, return_index=True, return_counts=True)
+    query, start, count = np.unique(qrels.query, return_index=True, return_counts=True)
     most_first = np.argsort(-count, kind="stable")
     for first in range(0, len(query), QUERIES):
         part = most_first[first : first + QUERIES]

@@ -1,13 +1,12 @@
-"""Is one system better than another? Paired over questions, and over seeds, for the figure that a setting reports.
+"""Is one system better than another? A paired comparison over questions and seeds, of the figure that a scope reports.
 
     rng = numpy.random.default_rng(13)
-    settings = ("monolingual", "crosslingual", "multilingual")
-    differences = holm([paired_difference([hybrid], [contrastive], s, rng, resamples=2000) for s in settings])
+    differences = holm([paired_difference([hybrid], [contrastive], scope, rng, resamples=2000) for scope in SCOPES])
     differences[2].mean, differences[2].low, differences[2].high, differences[2].p_holm
 
-The unit of sampling is the question: its translations and its language pairs rise and fall together, and
-counting them as independent would make every interval too narrow. Trainings that differ in the seed alone are
-sampled too, where there are several.
+The bootstrap draws whole questions: the translations of a question and its language pairs rise and fall together, so
+counting them as independent would make every interval too narrow. If there are several trainings that differ in the
+seed alone, it draws seeds too.
 """
 
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from babelmix.common.errors import UserError
-from babelmix.evaluation.evaluate import QueryScores
+from babelmix.evaluation.query_scores import QueryScores
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +24,17 @@ class Interval:
     """One system's score in a measure."""
 
     mean: float
-    low: float  # 95 % interval, percentile bootstrap over questions and, where there are several, seeds
+    low: float  # 95 % interval, percentile bootstrap over questions and, if there are several, seeds
     high: float
     questions: int
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """First system minus second, in the measure that was compared."""
+    """First system minus second, in the compared measure."""
 
     mean: float
-    low: float  # 95 % interval, percentile bootstrap over questions and, where there are several, seeds
+    low: float  # 95 % interval, percentile bootstrap over questions and, if there are several, seeds
     high: float
     p: float  # two-sided sign-flip permutation test over questions
     p_holm: float  # p corrected for its family; equal to p for a family of one
@@ -44,7 +43,7 @@ class Difference:
 
     @property
     def verdict(self) -> str:
-        """A word: better or worse only where the 95 % interval excludes zero and the corrected p is below .05."""
+        """Better or worse if the 95 % interval excludes zero and the corrected p is below .05, else no difference."""
         if self.p_holm >= 0.05 or self.low <= 0 <= self.high:
             return "no difference shown"
         return "better" if self.low > 0 else "worse"
@@ -53,57 +52,57 @@ class Difference:
 def paired_difference(
     first: Sequence[QueryScores],
     second: Sequence[QueryScores],
-    setting: str,
+    scope: str,
     rng: np.random.Generator,
     resamples: int,
     measure: str = "average_precision",
 ) -> Difference:
-    """Compare the means of a measure, mAP unless told otherwise, of two systems in one setting.
+    """Compare the means of a measure of two systems in one scope.
 
-    The figure is the setting's own: the mean over languages, or language pairs, of the mean over their
-    queries; then over seeds. The bootstrap draws questions with replacement and, independently, seeds (Efron
-    and Tibshirani 1993, percentile interval); with two or three seeds it still understates what other seeds
-    would do, so each one's difference is told. The permutation test flips the sign of all differences of a
-    question at once, averaged over seeds, with the observed one counted among the permutations, so that p is
-    never 0 (Phipson and Smyth 2010); it speaks of these trainings.
+    The compared figure is the one that the scope reports: the mean over languages, or language pairs, of the mean over
+    their queries; then over seeds. The bootstrap draws questions with replacement and, independently, seeds (Efron and
+    Tibshirani 1993, percentile interval). With two or three seeds the interval is still too narrow, so `by_seed` has
+    the difference of each seed. The permutation test flips the sign of all differences of a question at once, averaged
+    over seeds. The observed order counts as one permutation, so p is never 0 (Phipson and Smyth 2010). The test says
+    nothing about other trainings.
 
     Args:
-        first: scores of one system, for each seed, of G languages or pairs and N questions in this setting.
+        first: scores of one system, for each seed, of G languages or pairs and N questions in this scope.
         second: scores of the other on the same queries, with the same seeds in the same order.
-        setting: "monolingual", "crosslingual" or "multilingual".
-        rng: source of the resamples; the same state gives the same numbers.
-        resamples: bootstrap samples, and permutations.
+        scope: a name in SCOPES.
+        rng: draws the resamples; the same state gives the same numbers.
+        resamples: number of bootstrap samples, and of permutations.
         measure: a column of QueryScores.
 
     Raises:
-        UserError: the two were not scored on the same queries, or the setting has none.
+        UserError: the two were not scored on the same queries, or the scope has none.
     """
     _check_same_queries((*first, *second))
-    mask, cells, count = _cells(first[0], setting)
+    mask, cells, count = _cells(first[0], scope)
     changes = [getattr(a, measure)[mask] - getattr(b, measure)[mask] for a, b in zip(first, second, strict=True)]
     totals = [_sums(change, cells, count) for change in changes]
     by_seed = tuple(float(_figure(total.sum(axis=0), count.sum(axis=0))) for total in totals)
     low, high = _bootstrap(totals, count, rng, resamples)
 
-    # Flipping signs leaves the counts alone, so the figure is a signed sum of one share for each question.
+    # Flipping signs does not change the counts, so the figure is a signed sum of one share for each question.
     share = (np.mean(totals, axis=0) / count.sum(axis=0)).mean(axis=1)
     flipped = rng.choice((-1.0, 1.0), size=(resamples, len(count))) @ share
-    # Equal sums come in another order: a hair's breadth keeps them from counting as smaller.
+    # Equal sums are added in another order: the factor keeps rounding from counting them as smaller.
     as_extreme = np.abs(flipped) >= abs(share.sum()) * (1 - 1e-9)
     p = (1 + int(np.count_nonzero(as_extreme))) / (1 + resamples)
     return Difference(sum(by_seed) / len(by_seed), low, high, p, p, len(count), by_seed)
 
 
 def score_interval(
-    scores: Sequence[QueryScores], setting: str, rng: np.random.Generator, resamples: int, measure: str
+    scores: Sequence[QueryScores], scope: str, rng: np.random.Generator, resamples: int, measure: str
 ) -> Interval:
-    """Return one system's score in one setting, over seeds, with the interval that `paired_difference` has.
+    """Return one system's score in one scope, over seeds, with an interval as in `paired_difference`.
 
-    Intervals of two systems that overlap do not say that the systems are equal: hard questions are hard for both, and
-    only the paired difference takes that out. Arguments and errors as for `paired_difference`.
+    Overlapping intervals of two systems do not show that the systems are equal: hard questions are hard for both, and
+    only the paired difference removes that effect. Arguments and errors as for `paired_difference`.
     """
     _check_same_queries(scores)
-    mask, cells, count = _cells(scores[0], setting)
+    mask, cells, count = _cells(scores[0], scope)
     totals = [_sums(getattr(one, measure)[mask], cells, count) for one in scores]
     by_seed = [float(_figure(total.sum(axis=0), count.sum(axis=0))) for total in totals]
     low, high = _bootstrap(totals, count, rng, resamples)
@@ -113,8 +112,7 @@ def score_interval(
 def holm(family: Sequence[Difference]) -> tuple[Difference, ...]:
     """Return the differences, in the order given, with p_holm corrected for all of the family.
 
-    Holm's step-down (1979): the i-th smallest of m p-values times (m - i + 1), never below one before it,
-    at most 1.
+    Holm's step-down (1979): the i-th smallest of m p-values times (m - i + 1), at least the one before it, at most 1.
     """
     corrected: dict[int, float] = {}
     floor = 0.0
@@ -126,18 +124,18 @@ def holm(family: Sequence[Difference]) -> tuple[Difference, ...]:
 
 def _check_same_queries(systems: Sequence[QueryScores]) -> None:
     for scores in systems:
-        for column in ("setting", "parallel_id", "query_language", "passage_language"):
+        for column in ("scope", "parallel_id", "query_language", "passage_language"):
             if not np.array_equal(getattr(systems[0], column), getattr(scores, column)):
                 how = "evaluate both systems on the same benchmark"
                 raise UserError("the two systems were scored on different queries", where=column, how=how)
 
 
-def _cells(scores: QueryScores, setting: str) -> tuple[NDArray[np.bool_], NDArray[np.intp], NDArray[np.float64]]:
-    """Return the mask of a setting's rows, the cell (question, group) of each, and the rows by question and group."""
-    mask, group_names = scores.groups(setting)
+def _cells(scores: QueryScores, scope: str) -> tuple[NDArray[np.bool_], NDArray[np.intp], NDArray[np.float64]]:
+    """Return the mask of a scope's rows, the cell (question, group) of each, and the counts by question and group."""
+    mask, group_names = scores.groups(scope)
     if not mask.any():
-        how = "choose a setting that the benchmark has"
-        raise UserError("no queries to compare", where=f"setting {setting!r}", how=how)
+        how = "choose a scope that the benchmark has"
+        raise UserError("no queries to compare", where=f"scope {scope!r}", how=how)
     question, group, shape = _numbered(scores.parallel_id[mask], group_names)
     cells = question * shape[1] + group
     count: NDArray[np.float64] = np.bincount(cells, minlength=shape[0] * shape[1]).astype(np.float64)
@@ -165,14 +163,14 @@ def _bootstrap(
 def _numbered(
     question: NDArray[np.str_], group: NDArray[np.str_]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], tuple[int, int]]:
-    """Return the number of each row's question and of its group, and how many there are of either."""
+    """Return the number of each row's question, that of its group, and the counts of questions and groups."""
     questions, question_number = np.unique(question, return_inverse=True)
     groups, group_number = np.unique(group, return_inverse=True)
     return question_number, group_number, (len(questions), len(groups))
 
 
 def _figure(total: NDArray[np.float64], count: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean over groups, the last axis, of total / count; a group without queries is left out."""
+    """Return the mean of total / count over groups, the last axis, without groups that have no queries."""
     present = count > 0
     means = np.divide(total, count, out=np.zeros_like(total), where=present)
     return means.sum(axis=-1) / present.sum(axis=-1)

@@ -1,1 +1,1 @@
-"""What was measured, for people: tables, figures, the report, MLflow and single questions."""
+"""Results for people: tables, figures, the report, MLflow and single queries."""

@@ -1,10 +1,10 @@
-"""Several DVC experiments side by side: a row for each size, seeds averaged, intervals over questions and seeds.
+"""Several DVC experiments side by side: a row for each size and system, means over seeds, intervals over both.
 
     runs = read_experiments(Path("."), ["small-s13", "small-s14", "large-s13", "large-s14"], "xquad-r")
     print(to_markdown(runs))
 
-What an experiment measured is read back through DVC, from wherever its cache or remote has it: nothing is checked out,
-and the workspace stays as it is.
+DVC reads the metrics of an experiment from its cache or its remote: nothing is checked out, and the workspace does not
+change. It reads experiments of the last release too, see `common.old_names` and `settings.renamed`.
 """
 
 import io
@@ -16,18 +16,20 @@ from typing import Any
 
 from babelmix.common.errors import UserError
 from babelmix.common.files import new_binary_file
-from babelmix.evaluation.evaluate import QueryScores
+from babelmix.evaluation.query_scores import SCOPES, QueryScores
+from babelmix.evaluation.score_files import parse_evaluation, read_query_scores
 from babelmix.evaluation.significance import holm
-from babelmix.reporting.compare import Comparison, contrast, read_scores
-from babelmix.reporting.markdown import MEASURE_NAMES, NAMES, interval, number, signed, table
-from babelmix.reporting.results import SETTINGS, parse_evaluation, parse_parameters, variants
+from babelmix.reporting.compare import Comparison, contrast
+from babelmix.reporting.names import MEASURE_NAMES, SCOPE_NAMES
+from babelmix.reporting.results import parse_parameters, systems_of
+from babelmix.reporting.tables import interval, number, signed, table
 from babelmix.settings.params import Settings, parse_settings
 from babelmix.workspace import HERE
 
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """What one experiment measured on one benchmark; the dictionaries are by variant."""
+    """The scores of one experiment on one benchmark; the dictionaries are by system."""
 
     name: str
     settings: Settings
@@ -36,7 +38,7 @@ class Experiment:
 
 
 def experiment_names(root: Path, benchmark: str) -> list[str]:
-    """Return the names of the current commit's experiments whose settings name the benchmark, sorted."""
+    """Return the names, sorted, of the current commit's experiments whose settings name the benchmark."""
     from dvc.repo import Repo
 
     with Repo(str(root)) as repo:
@@ -48,8 +50,8 @@ def experiment_names(root: Path, benchmark: str) -> list[str]:
 def read_experiments(root: Path, names: Sequence[str], benchmark: str) -> list[Experiment]:
     """Read what these experiments measured on a benchmark, small models first, then by seed.
 
-    Raises UserError: an experiment that is not there, was not scored on the benchmark or whose results were
-    collected away; two with the same size and seed; two that differ in more than size and seed.
+    Raises UserError: an experiment that does not exist, was not scored on the benchmark, or whose results the cache no
+    longer has; two with the same size and seed; two that differ in more than size and seed.
     """
     found = [_read(root, name, benchmark) for name in names]
     if not found:
@@ -60,12 +62,14 @@ def read_experiments(root: Path, names: Sequence[str], benchmark: str) -> list[E
         settings, key = run.settings, _key(run)
         if key in seen:
             what = f"{seen[key]} and {run.name} both have size {key[0]} and seed {key[1]}"
-            raise UserError(what, where="experiments", how="name those that you mean, or `dvc exp remove` one")
+            raise UserError(what, where="experiments", how="name one of them, or `dvc exp remove` the other")
         seen[key] = run.name
         for field in ("objectives", "objective_presets", "pairs", "translate", "train", "embed", "benchmark"):
             if getattr(settings, field) != getattr(found[0].settings, field):
                 what = f"{found[0].name} and {run.name} differ in {field.removesuffix('_presets')}"
-                raise UserError(what, where="params.yaml", how="compare only what differs in size and seed")
+                raise UserError(
+                    what, where=str(HERE.params), how="compare experiments that differ in size and seed alone"
+                )
     presets = found[0].settings.model.presets
     return sorted(found, key=lambda run: (presets[run.settings.model.size].layers or 0, *_key(run)))
 
@@ -73,7 +77,7 @@ def read_experiments(root: Path, names: Sequence[str], benchmark: str) -> list[E
 def encoder_sizes(root: Path, runs: Sequence[Experiment]) -> dict[str, int]:
     """Return size -> number of parameters outside the embeddings, small models first.
 
-    UserError for an experiment without this number: an older babelmix made it.
+    UserError for an experiment without this number, which an older release made.
     """
     from dvc.exceptions import DvcException
 
@@ -83,17 +87,17 @@ def encoder_sizes(root: Path, runs: Sequence[Experiment]) -> dict[str, int]:
         try:
             text = _text(_files(root, name), path, name)
         except (DvcException, OSError) as error:
-            how = "run it again: an older babelmix did not count parameters"
-            raise UserError(f"not to be read ({error})", where=f"{path} of {name}", how=how) from error
+            how = "run it again: an older release did not count parameters"
+            raise UserError(f"cannot be read ({error})", where=f"{path} of {name}", how=how) from error
         found[size] = parse_parameters(text, f"{path} of {name}")[1]
     return dict(sorted(found.items(), key=lambda item: item[1]))
 
 
 def compare_experiments(runs: Sequence[Experiment]) -> dict[str, list[Comparison]]:
-    """Make the report's contrasts for each size, over its seeds; p_holm is corrected over all that are returned."""
+    """Make the report's comparisons for each size, over its seeds; p_holm is corrected over all of them."""
     found: list[tuple[str, Comparison]] = []
     for size, group in by_size(runs).items():
-        scores = {variant: [run.scores[variant] for run in group] for variant in group[0].scores}
+        scores = {system: [run.scores[system] for run in group] for system in group[0].scores}
         found += [(size, row) for row in contrast(group[0].evaluations, scores, group[0].settings)]
     corrected = holm([row.difference for _, row in found])
     rows: dict[str, list[Comparison]] = {}
@@ -103,17 +107,17 @@ def compare_experiments(runs: Sequence[Experiment]) -> dict[str, list[Comparison
 
 
 def to_markdown(runs: Sequence[Experiment]) -> str:
-    """Return two tables: the scores of every size and variant, and the differences between variants."""
+    """Return two tables: the scores of every size and system, and the differences between systems."""
     groups = by_size(runs)
-    rows = [(size, variant, *cells) for size, group in groups.items() for variant, cells in _score_rows(group).items()]
+    rows = [(size, system, *cells) for size, group in groups.items() for system, cells in _score_rows(group).items()]
     first = next(iter(runs[0].evaluations.values()))
-    name, benchmark = MEASURE_NAMES[first["headline"]], first["benchmark"]
+    name, benchmark = MEASURE_NAMES[first["main_score"]], first["benchmark"]
     seeds = "; ".join(f"{size} {', '.join(str(run.settings.seed) for run in group)}" for size, group in groups.items())
     compared = [
         (
             size,
             f"{row.first} − {row.second}",
-            NAMES[row.setting],
+            SCOPE_NAMES[row.scope],
             signed(row.difference.mean),
             interval(row.difference),
             f"{row.difference.p_holm:.4f}",
@@ -123,16 +127,25 @@ def to_markdown(runs: Sequence[Experiment]) -> str:
         for size, found in compare_experiments(runs).items()
         for row in found
     ]
-    head = ("size", "", f"mono {name}", f"cross {name}", f"multi {name}", "multi R@10", "rank distance", "of random")
+    head = (
+        "size",
+        "system",
+        f"mono {name}",
+        f"cross {name}",
+        f"multi {name}",
+        "multi R@10",
+        "rank distance",
+        "of random",
+    )
     return "\n\n".join(
         [
-            f"{benchmark}; means over seeds, ± their standard deviation. Seeds: {seeds}.",
+            f"{benchmark}; means over seeds ± standard deviation. Seeds: {seeds}.",
             table(head, rows),
-            "Differences; 95 % interval by bootstrap over questions, all translations of one together, and over "
-            "seeds; sign-flip p over questions, Holm's correction over the whole table. A direction is named only "
-            "where the interval excludes zero and p (Holm) is below .05.",
+            "Differences; 95 % interval by bootstrap over questions (the translations of a question together) and "
+            "seeds; sign-flip p over questions, Holm's correction over the whole table. The verdict names a direction "
+            "if the interval excludes zero and p (Holm) is below .05.",
             table(
-                ("size", "systems", "setting", "difference", "95 % interval", "p (Holm)", "each seed", "verdict"),
+                ("size", "systems", "scope", "difference", "95 % interval", "p (Holm)", "each seed", "verdict"),
                 compared,
             ),
         ]
@@ -140,9 +153,9 @@ def to_markdown(runs: Sequence[Experiment]) -> str:
 
 
 def write_into(file: Path, name: str, text: str) -> None:
-    """Replace what stands between the markers `<!-- babelmix compare: begin NAME -->` and `end` in a Markdown file.
+    """Replace the text between the markers `<!-- babelmix compare: begin NAME -->` and `end` in a Markdown file.
 
-    All else stays as it was, to the byte. UserError as `check_into` has it.
+    The rest of the file keeps its bytes. UserError as for `check_into`.
     """
     before, after = _around(file, name)
     with new_binary_file(file) as stream:
@@ -150,18 +163,18 @@ def write_into(file: Path, name: str, text: str) -> None:
 
 
 def check_into(files: Iterable[Path], name: str) -> None:
-    """Raise UserError, before any work, where a file is not there or lacks the markers, or has them the other way."""
+    """Raise UserError, before any work, for a file that does not exist, or lacks the markers in their order."""
     for file in files:
         _around(file, name)
 
 
 def _around(file: Path, name: str) -> tuple[bytes, bytes]:
-    """Return what stands before and after the place of a table, its markers with it."""
+    """Return the bytes before and after the place of a table, with its markers."""
     begin, end = (f"<!-- babelmix compare: {edge} {name} -->" for edge in ("begin", "end"))
     try:
         content = file.read_bytes()
     except OSError as error:
-        how = "name a Markdown file that is there"
+        how = "name an existing Markdown file"
         raise UserError(f"cannot be read ({error.strerror})", where=str(file), how=how) from error
     before, found, rest = content.partition(begin.encode())
     _, closed, after = rest.partition(end.encode())
@@ -178,18 +191,18 @@ def _read(root: Path, name: str, benchmark: str) -> Experiment:
     evaluations: dict[str, dict[str, Any]] = {}
     scores: dict[str, QueryScores] = {}
     try:
-        for variant in variants(settings.objectives):
-            path = f"metrics/evaluation/{variant}/{benchmark}"
-            evaluations[variant] = parse_evaluation(_text(files, f"{path}.json", name), f"{path}.json of {name}")
-            scores[variant] = read_scores(io.BytesIO(files.read_bytes(f"{path}.npz")), f"{path}.npz of {name}")
+        for system in systems_of(settings.objectives):
+            file, per_query = (str(find(system, benchmark)) for find in (HERE.scores, HERE.query_scores))
+            evaluations[system] = parse_evaluation(_text(files, file, name), f"{file} of {name}")
+            scores[system] = read_query_scores(io.BytesIO(files.read_bytes(per_query)), f"{per_query} of {name}")
     except (DvcException, OSError) as error:
         how = f"run it with benchmarks=[{benchmark}], or name others (`dvc exp list`)"
-        raise UserError(f"not to be read ({error})", where=f"experiment {name}", how=how) from error
+        raise UserError(f"cannot be read ({error})", where=f"experiment {name}", how=how) from error
     return Experiment(name, settings, evaluations, scores)
 
 
 def _files(root: Path, name: str) -> Any:
-    """Return the file system of an experiment: what Git and DVC have of it."""
+    """Return the file system of an experiment, as Git and DVC have it."""
     from dvc import api
     from dvc.exceptions import DvcException
     from scmrepo.exceptions import SCMError
@@ -204,7 +217,7 @@ def _files(root: Path, name: str) -> Any:
 
 
 def _settings(files: Any, name: str) -> Settings:
-    return parse_settings(_text(files, "params.yaml", name), f"params.yaml of {name}")
+    return parse_settings(_text(files, str(HERE.params), name), f"{HERE.params} of {name}")
 
 
 def _text(files: Any, path: str, name: str) -> str:
@@ -224,12 +237,12 @@ def by_size(runs: Sequence[Experiment]) -> dict[str, list[Experiment]]:
 
 def _score_rows(group: Sequence[Experiment]) -> dict[str, tuple[str, ...]]:
     rows: dict[str, tuple[str, ...]] = {}
-    for variant, evaluation in group[0].evaluations.items():
-        found = [run.evaluations[variant] for run in group]
-        headline = evaluation["headline"]
-        rows[variant] = (
-            *(_mean([one["settings"][setting][headline] for one in found]) for setting in reversed(SETTINGS)),
-            _mean([one["settings"]["multilingual"]["recall_at_10"] for one in found]),
+    for system, evaluation in group[0].evaluations.items():
+        found = [run.evaluations[system] for run in group]
+        measure = evaluation["main_score"]
+        rows[system] = (
+            *(_mean([one["scopes"][scope][measure] for one in found]) for scope in SCOPES),
+            _mean([one["scopes"]["multilingual"]["recall_at_10"] for one in found]),
             _mean([one["bias"]["rank_distance"] for one in found], ".1f"),
             _mean([one["bias"]["rank_distance_share"] for one in found], ".1%"),
         )

@@ -1,10 +1,10 @@
-"""The page of `explore`: chosen queries through two checkpoints, as one HTML file that asks for nothing else.
+"""The pages of `explore`: chosen queries in two systems, each page one HTML file that loads nothing else.
 
     choice = choose(benchmark, contrastive_scores, hybrid_scores, seed=13)
-    write_page(Path("reports/explore.html"), "xquad-r", "XQuAD-R: CC BY-SA 4.0", choice, show_chosen(...))
+    write_page(Path("reports/explore/xquad-r.html"), "xquad-r", "XQuAD-R: CC BY-SA 4.0", choice, show_chosen(...))
 
-No script, no outside resource, and a policy that forbids both; every text is escaped and stands in its own direction.
-Same entries, same bytes.
+A page has no script and no outside resource, and a policy that forbids both. Every text is escaped, and has its own
+direction. The same entries give the same bytes.
 """
 
 from collections.abc import Sequence
@@ -14,22 +14,10 @@ from pathlib import Path
 from babelmix.benchmarks.files import read_benchmark
 from babelmix.benchmarks.registry import licence_of
 from babelmix.common.files import new_file, new_folder
-from babelmix.reporting.compare import read_scores, reference_of
-from babelmix.reporting.explore import (
-    IMPROVED,
-    RANDOM,
-    RANKS,
-    RIGHT,
-    WORSENED,
-    Choice,
-    Entry,
-    View,
-    by_language,
-    choose,
-    one_line,
-    show_chosen,
-    summarise,
-)
+from babelmix.evaluation.score_files import read_query_scores
+from babelmix.reporting.compare import reference_of
+from babelmix.reporting.explore import RANKS, RIGHT, Entry, View, by_language, one_line, summarise
+from babelmix.reporting.explore_choice import IMPROVED, RANDOM, WORSENED, Choice, choose, show_chosen
 from babelmix.retrieval.embeddings import open_embeddings
 from babelmix.settings.params import Settings
 from babelmix.workspace import UNTRAINED, Workspace
@@ -37,11 +25,11 @@ from babelmix.workspace import UNTRAINED, Workspace
 TEXT = 600  # characters of a passage at most
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 GROUPS = {
-    IMPROVED: ("Most improved", "The largest gains of all. Picked because they are extreme: they prove nothing."),
-    WORSENED: ("Most worsened", "The largest losses of all. Picked because they are extreme: they prove nothing."),
+    IMPROVED: ("Most improved", "The largest gains of all queries. Extremes prove nothing about the rest."),
+    WORSENED: ("Most worsened", "The largest losses of all queries. Extremes prove nothing about the rest."),
     RANDOM: (
         "Drawn at random",
-        "A language first, then a query of it, from all queries. These alone stand for the rest.",
+        "A language, then a query of it, among all queries. Only these represent the rest.",
     ),
     "": ("Asked for", "Chosen by hand."),
 }
@@ -110,7 +98,7 @@ def write_pages(workspace: Workspace, settings: Settings) -> None:
         for name in settings.benchmarks:
             benchmark = read_benchmark(workspace.benchmark(name))
             files = [workspace.query_scores(system, name) for system in (first, second)]
-            choice = choose(benchmark, *(read_scores(file, str(file)) for file in files), seed=settings.seed)
+            choice = choose(benchmark, *(read_query_scores(file, str(file)) for file in files), seed=settings.seed)
             opened = {
                 system: open_embeddings(workspace.embeddings(system, name), workspace.benchmark(name))
                 for system in (first, second)
@@ -126,9 +114,9 @@ def write_page(path: Path, benchmark: str, licence: str, choice: Choice, entries
     Args:
         path: of the HTML file.
         benchmark: its name.
-        licence: a line on the licence of the texts, which the page quotes.
-        choice: how the queries were chosen, see explore.choose.
-        entries: the queries picked, each with its two views, see explore.show_chosen.
+        licence: a line on the licence of the texts, for the foot of the page.
+        choice: see explore_choice.choose.
+        entries: see explore_choice.show_chosen.
     """
     languages = sorted({lang for entry in entries for lang in entry.languages})
     hue = {lang: round(360 * place / len(languages)) for place, lang in enumerate(languages)}
@@ -159,17 +147,17 @@ def write_page(path: Path, benchmark: str, licence: str, choice: Choice, entries
 def _introduction(choice: Choice, first: str, second: str) -> str:
     same = choice.total - choice.rose - choice.fell
     return (
-        "<p>Each query was sent through both checkpoints to one pool that holds the passages of all languages. Below "
-        "it stand the ten best passages of either, and the ranks of its right answers in every language. "
+        "<p>Both systems searched one pool, the passages of all languages, for each query. Each query has the ten best "
+        "passages of each system, and the ranks of its right answers in every language. "
         f'<span class="mark">{RIGHT}</span> marks a right answer; click on a text to read all of it.</p>\n'
         f"<p>From {first} to {second}, average precision (AP, over the whole pool) rose for {choice.rose:,} of "
-        f"{choice.total:,} queries, fell for {choice.fell:,} and stayed for {same:,}. Shown are the largest gains and "
-        "the largest losses, one query a question, and some queries drawn at random.</p>"
+        f"{choice.total:,} queries, fell for {choice.fell:,} and stayed the same for {same:,}. The page shows the "
+        "largest gains and the largest losses, one query for each question, and some queries drawn at random.</p>"
     )
 
 
 def _overview(groups: dict[str, list[tuple[int, Entry]]], hue: dict[str, int], first: str, second: str) -> str:
-    """Return a table of all entries with their average precision by either system."""
+    """Return a table of all entries with their average precision in both systems."""
     head = "".join(f'<th scope="col" class="number">{name}</th>' for name in (f"AP {first}", f"AP {second}", "change"))
     rows: list[str] = []
     for group, items in groups.items():
@@ -194,7 +182,7 @@ def _article(number: int, entry: Entry, hue: dict[str, int]) -> str:
     lines = [f'<article id="q{number}">', _text(query.text, query.lang, "h3")]
     if entry.english:
         lines.append(f'<p class="faint">In English: {_text(entry.english, "en", "span")}</p>')
-    named = f"question {escape(query.parallel_id)}" if query.id else "free text: its right answers are not known"
+    named = f"question {escape(query.parallel_id)}" if query.id else "free text without known right answers"
     lines.append(f'<p class="faint">{_chip(query.lang, hue)} {named}</p>')
     lines += ['<div class="pair">', *(_view(view, hue) for view in entry.views), "</div>"]
     lines += [*_answers(entry, hue), "</article>"]
@@ -228,7 +216,7 @@ def _view(view: View, hue: dict[str, int]) -> str:
 
 
 def _answers(entry: Entry, hue: dict[str, int]) -> list[str]:
-    """Return the right answers in full, with their rank by either system, folded away."""
+    """Return the right answers in full, with their ranks in both systems, in a part that opens on a click."""
     shown = by_language(entry.views[0].answers[:RANKS])
     if not shown:
         return []
@@ -251,12 +239,12 @@ def _answers(entry: Entry, hue: dict[str, int]) -> list[str]:
 
 
 def _cut(text: str, lang: str) -> str:
-    """Return a passage that shows two lines, and all of them once it is clicked on."""
+    """Return a passage that shows two lines, and all lines after a click."""
     return f'<details class="cut">{_text(text, lang, "summary")}</details>'
 
 
 def _text(text: str, lang: str, tag: str, attributes: str = "") -> str:
-    """Return an element around a text of unknown content in a known language and its own direction."""
+    """Return an element with an escaped text, its language, and the direction of its own letters."""
     line = one_line(text)
     line = line if len(line) <= TEXT else f"{line[:TEXT].rstrip()}…"
     return f'<{tag} lang="{escape(lang)}" dir="auto"{attributes}>{escape(line)}</{tag}>'

@@ -1,8 +1,8 @@
-"""An entry of `explore` in the terminal: two systems beside each other where it is wide, else one below another.
+"""An entry of `explore` in the terminal: two systems side by side in a wide one, else one below the other.
 
     render(entry, Console())
 
-Without colour where the console is no terminal. Every text is cut to its line.
+There is no colour if the console is not a terminal. Every text is cut to its line.
 """
 
 from typing import TYPE_CHECKING
@@ -12,14 +12,14 @@ from babelmix.reporting.explore import RANKS, RIGHT, Entry, View, by_language, o
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-SIDE_BY_SIDE = 120  # columns of a terminal that holds two lists beside each other
-LEFT_TO_RIGHT = "\u200e"  # drawn by nobody
-# Of the 256 of a terminal, those that are read on black and on white; a language has the colour of its place.
+SIDE_BY_SIDE = 120  # columns of a terminal for two lists side by side
+LEFT_TO_RIGHT = "\u200e"  # invisible
+# Of a terminal's 256 colours, some that are readable on black and on white; the n-th language has the n-th colour.
 COLOURS = (33, 166, 35, 170, 136, 38, 99, 160, 64, 205, 67, 130)
 
 
 def render(entry: Entry, console: "Console") -> None:
-    """Print an entry: two systems beside each other where the console is 120 columns wide, else one below another."""
+    """Print an entry: two systems side by side from 120 columns on, else one below the other."""
     from rich.table import Table
     from rich.text import Text
 
@@ -29,7 +29,7 @@ def render(entry: Entry, console: "Console") -> None:
     if query.id:
         console.print(Text.assemble((query.lang, colour[query.lang]), (f" · question {query.parallel_id}", "dim")))
     else:
-        console.print(Text("free text: its right answers are not known", style="dim"))
+        console.print(Text("free text without known right answers", style="dim"))
     if entry.english:
         console.print(Text(f"in English: {one_line(entry.english)}", style="dim"))
     digits = max((len(f"{view.answers[-1].rank:,}") for view in entry.views if view.answers), default=0)
@@ -38,7 +38,7 @@ def render(entry: Entry, console: "Console") -> None:
         grid.add_column(ratio=1)
         grid.add_column(width=3)
         grid.add_column(ratio=1)
-        # A mark of left-to-right before the ranks: a text in Arabic on the left would draw the number to itself.
+        # A left-to-right mark before the ranks: an Arabic text on the left would pull the number to its side.
         left, right = (
             _blocks(view, colour, digits, lead) for view, lead in zip(entry.views, ("", LEFT_TO_RIGHT), strict=True)
         )
@@ -51,7 +51,7 @@ def render(entry: Entry, console: "Console") -> None:
 
 
 def _blocks(view: View, colour: dict[str, str], digits: int, lead: str) -> "list[RenderableType]":
-    """Return a view's title, its hits, the ranks of its right answers, `digits` wide, and its figures."""
+    """Return a view's title, its hits, the ranks of its right answers in `digits` columns, and its figures."""
     from rich.columns import Columns
     from rich.table import Table
     from rich.text import Text
@@ -81,5 +81,5 @@ def _blocks(view: View, colour: dict[str, str], digits: int, lead: str) -> "list
 
 
 def _weight(rank: int) -> str:
-    """Return the style of a rank: bold on the first page of results, faint far from it."""
+    """Return the style of a rank: bold up to 10, faint above 100."""
     return "bold" if rank <= 10 else "" if rank <= 100 else "dim"

@@ -1,12 +1,14 @@
-"""DVC results as MLflow runs: one run for each trained variant, however often it is tracked.
+"""DVC results as MLflow runs: one run for each trained objective, however often it is tracked.
 
     track(Path("."), settings, store_root)       # the last stage of the pipeline
     serve_ui(store_root, port=5000)              # the comparison of all runs, on loopback
 
-MLflow is a projection of DVC and no side effect of training: a training taken from DVC's run-cache
-computes nothing, yet must show up. A run is known by its fingerprint, the sha256 of what dvc.lock says of
-its train stage (command, dependency hashes, params); tracking the same variant again updates the run, and
-does nothing where nothing has changed.
+The runs are made from DVC's results, not by the training: a training that DVC takes from its run-cache computes
+nothing, yet must have a run. A run is known by its fingerprint, the sha256 of its train stage in dvc.lock (command,
+dependency hashes, params). Tracking the same training again updates the run, and does nothing if nothing has changed.
+
+An older release computed the fingerprint from other commands and files, and kept it under another name. Its run is
+renewed if it has the same name and the same losses; else it stays, and a line says how to delete it.
 """
 
 import hashlib
@@ -21,28 +23,31 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from babelmix.common.errors import UserError
+from babelmix.common.progress import say
 from babelmix.common.reading import read_text
-from babelmix.evaluation.evaluate import MEASURES
+from babelmix.evaluation.measures import MEASURES
 from babelmix.reporting.lock import hashes, parse_lock
 from babelmix.reporting.mlflow_store import LOOPBACK, artifacts, database, locked, open_client, refused, relocate, serve
-from babelmix.reporting.results import SETTINGS, HistoryRow, Results, read_results
+from babelmix.reporting.names import POOL_FIRST
+from babelmix.reporting.results import HistoryRow, Results, read_results
 from babelmix.settings.params import Settings
-from babelmix.workspace import BM25, LIR, UNTRAINED, Workspace
+from babelmix.workspace import BM25, HERE, LIR, UNTRAINED, Workspace, evaluation_stage
 
 if TYPE_CHECKING:  # mlflow takes two seconds to import
     from mlflow.tracking import MlflowClient
 
 EXPERIMENT = "babelmix"
-FINGERPRINT = "babelmix.fingerprint"
-CONTENT = "babelmix.content"  # sha256 of all that was logged; set last: a run cut short is completed next time
-BATCH = 1000  # metrics that MLflow takes in one request
-KEY = 250  # characters of a name that MLflow takes
+FINGERPRINT = "babelmix.train_stage"
+OLD_FINGERPRINT = "babelmix.fingerprint"  # of releases before 0.2
+CONTENT = "babelmix.content"  # sha256 of all that was logged; set last: an interrupted run is completed next time
+BATCH = 1000  # metrics in one request, at most
+KEY = 250  # characters of a name, at most
 VIEW = {"mlflow.experimentKind": "custom_model_development"}  # the UI shows training runs, not chat traces
 
 
 @dataclass(frozen=True, slots=True)
 class TrackResult:
-    """How many runs were made and how many changed; the ids of all, in the order of the objectives."""
+    """The number of new runs and of renewed runs, and the ids of all runs in the order of the objectives."""
 
     created: int
     updated: int
@@ -51,38 +56,38 @@ class TrackResult:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """What MLflow shall hold of one trained variant."""
+    """What MLflow should have of one trained objective."""
 
     name: str
     fingerprint: str
     params: dict[str, str]
     metrics: dict[str, float]
     history: tuple[HistoryRow, ...]
-    inputs: dict[str, str]  # path -> DVC's hash of the data and the model it started from
+    inputs: dict[str, str]  # path -> DVC's hash, of the data and the starting model
 
     def content(self, reports: Path) -> str:
-        """Return the sha256 of everything that would be logged, the report's files included."""
+        """Return the sha256 of everything that is logged, the report's files included."""
         files = {
             str(file.relative_to(reports)): hashlib.sha256(file.read_bytes()).hexdigest()
             for file in sorted(reports.rglob("*"))
             if file.is_file()
         }
-        history = [(row.step, row.loss, row.learning_rate, row.dev) for row in self.history]
+        history = [(row.step, row.loss, row.lr, row.dev) for row in self.history]
         return _sha256([self.name, self.params, self.metrics, self.inputs, history, files])
 
 
 def track(root: Path, settings: Settings, store_root: Path) -> TrackResult:
     """Make or update the MLflow run of every trained objective.
 
-    Reads dvc.lock, metrics/ and reports/ of `root`; writes `store_root`/mlflow.db and
-    `store_root`/mlruns. The two differ in a queued experiment: `root` is a temporary copy, and the store
-    must outlive it. Safe to call from several processes at once. There is no short cut around MLflow when
-    nothing has changed: importing it and asking the store takes about 2.5 s, and the store stays the only
-    truth, also after a run was deleted by hand.
+    Reads dvc.lock, metrics/ and reports/ of `root`; writes `store_root`/mlflow.db and `store_root`/mlruns. The two
+    roots differ in a queued experiment: `root` is a temporary copy, and the store must outlive it. Several processes
+    may call it at once. It asks the store even if nothing has changed, about 2.5 s with the import of MLflow: only the
+    store knows of a run that was deleted by hand.
 
-    Raises UserError where the pipeline has not written what is to be tracked.
+    Raises UserError if the pipeline has not written the results.
     """
-    results = read_results(Workspace(root), settings)
+    workspace = Workspace(root)
+    results = read_results(workspace, settings)
     stages = _read_lock(root)
     wanted = [_describe(settings, results, stages, objective) for objective in settings.objectives]
     created = updated = 0
@@ -91,23 +96,25 @@ def track(root: Path, settings: Settings, store_root: Path) -> TrackResult:
         client = open_client(store_root)
         experiment = _experiment(client, store_root)
         for run in wanted:
-            content = run.content(root / "reports")
+            content = run.content(workspace.reports)
             found = client.search_runs([experiment], f"tags.`{FINGERPRINT}` = '{run.fingerprint}'")
+            found = list(found) or _of_older_release(client, experiment, run)
             if not found:
                 tags = _origin(root) | {FINGERPRINT: run.fingerprint}
                 made = client.create_run(experiment, tags=tags, run_name=run.name)
                 created += 1
             else:
                 made = found[0]
+                client.set_tag(made.info.run_id, FINGERPRINT, run.fingerprint)  # a run of an older release lacks it
                 updated += made.data.tags.get(CONTENT) != content
             if made.data.tags.get(CONTENT) != content:
-                _log(client, made, run, root / "reports", content)
+                _log(client, made, run, workspace.reports, content)
             run_ids.append(made.info.run_id)
     return TrackResult(created, updated, tuple(run_ids))
 
 
 def comparison_url(store_root: Path, host: str = LOOPBACK, port: int = 5000) -> str:
-    """Return the address of MLflow's comparison of all runs; raises UserError where there is none yet."""
+    """Return the address of MLflow's comparison of all runs; UserError if there are no runs yet."""
     runs: list[Any] = []
     if database(store_root).exists():
         with locked(store_root), refused(store_root):
@@ -125,14 +132,14 @@ def comparison_url(store_root: Path, host: str = LOOPBACK, port: int = 5000) -> 
 def serve_ui(store_root: Path, port: int = 5000) -> None:
     """Print the address of the comparison and serve MLflow's UI on loopback until interrupted.
 
-    Raises UserError where there are no runs, or where the port is taken.
+    Raises UserError if there are no runs, or if the port is taken.
     """
     serve(store_root, comparison_url(store_root, port=port), port)
 
 
 def _describe(settings: Settings, results: Results, stages: dict[str, Any], objective: str) -> _Run:
     train = _stage(stages, f"train@{objective}")
-    preset, recipe = settings.preset(), settings.objective(objective)
+    preset, batches = settings.preset(), settings.objective(objective)
     params: dict[str, Any] = {
         "model.size": settings.model.size,
         "encoder": preset.describe(),
@@ -140,10 +147,10 @@ def _describe(settings: Settings, results: Results, stages: dict[str, Any], obje
         "recipe": settings.recipe,
         "learning_rate": settings.learning_rate(),
         "objective": objective,
-        "batches": recipe.describe(),
-        **recipe.model_dump(exclude={"languages", "origin"}, exclude_none=True),
-        "languages": ",".join(recipe.languages or (*settings.pairs.languages, *settings.translate.languages)),
-        "origin": recipe.origin or "human first",
+        "batches": batches.describe(),
+        **batches.model_dump(exclude={"languages", "origin"}, exclude_none=True),
+        "languages": ",".join(batches.languages or (*settings.pairs.languages, *settings.translate.languages)),
+        "origin": batches.origin or "human first",
         "sources": ",".join(settings.sources),
         "seed": settings.seed,
         "threads": settings.threads,
@@ -151,15 +158,15 @@ def _describe(settings: Settings, results: Results, stages: dict[str, Any], obje
         **{f"pairs.{name}": value for name, value in settings.pairs.model_dump(exclude={"languages"}).items()},
     }
     total, non_embedding = results.parameters
-    metrics: dict[str, float] = {}  # the UI's comparison opens at the first one: multilingual mAP
-    inputs = hashes(train, "deps", ("data/", "models/"))
+    metrics: dict[str, float] = {}  # MLflow's comparison opens at the first one, multilingual mAP
+    inputs = hashes(train, "deps", (f"{HERE.data}/", f"{HERE.models}/"))
     for benchmark in settings.benchmarks:
         metrics |= _scores(results.evaluations[objective][benchmark], prefix="")
         metrics |= _scores(results.evaluations[objective + LIR][benchmark], prefix="lir/")
         for baseline in (UNTRAINED, BM25):
             metrics |= _scores(results.evaluations[baseline][benchmark], prefix=f"{baseline}/")
-        evaluated = _stage(stages, f"evaluate@{objective}-{benchmark}")
-        inputs |= hashes(evaluated, "deps", ("data/benchmarks/",))
+        evaluated = _stage(stages, evaluation_stage(objective, benchmark))
+        inputs |= hashes(evaluated, "deps", (str(HERE.benchmark(benchmark)),))
     metrics |= _scores(results.dev[objective], prefix="")
     metrics |= {"model/parameters": total, "model/parameters_non_embedding": non_embedding}
     return _Run(
@@ -173,11 +180,11 @@ def _describe(settings: Settings, results: Results, stages: dict[str, Any], obje
 
 
 def _scores(evaluation: dict[str, Any], *, prefix: str) -> dict[str, float]:
-    """The figures of one evaluation, named alike in every run; what a benchmark cannot give is left out."""
+    """Return the figures of one evaluation under the same names in every run, without those that are None."""
     name = prefix + evaluation["benchmark"]
     scores = {
-        f"{name}/{setting}/{measure}": evaluation["settings"][setting][measure]
-        for setting in SETTINGS
+        f"{name}/{scope}/{measure}": evaluation["scopes"][scope][measure]
+        for scope in POOL_FIRST
         for measure in MEASURES
     }
     scores[f"{name}/rank_distance"] = evaluation["bias"]["rank_distance"]
@@ -189,11 +196,11 @@ def _log(client: "MlflowClient", made: Any, run: _Run, reports: Path, content: s
 
     run_id, started, now = made.info.run_id, made.info.start_time, int(time.time() * 1000)
     metrics = [Metric(_key(key), value, now, 0) for key, value in run.metrics.items()]
-    for row in run.history:  # stamped with the run's own start, so that a second logging adds no second point
-        curves = {"train/loss": row.loss, "train/learning_rate": row.learning_rate}
+    for row in run.history:  # stamped with the run's start, so that logging it again adds no second point
+        curves = {"train/loss": row.loss, "train/learning_rate": row.lr}
         curves |= {f"dev/{name}": loss for name, loss in row.dev.items()}
         metrics += [Metric(_key(key), value, started, row.step) for key, value in curves.items()]
-    # MLflow refuses a param that changes; what is not part of the fingerprint stays as it was first logged.
+    # MLflow refuses to change a param: one outside of the fingerprint keeps the value that was logged first.
     params = [Param(key, value) for key, value in run.params.items() if key not in made.data.params]
     tags = [RunTag(_key(f"dvc.md5.{path}"), md5) for path, md5 in run.inputs.items()]
     client.log_batch(run_id, params=params, tags=tags)
@@ -206,8 +213,28 @@ def _log(client: "MlflowClient", made: Any, run: _Run, reports: Path, content: s
     client.set_tag(run_id, CONTENT, content)
 
 
+def _of_older_release(client: "MlflowClient", experiment: str, run: _Run) -> list[Any]:
+    """Return the run that an older release made of this training, known by its name and its losses.
+
+    A run of this name with other losses was another training: it stays, and a line says so.
+    """
+    named = f"tags.`{OLD_FINGERPRINT}` != '' and attributes.run_name = '{run.name}'"
+    losses = [(row.step, row.loss) for row in run.history]
+    others = 0
+    for old in client.search_runs([experiment], named):
+        if FINGERPRINT in old.data.tags:
+            continue
+        if [(point.step, point.value) for point in client.get_metric_history(old.info.run_id, "train/loss")] == losses:
+            return [old]
+        others += 1
+    if others:
+        how = "delete it in `babelmix ui` if you do not compare with it"
+        say(f"MLflow has {others} run(s) {run.name} of an older release with other losses; {how}")
+    return []
+
+
 def _experiment(client: "MlflowClient", store_root: Path) -> str:
-    """Return the id of the experiment, made with an explicit artifact location or taken back from the bin."""
+    """Return the id of the experiment, which is created, or restored if it was deleted."""
     experiment = client.get_experiment_by_name(EXPERIMENT)
     if experiment is None:
         return client.create_experiment(EXPERIMENT, artifact_location=artifacts(store_root), tags=VIEW)
@@ -219,7 +246,7 @@ def _experiment(client: "MlflowClient", store_root: Path) -> str:
 
 
 def _origin(root: Path) -> dict[str, str]:
-    """The revision and experiment that made a run; told once, when it is made."""
+    """Return the revision and the experiment of a run, as tags; they are set once, when the run is created."""
     command = ["git", "-C", str(root), "rev-parse", "HEAD"]
     try:
         revision = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
@@ -232,7 +259,7 @@ def _origin(root: Path) -> dict[str, str]:
 
 
 def _read_lock(root: Path) -> dict[str, Any]:
-    file = root / "dvc.lock"
+    file = Workspace(root).lock
     if not file.exists():
         raise UserError("no such file", where=str(file), how="run `dvc repro`")
     return parse_lock(read_text(file), str(file))
@@ -240,12 +267,12 @@ def _read_lock(root: Path) -> dict[str, Any]:
 
 def _stage(stages: dict[str, Any], name: str) -> dict[str, Any]:
     if "cmd" not in stages.get(name, {}):
-        raise UserError(f"no stage {name}", where="dvc.lock", how=f"run `dvc repro {name}`")
+        raise UserError(f"no stage {name}", where=str(HERE.lock), how=f"run `dvc repro {name}`")
     return stages[name]
 
 
 def _key(name: str) -> str:
-    """Return the name under which MLflow takes a metric or tag: as it is, or with what MLflow refuses replaced."""
+    """Return the name of a metric or tag with the characters replaced that MLflow refuses."""
     parts = (re.sub(r"[^\w. :-]", "_", part) for part in name.split("/"))
     key = "/".join("_" if part in ("", ".", "..") else part for part in parts)
     return key if key == name and len(key) <= KEY else f"{key[: KEY - 9]}.{_sha256(name)[:8]}"

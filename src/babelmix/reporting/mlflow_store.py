@@ -4,7 +4,7 @@
         client = open_client(root)              # root/mlflow.db, made whole or not at all
     serve(root, "http://127.0.0.1:5000/...", port=5000)     # until interrupted
 
-What MLflow and its database refuse (a store that is damaged, of another version, in use, a full disk) is a UserError.
+A store that is damaged, of another version or in use, and a full disk, raise UserError.
 """
 
 import errno
@@ -30,11 +30,11 @@ if TYPE_CHECKING:  # mlflow takes two seconds to import
     from mlflow.tracking import MlflowClient
 
 LOOPBACK = "127.0.0.1"
-# Read by mlflow when it is imported: nothing is sent anywhere, and the log of its migrations is not shown.
+# mlflow reads these when it is imported: it sends nothing, and does not show the log of its migrations.
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MLFLOW_LOGGING_LEVEL": "WARNING"}
-SILENT = QUIET | {"MLFLOW_LOGGING_LEVEL": "CRITICAL"}  # the exception says it, and MLflow logs a traceback besides
-# Where MLflow puts what is in no experiment of ours: beside the database, not into the current folder. It writes the
-# place into SQL without quoting, so it has to be a URI, in which quotes are escaped.
+SILENT = QUIET | {"MLFLOW_LOGGING_LEVEL": "CRITICAL"}  # MLflow would log a traceback beside the exception
+# MLflow's place for artifacts of its own experiment: beside the database, not in the current folder. MLflow writes the
+# place into SQL without quoting, so it must be a URI, in which quotes are escaped.
 _ARTIFACT_ROOT = "_MLFLOW_SERVER_ARTIFACT_ROOT"
 _PATIENCE = 10  # seconds for the server to end
 
@@ -45,14 +45,14 @@ def database(store_root: Path) -> Path:
 
 
 def artifacts(store_root: Path) -> str:
-    """Return where MLflow puts artifacts: a path, or a URI where it would take signs of the path for those of one."""
+    """Return the place of artifacts: a path, or a URI if MLflow would misread characters of the path."""
     folder = _meant(store_root) / "mlruns"
     return str(folder) if quote(str(folder)) == str(folder) else folder.as_uri()
 
 
 @contextmanager
 def locked(store_root: Path) -> Generator[None]:
-    """Hold the store's lock: MLflow migrates a fresh database on first use, and parallel starters would trip there."""
+    """Hold the store's lock: MLflow migrates a new database on first use, which two processes must not do at once."""
     file = store_root / "mlflow.db.lock"
     try:
         store_root.mkdir(parents=True, exist_ok=True)
@@ -73,7 +73,7 @@ def locked(store_root: Path) -> Generator[None]:
 
 @contextmanager
 def refused(store_root: Path) -> Generator[None]:
-    """Turn what MLflow, its database or the disk refuses into a UserError."""
+    """Turn errors of MLflow, of its database and of the disk into a UserError."""
     where, again = str(database(store_root)), "move it away, and `babelmix track` makes it again"
     try:
         yield
@@ -98,34 +98,34 @@ def refused(store_root: Path) -> Generator[None]:
 
 
 def open_client(store_root: Path) -> "MlflowClient":
-    """Return MLflow's client for the store; a store that is not there yet is made, whole or not at all.
+    """Return MLflow's client for the store; a missing store is created, whole or not at all.
 
     Call it within `locked` and `refused`.
     """
     file = _meant(database(store_root))
     if not file.exists() or (file.is_file() and not file.stat().st_size):
-        fresh = file.with_name(f"{file.name}.new")  # MLflow never mends a database that was half made
-        _clear(fresh)  # what a process left that was killed
+        fresh = file.with_name(f"{file.name}.new")  # MLflow cannot repair a half-made database
+        _clear(fresh)  # left by a killed process
         try:
             _client(fresh, store_root)
             fresh.replace(file)
         finally:
             _clear(fresh)
-    with closing(sqlite3.connect(file, timeout=20)) as connection:  # MLflow would try ten times, for minutes
+    with closing(sqlite3.connect(file, timeout=20)) as connection:  # MLflow would retry for minutes
         connection.execute("SELECT version_num FROM alembic_version").fetchone()
     return _client(file, store_root)
 
 
 def relocate(store_root: Path, old: str) -> None:
-    """Let a store that was moved or copied with its project name its own artifacts, not those where it stood before.
+    """Correct the places of artifacts in a store that was moved or copied with its project.
 
-    `old` is where its experiment says they are.
+    `old` is the place that its experiment has.
     """
     new = artifacts(store_root)
     with closing(sqlite3.connect(_meant(database(store_root)), timeout=20)) as connection, connection:
         for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
             connection.execute(
-                f"UPDATE {table} SET {column} = ? || substr({column}, ?) "  # noqa: S608 -- the names stand above
+                f"UPDATE {table} SET {column} = ? || substr({column}, ?) "  # noqa: S608 -- the names are constants above
                 f"WHERE {column} = ? OR substr({column}, 1, ?) = ?",
                 (new, len(old) + 1, old, len(old) + 1, f"{old}/"),
             )
@@ -134,12 +134,12 @@ def relocate(store_root: Path, old: str) -> None:
 def serve(store_root: Path, address: str, port: int) -> None:
     """Print the address and serve MLflow's UI on loopback until interrupted.
 
-    UserError where the port is taken or not permitted, or where MLflow ends by itself.
+    UserError if the port is taken or not permitted, or if MLflow ends by itself.
     """
     _check_port(port)
     print(f"Comparison of all runs (Ctrl-C ends the server):\n{address}", flush=True)
     command = [sys.executable, "-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(port)]
-    # Below "critical" it would log the end that we ask for as an error, with a traceback.
+    # Below "critical" it would log the end that `_end` asks for as an error, with a traceback.
     command += ["--uvicorn-opts", "--log-level critical"]
     command += ["--workers", "1", "--backend-store-uri", _uri(database(store_root))]
     command += ["--no-serve-artifacts", "--default-artifact-root", artifacts(store_root)]
@@ -148,13 +148,13 @@ def serve(store_root: Path, address: str, port: int) -> None:
     with subprocess.Popen(command, env=environment, start_new_session=True) as server:
         try:
             code = server.wait()
-        except BaseException as error:  # Ctrl-C, SIGTERM: all its processes are to end, whatever ended us
+        except BaseException as error:  # Ctrl-C, SIGTERM: its processes must end too
             _end(server)
             if isinstance(error, KeyboardInterrupt):
                 return
             raise
     if code:
-        raise UserError(f"MLflow ended with code {code}", where=address, how="its message stands above")
+        raise UserError(f"MLflow ended with code {code}", where=address, how="see its message above")
 
 
 def _end(server: "subprocess.Popen[bytes]") -> None:
@@ -194,16 +194,16 @@ def _clear(file: Path) -> None:
 
 
 def _uri(file: Path) -> str:
-    """Return the URI of an SQLite database whatever its folder is called.
+    """Return the URI of an SQLite database in a folder of any name.
 
-    SQLAlchemy takes escapes for signs (`%20`, `?`), so they are escaped in turn. With the driver's name in it, MLflow
-    does not make the folder itself, which would be one of the escaped name.
+    SQLAlchemy reads `%20` and `?` as escapes, so they are escaped. The driver's name in the URI keeps MLflow from
+    creating a folder with the escaped name.
     """
     return f"sqlite+pysqlite:///{quote(str(_meant(file)))}"
 
 
 def _meant(path: Path) -> Path:
-    """Return what a path means, links followed; an error where they lead nowhere, or its name is not in UTF-8."""
+    """Return a path with its links followed; an error for a circle of links, or a name that is not in UTF-8."""
     meant = Path(os.path.realpath(path))
     if meant.is_symlink():
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))

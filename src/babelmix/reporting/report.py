@@ -1,9 +1,9 @@
-"""The report: headline numbers, one table by language, and reports/report.md with its figures.
+"""The report: the main scores, one table by language, and reports/report.md with its figures.
 
     write_report(HERE, load_settings())
 
-Every file is a pure function of the metrics and the settings, without the time of day or the revision: same
-results, same bytes.
+Every file depends on the metrics and the settings alone, not on the time of day or the revision: the same results give
+the same bytes.
 """
 
 import csv
@@ -12,27 +12,28 @@ from pathlib import Path
 from typing import Any
 
 from babelmix.common.files import new_file, new_folder
-from babelmix.evaluation.evaluate import MEASURES
-from babelmix.reporting import figures
+from babelmix.evaluation.measures import MEASURES
+from babelmix.reporting import figures, heat_maps
 from babelmix.reporting.compare import compare, reference_of
 from babelmix.reporting.drawing import save
 from babelmix.reporting.markdown import to_markdown
-from babelmix.reporting.results import SETTINGS, Results, read_results, seen, training_languages
+from babelmix.reporting.names import POOL_FIRST
+from babelmix.reporting.results import Results, read_results, seen, training_languages
 from babelmix.settings.params import Settings
 from babelmix.workspace import UNTRAINED, Workspace
 
-HEADLINES = 12  # numbers in metrics/headline.json at most
+MAIN_SCORES = 12  # at most, in metrics/main_score.json
 
 
 def write_report(workspace: Workspace, settings: Settings) -> None:
-    """Write the main scores, the table by language, the figures and report.md, from what the pipeline measured.
+    """Write the main scores, the table by language, the figures and report.md, from the metrics of the pipeline.
 
     Raises UserError for a missing or broken file, with the stage that writes it.
     """
     results = read_results(workspace, settings)
     comparisons = compare(results, settings)
     with new_file(workspace.main_scores) as stream:
-        json.dump(headline(results), stream, indent=2)
+        json.dump(main_scores(results), stream, indent=2)
         stream.write("\n")
     with new_file(workspace.by_language) as stream:
         rows = by_language(results)
@@ -45,13 +46,13 @@ def write_report(workspace: Workspace, settings: Settings) -> None:
         stream.write(to_markdown(results, settings, comparisons, captions))
 
 
-def headline(results: Results) -> dict[str, dict[str, dict[str, float | None]]]:
-    """Return the headline measure by objective, benchmark and setting: at most 12 numbers, multilingual first."""
+def main_scores(results: Results) -> dict[str, dict[str, dict[str, float | None]]]:
+    """Return the main score by objective, benchmark and scope: at most 12 numbers, multilingual first."""
     cells = len(results.histories) * len(results.evaluations[UNTRAINED])
-    settings = SETTINGS[: max(1, HEADLINES // cells)]
+    scopes = POOL_FIRST[: max(1, MAIN_SCORES // cells)]
     return {
         objective: {
-            benchmark: {setting: evaluation["settings"][setting][evaluation["headline"]] for setting in settings}
+            benchmark: {scope: evaluation["scopes"][scope][evaluation["main_score"]] for scope in scopes}
             for benchmark, evaluation in results.evaluations[objective].items()
         }
         for objective in results.histories
@@ -59,20 +60,20 @@ def headline(results: Results) -> dict[str, dict[str, dict[str, float | None]]]:
 
 
 def by_language(results: Results) -> list[dict[str, Any]]:
-    """Return one row for each variant, benchmark, setting and language or ordered pair of languages.
+    """Return one row for each system, benchmark, scope and language or ordered pair of languages.
 
-    `seen` says whether these languages stand in the training pairs: yes, partly (one of a pair) or no. It is
-    the same for every variant, so that rows compare; an objective with languages of its own saw only these.
+    `seen` says whether the training pairs have these languages: yes, partly (one of a pair) or no. It is the same for
+    every system, so that rows can be compared; an objective with its own list of languages saw only those.
     """
     known = training_languages(results)
     return [
-        {"variant": variant, "benchmark": benchmark, "setting": setting, "languages": languages}
+        {"system": system, "benchmark": benchmark, "scope": scope, "languages": languages}
         | {measure: scores[measure] for measure in MEASURES}
         | {"queries": scores["queries"], "seen": seen(languages, known)}
-        for variant, evaluations in results.evaluations.items()
+        for system, evaluations in results.evaluations.items()
         for benchmark, evaluation in evaluations.items()
-        for setting in SETTINGS
-        for languages, scores in evaluation["settings"][setting]["by"].items()
+        for scope in POOL_FIRST
+        for languages, scores in evaluation["scopes"][scope]["by"].items()
     ]
 
 
@@ -81,21 +82,24 @@ def draw(results: Results, folder: Path) -> dict[str, str]:
     objectives = list(results.histories)
     reference, shown = reference_of(objectives), objectives[-1]
     charts = {
-        "scores": (figures.scores(results), "Headline measure by setting and variant"),
+        "scores": (figures.scores(results), "Main score by scope and system"),
         "losses": (figures.losses(results), "Training and dev loss"),
     }
     for benchmark, evaluation in results.evaluations[UNTRAINED].items():
         if len(evaluation["bias"]["language_share_pool"]) > 1:
             bias = figures.language_bias(results, benchmark)
-            charts[f"bias-{benchmark}"] = (bias, f"Where the ten best come from, and rank distance, on {benchmark}")
-            shares = figures.share_map(results, benchmark, shown)
-            charts[f"shares-{benchmark}"] = (shares, f"Which languages the ten best of {shown} are in, on {benchmark}")
-        pairs = figures.pair_scores(results, benchmark, shown, evaluation["headline"])
-        charts[f"pairs-{benchmark}"] = (pairs, f"{shown} on {benchmark}, language by language")
+            charts[f"bias-{benchmark}"] = (
+                bias,
+                f"Languages of the ten best passages, and rank distance, on {benchmark}",
+            )
+            shares = heat_maps.share_map(results, benchmark, shown)
+            charts[f"shares-{benchmark}"] = (shares, f"Languages of the ten best passages of {shown} on {benchmark}")
+        pairs = heat_maps.pair_scores(results, benchmark, shown, evaluation["main_score"])
+        charts[f"pairs-{benchmark}"] = (pairs, f"{shown} on {benchmark}, by language pair")
         for objective in objectives:
             if objective != reference:
-                chart = figures.differences(results, benchmark, objective, reference)
-                caption = f"{objective} minus {reference} on {benchmark}, language by language"
+                chart = heat_maps.differences(results, benchmark, objective, reference)
+                caption = f"{objective} minus {reference} on {benchmark}, by language pair"
                 charts[f"differences-{benchmark}-{objective}"] = (chart, caption)
     for name, (chart, _) in charts.items():
         save(chart, folder / f"{name}.png")

@@ -1,11 +1,11 @@
-"""What the pipeline has written under `metrics/`, read back for the report and for MLflow.
+"""The metrics that the pipeline wrote, read back for the report and for MLflow.
 
     results = read_results(HERE, settings)
-    results.evaluations["hybrid"]["gnome-help"]["settings"]["multilingual"]["map"]
+    results.evaluations["hybrid"]["gnome-help"]["scopes"]["multilingual"]["map"]
     results.histories["hybrid"][-1].loss
 
-Only the benchmarks and objectives that the settings name are read. A variant is "bm25", "untrained", an objective, or
-one of the last two debiased after the fact, "hybrid+lir".
+Only the benchmarks and objectives that the settings name are read. A system is "bm25", "untrained", an objective, or
+one of the last two without its language directions (LIR), "hybrid+lir".
 """
 
 import csv
@@ -14,26 +14,26 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter
 
 from babelmix.common.errors import UserError
+from babelmix.common.progress import say
 from babelmix.common.reading import parse_json, read_text
+from babelmix.evaluation.score_files import Count, fields_checked, parse_evaluation
 from babelmix.settings.params import Settings
 from babelmix.workspace import BM25, DEV, LIR, UNTRAINED, Workspace, evaluation_stage
-
-SETTINGS = ("multilingual", "crosslingual", "monolingual")
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryRow:
-    """One training step; `dev` holds the dev losses (nats), by name, on the steps that looked."""
+    """One training step; `dev` holds the dev losses (nats), by name, of the steps that computed them."""
 
     step: int
     kind: str
     loss: float
-    learning_rate: float
+    lr: float
     dev: dict[str, float]
 
 
@@ -41,8 +41,8 @@ class HistoryRow:
 class Results:
     """Everything measured in one run of the pipeline; JSON files are kept as they were written."""
 
-    evaluations: dict[str, dict[str, dict[str, Any]]]  # variant -> benchmark -> evaluation
-    per_query: dict[str, dict[str, Path]]  # variant -> benchmark -> the scores of every query, .npz
+    evaluations: dict[str, dict[str, dict[str, Any]]]  # system -> benchmark -> evaluation
+    per_query: dict[str, dict[str, Path]]  # system -> benchmark -> the scores of every query, .npz
     dev: dict[str, dict[str, Any]]  # objective -> evaluation of the dev split
     histories: dict[str, tuple[HistoryRow, ...]]  # by objective
     pairs: dict[str, dict[str, Any]]  # source -> language -> kept_train, kept_dev, dropped by reason
@@ -57,7 +57,7 @@ def read_results(workspace: Workspace, settings: Settings) -> Results:
     """
     evaluations: dict[str, dict[str, dict[str, Any]]] = {}
     per_query: dict[str, dict[str, Path]] = {}
-    for system in variants(settings.objectives):
+    for system in systems_of(settings.objectives):
         for benchmark in settings.benchmarks:
             stage = evaluation_stage(system, benchmark)
             scores = _read_evaluation(workspace.scores(system, benchmark), stage)
@@ -89,8 +89,8 @@ def read_results(workspace: Workspace, settings: Settings) -> Results:
     )
 
 
-def variants(objectives: Sequence[str]) -> tuple[str, ...]:
-    """Return all that is scored: word overlap, the encoder before and after training, each also debiased."""
+def systems_of(objectives: Sequence[str]) -> tuple[str, ...]:
+    """Return the systems that are scored: BM25, and the encoder before and after training, each with LIR too."""
     return (BM25, *(f"{name}{form}" for name in (UNTRAINED, *objectives) for form in ("", LIR)))
 
 
@@ -102,65 +102,17 @@ def training_languages(results: Results) -> frozenset[str]:
 
 
 def seen(languages: str, known: frozenset[str]) -> str:
-    """Return whether a language ("de") or pair ("de-en") is among the known ones: yes, partly or no."""
+    """Return whether a language ("de"), or a pair ("de-en"), is among the known ones: yes, partly or no."""
     found = [language in known for language in languages.split("-")]
     return "yes" if all(found) else "partly" if any(found) else "no"
 
 
-def parse_evaluation(text: str, where: str) -> dict[str, Any]:
-    """Return what `evaluate.to_json` wrote, as it was written, once all that is read of it is seen to be there."""
-    value = parse_json(text, where)
-    with _as_written(where):
-        _Evaluation.model_validate(value)
-    return value
-
-
 def parse_parameters(text: str, where: str) -> tuple[int, int]:
-    """Return the number of parameters of an encoder, all and outside the embeddings, from what its stage wrote."""
+    """Return an encoder's number of parameters, all and outside the embeddings, from the file of its stage."""
     value = parse_json(text, where)
-    with _as_written(where):
+    with fields_checked(where):
         counts = _Parameters.model_validate(value)
     return counts.parameters, counts.non_embedding_parameters
-
-
-Figure = Annotated[float, Field(strict=True, allow_inf_nan=False)] | None
-Count = Annotated[int, Field(strict=True)]
-
-
-class _Scope(BaseModel):
-    map: Figure
-    map_at_20: Figure
-    ndcg_at_10: Figure
-    recall_at_1: Figure
-    recall_at_10: Figure
-    recall_at_100: Figure
-    queries: Count
-    by: dict[str, dict[str, Figure]]
-
-
-class _Scopes(BaseModel):
-    multilingual: _Scope
-    crosslingual: _Scope
-    monolingual: _Scope
-
-
-class _Bias(BaseModel):
-    rank_distance: Figure
-    rank_distance_share: Figure
-    language_share_top10: dict[str, Figure]
-    language_share_pool: dict[str, Figure]
-    language_share_by: dict[str, dict[str, Figure]]
-    same_language_share_top10: Figure
-    by: dict[str, Figure]
-
-
-class _Evaluation(BaseModel):
-    """What the report, the comparisons and MLflow read of an evaluation; there may be more."""
-
-    benchmark: str
-    headline: Literal["map", "map_at_20", "ndcg_at_10", "recall_at_1", "recall_at_10", "recall_at_100"]
-    settings: _Scopes
-    bias: _Bias
 
 
 class _Kept(BaseModel):
@@ -180,18 +132,6 @@ class _Translated(BaseModel):
     engine: str
 
 
-@contextmanager
-def _as_written(where: str) -> Generator[None]:
-    """Turn a value that lacks what its stage writes, or has it in another form, into a UserError with the field."""
-    try:
-        yield
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "all of it"
-        what = first["msg"][:1].lower() + first["msg"][1:]
-        raise UserError(what, where=f"{where}, {field}", how="make the file again") from error
-
-
 def _existing(file: Path, stage: str) -> Path:
     if not file.is_file():
         raise UserError("no such file", where=str(file), how=f"run `dvc repro {stage}`")
@@ -200,7 +140,7 @@ def _existing(file: Path, stage: str) -> Path:
 
 @contextmanager
 def _of_stage(stage: str) -> Generator[None]:
-    """Say of a file that cannot be read which stage writes it."""
+    """Add the stage that writes a file to the errors of reading it."""
     try:
         yield
     except UserError as error:
@@ -221,29 +161,34 @@ def _read_evaluation(file: Path, stage: str) -> dict[str, Any]:
 
 def _read_counts(file: Path, stage: str, kind: Any) -> Any:
     value = _read_json(file, stage)
-    with _of_stage(stage), _as_written(str(file)):
+    with _of_stage(stage), fields_checked(str(file)):
         TypeAdapter(kind).validate_python(value)
     return value
 
 
 def _read_parameters(file: Path) -> tuple[int, int]:
+    path = _existing(file, "encoder")
     with _of_stage("encoder"):
-        return parse_parameters(read_text(_existing(file, "encoder")), str(file))
+        return parse_parameters(read_text(path), str(file))
 
 
 def _read_history(file: Path, objective: str) -> tuple[HistoryRow, ...]:
     stage = f"train@{objective}"
     path = _existing(file, stage)
     rows: list[HistoryRow] = []
+    old = False  # the name of the learning rate before version 0.2
     with _of_stage(stage):
         table = csv.DictReader(io.StringIO(read_text(path), newline=""))
         while True:
             try:
                 row = next(table, None)
                 if row is None:
+                    if old:
+                        say(f"{file}: the column learning_rate is called lr now; only this release reads the old name")
                     return tuple(rows)
                 dev = {name[4:]: float(text) for name, text in row.items() if name.startswith("dev_") and text}
-                loss, lr = float(row["loss"]), float(row["lr"] if "lr" in row else row["learning_rate"])  # the old name
+                old = "lr" not in row
+                loss, lr = float(row["loss"]), float(row["learning_rate" if old else "lr"])
                 rows.append(HistoryRow(int(row["step"]), str(row["kind"]), loss, lr, dev))
             except (KeyError, TypeError, ValueError, AttributeError, csv.Error) as error:
                 where = f"{file}, line {table.line_num}"

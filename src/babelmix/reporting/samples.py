@@ -1,4 +1,4 @@
-"""Sample sheets: pairs of each machine-translated language beside their source, for a person to judge.
+"""Samples of machine translation: pairs of each language beside their source, for a person to judge.
 
 write_samples(HERE, settings)       # libreoffice-help-pt.md, ...
 """
@@ -16,15 +16,15 @@ from babelmix.workspace import Workspace
 PAIRS = 20
 
 
-def sheet_name(source: str, lang: str) -> str:
-    """Return the file name of one sheet."""
+def sample_name(source: str, lang: str) -> str:
+    """Return the file name of one sample."""
     return f"{source}-{lang}.md"
 
 
 def write_samples(workspace: Workspace, settings: Settings) -> None:
-    """Write a sheet for each source and language: 20 kept pairs, and one rejected for each reason.
+    """Write a sample for each source and language: 20 kept pairs, and one rejected pair for each reason.
 
-    They are drawn by sha256 of the unit, so a sheet shows no choice of ours, and is the same for the same pairs.
+    The pairs with the smallest sha256 of their `parallel_id` are drawn: nobody chose them, and anyone can repeat it.
     """
     with new_folder(workspace.samples) as folder:
         for source in settings.sources:
@@ -32,52 +32,48 @@ def write_samples(workspace: Workspace, settings: Settings) -> None:
             for lang in settings.translate.languages:
                 kept = (pair for _, pair in read_rows(workspace.machine_pairs(source, lang), Pair))
                 drawn = heapq.nsmallest(PAIRS, kept, key=lambda pair: hash_order(pair.parallel_id))
-                units = {pair.parallel_id for pair in drawn}
-                originals = (
-                    {pair.parallel_id: pair for _, pair in read_rows(own, Pair) if pair.parallel_id in units}
-                    if units
-                    else {}
-                )
-                thrown: dict[str, Rejected] = {}
+                ids = {pair.parallel_id for pair in drawn}
+                rows = read_rows(own, Pair) if ids else ()
+                originals = {pair.parallel_id: pair for _, pair in rows if pair.parallel_id in ids}
+                rejected: dict[str, Rejected] = {}
                 for _, row in read_rows(workspace.rejected_pairs(source, lang), Rejected):
-                    if row.reason not in thrown or hash_order(row.parallel_id) < hash_order(
-                        thrown[row.reason].parallel_id
-                    ):
-                        thrown[row.reason] = row
+                    best = rejected.setdefault(row.reason, row)
+                    rejected[row.reason] = min(best, row, key=lambda pair: hash_order(pair.parallel_id))
                 licence = source_of(source, settings.source).licence
-                sheet = _sheet(
-                    source, lang, licence, [(originals[pair.parallel_id], pair) for pair in drawn], thrown.values()
-                )
-                with new_file(folder / sheet_name(source, lang)) as stream:
-                    stream.write(sheet)
+                beside = [(originals[pair.parallel_id], pair) for pair in drawn]
+                sample = _sample(source, lang, licence, beside, rejected.values())
+                with new_file(folder / sample_name(source, lang)) as stream:
+                    stream.write(sample)
 
 
-def _sheet(source: str, lang: str, licence: str, kept: Iterable[tuple[Pair, Pair]], thrown: Iterable[Rejected]) -> str:
+def _sample(
+    source: str, lang: str, licence: str, kept: Iterable[tuple[Pair, Pair]], rejected: Iterable[Rejected]
+) -> str:
     pairs = list(kept)
     rows = [f"| {_cell(one.query, one.passage)} | {_cell(two.query, two.passage)} |" for one, two in pairs]
     engine = f" by {pairs[0][1].origin}" if pairs else ""
     lines = [
         f"# {source} in {lang}{engine}",
         "",
-        f"{len(pairs)} pairs, drawn by hash and not chosen: the query in bold, then the passage. {licence}.",
+        f"{len(pairs)} pairs, drawn by hash: the query in bold, then the passage. {licence}.",
         "",
         "| source | translation |",
         "|---|---|",
         *rows,
     ]
-    rejected = [
+    rejected_rows = [
         f"| {row.reason} | {_cell(row.source_query, row.source_passage)} | {_cell(row.query, row.passage)} |"
-        for row in sorted(thrown, key=lambda row: row.reason)
+        for row in sorted(rejected, key=lambda row: row.reason)
     ]
-    if rejected:
+    if rejected_rows:
         head = [
             "",
-            "Rejected, one for each reason, drawn likewise:",
+            "Rejected pairs, one for each reason, drawn by hash too:",
             "",
             "| reason | source | translation |",
             "|---|---|---|",
         ]
-        lines += [*head, *rejected]
+        lines += [*head, *rejected_rows]
     return "\n".join(lines) + "\n"
 
 

@@ -11,17 +11,16 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from babelmix.evaluation.evaluate import MEASURES
+from babelmix.evaluation.measures import MEASURES
+from babelmix.evaluation.query_scores import SCOPES
 from babelmix.evaluation.significance import score_interval
 from babelmix.reporting.compare import reference_of
 from babelmix.reporting.drawing import COLOURS, SHAPES
 from babelmix.reporting.experiments import Experiment, by_size
-from babelmix.reporting.markdown import MEASURE_NAMES
-from babelmix.reporting.results import SETTINGS
+from babelmix.reporting.names import MEASURE_NAMES, SCOPE_TITLES
 from babelmix.workspace import LIR
 
-TITLES = {"monolingual": "Monolingual", "crosslingual": "Cross-lingual", "multilingual": "Multilingual pool"}
-APART = 1.05  # times the size, from one system to the next, so that no interval covers another
+APART = 1.08  # times the size, from one system to the next, so that no interval covers another
 
 
 def size_figure(runs: Sequence[Experiment], sizes: Mapping[str, int]) -> alt.TopLevelMixin:
@@ -34,9 +33,9 @@ def size_figure(runs: Sequence[Experiment], sizes: Mapping[str, int]) -> alt.Top
     systems = _systems(runs[0])
     rows = list(_rows(runs, sizes, systems))
     free = {name: name.endswith(LIR) for name in systems}
-    # A system debiased after training has the colour of its model, dashed and hollow.
-    models = [name for name in systems if not free[name]]
-    stroke = [COLOURS[models.index(name.removesuffix(LIR)) % len(COLOURS)] for name in systems]
+    # A system with LIR has the colour of its encoder, dashed and hollow.
+    encoders = [name for name in systems if not free[name]]
+    stroke = [COLOURS[encoders.index(name.removesuffix(LIR)) % len(COLOURS)] for name in systems]
     fill = ["white" if free[name] else colour for name, colour in zip(systems, stroke, strict=True)]
     dash = [[5, 3] if free[name] else [1, 0] for name in systems]
     legend = alt.Legend(orient="top", symbolStrokeWidth=2)
@@ -53,9 +52,9 @@ def size_figure(runs: Sequence[Experiment], sizes: Mapping[str, int]) -> alt.Top
         stroke=alt.Stroke("system:N", **by_system(stroke)),
     )
     measure = MEASURE_NAMES[_measure(runs[0])]
-    score = alt.Y("mean:Q", title=measure, scale=alt.Scale(zero=False))
+    score = alt.Y("mean:Q", title=None, scale=alt.Scale(zero=False))
     lines = base.mark_line(strokeWidth=2).encode(y=score, strokeDash=alt.StrokeDash("system:N", **by_system(dash)))
-    intervals = base.mark_rule(strokeWidth=1.5).encode(y=alt.Y("low:Q", title=measure), y2="high:Q")
+    intervals = base.mark_rule(strokeWidth=1.5).encode(y=alt.Y("low:Q", title=None), y2="high:Q")
     points = base.mark_point(size=70, opacity=1, strokeWidth=2).encode(
         y=score,
         fill=alt.Fill("system:N", **by_system(fill)),
@@ -65,21 +64,21 @@ def size_figure(runs: Sequence[Experiment], sizes: Mapping[str, int]) -> alt.Top
     return (
         alt.layer(lines, intervals, points)
         .properties(width=220, height=220)
-        .facet(column=alt.Column("scope:N", sort=panels))
+        .facet(column=alt.Column("scope:N", sort=panels, header=alt.Header(labelFontWeight="normal", title=None)))
         .resolve_scale(y="independent")
         .properties(title=_title(runs, measure))
     )
 
 
 def _systems(run: Experiment) -> list[str]:
-    """Return the objectives, the one that the others are compared with first, and this one debiased (LIR)."""
+    """Return the objectives, the reference of the comparisons first, and the reference with LIR."""
     objectives = run.settings.objectives
     reference = reference_of(objectives)
     return [reference, *(name for name in objectives if name != reference), reference + LIR]
 
 
 def _measure(run: Experiment) -> str:
-    return str(next(iter(run.evaluations.values()))["headline"])
+    return str(next(iter(run.evaluations.values()))["main_score"])
 
 
 def _rows(
@@ -87,8 +86,8 @@ def _rows(
 ) -> Iterator[dict[str, str | float]]:
     groups, first = by_size(runs), runs[0].settings
     evaluation = runs[0].evaluations[systems[0]]
-    for scope in reversed(SETTINGS):
-        if evaluation["settings"][scope]["map"] is None:
+    for scope in SCOPES:
+        if evaluation["scopes"][scope]["map"] is None:
             continue
         for size, parameters in sizes.items():
             for place, system in enumerate(systems):
@@ -100,7 +99,7 @@ def _rows(
                     MEASURES[_measure(runs[0])],
                 )
                 yield {
-                    "scope": TITLES[scope],
+                    "scope": SCOPE_TITLES[scope],
                     "system": system,
                     "at": round(parameters * APART ** (place - (len(systems) - 1) / 2)),
                     "mean": round(found.mean, 4),
@@ -117,10 +116,10 @@ def _title(runs: Sequence[Experiment], measure: str) -> alt.TitleParams:
     over += [f"questions alone, as there is one seed ({alone})"] if alone else []
     benchmark = next(iter(runs[0].evaluations.values()))["benchmark"]
     subtitle = [
-        "Parameters outside the embeddings, log scale. Bars: 95 % bootstrap intervals, all translations of a question",
+        "Parameters outside the embeddings, log scale. Bars: 95 % bootstrap intervals, the translations of a question",
         f"together, over {'; over '.join(over)}.",
-        f"{LIR}: language directions removed after training. Bars that overlap do not mean equal systems, because",
-        "a hard question is hard for all of them; `babelmix compare` prints the paired differences.",
+        f"{LIR}: language directions removed after training, at no training cost. Overlapping bars do not show that",
+        "systems are equal: a hard question is hard for all of them. `babelmix compare` prints the paired differences.",
     ]
     return alt.TitleParams(
         f"{measure} by size, {benchmark}", subtitle=subtitle, subtitlePadding=5, offset=14, fontWeight="normal"

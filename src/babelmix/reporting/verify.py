@@ -5,9 +5,9 @@
     found.reproduced
 
 On one kind of processor a run repeats to the byte. Another kind adds floating-point numbers in another order, and a
-training amplifies the difference. The tolerances come from two default runs of one seed on the same data, commits
-233d621 and e9d68bf of this repository: between them the order of the additions changed (batches without padding), the
-batches did not.
+training amplifies the difference. The tolerances come from two default runs with the same seed, settings and data,
+commits 233d621 and e9d68bf of this repository. Between them the training was rewritten to skip padding, so the order
+of the additions changed.
 
 - The 12 main scores differed by .0020 (root mean square) and .0035 (largest). Another kind of processor gave .2746
   where .2728 was committed. Tolerance: .008, four times the root mean square.

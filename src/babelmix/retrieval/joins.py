@@ -77,7 +77,7 @@ def _by_order(rows: Rows, name: str, folder: Path, benchmark: Path) -> Joined:
     texts = list(_texts(name, benchmark))
     own = list(read_own_ids(benchmark, name))
     kept = [text.id for text in own if text.id]
-    how = f"write {name}.txt beside it: the id of each row, one a line"
+    how = f"write {name}.txt too: the id of each row, one a line"
     if own and set(texts) <= set(kept):
         sizes = {len(own): [text.id for text in own]}
         if name == "queries":

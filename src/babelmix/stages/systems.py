@@ -12,7 +12,8 @@ from babelmix.common.files import temporary_folder
 from babelmix.common.outputs import claim_file, claim_folder
 from babelmix.common.progress import progress, say
 from babelmix.common.similarities import named_similarity
-from babelmix.evaluation import evaluate as evaluation
+from babelmix.evaluation.evaluate import evaluate
+from babelmix.evaluation.score_files import COLUMNS, KEYS, write_evaluation
 from babelmix.settings.params import Settings
 from babelmix.stages.benchmarks import open_benchmark, tell_left_out
 from babelmix.workspace import BM25, HERE, LIR
@@ -123,8 +124,8 @@ def evaluate_system(system: str, benchmark: str) -> str:
     folder = HERE.benchmark(benchmark)
     names = (system,) if system == BM25 else (system, system + LIR)
     for name in names:
-        claim_file(HERE.scores(name, benchmark), written=evaluation.KEYS)
-        claim_file(HERE.query_scores(name, benchmark), written=evaluation.COLUMNS)
+        claim_file(HERE.scores(name, benchmark), written=KEYS)
+        claim_file(HERE.query_scores(name, benchmark), written=COLUMNS)
     for name in names:
         vectors = None if system == BM25 else HERE.embeddings(system, benchmark)
         scores, about = _scores(folder, vectors, HERE.lir(system) if name.endswith(LIR) else None, None)
@@ -158,9 +159,9 @@ def evaluate_any(
     if prompts != (None, None) and model in (None, BM25):
         raise UserError("prompts are for a model", where="--query-prompt, --passage-prompt", how="leave them out")
     inputs = [Path(name) for name in (benchmark, model, embeddings, directions) if name]
-    claim_file(output, inputs=inputs, written=evaluation.KEYS)
+    claim_file(output, inputs=inputs, written=KEYS)
     if per_query:
-        claim_file(per_query, inputs=[*inputs, output], written=evaluation.COLUMNS, what="--per-query")
+        claim_file(per_query, inputs=[*inputs, output], written=COLUMNS, what="--per-query")
         if per_query.resolve() == output.resolve():
             raise UserError("--output and --per-query are one file", where=str(output), how="give each its own name")
     name = f"{model or embeddings}{LIR if directions else ''}"
@@ -192,8 +193,8 @@ def _evaluate(
     tell_left_out(new, strict=strict, where=where)
     if made.split is not None:
         about["split"] = made.split
-    result = evaluation.evaluate(judged, scores)
-    evaluation.write_evaluation(result, name, output, per_query, left_out=made.left_out, **about)
+    result = evaluate(judged, scores)
+    write_evaluation(result, name, output, per_query, left_out=made.left_out, **about)
 
 
 def _scores(

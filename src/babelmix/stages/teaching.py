@@ -56,6 +56,7 @@ def mine(
     from babelmix.encoder.usage import similarity_of
     from babelmix.stages.systems import load_model
     from babelmix.training import hard_negatives
+    from babelmix.training.mining import mine as run
 
     claim_file(output, inputs=[Path(model)], written=hard_negatives.ARRAYS)
     known = list(all_pairs(settings))
@@ -71,7 +72,7 @@ def mine(
     if (similarity := similarity_of(encoder)[0]) != "cosine":
         say(f"{model}: mined by cosine, though its file names the similarity {similarity!r}")
     with progress(f"mine with {model}", 3 * len(rows)) as step:
-        found = hard_negatives.mine(
+        found = run(
             encoder,
             [pair for pair, _ in known],
             index,

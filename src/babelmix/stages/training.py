@@ -86,7 +86,7 @@ def train(name: str, settings: Settings) -> str | None:
             chosen,
             seed=settings.seed,
             sources=settings.sources,
-            translated=_translated(settings),
+            translated=translated_languages(settings),
         )
         with new_folder(output) as folder:
             save_encoder(model, folder, card)
@@ -95,7 +95,7 @@ def train(name: str, settings: Settings) -> str | None:
     return f"wrote {output}, last loss {history[-1].loss:.3f}"
 
 
-def _translated(settings: Settings) -> list[str]:
+def translated_languages(settings: Settings) -> list[str]:
     """Return the languages that at least one source is translated into."""
     return [
         lang for lang in settings.translate.languages if any(settings.route(name, lang) for name in settings.sources)

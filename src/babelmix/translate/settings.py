@@ -1,4 +1,4 @@
-"""Settings of this room: `translate`, the languages that a machine makes, their routes, and the filter."""
+"""Settings of this room: `translate`, the target languages, their routes, and the filter."""
 
 from pydantic import Field
 
@@ -18,7 +18,7 @@ class Filter(Section):
 
 
 class Translate(Section):
-    """The languages made by machine translation, the route of each, and the filter behind them."""
+    """The languages of machine translation, the route of each, and the filter of its output."""
 
     languages: tuple[str, ...]
     max_pairs: int | None = Field(default=None, ge=1)
@@ -27,9 +27,10 @@ class Translate(Section):
     filter: Filter
 
     def hops(self, language: str, target: str) -> tuple[Hop, ...]:
-        """Return the hops from a language to `target`: the target's route, from where it passes there.
+        """Return the hops from a language to `target`: the rest of the target's route from that language on.
 
-        No hops where the two are one, or the route does not pass the language. UserError for a target without a route.
+        There are none if the two are equal, or the route does not pass the language. UserError for a target without a
+        route.
         """
         routes, where = self.routes, "params.yaml, translate.routes"
         if language == target:
@@ -41,7 +42,7 @@ class Translate(Section):
         return hops[start:]
 
     def untranslated(self, language: str, target: str) -> str | None:
-        """Return why texts of a language are not translated into `target`, None where `hops` has a way."""
+        """Return why there is no translation from a language into `target`, None if `hops` has a way."""
         if language == target:
             return "the source is in this language"
         return None if self.hops(language, target) else f"no route from {language} to {target}"

@@ -1,4 +1,4 @@
-"""BEIR: documents, queries and graded qrels, in English and in whatever languages they were translated into.
+"""BEIR: documents, queries and graded qrels, in English and in the languages of their translations.
 
     fetch("nfcorpus", Path("data/raw/nfcorpus"))
     benchmark, counts = build(Path("data/raw/nfcorpus"), "nfcorpus")    # 323 queries, 3,633 passages
@@ -9,9 +9,9 @@ A folder in BEIR form (arXiv:2104.08663), with the files of other languages besi
     queries.jsonl    queries.<lang>.jsonl    {"_id": "PLAIN-2", "text": "Do Cholesterol Statin Drugs ..."}
     qrels/test.tsv                           PLAIN-2 <tab> MED-10 <tab> 2
 
-An id names the same document or the same query in every language, so one qrels file serves all of them. Files are read
-as they are published: also as `.gz`, in any encoding of Unicode, with numbers as ids, null titles and texts, blank
-lines, and judgements in any of the forms of `judgements`.
+An id names the same document or the same query in every language, so one qrels file serves all of them. This reads
+files as people publish them: also as `.gz`, in any encoding of Unicode, with numbers as ids, null titles and texts,
+blank lines, and judgements in any of the forms of `judgements`.
 """
 
 import re
@@ -34,33 +34,33 @@ from babelmix.common.text import spaced_form
 from babelmix.download.https import fetch_file, unpack_zip
 
 ADDRESS = "https://public.ukp.informatik.tu-darmstadt.de/thakur/BEIR/datasets"
-TEST = "test"  # the split whose qrels are read unless another is asked for
+TEST = "test"  # the default split
 # The sha256 of each official zip.
 DATASETS = {"nfcorpus": "efe5be03f8c5b86a5870102d0599d227c8c6e2484328e68c6522560385671b0b"}
-# What ids are called in BEIR, then in mteb, ir_datasets, and Tevatron or TREC.
+# The names of ids in BEIR, then in mteb, ir_datasets, and Tevatron or TREC.
 _DOCUMENT_IDS = ("_id", "id", "doc_id", "docid")
 _QUERY_IDS = ("_id", "id", "query_id", "qid")
 
 
 def fetch(name: str, folder: Path) -> None:
-    """Download an official BEIR dataset, checked by sha256, and unpack it; the folder is replaced as a whole.
+    """Download an official BEIR dataset, check its sha256, unpack it, and replace the folder as a whole.
 
-    `folder` then holds `corpus.jsonl`, `queries.jsonl` and `qrels/<split>.tsv`. An unknown name is a UserError.
+    `folder` then holds `corpus.jsonl`, `queries.jsonl` and `qrels/<split>.tsv`. UserError for an unknown name.
     """
     if name not in DATASETS:
         raise unknown_name("BEIR dataset", name, DATASETS, where="fetch")
-    with new_folder(folder) as beside:
-        archive, unpacked = beside / "archive", beside / "unpacked"
+    with new_folder(folder) as staging:
+        archive, unpacked = staging / "archive", staging / "unpacked"
         fetch_file(f"{ADDRESS}/{name}.zip", DATASETS[name], archive)
         unpack_zip(archive, unpacked, keep=lambda path: path.endswith((".jsonl", ".tsv")))
-        for path in sorted((unpacked / name).iterdir()):  # the zip has one folder, of its own name
-            path.rename(beside / path.name)
+        for path in sorted((unpacked / name).iterdir()):  # the zip has one folder, with the name of the dataset
+            path.rename(staging / path.name)
         archive.unlink()
         shutil.rmtree(unpacked)
 
 
 def build(folder: Path, name: str, *, split: str | None = None) -> tuple[Benchmark, dict[str, int]]:
-    """Build a benchmark out of a folder in BEIR form, and count what was left out, see `judged_texts`.
+    """Build a benchmark from a folder in BEIR form, and count what it leaves out, see `judged_texts`.
 
     Ids are `<lang>:<id in the file>`, and the parallel_id is the id of the query. A passage is title, space, text,
     stripped, as BEIR's own models read it, and never cut. A qrel holds in every language that has the document; all of
@@ -80,7 +80,7 @@ def build(folder: Path, name: str, *, split: str | None = None) -> tuple[Benchma
     corpora, themselves = _files(folder, "corpus"), set[str]()
     for lang, path in corpora.items():
         passages.read(path, partial(_document, lang, asked, themselves))
-    documents = {row.own for row in passages.told}
+    documents = {row.own for row in passages.all_rows}
     itself = {(own, f"{lang}:{own}") for own in themselves for lang in corpora}
     return judged_texts(
         name,
@@ -95,7 +95,7 @@ def build(folder: Path, name: str, *, split: str | None = None) -> tuple[Benchma
 
 
 def _query(lang: str, asked: dict[str, set[str]], row: dict[str, Any], where: str) -> tuple[str, Query]:
-    """Return a query by its own id, whose text joins those that are `asked` under it."""
+    """Return a query by its own id, and add its text to those that are `asked` under it."""
     name = _id(row, _QUERY_IDS, where)
     text = text_of(row, "query" if "text" not in row and "query" in row else "text", where)
     asked.setdefault(name, set()).add(spaced_form(text))
@@ -105,7 +105,7 @@ def _query(lang: str, asked: dict[str, set[str]], row: dict[str, Any], where: st
 def _document(
     lang: str, asked: Mapping[str, set[str]], themselves: set[str], row: dict[str, Any], where: str
 ) -> tuple[str, Passage]:
-    """Return a document by its own id, which joins `themselves` if a query is asked under it with its text."""
+    """Return a document by its own id, and add that to `themselves` if a query has the same id and text."""
     name = _id(row, _DOCUMENT_IDS, where)
     text = text_of(row, "text", where)
     whole = f"{text_of(row, 'title', where, needed=False)} {text}".strip()
@@ -115,7 +115,7 @@ def _document(
 
 
 def _id(row: dict[str, Any], names: tuple[str, ...], where: str) -> str:
-    """Return a row's id, which stands under the first of these names that it has."""
+    """Return a row's id, from the first of these fields that it has."""
     name = next((name for name in names if name in row), None)
     if name is None:
         what = f"missing; the fields are {shown(', '.join(row))}"
@@ -127,7 +127,7 @@ def find_qrels(folder: Path, split: str | None = None) -> tuple[str, Path]:
     """Return the split and the file of its judgements: of `split`, or else of "test", or else of the only one there is.
 
     The files are `qrels/<split>.tsv`, or beside the corpus `qrels.<split>.tsv` or `qrels.tsv`, a split of that name;
-    also with the other endings of `judgements.ENDINGS`. UserError where there is none, and where none can be chosen.
+    also with the other endings of `judgements.ENDINGS`. UserError if there is none, or several without "test".
     """
     found: dict[str, Path] = {}
     for endings in ENDINGS:  # of one split in two forms, BEIR's table is read

@@ -3,7 +3,7 @@
     benchmark, _ = build(Path("data/raw/debian-handbook"), settings.benchmark)  # 523 English units, 10 languages
 
 Debian package debian-handbook (GPL-2+ or CC BY-SA 3.0), HTML made from DocBook. A chapter or section title is
-the query, its own paragraphs without those of its subsections the passage.
+the query, and its own paragraphs without those of its subsections are the passage.
 """
 
 import re
@@ -34,21 +34,21 @@ FOLDERS = {
     "vi-VN": "vi",
     "zh-CN": "zh",
 }
-# "Chapter 12. ", "7.2.1. ", "Phụ lục A. ", "第 12 章 ": places in the book, not part of the question.
+# "Chapter 12. ", "7.2.1. ", "Phụ lục A. ", "第 12 章 ": places in the book, not parts of the question.
 _NUMBER = re.compile(r"^(?:第\s*\d+\s*章|(?:\S+\s){0,2}?(?:\d+|[A-Z])(?:\.\d+)*\.)\s+")
 _HEADINGS = './div[@class="titlepage"]//*[self::h1 or self::h2 or self::h3 or self::h4 or self::h5]'
 
 
 def fetch(folder: Path) -> None:
-    """Download the package into a folder, which is replaced."""
+    """Download the package and replace the folder."""
     fetch_packages([PACKAGE], folder)
 
 
 def build(packages: Path, settings: BenchmarkSettings, split: str | None = None) -> tuple[Benchmark, About]:
     """Build the benchmark `debian-handbook` from `<packages>/debian-handbook.deb`.
 
-    A unit is the book's own section id. Titles that stand twice ("Installing") are qualified by the title of
-    the section around them. See `parallel_benchmark` for what is kept.
+    A unit is the book's own section id. The title of the section around it qualifies a repeated title ("Installing").
+    `parallel_benchmark` says which units it keeps.
     """
     sections: dict[str, dict[str, Section]] = {lang: {} for lang in FOLDERS.values()}
     for path, data in read_package(packages / f"{PACKAGE}.deb", _is_page):

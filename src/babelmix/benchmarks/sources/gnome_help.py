@@ -3,7 +3,7 @@
     benchmark, _ = build(Path("data/raw/gnome-help"), settings.benchmark)  # 443 English units, 9 languages
 
 Debian package gnome-user-docs (CC BY-SA 3.0), Mallard XML (projectmallard.org): the same file names and
-section ids in every language. A page or section title is the query, its own text without that of its sections
+section ids in every language. A page or section title is the query, and its own text without that of its sections is
 the passage.
 """
 
@@ -40,16 +40,15 @@ _BLOCKS = tuple(_MALLARD + tag for tag in ("p", "note", "list", "steps", "exampl
 
 
 def fetch(folder: Path) -> None:
-    """Download the package into a folder, which is replaced."""
+    """Download the package and replace the folder."""
     fetch_packages([PACKAGE], folder)
 
 
 def build(packages: Path, settings: BenchmarkSettings, split: str | None = None) -> tuple[Benchmark, About]:
     """Build the benchmark `gnome-help` from `<packages>/gnome-user-docs.deb`.
 
-    A unit is `<guide>/<page>` or `<guide>/<page>#<section>`. Titles that stand twice are qualified by the
-    page's subtitle, or by the page's title if the section has none. See `parallel_benchmark` for what is
-    kept.
+    A unit is `<guide>/<page>` or `<guide>/<page>#<section>`. The page's subtitle qualifies a repeated title, or the
+    page's title if the section has none. `parallel_benchmark` says which units it keeps.
     """
     sections: dict[str, dict[str, Section]] = {lang: {} for lang in FOLDERS.values()}
     for path, data in read_package(packages / f"{PACKAGE}.deb", _is_page):
@@ -63,7 +62,7 @@ def build(packages: Path, settings: BenchmarkSettings, split: str | None = None)
 def read_page(data: bytes, where: str) -> Iterator[tuple[str, Section]]:
     """Yield (section id, section) for a Mallard page: the page itself under "", then its sections with an id.
 
-    Nothing outside the file is resolved. A page that is not XML raises UserError naming `where`.
+    It resolves nothing outside the file. UserError, at `where`, for a page that is not XML.
     """
     parser = XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
     try:

@@ -1,13 +1,13 @@
-"""Relevance judgements as people publish them: BEIR's tables, TREC's four columns, and JSON lines.
+"""Relevance judgements as people publish them: the tables of BEIR, the four columns of TREC, and JSON lines.
 
     judgements = read_judgements(Path("qrels/test.tsv"), queries, documents)
     judgements.scores["PLAIN-2", "MED-10"]        # 2
 
-    query-id <tab> corpus-id <tab> score         # or other names, or no such line; further columns are passed over
+    query-id <tab> corpus-id <tab> score         # or other names, or no such line; other columns are ignored
     PLAIN-2 <tab> MED-10 <tab> 2                 # 2.0, "2" and " 2 " are the same
 
-Fields may be in quotes. A line without a tab is cut at its white space. TREC's lines have a second column that means
-nothing: `101 0 FT911-3 1`.
+Fields may have quotes. White space separates the fields of a line without a tab. The second column of TREC has no
+meaning: `101 0 FT911-3 1`.
 """
 
 import re
@@ -22,22 +22,22 @@ from babelmix.common.reading import checked_id, json_rows, numbered_lines, shown
 # How files of judgements end: BEIR's and mteb's, and only where none of these is there, TREC's.
 ENDINGS = ((".tsv", ".jsonl"), (".txt", ".qrels", ".qrel", ".trec"))
 _QUERY, _DOCUMENT, _SCORE = "query-id", "corpus-id", "score"
-# What the columns are called in BEIR, mteb, ir_datasets, TREC and Tevatron, without their hyphens and underscores.
+# The names of the columns in BEIR, mteb, ir_datasets, TREC and Tevatron, without hyphens and underscores.
 _NAMES = {
     _QUERY: {"queryid", "qid", "query", "topic", "topicid"},
     _DOCUMENT: {"corpusid", "documentid", "docid", "docno", "did", "pid", "passageid", "document", "doc"},
     _SCORE: {"score", "relevance", "rel", "relevancy", "label", "grade"},
 }
-_WHOLE = re.compile(r"([+-]?[0-9]{1,9})(\.0*)?")  # a relevance is kept in 32 bits
+_WHOLE = re.compile(r"([+-]?[0-9]{1,9})(\.0*)?")  # a relevance has 32 bits
 _HOW = f"write {_QUERY}, {_DOCUMENT}, {_SCORE}, with a tab between them"
-RawRow = tuple[str, Any, Any, Any]  # where, query, document, score: as they stand in the file
+RawRow = tuple[str, Any, Any, Any]  # where, query, document, score: as in the file
 
 
 @dataclass(frozen=True, slots=True)
 class Judgements:
-    """{(query, document): score}, and how many rows were equal to another, or had another score.
+    """{(query, document): score}, and how many rows repeat another row, or its pair with another score.
 
-    Of a pair with several scores the highest is kept.
+    A pair with several scores has the highest.
     """
 
     scores: dict[tuple[str, str], int]
@@ -46,11 +46,11 @@ class Judgements:
 
 
 def read_judgements(file: Path, queries: Container[str], documents: Container[str]) -> Judgements:
-    """Return the judgements of a file, whatever its form.
+    """Return the judgements of a file in any of these forms.
 
-    `queries` and `documents` are the known ids: they tell which column is which where no header does, and whether the
-    quotes around an id belong to it. Ids that are not among them come back too. UserError with file, line and field
-    for a row that lacks a field, what is no id, and a score that is no whole number of at most nine digits.
+    `queries` and `documents` are the known ids: without a header they decide which column is which, and whether quotes
+    belong to an id. The result has unknown ids too. UserError with file, line and field for a row that lacks a field, a
+    value that is not an id, and a score that is not a whole number of at most nine digits.
     """
     rows = _json_rows(file) if file.name.removesuffix(".gz").endswith(".jsonl") else _table(file, queries, documents)
     return gather(rows, queries, documents, (_QUERY, _DOCUMENT, _SCORE))
@@ -59,7 +59,7 @@ def read_judgements(file: Path, queries: Container[str], documents: Container[st
 def gather(
     rows: Iterable[RawRow], queries: Container[str], documents: Container[str], names: tuple[str, str, str]
 ) -> Judgements:
-    """Return the judgements of rows as they stand in a file; `names` are those of its fields."""
+    """Return the judgements of the rows of a file; `names` are those of its fields."""
     scores: dict[tuple[str, str], int] = {}
     repeated = differing = 0
     for where, query, document, score in rows:
@@ -73,7 +73,7 @@ def gather(
 
 
 def _table(file: Path, queries: Container[str], documents: Container[str]) -> Iterator[RawRow]:
-    """Yield the rows of a table, its header passed over."""
+    """Yield the rows of a table without its header."""
     rows = [(number, fields) for number, line in numbered_lines(file) if (fields := _fields(line))]
     first = rows[0][1] if rows else []
     places = _header(first)
@@ -81,7 +81,7 @@ def _table(file: Path, queries: Container[str], documents: Container[str]) -> It
         places = _positions([fields for _, fields in rows], documents)
         known = (_at(first, places[_QUERY]) in queries, _at(first, places[_DOCUMENT]) in documents)
         if any(known) or len(first) <= max(places.values()) or _WHOLE.fullmatch(_at(first, places[_SCORE])):
-            rows = [(0, []), *rows]  # no header, whatever its names
+            rows = [(0, []), *rows]  # not a header, in spite of its names
     columns = max(places.values()) + 1
     for number, fields in rows[1:]:
         where = f"{file}, line {number}"
@@ -92,7 +92,7 @@ def _table(file: Path, queries: Container[str], documents: Container[str]) -> It
 
 
 def _fields(line: str) -> list[str]:
-    """Return the fields of a line without blank ones at its end; none of a blank line."""
+    """Return the fields of a line without blank ones at its end; none for a blank line."""
     line = line.strip(" ")
     fields = line.split("\t") if "\t" in line.strip() else re.split("[ \t]+", line)
     while fields and not fields[-1].strip():
@@ -101,19 +101,19 @@ def _fields(line: str) -> list[str]:
 
 
 def _header(fields: list[str]) -> dict[str, int]:
-    """Return which column holds what, if this line says so; nothing otherwise."""
+    """Return the column of each field if this line is a header; nothing otherwise."""
     places: dict[str, int] = {}
     for number, field in enumerate(fields):
         plain = re.sub("[-_ ]", "", _unquoted(field).casefold())
         for role, names in _NAMES.items():
             if plain in names:
                 places.setdefault(role, number)
-    told = _QUERY in places and _DOCUMENT in places
-    return places if told and not _WHOLE.fullmatch(_unquoted(fields[-1])) else {}
+    complete = _QUERY in places and _DOCUMENT in places
+    return places if complete and not _WHOLE.fullmatch(_unquoted(fields[-1])) else {}
 
 
 def _positions(rows: list[list[str]], documents: Container[str]) -> dict[str, int]:
-    """Return which column holds what where no header says so: of four or more, TREC's unless ids tell otherwise."""
+    """Return the column of each field without a header: of four or more, TREC's unless the ids show otherwise."""
     if not rows or min(map(len, rows)) < 4:
         return {_QUERY: 0, _DOCUMENT: 1, _SCORE: 2}
     second, third = (sum(_at(fields, number) in documents for fields in rows) for number in (1, 2))
@@ -125,13 +125,13 @@ def _at(fields: list[str], number: int) -> str:
 
 
 def _unquoted(field: str) -> str:
-    """Return a field without the white space and the quotes that a table's writer put around it."""
+    """Return a field without the white space and the quotes around it."""
     field = field.strip()
     return field[1:-1].replace('""', '"') if len(field) > 1 and field[0] == field[-1] == '"' else field
 
 
 def _json_rows(file: Path) -> Iterator[RawRow]:
-    """Yield the rows of JSON lines, as mteb publishes them beside BEIR's tables; without a score, one is relevant."""
+    """Yield the rows of JSON lines, as mteb publishes them beside BEIR's tables; a row without a score is relevant."""
     for where, row in json_rows(file):
         keys = list(row)
         places = _header([*keys, ""])
@@ -143,7 +143,7 @@ def _json_rows(file: Path) -> Iterator[RawRow]:
 
 
 def _name(value: Any, known: Container[str], where: str) -> str:
-    """Return the id that a field holds: as it stands if it is known, else out of its quotes, or as a whole number."""
+    """Return the id in a field: unchanged if it is known, else without its quotes, or as a whole number."""
     name = checked_id(value, where)
     if name in known or not isinstance(value, str):
         return name

@@ -3,9 +3,9 @@
     fetch("xquad-r", Path("data/raw/xquad-r"))
     benchmark = build("xquad-r", Path("data/raw/xquad-r"), settings.benchmark)  # 1,190 questions, 13,014 candidates
 
-The raw files at a pinned commit; the copy of XQuAD-R on the Hugging Face hub lacks the sentence breaks. Candidates are
-all the sentences of all paragraphs, repeated ones too. A question of XQuAD-R is asked in all eleven languages, one of
-MLQA-R in two to four of seven.
+The raw files come from a pinned commit; the copy of XQuAD-R on the Hugging Face hub lacks the sentence breaks.
+Candidates are all the sentences of all paragraphs, repeated ones too. A question of XQuAD-R has all eleven languages, a
+question of MLQA-R two to four of seven.
 """
 
 from collections import Counter
@@ -27,7 +27,7 @@ ADDRESS = "https://raw.githubusercontent.com/google-research-datasets/lareqa"
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """What the published file of one language must be: its sha256, its questions and its candidate sentences."""
+    """The published file of one language: its sha256, and its numbers of questions and candidate sentences."""
 
     sha256: str
     questions: int
@@ -36,7 +36,7 @@ class Language:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """The published files of one benchmark, and what their licence keeps a user from, if anything."""
+    """The published files of one benchmark, and a limit of their licence, if any."""
 
     commit: str
     folder: str
@@ -81,23 +81,23 @@ RELEASES = {
 
 
 def fetch(name: str, folder: Path) -> str | None:
-    """Download the `<lang>.json` of a release, each checked by sha256; the folder is replaced as a whole.
+    """Download the `<lang>.json` of a release, check the sha256 of each, and replace the folder as a whole.
 
-    Returns what the user must be told of the licence, None where nothing is forbidden.
+    Returns a notice of the licence for the user, None if it forbids nothing.
     """
     release = RELEASES[name]
-    with new_folder(folder) as beside:
+    with new_folder(folder) as staging:
         for lang, expected in release.languages.items():
             url = f"{ADDRESS}/{release.commit}/{release.folder}/{lang}.json"
-            fetch_file(url, expected.sha256, beside / f"{lang}.json")
+            fetch_file(url, expected.sha256, staging / f"{lang}.json")
     return release.licence
 
 
 def build(name: str, folder: Path, settings: BenchmarkSettings) -> Benchmark:
     """Build a release's benchmark from `<folder>/<lang>.json`, its ids and contexts as in `squad_benchmark`.
 
-    A question that was not asked in a language is absent there. UserError where a file is at fault (see
-    `squad_file.read_squad_file`) or a language does not have its published number of questions and candidates.
+    A language lacks the questions that nobody translated into it. UserError for a faulty file (see
+    `squad_file.read_squad_file`), and for a language without its published numbers of questions and candidates.
     """
     published = RELEASES[name].languages
     files = {lang: folder / f"{lang}.json" for lang in chosen_languages(name, published, settings)}

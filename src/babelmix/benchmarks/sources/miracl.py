@@ -5,7 +5,7 @@
 
 Zhang et al., TACL 2023 (arXiv 2210.09984), Apache-2.0, the texts CC BY-SA. Topics and qrels come from the data set
 `miracl/miracl` on the hub, the corpus from `miracl/miracl-corpus`: 131,924 passages in Swahili, 32,893,221 in English.
-Nothing but the topics, the qrels and where the judged passages stand is ever held in memory.
+Only the topics, the qrels and the rows of judged passages are in memory.
 """
 
 import gzip
@@ -50,12 +50,11 @@ def fetch(lang: str, folder: Path) -> None:
 
 
 def stream(folder: Path, lang: str, output: Path) -> dict[str, int]:
-    """Write the benchmark of one language to `output`, one passage at a time, and return what was counted.
+    """Write the benchmark of one language to `output`, one passage at a time, and return counts.
 
     A passage's id is `<lang>:<row in the corpus, 9 digits>:<docid>`, its text the title and the text. Judgements of
     0 and topics without an answer are dropped, as are passages without text and those that repeat the docid of a
-    judged one. UserError, naming file and line, for anything that cannot be read and for an answer that is not in
-    the corpus.
+    judged one. UserError, naming file and line, for an unreadable file or line and for an answer that the corpus lacks.
     """
     counts = Counter[str]()
     topics = _read_topics(folder / _topics_file(lang), lang)
@@ -111,7 +110,7 @@ def _read_topics(file: Path, lang: str) -> list[Query]:
         question, text = columns
         question = checked_id(question, where)
         if question in queries:
-            raise UserError(f"topic {question!r} stands twice", where=where, how=_AGAIN)
+            raise UserError(f"duplicate topic {question!r}", where=where, how=_AGAIN)
         queries[question] = Query(f"{lang}:{question}", question, lang, text)
     return sorted(queries.values(), key=lambda query: query.id)
 
@@ -124,14 +123,14 @@ def _read_qrels(file: Path, topics: set[str]) -> dict[tuple[str, str], int]:
         if question not in topics:
             raise UserError(f"unknown topic {question!r}", where=where, how=_AGAIN)
         if not re.fullmatch("[0-9]{1,9}", relevance):
-            raise UserError(f"{relevance!r} is no relevance", where=where, how=_AGAIN)
+            raise UserError(f"not a relevance: {relevance!r}", where=where, how=_AGAIN)
         if int(relevance) > 0:
             qrels[question, docid] = int(relevance)
     return qrels
 
 
 def _read_table(file: Path, columns: int) -> Iterator[tuple[str, list[str]]]:
-    """Yield (where, fields) for the lines of a small file of tab-separated fields, none of them blank."""
+    """Yield (where, fields) of the lines of a small file of tab-separated fields, none of them blank."""
     if not file.exists():
         raise UserError("no such file", where=str(file), how="fetch it with `dvc repro`")
     for number, line in numbered_lines(file):
@@ -152,7 +151,7 @@ def _shards(folder: Path) -> list[Path]:
 
 
 def _read_corpus(shards: list[Path]) -> Iterator[tuple[str, str]]:
-    """Yield (docid, title and text) line by line; a text without anything but blanks is yielded as empty."""
+    """Yield (docid, title and text) line by line; a blank text is empty."""
     for file in shards:
         number = 0
         try:

@@ -5,12 +5,13 @@
 
 `LiquidAI/nanobeir-multilingual-extended` on the hub: ar, de, en, es, fr, it, no, pt, sv of LightOn's
 `lightonai/nanobeir-multilingual`, with ja and ko. Documents and queries exist in every language under one id, so the
-pool is of mixed languages. Known faults are cleaned here and counted: documents that a translation left empty, and
-texts that stand twice (github.com/embeddings-benchmark/mteb/issues/3708).
+pool has mixed languages. This cleans and counts known faults: documents that a translation left empty, and duplicate
+texts (github.com/embeddings-benchmark/mteb/issues/3708).
 
-Not confirmed against the hub: how its files are named. As mteb reads it, a task has for each language a configuration
-`NanoSciFact_fr` with the splits `corpus` and `queries`, and `NanoSciFact_fr_qrels` with the split `qrels`. So task,
-language and part are looked for in the words of a file's path, in whatever order; qrels without a language are for all.
+We have not confirmed the names of its files against the hub. As mteb reads it, a task has for each language a
+configuration `NanoSciFact_fr` with the splits `corpus` and `queries`, and `NanoSciFact_fr_qrels` with the split
+`qrels`. So this finds task, language and part among the words of a file's path, in any order; qrels without a language
+are for all.
 """
 
 import re
@@ -41,7 +42,7 @@ _Qrels = dict[tuple[str, str], int]  # {(query id, document id): relevance}
 
 
 class Place(NamedTuple):
-    """What a file holds: `corpus`, `queries` or `qrels`, of a language ("" for qrels of all languages)."""
+    """The content of a file: `corpus`, `queries` or `qrels`, of a language ("" for qrels of all languages)."""
 
     part: str
     lang: str
@@ -76,12 +77,12 @@ def find_place(path: str, task: str) -> Place | None:
 
 
 def build(folder: Path, name: str) -> tuple[Benchmark, dict[str, int]]:
-    """Build the benchmark `nanobeir-<task>` from the files of the task, and count what was cleaned.
+    """Build the benchmark `nanobeir-<task>` from the files of the task, and count what it cleaned.
 
-    Ids are `<lang>:<document>` and `<lang>:<query>`; the parallel_id is the query's id. Dropped are documents and
-    queries that are empty in any language, in all of them; of documents with one text in a language all but the
-    first by id, whose answers become the first's; qrels of unknown documents or queries; questions without answers.
-    A document may be a query itself, as in BEIR (ArguAna, Quora), and stays in the pool.
+    Ids are `<lang>:<document>` and `<lang>:<query>`; the parallel_id is the query's id. It drops documents and queries
+    that are empty in any language, from all languages; of documents with one text in a language all but the first by
+    id, which takes over their answers; qrels of unknown documents or queries; and questions without answers. A document
+    may be a query itself, as in BEIR (ArguAna, Quora); it stays in the pool.
 
     UserError: a part missing in a language, ids that differ between languages, a file that cannot be read.
     """
@@ -143,7 +144,7 @@ def _read(folder: Path, task: str) -> tuple[dict[str, _Texts], dict[str, _Texts]
         texts = (corpus if place.part == "corpus" else queries).setdefault(place.lang, {})
         for where, id_, text in _read_texts(file):
             if id_ in texts:
-                raise UserError(f"id {id_!r} stands twice in {place.lang}", where=where, how=_AGAIN)
+                raise UserError(f"duplicate id {id_!r} in {place.lang}", where=where, how=_AGAIN)
             texts[id_] = text
     languages = sorted(corpus.keys() | queries.keys())
     if not languages:
@@ -165,7 +166,7 @@ def _check_ids(texts: Mapping[str, _Texts], part: str, folder: Path) -> None:
         missing = sorted(union.keys() - rows.keys())
         if missing:
             what = f"{part} in {lang} lacks {len(missing)} ids of other languages, the first {missing[0]!r}"
-            how = f"it stands in {union[missing[0]]}; {_AGAIN}, or report it to the data's authors"
+            how = f"{union[missing[0]]} has it; {_AGAIN}, or report it to the data's authors"
             raise UserError(what, where=str(folder), how=how)
 
 
@@ -174,13 +175,13 @@ def _empty(texts: Mapping[str, _Texts]) -> set[str]:
 
 
 def _read_texts(file: Path) -> Iterator[tuple[str, str, str]]:
-    """Yield (where, id, text); a title, where there is one, comes before the text."""
+    """Yield (where, id, text); a title, if any, comes before the text."""
     for where, row in _rows(file):
         id_, text, title = row.get("_id"), row.get("text", False), row.get("title")
         if id_ is None or not isinstance(text, str | None):
             raise UserError("no `_id` or no `text`", where=where, how=_AGAIN)
         if not isinstance(title, str | None):
-            raise UserError("a title that is no text", where=where, how=_AGAIN)
+            raise UserError("a title that is not a text", where=where, how=_AGAIN)
         body = published_form(text or "").strip()
         whole = f"{published_form(title or '')} {body}".strip() if body else ""
         yield where, checked_id(id_, f"{where}, _id"), checked_text(whole, f"{where}, text")

@@ -1,4 +1,4 @@
-"""A user's own benchmark in babelmix's form, read as people write such files: in any order, with what cannot be used.
+"""A user's own benchmark in babelmix's form, as people write such files: in any order, with unusable rows.
 
     benchmark, left_out = build(Path("my-benchmark"), "my-benchmark")
 
@@ -7,7 +7,7 @@
     qrels.jsonl        {"parallel_id": "q1", "passage": "en:d1", "relevance": 1}
 
 Also as `.gz`, in any encoding of Unicode, with numbers as ids and blank lines. The context and the relevance, 1, may be
-missing. What `benchmark.stream_benchmark` wrote is sorted and checked, and needs none of this.
+missing. `files.read_benchmark` reads a folder that babelmix wrote.
 """
 
 from collections.abc import Iterator
@@ -27,20 +27,20 @@ _OLD = {"question": "parallel_id", "grade": "relevance"}  # names of fields in t
 
 
 def find_own(folder: Path, kind: str) -> Path:
-    """Return the file of the "queries", "passages" or "qrels" in a folder: packed where there is only that."""
+    """Return the file of the "queries", "passages" or "qrels" in a folder: the packed one if there is no other."""
     file, packed = folder / f"{kind}.jsonl", folder / f"{kind}.jsonl.gz"
     return packed if packed.is_file() and not file.is_file() else file
 
 
 def build(folder: Path, name: str) -> tuple[Benchmark, dict[str, int]]:
-    """Build a benchmark out of a folder in babelmix's own form, and count what was left out, see `judged_texts`.
+    """Build a benchmark from a folder in babelmix's own form, and count what it leaves out, see `judged_texts`.
 
-    Ids and parallel_ids stay what they are. A relevant passage that is in no file is missed in the language that its id
-    begins with (`en:d1`), or else in each of the passages' languages. A passage with a query's text, under the id of
-    the query or its parallel_id, is that query.
+    Ids and parallel_ids stay as they are. The language of a missing relevant passage is the beginning of its id
+    (`en:d1`), or else each of the passages' languages. A passage with a query's text, under the id of the query or its
+    parallel_id, is that query.
 
-    UserError, with file, line and field, for a file that is missing, what is no JSON object, a field that is missing,
-    unknown or of another kind, a language that is unknown, and an id that stands twice with two contents.
+    UserError, with file, line and field, for a missing file, a row that is not a JSON object, a field that is missing,
+    unknown or of another type, an unknown language, and an id with two contents.
     """
     queries, passages = Texts[Query](), Texts[Passage]()
     queries.read(find_own(folder, "queries"), _query)

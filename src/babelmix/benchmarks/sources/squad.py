@@ -1,11 +1,11 @@
-"""SQuAD-form files as a benchmark: which paragraph, or which sentence of it, answers the question; in any language.
+"""Files in SQuAD form as a benchmark: which paragraph, or which of its sentences, answers the question.
 
     benchmark, left_out = build(Path("germanquad-test-de.json"), "germanquad")
     benchmark, left_out = build(Path("xquad"), "xquad")  # a folder with xquad.de.json, xquad.en.json, ...
 
 A candidate is a whole paragraph or, where the file has `sentences` and `sentence_breaks`, a sentence. The answer is
-then the first sentence with start <= answer_start < end: only the start counts, for some answers cross a break.
-How a file is read is told in `squad_file`.
+then the first sentence with start <= answer_start < end: only the start counts, because some answers cross a break.
+`corpus.squad_file` reads the files.
 """
 
 import re
@@ -21,25 +21,25 @@ from babelmix.corpus.squad_file import DISPLACED, ENDINGS, read_squad_file
 
 OTHER_LANGUAGE = "files whose questions are in another language than their texts"
 UNLIKE_IDS = "ids repeated in one language otherwise than in another"
-# Files of the other forms of a benchmark, which may stand in one folder with these.
+# Files of the other forms of a benchmark, which may be in the same folder.
 _OTHER_FORMS = re.compile(r"(corpus|passages|qrels|queries|own-\w+|itself)\b.*\.jsonl(\.gz)?")
-# The two written forms of Norwegian, by the code that both go under here.
+# The two written forms of Norwegian; both have the code `no` here.
 _CODES = dict.fromkeys(LANGUAGES) | {"nb": "no", "nn": "no"}
-# Regions whose code, in small letters, is also that of a language: `es-ar` is Spanish of Argentina, no Arabic.
+# Regions whose code, in small letters, is also that of a language: `es-ar` is the Spanish of Argentina, not Arabic.
 _REGIONS = {"ar": "es", "ca": "en fr", "es": "ca eu gl", "fi": "sv", "sv": "es", "uk": "en"}
 _SIDES = re.compile(r"context-(\w+)-question-(\w+)")  # MLQA's
 
 
 def build(path: Path, name: str) -> tuple[Benchmark, dict[str, int]]:
-    """Build a benchmark out of a SQuAD-form file, or those of a folder, one file for each language.
+    """Build a benchmark from a file in SQuAD form, or from a folder of them, one file for each language.
 
-    The language comes from the file's name, see `language_in`. Questions and paragraphs are both in it, and questions
-    with one id in several files are taken for translations of one another: sets that number their questions each for
-    itself belong in separate benchmarks. Of MLQA's files, those whose questions are in another language than their
-    contexts are left out.
+    The name of a file gives its language, see `language_in`; questions and paragraphs are both in it. Questions with
+    one id in several files are translations of one another, so data sets that number their questions independently
+    belong in separate benchmarks. Of MLQA's files, it leaves out those whose questions are in another language than
+    their contexts.
 
-    Returns the benchmark and, by reason, how much was left out or mended. UserError: nothing to read, a file without a
-    language or two files with one, and all that `squad_benchmark` and `read_squad_file` refuse.
+    Returns the benchmark, and how much it left out or mended, by reason. UserError: no file, a file without a language,
+    two files in one language, and all that `squad_benchmark` and `read_squad_file` refuse.
     """
     found = squad_files(path)
     if not found:
@@ -68,7 +68,7 @@ def build(path: Path, name: str) -> tuple[Benchmark, dict[str, int]]:
 
 
 def squad_files(path: Path) -> list[Path]:
-    """Return the file, or those of a folder, that may be in SQuAD form by their names, in the order of these."""
+    """Return the file, or the files of a folder in order, whose names fit SQuAD form."""
     return [
         file
         for file in (sorted(path.iterdir()) if path.is_dir() else [path])
@@ -80,11 +80,11 @@ def squad_files(path: Path) -> list[Path]:
 
 
 def language_in(name: str) -> str | None:
-    """Return the language that a file's name says, None where it says none.
+    """Return the language in a file's name, None if it has none.
 
-    It is the last part between dots, dashes or underscores that is a code of `config.LANGUAGES`, in small letters
-    before others (`xquad.de.json`, `germanquad-test-de.json`, `DE.json`). Scripts and regions are passed over
-    (`zh_Hans`, `pt-BR`, `es-ar`), and Norwegian is `no` in both its forms (`nb-no`, `nn`).
+    It is the last part between dots, dashes or underscores that is a code of `LANGUAGES`, in small letters before
+    others (`xquad.de.json`, `germanquad-test-de.json`, `DE.json`). This ignores scripts and regions (`zh_Hans`,
+    `pt-BR`, `es-ar`), and Norwegian is `no` in both its forms (`nb-no`, `nn`).
     """
     parts = re.split(r"[._-]", _stem(name))
     for spelt in (parts, [part.lower() for part in parts]):
@@ -98,7 +98,7 @@ def language_in(name: str) -> str | None:
 
 
 def sides(name: str) -> tuple[str, str] | None:
-    """Return the languages of the texts and of the questions of a file named as MLQA's are, None for other names."""
+    """Return the languages of the texts and the questions in the name of a file of MLQA, None for other names."""
     found = _SIDES.search(name)
     return (found[1], found[2]) if found else None
 
@@ -109,12 +109,12 @@ def _stem(name: str) -> str:
 
 
 def squad_benchmark(name: str, files: Mapping[str, Path]) -> tuple[Benchmark, dict[str, int]]:
-    """Build a benchmark out of one SQuAD-form file for each language: {lang: file}; returns what `build` does.
+    """Build a benchmark from one file in SQuAD form for each language: {lang: file}; it returns what `build` does.
 
-    Passage ids are `<lang>:<paragraph, 5 digits>:<sentence, 3 digits>`, so that their order as text is their order
-    in the file. The context of a sentence is its paragraph, that of a paragraph is empty. Nothing is cut. Sentences
-    are all kept, repeated ones too; paragraphs that repeat in one file are one candidate, with the number of the
-    first, so that a right answer never counts as a wrong one. Texts are in NFC.
+    Passage ids are `<lang>:<paragraph, 5 digits>:<sentence, 3 digits>`, so their order as text is their order in the
+    file. The context of a sentence is its paragraph; a paragraph has none. Texts are whole and in NFC. It keeps
+    repeated sentences; paragraphs that repeat in one file are one candidate, with the number of the first, so that a
+    right answer never counts as a wrong one.
 
     UserError: a file without one answered question, or a benchmark that would mix sentences and paragraphs.
     """
@@ -125,8 +125,8 @@ def squad_benchmark(name: str, files: Mapping[str, Path]) -> tuple[Benchmark, di
         what = f"a paragraph without sentences, though {some.of_sentences} has some"
         how = "give `sentences` and `sentence_breaks` to all or to none"
         raise UserError(what, where=other.of_paragraphs, how=how)
-    told = sum((part.told for part in parts), Counter[str]())
-    told[UNLIKE_IDS] = _unlike(parts)
+    counts = sum((part.counts for part in parts), Counter[str]())
+    counts[UNLIKE_IDS] = _unlike(parts)
     benchmark = Benchmark(
         name,
         tuple(sorted((query for part in parts for query in part.queries), key=lambda query: query.id)),
@@ -135,13 +135,13 @@ def squad_benchmark(name: str, files: Mapping[str, Path]) -> tuple[Benchmark, di
         own_queries=tuple(own for part in parts for own in part.own_queries),
         own_passages=tuple(own for part in parts for own in part.own_passages),
     )
-    return benchmark, dict(sorted((+told).items()))
+    return benchmark, dict(sorted((+counts).items()))
 
 
 def _unlike(parts: "list[_OneLanguage]") -> int:
-    """Return how many ids repeat in one language, and in another that has them not as often.
+    """Return how many ids repeat in one language more often than in another.
 
-    It cannot be known which of them are translations of one another.
+    Nobody can know which of them are translations of one another.
     """
     repeated = {name for part in parts for name in part.repeated}
     times = ({part.repeated[name] for part in parts if name in part.ids} for name in repeated)
@@ -149,7 +149,7 @@ def _unlike(parts: "list[_OneLanguage]") -> int:
 
 
 class _OneLanguage:
-    """What one file gives to a benchmark, and what was left out or mended in it."""
+    """The part of a benchmark from one file, and counts of what was left out or mended."""
 
     def __init__(self, lang: str, file: Path) -> None:
         self.lang = lang
@@ -158,13 +158,13 @@ class _OneLanguage:
         self.qrels: list[Qrel] = []
         self.own_queries: list[OwnId] = []
         self.own_passages: list[OwnId] = []
-        self.told = Counter[str]()
+        self.counts = Counter[str]()
         self.ids: set[str] = set()
         self.repeated = Counter[str]()
         self.of_sentences = self.of_paragraphs = ""  # the first place of either
         self._whole: dict[str, Passage] = {}
         for number, paragraph in enumerate(read_squad_file(file)):
-            self.told += paragraph.left_out + paragraph.mended
+            self.counts += paragraph.left_out + paragraph.mended
             self.ids.update(paragraph.ids)
             self.repeated.update(paragraph.repeated)
             candidates = self._candidates(paragraph.context, paragraph.sentences, number, f"{file}, paragraph {number}")
@@ -175,14 +175,14 @@ class _OneLanguage:
                     self.qrels.append(Qrel(name, candidates[question.answer].id))
                 self.own_queries.append(OwnId(name, f"{lang}:{name}" if question else "", lang))
         if self.of_paragraphs:
-            del self.told[DISPLACED]  # moved within the candidate
+            del self.counts[DISPLACED]  # moved within the candidate
         if not self.queries:
-            reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(self.told.items()))
+            reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(self.counts.items()))
             what = f"no question with an answer ({reasons or 'no question'})"
             raise UserError(what, where=str(file), how="give a file whose questions have answers")
 
     def _candidates(self, context: str, sentences: tuple[str, ...], number: int, where: str) -> list[Passage]:
-        """Add the candidates of a paragraph and return them; of one that is repeated, the first's."""
+        """Add the candidates of a paragraph and return them; a repeated paragraph has those of the first."""
         lang, prefix, text = self.lang, f"{self.lang}:{number:05d}", kept_form(context)
         if sentences:
             self.of_sentences = self.of_sentences or where

@@ -1,4 +1,4 @@
-"""Texts and judgements out of a user's files, put together to a benchmark; what was left out is counted by reason.
+"""A benchmark from the texts and judgements of a user's files, with counts of what it leaves out, by reason.
 
 queries = Texts[Query]()
 queries.read(Path("queries.jsonl"), read_query)         # each id once, every row remembered
@@ -21,26 +21,26 @@ Row = TypeVar("Row", Query, Passage)
 
 @dataclass(frozen=True)  # slots and Generic do not go together in Python 3.11
 class Texts(Generic[Row]):
-    """The queries or the passages of a user's files by id; a text is "" where there is none.
+    """The queries or the passages of a user's files by id; a missing text is "".
 
-    `told` has every row of the files in their order, repeated ones too, by the name that the user gave it.
+    `all_rows` has the user's id of every row of the files in their order, repeated rows too.
     """
 
     rows: dict[str, Row] = field(default_factory=dict[str, Row])
-    told: list[OwnId] = field(default_factory=list[OwnId])
+    all_rows: list[OwnId] = field(default_factory=list[OwnId])
 
     def read(self, file: Path, read: Callable[[dict[str, Any], str], tuple[str, Row]]) -> None:
         """Add a file of JSON lines; `read` makes (the user's id, row) of an object and its place.
 
-        UserError for an id that stands twice with two contents.
+        UserError for an id with two contents.
         """
         for where, raw in json_rows(file):
             own, row = read(raw, where)
             if self.rows.setdefault(row.id, row) != row:
                 first = next(place for place, other in json_rows(file) if read(other, place)[1].id == row.id)
-                how = f"it stands at {first.removeprefix(f'{file}, ')} already: keep one of them"
+                how = f"{first.removeprefix(f'{file}, ')} has it already: keep one of them"
                 raise UserError(f"duplicate id {shown(own)} with another text", where=where, how=how)
-            self.told.append(OwnId(own, row.id, row.lang))
+            self.all_rows.append(OwnId(own, row.id, row.lang))
 
 
 def judged_texts(
@@ -54,14 +54,14 @@ def judged_texts(
     holders: Callable[[str], Iterable[str]],
     languages: Callable[[str], Iterable[str]],
 ) -> tuple[Benchmark, dict[str, int]]:
-    """Return the benchmark of the queries that have an answer, and how much was left out, by reason.
+    """Return the benchmark of the queries that have an answer, and how much it leaves out, by reason.
 
-    A relevant document that has no text, or is not there, is never found and counts in the denominators, as in
-    trec_eval (`Benchmark.lost`). A query that is itself a document does not find itself (`Benchmark.itself`).
+    No system finds a relevant document that is missing or has no text; it counts in the denominators, as in trec_eval
+    (`Benchmark.lost`). A query that is itself a document does not find itself (`Benchmark.itself`).
 
     - `queries without judgements` in this split, `queries without a relevant document` (no score of 1 or more),
-      `queries without text`, `queries known to judgements alone`: left out, and with them `judgements of queries
-      without text`.
+      `queries without text`, `queries known to judgements alone`: left out, as are `judgements of queries without
+      text`.
     - `judgements below 1`: judged and not relevant; left out.
     - `documents without text`: left out.
     - `judgements of documents without text`, `judgements of documents that are not in the corpus`: never found.
@@ -72,13 +72,13 @@ def judged_texts(
 
     Args:
         name: of the benchmark.
-        file: with the judgements; it is named where no query has an answer, which is a UserError.
+        file: with the judgements; the UserError for queries without any answer names it.
         queries: all of them, judged or not.
         passages: all of them.
         judgements: by the user's ids.
         itself: (question, passage id) where the passage is the question.
         holders: from a document in a judgement to the ids of its passages, in every language that has it.
-        languages: from a document that is not there to the languages in whose rankings it is missed.
+        languages: from a missing document to the languages whose rankings miss it.
     """
     asking = {query.parallel_id for query in queries.rows.values() if query.text}
     full = {passage.id: passage for passage in passages.rows.values() if passage.text}
@@ -110,9 +110,9 @@ def judged_texts(
         "queries without a relevant document": sum(query.parallel_id in named for query in unanswered),
         "queries without text": sum(not query.text for query in queries.rows.values()),
         "queries known to judgements alone": len(named - {query.parallel_id for query in queries.rows.values()}),
-        "repeated queries": len(queries.told) - len(queries.rows),
+        "repeated queries": len(queries.all_rows) - len(queries.rows),
         "documents without text": len(passages.rows) - len(full),
-        "repeated documents": len(passages.told) - len(passages.rows),
+        "repeated documents": len(passages.all_rows) - len(passages.rows),
         "documents with the text of another": len(full) - len({(row.lang, row.text) for row in full.values()}),
         "repeated judgements": judgements.repeated,
         "judgements of one pair with two scores": judgements.differing,
@@ -124,8 +124,8 @@ def judged_texts(
         "passages that are their own query": len(found_themselves),
     }
     if not qrels:
-        told = ", ".join(f"{number:,} {reason}" for reason, number in counts.items() if number)
-        what = f"no query has an answer ({told})" if told else "no query has an answer"
+        reasons = ", ".join(f"{number:,} {reason}" for reason, number in counts.items() if number)
+        what = f"no query has an answer ({reasons})" if reasons else "no query has an answer"
         how = "give at least one judgement of 1 or more to a document that has a text"
         raise UserError(what, where=str(file), how=how)
     return Benchmark(
@@ -134,17 +134,17 @@ def judged_texts(
         tuple(sorted(full.values(), key=lambda row: row.id)),
         tuple(sorted(qrels, key=lambda row: (row.parallel_id, row.passage))),
         itself=tuple(sorted(found_themselves, key=lambda row: (row.parallel_id, row.passage))),
-        own_queries=own_ids(queries.told, kept),
-        own_passages=own_ids(passages.told, full),
+        own_queries=own_ids(queries.all_rows, kept),
+        own_passages=own_ids(passages.all_rows, full),
         lost=tuple(sorted(lost, key=lambda row: (row.parallel_id, row.lang, row.relevance))),
     ), counts
 
 
 def text_of(row: dict[str, Any], name: str, where: str, *, needed: bool = True) -> str:
-    """Return a field as a text in NFC, "" where it is null or blank; UserError for one that is needed and not there."""
+    """Return a field as a text in NFC, "" if it is null or blank; UserError for a needed field that is missing."""
     if name not in row and needed:
         what = f"missing; the fields are {shown(', '.join(row))}"
-        raise UserError(what, where=f"{where}, {name}", how="give it a text, or null where there is none")
+        raise UserError(what, where=f"{where}, {name}", how="give it a text, or null if there is none")
     value = row.get(name)
     text = "" if value is None else kept_form(checked_text(value, f"{where}, {name}"))
     return text if text.strip() else ""

@@ -1,1 +1,1 @@
-"""Question-passage pairs, one module for each origin."""
+"""Sources of question-passage pairs, one module each."""

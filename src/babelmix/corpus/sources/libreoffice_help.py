@@ -1,12 +1,12 @@
-"""LibreOffice Help: question-passage pairs that people translated, aligned by the anchors of its pages.
+"""LibreOffice Help: question-passage pairs that people translated, aligned by the anchors of the pages.
 
     fetch(Path("data/raw/libreoffice-help"), settings.pairs)
     pairs, counts = build(Path("data/raw/libreoffice-help"), settings.pairs)
     counts["de"]  # {"kept_train": 8098, "kept_dev": 289, "dropped": {"untranslated": 1092, ...}}
 
 Packages libreoffice-help-* of Debian and Ubuntu (MPL-2.0). Every language has the same pages, and in them the
-same `hd_id...` headings and `par_id...` paragraphs, so the alignment is exact. A heading is the query, the
-paragraphs after it the passage: titled section and text, as in GNOME Help and the handbook, but of another
+same `hd_id...` headings and `par_id...` paragraphs, so the alignment is exact. A heading is the query, and the
+paragraphs after it are the passage: a titled section and its text, as in GNOME Help and the handbook, but with another
 style and other content.
 """
 
@@ -25,16 +25,16 @@ from babelmix.corpus.settings import Pairs
 from babelmix.corpus.source import PairSource
 from babelmix.download.debian import fetch_packages, read_package
 
-# The languages that LibreOffice Help is packaged in (Norwegian and others go by names of their own).
+# The languages of the packages of LibreOffice Help (Norwegian and some others have other codes there).
 LANGUAGES = frozenset(
     "ca cs da de el en es et eu fi fr gl hi hu id it ja ko nl pl pt ru sk sl sv tr vi zh".split()  # noqa: SIM905
 )
 _REGIONS = {"en": "en-US", "zh": "zh-CN"}
-# A heading that stands on this many pages ("Example", "Options") says too little alone.
+# A heading of this many pages ("Example", "Options") says too little alone.
 GENERIC_PAGES = 3
 MIN_QUERY_CHARACTERS = 3
-# Two units with one heading and this much of one passage are the same text, included in two pages. In Chinese that is
-# three times the text, and two that differ in so much do not count as the same.
+# Two units with one heading and this much of one passage are the same text, included in two pages. In Chinese this is
+# three times as much text.
 SAME_CHARACTERS = 160
 _ANCHORED = '//div[@id="DisplayArea"]//*[starts-with(@id, "hd_id") or starts-with(@id, "par_id")]'
 
@@ -59,7 +59,7 @@ class Unit:
 
     @property
     def id(self) -> str:
-        """The name that its translations share."""
+        """The id that its translations share."""
         return f"{self.page}#{self.heading}"
 
     def texts(self, page: Page) -> tuple[str, str]:
@@ -84,24 +84,23 @@ def help_packages(languages: Sequence[str]) -> tuple[str, ...]:
 
 
 def fetch(folder: Path, settings: Pairs) -> None:
-    """Download the packages of `pairs.languages` into a folder, which is replaced; UserError for other languages."""
+    """Download the packages of `pairs.languages` and replace the folder; UserError for other languages."""
     fetch_packages(help_packages(settings.languages), folder)
 
 
 def build(packages: Path, settings: Pairs) -> tuple[list[Pair], dict[str, Counts]]:
-    """Cut aligned question-passage pairs out of the help packages, and tell what became of each unit.
+    """Make aligned question-passage pairs of the help packages, and count the units kept and dropped.
 
-    English decides which units there are; a language keeps those that it really translates. Reasons to drop a
-    unit: too-short (no word in the heading, or too little English text), missing (an anchor is not there),
-    untranslated (a text equals the English), wrong-language (see `written_in`) and duplicate (the same
-    heading and passage start stand on another page, or a query or passage of dev stands in train). In
-    English, kept and dropped add up to the headings that have paragraphs; in another language, to the units
-    that English keeps.
+    Another language keeps the units of English that it translates. Reasons to drop a unit: too-short (no word in the
+    heading, or too little English text), missing (an anchor is not there), untranslated (a text equals the English),
+    wrong-language (see `written_in`) and duplicate (another page has the same heading and start of the passage, or
+    train has a query or passage of dev). In English, kept and dropped add up to the headings that have paragraphs; in
+    another language, to the units that English keeps.
 
     Returns pairs with origin "human", sorted by language and parallel_id, and the counts of every language, sorted.
-    No page, and in no language a query or passage, stands in both splits.
+    The splits share no page, and in no language a query or passage.
     """
-    help_packages(settings.languages)  # refuses a language that has none before reading any
+    help_packages(settings.languages)  # refuses a language without help before it reads any
     english = read_pages(packages, "en")
     units = english_units(english, settings)
     pairs: list[Pair] = []
@@ -138,7 +137,7 @@ def read_pages(packages: Path, lang: str) -> dict[str, Page]:
 
 
 def read_page(data: bytes) -> Page:
-    """Read the title of an HTML help page and the texts that carry an anchor; empty ones do not count."""
+    """Read the title of an HTML help page and its texts with an anchor that are not empty."""
     parser = HTMLParser(encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True)
     root = fromstring(data, parser)
     if root is None:  # nothing but comments
@@ -153,20 +152,20 @@ def read_page(data: bytes) -> Page:
 
 
 def english_units(pages: Mapping[str, Page], settings: Pairs) -> list[Unit]:
-    """Cut the English pages into units: each heading that paragraphs follow, train pages before dev pages."""
+    """Return the units of the English pages, a heading and its paragraphs each, train pages before dev pages."""
     drafts = [
         (path, heading, tuple(paragraphs[: settings.passage_paragraphs]))
         for path, page in sorted(pages.items())
         for heading, paragraphs in _outline(page)
         if paragraphs
     ]
-    stands_on: dict[str, set[str]] = {}
+    pages_of: dict[str, set[str]] = {}
     for path, heading, _ in drafts:
-        stands_on.setdefault(compared_form(pages[path].strings[heading]), set()).add(path)
+        pages_of.setdefault(compared_form(pages[path].strings[heading]), set()).add(path)
     units: list[Unit] = []
     for path, heading, paragraphs in drafts:
         text = pages[path].strings[heading]
-        generic = len(stands_on[compared_form(text)]) >= GENERIC_PAGES and text != pages[path].title
+        generic = len(pages_of[compared_form(text)]) >= GENERIC_PAGES and text != pages[path].title
         units.append(Unit(path, heading, paragraphs, generic, split_of(path, settings.dev_share)))
     return sorted(units, key=lambda unit: unit.split == "dev")
 
@@ -182,14 +181,14 @@ def _outline(page: Page) -> list[tuple[str, list[str]]]:
 
 
 class _Seen:
-    """The texts met so far in one language, train before dev."""
+    """The texts of one language so far, train before dev."""
 
     def __init__(self) -> None:
         self._starts: set[tuple[str, str]] = set()
         self._train: set[str] = set()
 
     def drop_reason(self, unit: Unit, page: Page) -> str | None:
-        """Return "duplicate" for a text met before, None for a new one, which is then remembered."""
+        """Return "duplicate" for a known text; remember a new one and return None."""
         query, passage = unit.texts(page)
         both = {compared_form(query), compared_form(passage)}
         start = (compared_form(page.strings[unit.heading]), compared_form(passage[:SAME_CHARACTERS]))
@@ -209,7 +208,7 @@ def _too_short(unit: Unit, page: Page, settings: Pairs) -> str | None:
 
 
 def _drop_reason(unit: Unit, english: Page, page: Page, lang: str) -> str | None:
-    """Return why this language lacks the unit, None where it is well translated."""
+    """Return the reason to drop the unit in this language, None for a good translation."""
     anchors = (unit.heading, *unit.paragraphs)
     if any(anchor not in page.strings for anchor in anchors):
         return "missing"

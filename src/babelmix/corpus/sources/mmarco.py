@@ -1,11 +1,11 @@
-"""mMARCO: questions put to a search engine, with a passage that answers, in English and 13 machine translations.
+"""mMARCO: questions to a search engine, each with an answering passage, in English and 13 machine translations.
 
     fetch(Path("data/raw/mmarco"), settings.pairs)
     pairs, counts = build(Path("data/raw/mmarco"), settings.pairs)  # parallel by query: "mmarco:121352" in 14 languages
 
 Bonifacio et al., arXiv:2108.13897: MS MARCO (English, by people; for non-commercial research only), translated by
-Google Translate. `unicamp-dl/mmarco` on the hub, raw files; a collection is 3 to 8 GB a language. They are read line by
-line, and only the texts that are wanted are held in memory.
+Google Translate. `unicamp-dl/mmarco` on the hub, raw files; a collection has 3 to 8 GB a language. This reads them line
+by line and holds only the wanted texts in memory.
 """
 
 from collections.abc import Collection, Iterator
@@ -45,7 +45,7 @@ _AGAIN = "delete the folder and fetch it again"
 def fetch(folder: Path, settings: Pairs) -> str:
     """Download queries and collection of each of `pairs.languages` that mMARCO has, replacing `folder`.
 
-    The manifest names the commit. Returns what the user must be told of the licence; UserError as for the hub.
+    The manifest names the commit. Returns the notice that the licence asks for; UserError as for the hub.
     """
     wanted = [TRIPLES, *(name for lang in chosen(settings) for name in (_queries(lang), _collection(lang)))]
     fetch_from_hub(folder, Wanted(REPO, REVISION, lambda _: wanted))
@@ -55,10 +55,10 @@ def fetch(folder: Path, settings: Pairs) -> str:
 def build(folder: Path, settings: Pairs) -> tuple[list[Pair], dict[str, Counts]]:
     """Take the first `mmarco_queries` queries of the triples, each with the first passage that answers it.
 
-    The parallel_id is `mmarco:<query id>` in every language, the split that of the passage's id. Origin is "human" in
-    English, a translator in the others. English decides which units there are. Reasons to drop one: missing (no text
-    under its id), untranslated (a text equals the English), and those of `Gathered`; `min_passage_characters` counts
-    for English alone. Passages are kept whole, for mMARCO does not tell where in them the answer is.
+    The parallel_id is `mmarco:<query id>` in every language; the passage's id decides the split. The origin is "human"
+    in English and a translator in the others. Other languages have only pairs that English keeps. Reasons to drop a
+    pair: missing (no text under its id), untranslated (a text equals the English), and those of `Gathered`;
+    `min_passage_characters` counts for English alone. Passages stay whole, because mMARCO does not mark their answers.
 
     UserError: a missing, empty or malformed file, with its line.
     """
@@ -71,10 +71,10 @@ def build(folder: Path, settings: Pairs) -> tuple[list[Pair], dict[str, Counts]]
         queries = _texts(folder / _queries(lang), answers.keys())
         passages = _texts(folder / _collection(lang), set(answers.values()))
         for query, passage in answers.items():
-            unit, split = f"mmarco:{query}", split_of(passage, settings.dev_share)
+            parallel_id, split = f"mmarco:{query}", split_of(passage, settings.dev_share)
             origin = "human" if lang == "en" else TRANSLATED
-            pair = Pair(unit, lang, split, queries.get(query, ""), passages.get(passage, ""), origin)
-            original = english.get(unit)
+            pair = Pair(parallel_id, lang, split, queries.get(query, ""), passages.get(passage, ""), origin)
+            original = english.get(parallel_id)
             if not pair.query or not pair.passage:
                 gathered.dropped["missing"] += 1
             elif original and (pair.query == original.query or pair.passage == original.passage):

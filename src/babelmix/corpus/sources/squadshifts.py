@@ -1,12 +1,12 @@
-"""Question-passage pairs out of SQuAD-form files, and SQuADShifts, which is three of them.
+"""Question-passage pairs from files in SQuAD form; SQuADShifts has three of them.
 
     fetch(Path("data/raw/squadshifts"), settings.pairs)
     pairs, counts = build(Path("data/raw/squadshifts"), settings.pairs)
     counts["en"]  # {"kept_train": 7710, "kept_dev": 17878, "dropped": {"too-short": 1555, ...}}
 
 SQuADShifts (Miller et al., ICML 2020, CC BY 4.0): questions that people asked about paragraphs of Wikipedia, Amazon
-reviews and Reddit. Wikipedia is train; reviews and Reddit, other texts by other hands, are dev. The part from The New
-York Times is not taken.
+reviews and Reddit. Wikipedia is train; reviews and Reddit, other texts by other authors, are dev. We leave out the part
+from The New York Times.
 """
 
 from collections.abc import Callable
@@ -32,19 +32,19 @@ FILES = {
 
 
 def fetch(folder: Path, settings: Pairs) -> None:
-    """Download the files of SQuADShifts, each checked by sha256; the folder is replaced as a whole.
+    """Download the files of SQuADShifts, check the sha256 of each, and replace the folder as a whole.
 
-    UserError: see `fetch.fetch_file`.
+    UserError: see `https.fetch_file`.
     """
-    with new_folder(folder) as beside:
+    with new_folder(folder) as staging:
         for name, (sha256, _) in FILES.items():
-            fetch_file(f"{ADDRESS}/{COMMIT}/datasets/{name}", sha256, beside / name)
+            fetch_file(f"{ADDRESS}/{COMMIT}/datasets/{name}", sha256, staging / name)
 
 
 def build(folder: Path, settings: Pairs) -> tuple[list[Pair], dict[str, Counts]]:
-    """Cut the pairs of SQuADShifts, origin "human", and tell what became of the questions: see `add_file`.
+    """Make the pairs of SQuADShifts, origin "human", and count the questions kept and dropped: see `add_file`.
 
-    No query or passage stands in both splits. UserError: a file at fault (see `squad_file.read_squad_file`).
+    The splits share no query or passage. UserError: a faulty file (see `squad_file.read_squad_file`).
     """
     gathered = Gathered("en", min_characters=settings.min_passage_characters)
     for name, (_, split) in FILES.items():
@@ -58,11 +58,11 @@ def add_file(
 ) -> None:
     """Add the questions of a SQuAD-form file, each with the `passage_sentences` sentences around its answer.
 
-    The answer's offsets are those of the raw text, so it is cut first and cleaned after. Questions are dropped for the
-    reasons of `read_squad_file`, which also says what was mended, and for those of `Gathered`. The parallel_id is
-    `<source>:<id>`. `split` tells the split of a context; without it that is decided by its sha256 and `dev_share`.
+    The offsets of answers refer to the raw text, so this cuts a passage first and cleans it after. The reasons to drop
+    or mend a question are those of `read_squad_file` and `Gathered`. The parallel_id is `<source>:<id>`. `split`
+    returns the split of a context; without it, the context's sha256 and `dev_share` decide.
 
-    UserError: a file at fault, see `squad_file.read_squad_file`.
+    UserError: a faulty file, see `squad_file.read_squad_file`.
     """
     for paragraph in read_squad_file(file):
         gathered.dropped += paragraph.left_out
@@ -73,7 +73,7 @@ def add_file(
             if gathered.full:
                 return
             answer = clean(context[question.start : question.end])
-            if not answer:  # marks that nobody sees
+            if not answer:  # only invisible characters
                 gathered.dropped[UNANSWERED] += 1
                 continue
             passage = window(

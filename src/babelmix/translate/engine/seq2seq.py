@@ -31,20 +31,20 @@ _TOKENIZER_FILES = (".json", ".txt", ".model", ".spm")
 
 
 class Seq2Seq(ABC):
-    """What both engines have in common: where the model lies, its name, batches."""
+    """What both engines share: the folder of the model, its name, and batches."""
 
     engine: ClassVar[str]
 
     def __init__(self, model: str, source: str, target: str, threads: int) -> None:
-        """Keep what is asked for; the model is downloaded and loaded when it is first needed."""
+        """Keep the arguments; the first use downloads and loads the model."""
         self.model, self.source, self.target, self.threads = model, source, target, threads
         self.where = f"translate.routes, {self.engine}:{model}"
 
     @property
     def name(self) -> str:
-        """The engine, the model as it was named, the first digits of the weights' sha256, and the direction.
+        """The engine, the name of the model, the first digits of the weights' sha256, and the direction.
 
-        UserError for a model that is not there or has no weights that are safe to read.
+        UserError for a missing model, or one without weights that are safe to read.
         """
         shown = Path(self.model).name if Path(self.model).is_dir() else self.model
         return f"{self.engine} {shown} {self._digest} {self.source}-{self.target}"
@@ -65,7 +65,7 @@ class Seq2Seq(ABC):
         return [found.get(text, "") for text in texts]
 
     def _batches(self, texts: Sequence[str]) -> Iterator[tuple[list[tuple[str, list[int]]], int]]:
-        """Yield texts and their tokens, up to BATCH that lie in the same range of lengths, and that range's end."""
+        """Yield up to BATCH texts of one range of lengths with their tokens, and the end of the range."""
         if not texts:
             return
         direction = self._direction
@@ -89,11 +89,11 @@ class Seq2Seq(ABC):
 
     @abstractmethod
     def _weights(self, names: Sequence[str], how: str) -> list[str]:
-        """Return which of the files of a model hold its weights; UserError, with `how`, where none is safe."""
+        """Return the files of a model that hold its weights; UserError, with `how`, if none is safe."""
 
     @cached_property
     def _folder(self) -> Path:
-        """Return the folder of the model, from the hub if no folder has that name."""
+        """Return the folder of the model, downloaded from the hub if no folder has that name."""
         folder, hub = Path(self.model), _HUB_NAME.fullmatch(self.model)
         if folder.is_dir():
             names = [path.name for path in folder.iterdir() if path.is_file()]
@@ -138,7 +138,7 @@ class Seq2Seq(ABC):
 
     @contextmanager
     def _memory_errors(self) -> Generator[None]:
-        """Turn too little memory into an error that says what to do."""
+        """Turn errors of memory into a UserError that says what to do."""
         try:
             yield
         except (MemoryError, RuntimeError) as error:

@@ -26,7 +26,7 @@ _OPUS = {"ar": "ara", "fa": "fas", "lv": "lav", "no": "nor", "sw": "swa", "zh": 
 
 @dataclass(frozen=True, slots=True)
 class Direction:
-    """A tokenizer set to the source language, and how the target language is said."""
+    """A tokenizer set to the source language, and how a text names the target language."""
 
     tokenizer: Any
     prefix: str  # before every source text
@@ -34,7 +34,7 @@ class Direction:
 
 
 def set_languages(tokenizer: Any, source: str, target: str, where: str) -> Direction:
-    """Set the tokenizer to `source` and find how `target` is said to a model of its class."""
+    """Set the tokenizer to `source`, and find how a model of its class names `target`."""
     kind, known = type(tokenizer).__name__, tokenizer.get_vocab()
     if kind.startswith("Nllb"):
         valid = {lang: code for lang, code in FLORES.items() if code in known}

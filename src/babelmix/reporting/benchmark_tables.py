@@ -1,0 +1,135 @@
+"""The tables of one benchmark in the report: scores, language bias, seen and unseen languages, paired differences."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from babelmix.evaluation.query_scores import SCOPES
+from babelmix.reporting.compare import Comparison
+from babelmix.reporting.figures import unbiased_share
+from babelmix.reporting.names import MEASURE_NAMES, SCOPE_NAMES
+from babelmix.reporting.results import Results, seen, training_languages
+from babelmix.reporting.tables import count, interval, number, signed, table
+from babelmix.workspace import UNTRAINED
+
+BIAS = (
+    'Rank distance: the number of ranks in the pool between a question\'s first and last answer; "of random" divides '
+    "it by that of a random ranking. Max@R: the rank of the last answer. Own language: the share of the ten best "
+    "passages that are in the query's language. PEER: the probability that the answers in all languages have equal "
+    "expected ranks (arXiv 2405.00978); it is constant if every language has exactly one answer. Mono − cross: the "
+    "monolingual minus the cross-lingual score."
+)
+SYSTEMS = (
+    "bm25 counts word overlap, with one index for each language (k1 0.9, b 0.4, no stemming). It does not find a "
+    "passage that shares no word with the query; such a passage scores zero. +lir removes the strongest direction of "
+    "each language from a system's vectors (LIR, arXiv 2109.04727). The directions come from training passages, never "
+    "from a benchmark. LIR needs no training, so it shows what a batch recipe adds."
+)
+
+
+def benchmark_tables(results: Results, benchmark: str) -> list[str]:
+    """Return the tables of a benchmark and the text around them, a paragraph each."""
+    evaluations = {system: found[benchmark] for system, found in results.evaluations.items()}
+    measure: str = evaluations[UNTRAINED]["main_score"]
+    rows: list[tuple[str, ...]] = []
+    bias_rows: list[tuple[str, ...]] = []
+    for system, evaluation in evaluations.items():
+        scopes, bias = evaluation["scopes"], evaluation["bias"]
+        pool = scopes["multilingual"]
+        scores = [scopes[scope][measure] for scope in SCOPES]
+        others = [pool["map_over_questions"], pool["map_at_20"], pool["recall_at_1"], pool["recall_at_10"]]
+        rows.append((system, *map(number, (*scores, *others))))
+        gap = None if scores[0] is None or scores[1] is None else scores[0] - scores[1]
+        bias_rows.append(
+            (
+                system,
+                number(bias["rank_distance"], ".1f"),
+                number(bias["rank_distance_share"], ".1%"),
+                number(bias["max_rank"], ".1f"),
+                number(bias["same_language_share_top10"], ".1%"),
+                number(bias["peer"]),
+                number(gap),
+            )
+        )
+    name = MEASURE_NAMES[measure]
+    pooled = ("mAP by query", "AP@20", "R@1", "R@10")
+    languages = sorted(set(evaluations[UNTRAINED]["bias"]["language_share_pool"]) - training_languages(results))
+    unseen = f" In {', '.join(languages)} LIR has no training text, and removes the directions of all languages."
+    return [
+        *(_by_query_language(evaluations) if measure == "ndcg_at_10" else []),
+        table(("", f"mono {name}", f"cross {name}", f"multi {name}", *pooled), rows),
+        "Means over languages, or over ordered pairs of languages. The last four columns belong to the multilingual "
+        f"pool: mAP with equal weight for every query, AP at 20, recall. {SYSTEMS}{unseen if languages else ''}",
+        "### Language bias",
+        table(("", "rank distance", "of random", "Max@R", "own language", "PEER", "mono − cross"), bias_rows),
+        BIAS,
+        _shares(evaluations),
+        "### Languages seen in training, and unseen languages",
+        *_seen_and_unseen(evaluations, training_languages(results), measure),
+    ]
+
+
+def _by_query_language(evaluations: dict[str, dict[str, Any]]) -> list[str]:
+    """Return the table of cross-lingual BEIR: one pool of passages, queries in each language."""
+    asked = list(evaluations[UNTRAINED]["scopes"]["multilingual"]["by"])
+    asked.sort(key=lambda lang: (lang != "en", lang))  # English is the reference
+    rows: list[tuple[str, ...]] = []
+    for system, evaluation in evaluations.items():
+        by = evaluation["scopes"]["multilingual"]["by"]
+        cells = [number(by[lang][measure]) for lang in asked for measure in ("ndcg_at_10", "recall_at_100")]
+        rows.append((system, *cells))
+    head = ("query language", *(f"{lang} {measure}" for lang in asked for measure in ("nDCG@10", "R@100")))
+    return [table(head, rows), "Queries in each language against all passages; English is the reference."]
+
+
+def _seen_and_unseen(evaluations: dict[str, dict[str, Any]], known: frozenset[str], measure: str) -> list[str]:
+    unseen = sorted(set(evaluations[UNTRAINED]["bias"]["language_share_pool"]) - known)
+    if not unseen:
+        return ["Every language of this benchmark was seen in training."]
+    rows: list[tuple[str, ...]] = []
+    for system, evaluation in evaluations.items():
+        row = [system]
+        for scope in ("monolingual", "crosslingual"):
+            groups = evaluation["scopes"][scope]["by"]
+            for wanted in (True, False):
+                chosen = [found[measure] for name, found in groups.items() if (seen(name, known) == "yes") == wanted]
+                row.append(number(sum(chosen) / len(chosen) if chosen else None))
+        rows.append(tuple(row))
+    head = ("system", "mono, seen", "mono, unseen", "cross, both seen", "cross, one or both unseen")
+    return [f"Mean {MEASURE_NAMES[measure]}. The training pairs lack: {', '.join(unseen)}.", table(head, rows)]
+
+
+def _shares(evaluations: dict[str, dict[str, Any]]) -> str:
+    pool = evaluations[UNTRAINED]["bias"]["language_share_pool"]
+    even = unbiased_share(evaluations[UNTRAINED])
+    rows = [("share of the pool", *(number(share, ".1%") for share in pool.values()), number(even, ".1%"))]
+    for system, evaluation in evaluations.items():
+        bias = evaluation["bias"]
+        shares = [number(bias["language_share_top10"][language], ".1%") for language in pool]
+        rows.append((f"top ten, {system}", *shares, number(bias["same_language_share_top10"], ".1%")))
+    return table(("", *pool, "query's own"), rows)
+
+
+def comparison_tables(comparisons: Sequence[Comparison]) -> list[str]:
+    """Return the paired differences on a benchmark and how to read them; nothing without comparisons."""
+    if not comparisons:
+        return []
+    rows = [
+        (
+            f"{row.first} − {row.second}",
+            SCOPE_NAMES[row.scope],
+            signed(row.difference.mean),
+            interval(row.difference),
+            f"{row.difference.p:.4f}",
+            f"{row.difference.p_holm:.4f}",
+            row.difference.verdict,
+        )
+        for row in comparisons
+    ]
+    questions = max(row.difference.questions for row in comparisons)
+    return [
+        f"### Paired differences in {MEASURE_NAMES[comparisons[0].measure]}",
+        table(("systems", "scope", "difference", "95 % interval", "p", "p (Holm)", "verdict"), rows),
+        f"Bootstrap and sign-flip test over {count(questions)} questions, the translations of a question together; "
+        "Holm's correction over all comparisons of this report. The verdict names a direction if the interval excludes "
+        "zero and p (Holm) is below .05.",
+    ]
