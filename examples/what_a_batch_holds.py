@@ -39,8 +39,8 @@ def main(arguments: list[str]) -> None:
     own = {name: sum(one.own_language.values()) / sum(one.negatives.values()) for name, one in found.items()}
     table.add_row("monolingual", *(str(one.batches.get("monolingual", 0)) for one in found.values()))
     table.add_row("negatives in the query's language", *(f"{share:.0%}" for share in own.values()))
-    table.add_row("answers among the negatives", *(str(one.wrong) for one in found.values()))
-    table.add_row("the same, drawn blindly", *(str(one.wrong_blind) for one in found.values()))
+    table.add_row("answers among the negatives", *(str(one.false_negatives) for one in found.values()))
+    table.add_row("the same, drawn blindly", *(str(one.false_negatives_blind) for one in found.values()))
     console = Console()
     for name, objective in OBJECTIVES.items():
         for batch in plan(pairs, objective, steps=2, batch_size=8):

@@ -174,7 +174,7 @@ def audit(pairs: Iterable[Pair], objective: Objective, *, steps: int, batch_size
     >>> pairs = [Pair(f"page{n}", lang, "train", f"what {n} {lang}", f"it is {n} {lang}", "human")
     ...          for n in range(8) for lang in ("de", "en", "fr")]
     >>> found = audit(pairs, Objective(alpha=0.5), steps=100, batch_size=4)
-    >>> found.batches["monolingual"] + found.batches["crosslingual"], found.wrong
+    >>> found.batches["monolingual"] + found.batches["crosslingual"], found.false_negatives
     (100, 0)
     """
     index, units = _indexed(pairs, objective)

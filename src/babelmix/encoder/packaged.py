@@ -89,8 +89,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """Check the file's sha256 and read it; UserError if it differs from the pinned one."""
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != SHA256:
-        how = INSTALL
-        raise UserError(f"wrong checksum ({len(data)} bytes), expected sha256 {SHA256}", where=str(path), how=how)
+        raise UserError(f"wrong checksum ({len(data)} bytes), expected sha256 {SHA256}", where=str(path), how=INSTALL)
     return parse(data)
 
 
