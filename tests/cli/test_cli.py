@@ -332,4 +332,6 @@ def test_teachers_and_hard_negatives_reach_the_training(project: Path) -> None:
     first = [float(history.splitlines()[1].split(",")[2]) for history in (plain, taught, both)]
     assert first[0] < first[1] < first[2]
     card = Path("models/hybrid/README.md").read_text()
-    assert "Pulled to the vectors of `large`, weight 1." in card and "Hard negatives from data/own/hard.npz." in card
+    assert (
+        "Distilled from the vectors of `large`, weight 1." in card and "Hard negatives from data/own/hard.npz." in card
+    )
