@@ -178,7 +178,7 @@ def test_word_overlap_and_files_of_the_users_own_need_no_model(babelmix: Command
         (("evaluate", "--embeddings", "nowhere", "--benchmark", "{b}", "--output", "{o}"), "no such file"),
         (("evaluate", "--model", "models/hybird", "--benchmark", "{b}", "--output", "{o}"), "models/hybird"),
         (
-            ("evaluate", "--model", "bm25", "--directions", "d.npz", "--benchmark", "{b}", "--output", "{o}"),
+            ("evaluate", "--model", "bm25", "--lir", "d.npz", "--benchmark", "{b}", "--output", "{o}"),
             "BM25 has no vectors",
         ),
         (("evaluate", "--model", "bm25", "--benchmark", "{b}/..", "--output", "{o}"), "no benchmark in a form"),
