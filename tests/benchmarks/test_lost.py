@@ -58,7 +58,7 @@ def test_what_is_lost_scores_as_what_is_not_found(drawn: tuple[Benchmark, Benchm
     there = [number for number, passage in enumerate(whole.passages) if passage in part.passages]
     expected = evaluate(qrels_of(whole), Given(scores, not_found=0.0)).scores
     found = evaluate(qrels_of(part), Given(scores[:, there], not_found=0.0)).scores
-    for name in ("setting", "parallel_id", "query_language", "passage_language"):
+    for name in ("scope", "parallel_id", "query_language", "passage_language"):
         assert getattr(found, name).tolist() == getattr(expected, name).tolist(), name
     for name in MEASURES.values():
         assert_allclose(getattr(found, name), getattr(expected, name), rtol=1e-12, err_msg=name)
@@ -78,13 +78,13 @@ def test_the_denominators_are_those_of_trec_eval(tmp_path: Path) -> None:
     qrels = {"1": {"b": 2, "c": 1, "lost": 3}, "2": {"lost": 1}}
     run = {"1": {"a": 3.0, "b": 2.0, "c": 1.0}, "2": {"a": 1.0, "b": 2.0, "c": 3.0}}
     expected = ir_measures.pytrec_eval.calc_aggregate([AP, nDCG @ 10, R @ 10, R @ 1], qrels, run)
-    for setting in ("monolingual", "multilingual"):
-        found = figures["settings"][setting]
+    for scope in ("monolingual", "multilingual"):
+        found = figures["scopes"][scope]
         assert found["queries"] == 2
         assert found["map"] == pytest.approx(expected[AP], abs=1e-6)
         assert found["ndcg_at_10"] == pytest.approx(expected[nDCG @ 10], abs=1e-6)
         assert found["recall_at_10"] == pytest.approx(expected[R @ 10], abs=1e-6)
-    assert figures["headline"] == "ndcg_at_10"
+    assert figures["main_score"] == "ndcg_at_10"
 
 
 @pytest.mark.parametrize(

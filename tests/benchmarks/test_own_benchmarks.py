@@ -132,7 +132,7 @@ def test_a_name_is_scored_without_a_path(settle: Callable[..., None], capsys: py
     settle("gnome-help")  # it need not stand in `benchmarks`
     systems.evaluate("animals", Path("scores.json"), model="bm25")
     scores = json.loads(Path("scores.json").read_text())
-    assert scores["benchmark"] == "animals" and scores["settings"]["monolingual"]["map"] == 1
+    assert scores["benchmark"] == "animals" and scores["scopes"]["monolingual"]["map"] == 1
 
 
 def test_what_is_not_there_is_told_before_any_work(settle: Callable[..., None]) -> None:

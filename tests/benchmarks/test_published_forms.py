@@ -118,7 +118,7 @@ LOOSE = {
 def scores_of(folder: Path) -> dict[str, Any]:
     """The figures of BM25 over all passages."""
     found = evaluate(read_qrels(folder), Bm25Scorer.build(read_benchmark(folder)))
-    return to_json(found, "bm25")["settings"]["multilingual"]
+    return to_json(found, "bm25")["scopes"]["multilingual"]
 
 
 @pytest.mark.parametrize("case", list(LOOSE))
@@ -174,7 +174,7 @@ def test_vectors_of_the_users_files_belong_to_their_texts(tmp_path: Path, ids: s
         (vectors / "queries.txt").write_text("".join(f"{before}{name}\n" for name in asked))
     opened = open_embeddings(vectors, tmp_path / "built")
     found = evaluate(read_qrels(tmp_path / "built"), CosineScorer(opened.queries, opened.passages))
-    assert to_json(found, "x")["settings"]["multilingual"]["ndcg_at_10"] == 1.0
+    assert to_json(found, "x")["scopes"]["multilingual"]["ndcg_at_10"] == 1.0
 
 
 # Texts and ids of any kind that a reader accepts, with what tables and JSON make difficult among them.

@@ -178,7 +178,7 @@ def test_word_overlap_and_files_of_the_users_own_need_no_model(babelmix: Command
         (("evaluate", "--embeddings", "nowhere", "--benchmark", "{b}", "--output", "{o}"), "no such file"),
         (("evaluate", "--model", "models/hybird", "--benchmark", "{b}", "--output", "{o}"), "models/hybird"),
         (
-            ("evaluate", "--model", "bm25", "--directions", "d.npz", "--benchmark", "{b}", "--output", "{o}"),
+            ("evaluate", "--model", "bm25", "--lir", "d.npz", "--benchmark", "{b}", "--output", "{o}"),
             "BM25 has no vectors",
         ),
         (("evaluate", "--model", "bm25", "--benchmark", "{b}/..", "--output", "{o}"), "no benchmark in a form"),
@@ -332,4 +332,6 @@ def test_teachers_and_hard_negatives_reach_the_training(project: Path) -> None:
     first = [float(history.splitlines()[1].split(",")[2]) for history in (plain, taught, both)]
     assert first[0] < first[1] < first[2]
     card = Path("models/hybrid/README.md").read_text()
-    assert "Pulled to the vectors of `large`, weight 1." in card and "Hard negatives from data/own/hard.npz." in card
+    assert (
+        "Distilled from the vectors of `large`, weight 1." in card and "Hard negatives from data/own/hard.npz." in card
+    )

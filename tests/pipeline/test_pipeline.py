@@ -20,6 +20,8 @@ import pytest
 import yaml
 from packages import make_package
 
+from babelmix.common.outputs import written_files
+
 ROOT = Path(__file__).parents[2]
 REAL = Path(sys.executable).parent
 SIZES = ("small", "base", "large")
@@ -171,7 +173,7 @@ def test_repro_runs_every_stage_and_a_second_one_only_tracks(project: Project) -
     main_scores = json.loads((project.folder / "metrics/main_score.json").read_text())
     assert main_scores.keys() == {"contrastive", "hybrid"}
     assert (project.folder / "reports/report.md").stat().st_size > 1000
-    assert {path.suffix for path in (project.folder / "reports/figures").iterdir()} == {".png"}
+    assert {Path(name).suffix for name in written_files(project.folder / "reports/figures")} == {".png"}
     assert "<script" not in (project.folder / "reports/explore/gnome-help.html").read_text()
     scored = {path.parent.name for path in (project.folder / "metrics/evaluation").glob("*/gnome-help.json")}
     assert scored == {"bm25", *(f"{name}{form}" for name in ("untrained", *main_scores) for form in ("", "+lir"))}

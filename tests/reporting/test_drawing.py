@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import altair as alt
-import matplotlib
 import pytest
 from fontTools.ttLib import TTFont
 
@@ -21,7 +20,7 @@ import altair as alt
 from babelmix.reporting import drawing
 rows = [{"pair": "de-en", "difference": -0.5}, {"pair": "zh-en", "difference": 1.5}]
 chart = alt.Chart(alt.InlineData(rows)).mark_bar().encode(x="difference:Q", y="pair:N").properties(title="hybrid − x →")
-for font in (drawing.FONT, "DejaVu Sans"):
+for font in (drawing.FONT, "Other Sans"):
     drawing.CONFIG["font"] = font
     for suffix in (".png", ".svg"):
         drawing.save(chart, Path("chart" + suffix))
@@ -30,7 +29,7 @@ for font in (drawing.FONT, "DejaVu Sans"):
 
 
 def hashes(fonts: Path, folder: Path) -> list[str]:
-    """The sha256 of one chart, as PNG and SVG, in our font and in DejaVu Sans, on a machine that has these fonts."""
+    """The sha256 of one chart, as PNG and SVG, in our font and in Other Sans, on a machine that has these fonts."""
     folder.mkdir()
     (folder / "fonts.conf").write_text(f'<?xml version="1.0"?><fontconfig><dir>{fonts}</dir></fontconfig>')
     environment = os.environ | {"FONTCONFIG_FILE": str(folder / "fonts.conf")}
@@ -42,8 +41,15 @@ def hashes(fonts: Path, folder: Path) -> list[str]:
 
 def test_the_fonts_of_the_machine_decide_nothing(tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
+    (tmp_path / "others").mkdir()
+    for family in ("Other Sans", "Arial", "Liberation Sans"):
+        font = TTFont(drawing.FONTS / "BabelmixSans-Bold.ttf")
+        font["OS/2"].usWeightClass = 400
+        font["name"].setName(family, 1, 3, 1, 0x409)
+        font["name"].setName("Regular", 2, 3, 1, 0x409)
+        font.save(tmp_path / "others" / f"{family}.ttf")
     without = hashes(tmp_path / "none", tmp_path / "one")
-    others = hashes(Path(matplotlib.get_data_path()) / "fonts/ttf", tmp_path / "two")
+    others = hashes(tmp_path / "others", tmp_path / "two")
     assert without[:2] == others[:2]
     assert without[2:] != others[2:]  # a font of the machine would decide, were the figures drawn in one
 

@@ -186,5 +186,5 @@ def test_an_experiment_without_its_number_of_parameters_is_told(repository: Path
     git(clone, "rm", "--quiet", "metrics/encoder.json")
     git(clone, "commit", "--quiet", "--message", "as an older babelmix left it")
     git(clone, "tag", "old")
-    with pytest.raises(UserError, match=r"metrics/encoder\.json of old: .*an older babelmix did not count parameters"):
+    with pytest.raises(UserError, match=r"metrics/encoder\.json of old: .*an older release did not count parameters"):
         encoder_sizes(clone, read_experiments(clone, ["old"], BENCHMARK))

@@ -112,7 +112,7 @@ def evaluate(
         load_settings,
         model=model,
         embeddings=embeddings,
-        directions=lir_file,
+        lir=lir_file,
         per_query=per_query,
         similarity=similarity,
         prompts=(query_prompt, passage_prompt),

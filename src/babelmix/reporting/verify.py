@@ -233,24 +233,28 @@ def _leaves(value: Any, path: tuple[str, ...], where: str) -> Iterator[tuple[tup
 
 def _scores_by_language(text: str, where: str) -> _Scores:
     found: _Scores = {}
-    rows = csv.DictReader(io.StringIO(text))
-    columns = rows.fieldnames or ()
-    keys = [new if new in columns else old for new, old in KEYS.items()]
-    if not {*keys, "queries"} <= {*columns}:
-        raise UserError("not a table of scores by language", where=where, how=AGAIN)
-    measures = [name for name in columns if name not in NOT_SCORES]
-    for row in rows:
+    for row in _rows(text, where):
+        keys = [new if new in row else old for new, old in KEYS.items()]
+        if not {*keys, "queries"} <= row.keys():
+            raise UserError("not a table of scores by language", where=where, how=AGAIN)
         name, root = " ".join(row[key] or "" for key in keys), sqrt(max(1.0, _score(row["queries"], where)))
-        for measure in measures:
+        for measure in (name for name in row if name not in NOT_SCORES):
             tolerance = (RECALL_TOLERANCE if measure.startswith("recall") else MEAN_TOLERANCE) / root
             found[f"{name} {measure}"] = (_score(row[measure], where) if row[measure] else None, tolerance)
     return found
 
 
+def _rows(text: str, where: str) -> list[dict[str, str]]:
+    try:
+        return list(csv.DictReader(io.StringIO(text)))
+    except csv.Error as error:
+        raise UserError(f"not a table ({error})", where=where, how=AGAIN) from error
+
+
 def _score(value: Any, where: str) -> float:
     try:
         number = float(value)
-    except (TypeError, ValueError) as error:
+    except (OverflowError, TypeError, ValueError) as error:
         raise UserError(f"{quoted(str(value))} is not a score", where=where, how=AGAIN) from error
     if not isfinite(number):
         raise UserError(f"a score is {number}", where=where, how=AGAIN)
@@ -272,7 +276,7 @@ def _first_stages(root: Path, commit: str) -> Iterator[str]:
     if before is None or after is None or before == after:
         return
     committed, made = parse_lock(before, f"{HERE.lock} of commit {commit}"), parse_lock(after, str(HERE.lock))
-    for name in committed.keys() & made.keys():
+    for name in filter(made.__contains__, committed):
         one, other = committed[name], made[name]
         same = all(one.get(key) == other.get(key) for key in ("cmd", "params"))
         if same and hashes(one, "deps") == hashes(other, "deps") and hashes(one, "outs") != hashes(other, "outs"):

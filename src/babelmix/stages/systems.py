@@ -140,7 +140,7 @@ def evaluate_any(
     *,
     model: str | None,
     embeddings: Path | None,
-    directions: Path | None,
+    lir: Path | None,
     per_query: Path | None,
     similarity: str | None,
     prompts: Prompts,
@@ -158,19 +158,19 @@ def evaluate_any(
         raise UserError("a similarity is for --embeddings", where="--similarity", how=how)
     if prompts != (None, None) and model in (None, BM25):
         raise UserError("prompts are for a model", where="--query-prompt, --passage-prompt", how="leave them out")
-    inputs = [Path(name) for name in (benchmark, model, embeddings, directions) if name]
+    inputs = [Path(name) for name in (benchmark, model, embeddings, lir) if name]
     claim_file(output, inputs=inputs, written=KEYS)
     if per_query:
         claim_file(per_query, inputs=[*inputs, output], written=COLUMNS, what="--per-query")
         if per_query.resolve() == output.resolve():
             raise UserError("--output and --per-query are one file", where=str(output), how="give each its own name")
-    name = f"{model or embeddings}{LIR if directions else ''}"
+    name = f"{model or embeddings}{LIR if lir else ''}"
     with open_benchmark(benchmark, split, strict=strict) as folder, temporary_folder() as scratch:
         vectors = embeddings
         if model and model != BM25:
             vectors = Path(scratch) / "vectors"
             embed_into(model, folder, vectors, settings(), prompts)
-        scores, about = _scores(folder, vectors, directions, similarity)
+        scores, about = _scores(folder, vectors, lir, similarity)
         if not embeddings:
             about.pop("vectors", None)
         _evaluate(folder, scores, about, name, output, per_query, strict=strict, where=benchmark)
@@ -198,9 +198,9 @@ def _evaluate(
 
 
 def _scores(
-    benchmark: Path, embeddings: Path | None, directions: Path | None, similarity: str | None
+    benchmark: Path, embeddings: Path | None, lir: Path | None, similarity: str | None
 ) -> tuple["Scorer", dict[str, Any]]:
-    """Return the scores of vectors on disk, without the directions given, or of BM25 where no vectors are given.
+    """Return the scores of vectors on disk, without the directions of a LIR file, or of BM25 if there are no vectors.
 
     And what is to be said of them: their similarity, and how vectors were joined to the texts.
     """
@@ -208,8 +208,8 @@ def _scores(
         from babelmix.benchmarks.files import read_benchmark
         from babelmix.retrieval.bm25 import Bm25Scorer
 
-        if directions:
-            raise UserError("BM25 has no vectors, so no LIR", where="--directions", how="leave it out")
+        if lir:
+            raise UserError("BM25 has no vectors, so no LIR", where="--lir", how="leave it out")
         return Bm25Scorer.build(read_benchmark(benchmark)), {"similarity": BM25}
     from babelmix.retrieval.embeddings import open_embeddings
     from babelmix.retrieval.scorers import CosineScorer
@@ -218,12 +218,12 @@ def _scores(
     for note in opened.notes:
         say(note)
     queries, passages = opened.queries, opened.passages
-    if directions:
+    if lir:
         from babelmix.retrieval.lir import read_directions, remove_directions
 
         if opened.similarity != "cosine":
-            raise _no_directions(opened.similarity, "--directions")
-        found = read_directions(directions)
+            raise _no_directions(opened.similarity, "--lir")
+        found = read_directions(lir)
         queries = remove_directions(queries[:], [query.lang for query in read_queries(benchmark)], found)
         passages = remove_directions(passages[:], [passage.lang for passage in read_passages(benchmark)], found)
     about = {"similarity": opened.similarity, "vectors": opened.joined}
