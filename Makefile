@@ -29,12 +29,12 @@ ablation: setup  # what a teacher adds to plain hybrid, and how much of it is th
 	babelmix compare --benchmark xquad-r --name ablation --into docs/results/teacher.md \
 	  ablation-small-13 ablation-base-13
 
-check: setup  # style, types and the fast tests: two minutes on two cores
+check: setup  # style, types and the fast tests
 	ruff check .
 	ruff format --check .
 	@$(MAKE) --no-print-directory -j 2 types tests MARKERS="not slow and not pipeline and not network"
 
-test: setup  # the same with all tests: seven minutes on two cores
+test: setup  # the same with all tests
 	ruff check .
 	ruff format --check .
 	@$(MAKE) --no-print-directory -j 2 types tests
