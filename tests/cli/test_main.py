@@ -207,8 +207,8 @@ def test_memory_that_ran_out_is_no_fault(end: Ended) -> None:
 
 
 def test_a_package_that_is_missing_is_told_with_what_to_do(end: Ended) -> None:
-    code, _, told = end(ModuleNotFoundError("No module named 'faiss'", name="faiss"))
-    assert code == 2 and "faiss: this package does not load (No module named 'faiss'); run `make setup`" in told
+    code, _, told = end(ModuleNotFoundError("No module named 'nowhere'", name="nowhere"))
+    assert code == 2 and "nowhere: this package does not load (No module named 'nowhere'); run `make setup`" in told
 
 
 def test_a_library_of_an_extra_is_told_with_the_extra(end: Ended, monkeypatch: pytest.MonkeyPatch) -> None:

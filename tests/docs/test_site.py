@@ -1,4 +1,4 @@
-"""The docs site builds in strict mode: no dead link, no page that is missing, every docstring of the API is rendered."""
+"""The docs site builds in strict mode: no dead link, no missing page, and the API with its docstrings."""
 
 import subprocess
 import sys
