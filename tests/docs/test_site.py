@@ -1,4 +1,4 @@
-"""The docs site builds in strict mode: no dead link, no missing page, and the API with its docstrings."""
+"""The docs site builds in strict mode: every link and every page exists, every docstring of the API is rendered."""
 
 import subprocess
 import sys
