@@ -7,7 +7,7 @@ from babelmix.common.ending import run_and_exit
 
 
 def main() -> NoReturn:
-    """Run the command line; what goes wrong even while it is imported is told in one line."""
+    """Run the command line; an error during its import is one line too."""
     run_and_exit(_run, sys.argv[1:])
 
 

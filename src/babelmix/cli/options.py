@@ -20,10 +20,10 @@ BenchmarkName = Annotated[
     ),
 ]
 QueryPrompt = Annotated[
-    str | None, typer.Option("--query-prompt", help="What stands before each query; the model's own unless given.")
+    str | None, typer.Option("--query-prompt", help="The text before each query; the model's own by default.")
 ]
 PassagePrompt = Annotated[
-    str | None, typer.Option("--passage-prompt", help="What stands before each passage; the model's own unless given.")
+    str | None, typer.Option("--passage-prompt", help="The text before each passage; the model's own by default.")
 ]
 Split = Annotated[
     str | None, typer.Option("--split", help="Qrels of a folder in BEIR form, qrels/SPLIT.tsv; test unless given.")

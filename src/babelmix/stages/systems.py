@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from babelmix.retrieval.scorers import Scorer
 
-Prompts = tuple[str | None, str | None]  # what stands before each query and passage; None: the model's own
+Prompts = tuple[str | None, str | None]  # the text before each query and passage; None: the model's own
 
 
 def model_folder(name: str) -> Path:

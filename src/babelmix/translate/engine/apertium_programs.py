@@ -10,6 +10,7 @@ import os
 import select
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from tempfile import TemporaryFile
 from threading import Thread, Timer
 from typing import IO
@@ -29,21 +30,24 @@ class Stage:
 
     def run(self, messages: Sequence[str]) -> Sequence[str | None]:
         """Return the answer to each message; None, or no more answers, after a program failed."""
-        with TemporaryFile() as said:
+        with ExitStack() as stack:
+            # A file for each program: of several that complain, the last in the pipe is the cause, whoever wrote first.
+            said = [stack.enter_context(TemporaryFile()) for _ in self.commands]
             try:
-                return self._ask_each(messages, said) if self.tagger else self._ask_all(messages, said)
+                return self._ask_each(messages, said[0]) if self.tagger else self._ask_all(messages, said)
             except OSError as error:
                 self.complaint = str(error)
                 return []
             finally:
-                said.seek(0)
-                lines = said.read().decode(errors="replace").strip().splitlines()
-                self.complaint = lines[-1] if lines else self.complaint
+                for file in said:
+                    file.seek(0)
+                    lines = file.read().decode(errors="replace").strip().splitlines()
+                    self.complaint = lines[-1] if lines else self.complaint
 
     def _start(self, command: list[str], source: "IO[bytes] | int", said: IO[bytes]) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(command, stdin=source, stdout=subprocess.PIPE, stderr=said, env=self.environment)
 
-    def _ask_all(self, messages: Sequence[str], said: IO[bytes]) -> list[str]:
+    def _ask_all(self, messages: Sequence[str], said: Sequence[IO[bytes]]) -> list[str]:
         programs: list[subprocess.Popen[bytes]] = []
         data = "".join(f"{message}\0" for message in messages).encode()
 
@@ -53,9 +57,9 @@ class Stage:
 
         timer = Timer(PATIENCE_SECONDS + 0.02 * len(messages), kill)
         try:
-            for command in self.commands:
+            for command, errors in zip(self.commands, said, strict=True):
                 before = programs[-1].stdout if programs else None
-                programs.append(self._start(command, before or subprocess.PIPE, said))
+                programs.append(self._start(command, before or subprocess.PIPE, errors))
                 if before:
                     before.close()  # so that the one before notices when this one ends
             timer.start()
