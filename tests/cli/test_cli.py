@@ -67,7 +67,7 @@ def test_evaluate_keeps_its_contract(
     said = f"babelmix: {tiny_encoder}: embed.max_tokens 128 is more than the model reads: 64 tokens"
     assert result.stderr == f"{said} (the model's max_seq_length)\n" and result.stdout.count("\n") == 1
     scores = json.loads(output.read_text())
-    assert scores["benchmark"] == "mine" and scores["model"] == str(tiny_encoder)
+    assert scores["benchmark"] == "mine" and scores["system"] == str(tiny_encoder)
     measures = {"map", "map_at_20", "ndcg_at_10", "recall_at_1", "recall_at_10", "recall_at_100"}
     by = {"monolingual": {"de", "en", "fr"}, "multilingual": {"de", "en", "fr"},
           "crosslingual": {f"{a}-{b}" for a in ("de", "en", "fr") for b in ("de", "en", "fr") if a != b}}  # fmt: skip
@@ -181,7 +181,7 @@ def test_word_overlap_and_files_of_the_users_own_need_no_model(babelmix: Command
             ("evaluate", "--model", "bm25", "--lir", "d.npz", "--benchmark", "{b}", "--output", "{o}"),
             "BM25 has no vectors",
         ),
-        (("evaluate", "--model", "bm25", "--benchmark", "{b}/..", "--output", "{o}"), "no benchmark in a form"),
+        (("evaluate", "--model", "bm25", "--benchmark", "{b}/..", "--output", "{o}"), "no benchmark in a known form"),
         (("compare", "--benchmark", "xquad-r", "no-such-experiment"), "no-such-experiment"),
         (("plan", "--objective", "hybird"), "did you mean 'hybrid'"),
         (("fetch", "gnome"), "did you mean 'gnome-help'"),

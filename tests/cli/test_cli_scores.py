@@ -114,7 +114,7 @@ def test_numbers_of_rows_that_do_not_fit_are_told_with_a_way_out(project: Path) 
     folder = write_beir(project / "beir", SHELVES, ASKED, *JUDGED)
     save(project / "v", "passages", list(SHELVES)[:-1])
     save(project / "v", "queries", list(ASKED))
-    with pytest.raises(UserError, match=r"11 rows for the 12 passages of the file; write passages.txt beside it"):
+    with pytest.raises(UserError, match=r"11 rows for the 12 passages of the file; write passages.txt too"):
         scored(folder, embeddings=project / "v")
     assert not Path("scores.json").exists()
 
