@@ -479,8 +479,8 @@ def test_a_route_may_name_a_model():
 
 
 def test_the_cache_of_a_version_is_a_file_of_its_own(tmp_path: Path):
-    for version in "12":
-        Cache(tmp_path, f"engine {version} en-pt").put({"a": version})
+    for number in "12":
+        Cache(tmp_path, f"engine {number} en-pt").put({"a": number})
     files = sorted(tmp_path.glob("*.sqlite"))
     assert len(files) == 2
     with sqlite3.connect(files[0]) as connection:
