@@ -326,3 +326,8 @@ def test_a_long_id_makes_no_giant_of_the_scores_of_queries(project: Path) -> Non
     found = read_query_scores(Path("q.npz"), "q.npz")
     assert found.parallel_id.dtype.itemsize <= 4 * 100 and short_id(long) in found.parallel_id.tolist()
     assert short_id("q" * 100) == "q" * 100 and len(set(map(short_id, (long, long * 300)))) == 2
+
+
+def test_explore_without_models_of_the_pipeline_says_what_makes_them(project: Path) -> None:
+    with pytest.raises(UserError, match=r"models/contrastive: no such model; run `dvc repro train@contrastive`"):
+        cli.run(["explore", "a text", "--benchmark", str(own_benchmark(project / "b"))])

@@ -8,6 +8,7 @@ import typer
 from babelmix.cli.options import BenchmarkName, PassagePrompt, QueryPrompt, Split, Strict, SystemName
 from babelmix.common.errors import UserError
 from babelmix.common.progress import done, say
+from babelmix.workspace import HERE, remade_by
 
 
 def add_to(app: typer.Typer) -> None:
@@ -57,7 +58,6 @@ def lir(
     """Find the directions of each language in unlabelled training passages, for `evaluate --lir`."""
     from babelmix.settings.params import load_settings
     from babelmix.stages import systems
-    from babelmix.workspace import HERE
 
     if system is not None:
         _alone("lir", system, model, output)
@@ -138,19 +138,28 @@ def explore(
     """Show what two models find for one query, and where the right answers are, in every language."""
     from babelmix.settings.params import load_settings
     from babelmix.stages.results import explore_query
-    from babelmix.workspace import HERE
 
     explore_query(
         query,
         benchmark,
         load_settings(),
-        models=model or [str(HERE.model("contrastive")), str(HERE.model("hybrid"))],
+        models=model or _trained_models(),
         language=language,
         top=top,
         prompts=(query_prompt, passage_prompt),
         split=split,
         strict=strict,
     )
+
+
+def _trained_models() -> list[str]:
+    """Return the pipeline's contrastive and hybrid encoders; UserError if they were not trained here."""
+    folders = [HERE.model(name) for name in ("contrastive", "hybrid")]
+    for folder in folders:
+        if not folder.is_dir():
+            how = f"{remade_by('train', folder.name)}, or name one or two models with --model"
+            raise UserError("no such model", where=str(folder), how=how)
+    return [str(folder) for folder in folders]
 
 
 def _alone(command: str, system: str, *others: object) -> None:
