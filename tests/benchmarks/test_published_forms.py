@@ -82,7 +82,7 @@ LOOSE = {
         for name, content in beir_files(rows({"_id": "d1", "text": SOURDOUGH}, RYE), ASKED, "q1\td1\t1\n").items()
     },
     "packed": {
-        f"{name}.gz": gzip.compress(content.encode())
+        f"{name}.gz": gzip.compress(content.encode(), mtime=0)
         for name, content in beir_files(rows({"_id": "d1", "text": SOURDOUGH}, RYE), ASKED, "q1\td1\t1\n").items()
     },
     "unknown query": beir_files(rows({"_id": "d1", "text": SOURDOUGH}, RYE), ASKED, "q1\td1\t1\nq9\td2\t1\n"),
@@ -221,7 +221,7 @@ BYTE_FORMS: list[Callable[[str], bytes]] = [
     lambda text: text.encode("utf-8-sig"),
     lambda text: text.encode("utf-16"),
     lambda text: text.replace("\n", "\r\n").encode(),
-    lambda text: gzip.compress(text.encode()),
+    lambda text: gzip.compress(text.encode(), mtime=0),
 ]
 
 
@@ -311,7 +311,7 @@ CONTENTS = st.one_of(
     st.binary(max_size=60),
     st.lists(PIECES, max_size=8).map(lambda parts: "".join(parts).encode()),
     st.lists(PIECES, max_size=5).map(lambda parts: "".join(parts).encode("utf-16")),
-    st.lists(PIECES, max_size=5).map(lambda parts: gzip.compress("".join(parts).encode())[:-1]),
+    st.lists(PIECES, max_size=5).map(lambda parts: gzip.compress("".join(parts).encode(), mtime=0)[:-1]),
 )
 
 

@@ -49,7 +49,7 @@ def write(file: Path, rows: list[Any]) -> Path:
         write_table(pyarrow.Table.from_pylist(rows), file)
         return file
     content = "".join(json.dumps(row) + "\n" for row in rows).encode()
-    file.write_bytes(gzip.compress(content) if file.suffix == ".gz" else content)
+    file.write_bytes(gzip.compress(content, mtime=0) if file.suffix == ".gz" else content)
     return file
 
 
@@ -271,7 +271,7 @@ def test_a_sentence_of_few_chinese_characters_is_none_too_short(project: Path):
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "utf-32"])
 def test_encodings_are_told_apart(project: Path, name: str, encoding: str):
     content = "\r\n".join(json.dumps(row, ensure_ascii=False) for row in (VIETNAMESE, LIBRARY)).encode(encoding)
-    (project / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    (project / name).write_bytes(gzip.compress(content, mtime=0) if name.endswith("gz") else content)
     assert len(build(own(name, language="vi"))[0]) == 2
 
 
@@ -364,7 +364,7 @@ GOOD = json.dumps(rows_of(1)[0]).encode() + b"\n"
         ("a.jsonl", b'{"query": "q\x07", "passage": "t"}\n', "line 1, column 13: a control character (U+0007)"),
         ("a.jsonl", b'{"query": "q", "passage": ["t"]}\n', "a.jsonl, line 1, passage: not a text"),
         ("a.jsonl", b'{"query": "", "passage": "t"}\n', "a.jsonl: no pair is left (1 too-short)"),
-        ("a.jsonl.gz", gzip.compress(GOOD * 900)[:-20], "a.jsonl.gz: damaged gzip"),
+        ("a.jsonl.gz", gzip.compress(GOOD * 900, mtime=0)[:-20], "a.jsonl.gz: damaged gzip"),
         ("a.jsonl.gz", b"no gzip", "a.jsonl.gz, line 1, column 1: not valid JSON"),
         ("a.parquet", b"PAR1 and no more", "a.parquet, after row 0: damaged file"),
         ("a.csv", b"query,passage\n", "not a table: 'a.csv'; give one that ends in .jsonl, .jsonl.gz"),

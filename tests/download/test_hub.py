@@ -443,7 +443,7 @@ def test_miracl_leaves_out_empty_passages_and_repeated_answers(tmp_path: Path):
     raw = raw_miracl(tmp_path, 9)
     rows = [{"docid": "x#0", "title": "T", "text": " "}, {"docid": "0#0", "title": "again", "text": "t"}]
     last = raw / "miracl-corpus-v1.0-sw/docs-11.jsonl.gz"
-    last.write_bytes(gzip.compress("".join(json.dumps(row) + "\n" for row in rows).encode()))
+    last.write_bytes(gzip.compress("".join(json.dumps(row) + "\n" for row in rows).encode(), mtime=0))
     with (raw / "miracl-v1.0-sw/qrels/qrels.miracl-v1.0-sw-dev.tsv").open("a") as stream:
         stream.write("0\tQ0\t0#0\t1\n")
     counts = miracl.stream(raw, "sw", tmp_path / "out")
@@ -465,9 +465,13 @@ def test_miracl_tells_what_is_wrong_and_leaves_nothing(tmp_path: Path):
         (qrels, b"\xff\n", "not UTF-8"),
         (shard, good[shard][:-9], "docs-10.jsonl.gz, line 3: damaged file"),
         (shard, b"no gzip", "docs-10.jsonl.gz, line 1: damaged file"),
-        (shard, gzip.compress(row + b"\n{}\n"), "docs-10.jsonl.gz, line 2: not an object with docid, title and text"),
-        (shard, gzip.compress(b'["docid"]\n'), "docs-10.jsonl.gz, line 1: not an object"),
-        (shard, gzip.compress(row[:-2]), "docs-10.jsonl.gz, line 1: not an object"),
+        (
+            shard,
+            gzip.compress(row + b"\n{}\n", mtime=0),
+            "docs-10.jsonl.gz, line 2: not an object with docid, title and text",
+        ),
+        (shard, gzip.compress(b'["docid"]\n', mtime=0), "docs-10.jsonl.gz, line 1: not an object"),
+        (shard, gzip.compress(row[:-2], mtime=0), "docs-10.jsonl.gz, line 1: not an object"),
     ]
     for file, content, told in cases:
         file.write_bytes(content)
