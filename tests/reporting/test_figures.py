@@ -7,6 +7,8 @@ from babelmix.reporting import figures, heat_maps
 from babelmix.reporting.drawing import COLOURS, save
 from babelmix.reporting.results import HistoryRow, Results
 
+pytestmark = pytest.mark.slow  # stores, servers and drawings take seconds
+
 SYSTEMS = ("bm25", "untrained", "contrastive", "hybrid", "untrained+lir", "contrastive+lir", "hybrid+lir")
 # Score, and share of the query's own language, of each system: made up, in the order that one expects.
 STRENGTH = dict(zip(SYSTEMS, (0.55, 0.28, 0.69, 0.67, 0.45, 0.7, 0.68), strict=True))
