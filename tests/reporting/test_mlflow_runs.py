@@ -23,7 +23,10 @@ from babelmix.reporting.results import read_results
 from babelmix.workspace import Workspace
 
 # mlflow 3.17.2 defines one relationship with a loader strategy that its SQLAlchemy announces the end of.
-pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:sqlalchemy.exc.SADeprecationWarning")
+pytestmark = [
+    pytest.mark.slow,  # a store and its server take seconds
+    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:sqlalchemy.exc.SADeprecationWarning"),
+]
 
 
 def small(root: Path, **options):

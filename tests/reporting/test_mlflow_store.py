@@ -27,7 +27,10 @@ from babelmix.reporting.mlflow_runs import comparison_url, serve_ui, track
 from babelmix.reporting.mlflow_store import locked, open_client, refused
 
 # mlflow 3.17.2 defines one relationship with a loader strategy that its SQLAlchemy announces the end of.
-pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:sqlalchemy.exc.SADeprecationWarning")
+pytestmark = [
+    pytest.mark.slow,  # a store and its server take seconds
+    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:sqlalchemy.exc.SADeprecationWarning"),
+]
 
 ROOT = Path(__file__).parents[2]
 NAME = "-a b#c%20d?é;'\"\n&x:y*[z]"
