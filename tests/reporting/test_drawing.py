@@ -13,6 +13,8 @@ from fontTools.ttLib import TTFont
 from babelmix.common.errors import UserError
 from babelmix.reporting import drawing
 
+pytestmark = pytest.mark.slow  # drawings take seconds
+
 DRAW = """
 import hashlib
 from pathlib import Path

@@ -17,6 +17,8 @@ from babelmix.reporting.report import main_scores, write_report
 from babelmix.reporting.results import read_results, seen
 from babelmix.workspace import Workspace
 
+pytestmark = pytest.mark.slow  # drawings take seconds
+
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
