@@ -1,6 +1,7 @@
 """CONTRIBUTING.md is true: each module that it shows is found by its registry and does what the page says."""
 
 import re
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +9,10 @@ import pytest
 import yaml
 
 import babelmix
-from babelmix.benchmarks import registry as benchmarks
 from babelmix.benchmarks import sources as benchmark_sources
-from babelmix.corpus import registry as corpus
 from babelmix.corpus import sources as pair_sources
 from babelmix.settings.params import load_settings, parse_settings
 from babelmix.translate import engine
-from babelmix.translate.engine import registry as engines
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -45,9 +43,14 @@ def put(name: str, package: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(package, "__path__", [*package.__path__, str(folder)])
 
 
+def registry(room: str, name: str) -> dict[str, Any]:
+    """A room's registry as a new process makes it."""
+    return runpy.run_path(str(ROOT / "src/babelmix" / f"{room}.py"))[name]
+
+
 def test_a_source_is_one_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put("src/babelmix/corpus/sources/city_faq.py", pair_sources, tmp_path, monkeypatch)
-    source = corpus._discover()["city-faq"]
+    source = registry("corpus/registry", "PAIR_SOURCES")["city-faq"]
     assert source.fetch(tmp_path / "raw", SETTINGS.pairs) is None
     pairs, counts = source.build(tmp_path / "raw", SETTINGS.pairs)
     assert [pair.parallel_id for pair in pairs] == ["city-faq:0", "city-faq:1"]
@@ -56,7 +59,7 @@ def test_a_source_is_one_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_a_benchmark_is_one_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put("src/babelmix/benchmarks/sources/city_search.py", benchmark_sources, tmp_path, monkeypatch)
-    known = benchmarks._discover()["city-search"]
+    known = registry("benchmarks/registry", "BENCHMARKS")["city-search"]
     known.fetch(tmp_path / "raw")
     assert known.build
     benchmark, _ = known.build(tmp_path / "raw", SETTINGS.benchmark, None)
@@ -74,7 +77,7 @@ def test_an_objective_is_a_line_of_params_yaml() -> None:
 
 def test_an_engine_is_one_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put("src/babelmix/translate/engine/glossary.py", engine, tmp_path, monkeypatch)
-    glossary = engines._discover()["glossary"].make("", "en", "es", 1)
+    glossary = registry("translate/engines", "ENGINES")["glossary"].make("", "en", "es", 1)
     assert glossary.translate(["open the file menu"]) == ["open the archivo menú"]
     assert glossary.name == "glossary 1 en-es"
 

@@ -1,7 +1,7 @@
 """The same readers led by atheris, which keeps the inputs that reach new lines of babelmix; by hand.
 
-    pip install --target /tmp/atheris atheris
-    PYTHONPATH=/tmp/atheris python -m tests.fuzz --guided 60 --target beir      # without --target, all in turn
+    pip install --target "$TMPDIR/atheris" atheris
+    PYTHONPATH="$TMPDIR/atheris" python -m tests.fuzz --guided 60 --target beir      # without --target, all in turn
 
 atheris is no requirement of the project. Its own mutations know nothing of JSON or zip, so ours take turns with them:
 an input is the files of a folder laid end to end, and what is changed is one of them.

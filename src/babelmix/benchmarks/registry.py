@@ -4,22 +4,11 @@ BENCHMARKS["xquad-r"].licence       # "XQuAD-R: CC BY-SA 4.0"
 main_score("nfcorpus", False)       # "ndcg_at_10"
 """
 
-from importlib import import_module
-from pkgutil import iter_modules
-
 from babelmix.benchmarks import sources
 from babelmix.benchmarks.known import NDCG, KnownBenchmark
+from babelmix.common.discovery import registry
 
-
-def _discover() -> dict[str, KnownBenchmark]:
-    names = sorted(module.name for module in iter_modules(sources.__path__))
-    found: list[KnownBenchmark] = []
-    for name in names:
-        found += getattr(import_module(f"{sources.__name__}.{name}"), "BENCHMARKS", ())
-    return {benchmark.name: benchmark for benchmark in found}
-
-
-BENCHMARKS = _discover()
+BENCHMARKS: dict[str, KnownBenchmark] = registry(sources, "BENCHMARKS")
 
 
 def licence_of(name: str) -> str:

@@ -63,19 +63,10 @@ def new_binary_file(path: Path) -> Generator[BinaryIO]:
 
     If `path` is a link, its target is written. UserError if `path` is a folder.
     """
-    with translate_errors(path):
-        target = claim_file(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _clear(target)
-        staging, handle = _scratch(target, folder=False)
-        try:
-            with os.fdopen(os.dup(handle), "wb") as stream:
-                yield stream
-            staging.chmod(target.stat().st_mode | 0o200 if target.exists() else 0o644)
-            staging.replace(target)
-        finally:
-            os.close(handle)
-            staging.unlink(missing_ok=True)
+    with _staged_file(path) as (target, staging, handle):
+        with os.fdopen(os.dup(handle), "wb") as stream:
+            yield stream
+        staging.chmod(target.stat().st_mode | 0o200 if target.exists() else 0o644)
 
 
 @contextmanager
@@ -84,18 +75,9 @@ def new_path(path: Path) -> Generator[Path]:
 
     For libraries that open the file themselves.
     """
-    with translate_errors(path):
-        target = claim_file(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _clear(target)
-        staging, handle = _scratch(target, folder=False)
-        try:
-            yield staging
-            staging.chmod(0o644)
-            staging.replace(target)
-        finally:
-            os.close(handle)
-            staging.unlink(missing_ok=True)
+    with _staged_file(path) as (_, staging, _):
+        yield staging
+        staging.chmod(0o644)
 
 
 @contextmanager
@@ -175,6 +157,22 @@ def translate_errors(path: Path) -> Generator[None]:
         if what == _FULL:
             how = "free some space and run the same command again; no partial output was left"
         raise UserError(what, where=str(path), how=how) from error
+
+
+@contextmanager
+def _staged_file(path: Path) -> Generator[tuple[Path, Path, int]]:
+    """Yield what `path` means, and a locked file next to it with its handle; the file then replaces it."""
+    with translate_errors(path):
+        target = claim_file(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _clear(target)
+        staging, handle = _scratch(target, folder=False)
+        try:
+            yield target, staging, handle
+            staging.replace(target)
+        finally:
+            os.close(handle)
+            staging.unlink(missing_ok=True)
 
 
 def _scratch(target: Path, *, folder: bool) -> tuple[Path, int]:

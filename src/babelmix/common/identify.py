@@ -7,8 +7,6 @@ Some of the 130 languages that py3langid knows are varieties of one written lang
 confuses them, most of all Chinese with Wu and Cantonese; such a result does not count against a text.
 """
 
-import py3langid
-
 # {identified language: the languages of the project that the text may be in as well}
 _NAMES = {
     "an": "es",
@@ -29,6 +27,8 @@ _NAMES = {
 
 def identify(text: str) -> str:
     """Return the code of the text's most probable language."""
+    import py3langid  # it imports numpy, which a command that identifies nothing need not wait for
+
     return py3langid.classify(text)[0]
 
 

@@ -6,24 +6,15 @@ source_of("mine", settings.source).build(Path("data/raw/mine"), settings.pairs)
 """
 
 from collections.abc import Mapping
-from importlib import import_module
-from pkgutil import iter_modules
 
+from babelmix.common.discovery import registry
 from babelmix.common.errors import unknown_name
 from babelmix.corpus import sources
 from babelmix.corpus.settings import Table
 from babelmix.corpus.source import PairSource
 from babelmix.corpus.sources.table import table_source
 
-
-def _discover() -> dict[str, PairSource]:
-    names = sorted(module.name for module in iter_modules(sources.__path__))
-    modules = [import_module(f"{sources.__name__}.{name}") for name in names]
-    found: list[PairSource] = [module.SOURCE for module in modules if hasattr(module, "SOURCE")]
-    return {source.name: source for source in found}
-
-
-PAIR_SOURCES = _discover()
+PAIR_SOURCES: dict[str, PairSource] = registry(sources, "SOURCE")
 
 
 def source_of(name: str, tables: Mapping[str, Table], where: str = "sources") -> PairSource:

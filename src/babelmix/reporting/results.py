@@ -19,7 +19,7 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 
 from babelmix.common.errors import UserError
-from babelmix.common.progress import say
+from babelmix.common.old_names import say_old_name
 from babelmix.common.reading import parse_json, read_text
 from babelmix.evaluation.score_files import Count, fields_checked, parse_evaluation
 from babelmix.settings.params import Settings
@@ -184,7 +184,7 @@ def _read_history(file: Path, objective: str) -> tuple[HistoryRow, ...]:
                 row = next(table, None)
                 if row is None:
                     if old:
-                        say(f"{file}: the column learning_rate is called lr now; only this release reads the old name")
+                        say_old_name("learning_rate", "lr", str(file))
                     return tuple(rows)
                 dev = {name[4:]: float(text) for name, text in row.items() if name.startswith("dev_") and text}
                 old = "lr" not in row

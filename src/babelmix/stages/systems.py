@@ -5,8 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from babelmix.benchmarks.benchmark import About
 from babelmix.benchmarks.files import read_about, read_passages, read_queries
-from babelmix.benchmarks.qrels import read_qrels
+from babelmix.benchmarks.qrels import Qrels, read_qrels
 from babelmix.common.errors import UserError
 from babelmix.common.files import temporary_folder
 from babelmix.common.outputs import claim_file, claim_folder
@@ -121,15 +122,15 @@ def evaluate_system(system: str, benchmark: str) -> str:
 
     Returns what was written. BM25 has no vectors, and so no LIR.
     """
-    folder = HERE.benchmark(benchmark)
+    folder, vectors = HERE.benchmark(benchmark), None if system == BM25 else HERE.embeddings(system, benchmark)
     names = (system,) if system == BM25 else (system, system + LIR)
     for name in names:
         claim_file(HERE.scores(name, benchmark), written=KEYS)
         claim_file(HERE.query_scores(name, benchmark), written=COLUMNS)
+    judged = _read_judged(folder)
     for name in names:
-        vectors = None if system == BM25 else HERE.embeddings(system, benchmark)
-        scores, about = _scores(folder, vectors, HERE.lir(system) if name.endswith(LIR) else None, None)
-        _evaluate(folder, scores, about, name, HERE.scores(name, benchmark), HERE.query_scores(name, benchmark))
+        scored = _scores(folder, vectors, HERE.lir(system) if name.endswith(LIR) else None, None)
+        _evaluate(judged, scored, name, HERE.scores(name, benchmark), HERE.query_scores(name, benchmark))
     return f"wrote {' and '.join(str(HERE.scores(name, benchmark)) for name in names)}"
 
 
@@ -166,6 +167,7 @@ def evaluate_any(
             raise UserError("--output and --per-query are one file", where=str(output), how="give each its own name")
     name = f"{model or embeddings}{LIR if lir else ''}"
     with open_benchmark(benchmark, split, strict=strict) as folder, temporary_folder() as scratch:
+        judged = _read_judged(folder, strict=strict, where=benchmark)
         vectors = embeddings
         if model and model != BM25:
             vectors = Path(scratch) / "vectors"
@@ -173,28 +175,30 @@ def evaluate_any(
         scores, about = _scores(folder, vectors, lir, similarity)
         if not embeddings:
             about.pop("vectors", None)
-        _evaluate(folder, scores, about, name, output, per_query, strict=strict, where=benchmark)
+        _evaluate(judged, (scores, about), name, output, per_query)
     return f"wrote {output}"
 
 
+def _read_judged(folder: Path, *, strict: bool = False, where: str = "") -> tuple[Qrels, About]:
+    """Read the qrels of a benchmark and what it was built out of, and say what the rankings leave out besides."""
+    qrels, made = read_qrels(folder), read_about(folder)
+    new = {reason: number for reason, number in qrels.left_out.items() if reason not in made.left_out}
+    tell_left_out(new, strict=strict, where=where)
+    return qrels, made
+
+
 def _evaluate(
-    folder: Path,
-    scores: "Scorer",
-    about: dict[str, Any],
+    judged: tuple[Qrels, About],
+    scored: tuple["Scorer", dict[str, Any]],
     name: str,
     output: Path,
     per_query: Path | None,
-    *,
-    strict: bool = False,
-    where: str = "",
 ) -> None:
-    judged, made = read_qrels(folder), read_about(folder)
-    new = {reason: number for reason, number in judged.left_out.items() if reason not in made.left_out}
-    tell_left_out(new, strict=strict, where=where)
+    """Rank, measure and write; `scored` is what `_scores` returned."""
+    (qrels, made), (scorer, about) = judged, scored
     if made.split is not None:
         about["split"] = made.split
-    result = evaluate(judged, scores)
-    write_evaluation(result, name, output, per_query, left_out=made.left_out, **about)
+    write_evaluation(evaluate(qrels, scorer), name, output, per_query, left_out=made.left_out, **about)
 
 
 def _scores(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from babelmix.common.errors import UserError, quoted, shown, unknown_name
 from babelmix.common.languages import LANGUAGES
-from babelmix.translate.engine.registry import ENGINES
+from babelmix.translate.engines import ENGINES
 
 
 @dataclass(frozen=True, slots=True)

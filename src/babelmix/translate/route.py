@@ -14,7 +14,7 @@ from babelmix.common.errors import UserError, unknown_name
 from babelmix.corpus.sentences import clean, split
 from babelmix.translate.cache import Cache
 from babelmix.translate.engine.known import Engine
-from babelmix.translate.engine.registry import ENGINES
+from babelmix.translate.engines import ENGINES
 from babelmix.translate.hops import Hop, parse_route
 from babelmix.translate.settings import Translate
 
