@@ -41,7 +41,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Ran:
-    """How a command run_and_exit: its exit code, negative for a signal, what it said, and the points that it passed."""
+    """How a command ended: its exit code, negative for a signal, what it said, and the points that it passed."""
 
     code: int
     said: str
@@ -111,7 +111,7 @@ def _drill(stage: Stage, case: Case, work: Path, whole: tuple[Tree, Tree, Any]) 
 
 
 def _ended(case: Case, ran: Ran) -> str:
-    """Say what is wrong with how a command run_and_exit: killed where it was killed, else well or in one line."""
+    """Say what is wrong with how a command ended: killed where it was killed, else well or in one line."""
     if case.fault in ("killed", "torn"):
         return "" if ran.code == -signal.SIGKILL else f"exit code {ran.code}, {ran.said}"
     if ran.code not in (0, 2) or "Traceback" in ran.said:
@@ -212,8 +212,8 @@ def _command(command: list[str], sandbox: Path, case: Case | None) -> tuple[int,
     points.install()
     try:
         run_and_exit(cli.run, command)
-    except SystemExit as run_and_exit:
-        code = run_and_exit.code if isinstance(run_and_exit.code, int) else 1
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else 1
     points.reach("the end")
     return code, points
 

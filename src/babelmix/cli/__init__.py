@@ -55,8 +55,8 @@ def run(arguments: list[str]) -> int:
     try:
         with command.make_context("babelmix", arguments) as context:
             command.invoke(context)
-    except typer.Exit as run_and_exit:
-        return run_and_exit.exit_code
+    except typer.Exit as stop:
+        return stop.exit_code
     except typer.TyperException as error:
         if type(error).__name__ == "NoArgsIsHelpError":  # typer has printed the help
             return 2
