@@ -7,7 +7,7 @@ from babelmix.reporting import figures, heat_maps
 from babelmix.reporting.drawing import COLOURS, save
 from babelmix.reporting.results import HistoryRow, Results
 
-pytestmark = pytest.mark.slow  # stores, servers and drawings take seconds
+pytestmark = pytest.mark.slow  # drawings take seconds
 
 SYSTEMS = ("bm25", "untrained", "contrastive", "hybrid", "untrained+lir", "contrastive+lir", "hybrid+lir")
 # Score, and share of the query's own language, of each system: made up, in the order that one expects.
