@@ -13,12 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from babelmix.encoder import packing as forward_module
-from babelmix.encoder.packing import BUCKET_TOKENS, PACKED, forward, group_by_length, packing
+from babelmix.encoder.attention import BUCKET_TOKENS, PACKED, packing
+from babelmix.encoder.groups import group_by_length
+from babelmix.encoder.packing import forward, fuse_layers
 from babelmix.encoder.tokenise import tokenise
 
 WORDS = [f"w{number}" for number in range(40)]
 HIDDEN = 32
-KINDS = ("bert", "xlmr", "xlmr-xl", "modernbert", "eurobert", "eurobert-grouped")
+KINDS = ("bert", "bert-fused", "xlmr", "xlmr-fused", "xlmr-xl", "modernbert", "eurobert", "eurobert-grouped")
 WINDOW = 8  # of ModernBERT's local layers: a token sees the four before it and the four behind it
 
 Build = Callable[..., Any]
@@ -39,6 +41,8 @@ def make(kind: str, **more: Any) -> Any:
         "vocab_size": len(WORDS) + 4, "hidden_size": HIDDEN, "intermediate_size": 48, "num_attention_heads": 4,
         "num_hidden_layers": 2, "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2, "initializer_range": 0.3,
     }  # fmt: skip
+    if kind.endswith("-fused"):  # the kernels ask for heads of 16 numbers
+        return make(kind.removesuffix("-fused"), num_attention_heads=2, **more)
     plain = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
     placed = common | plain | {"max_position_embeddings": 64}
     if kind == "bert":
@@ -119,6 +123,12 @@ def gradients(model: Any, vectors: torch.Tensor) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_fused_layers_are_what_this_file_says(kind: str, build: Build) -> None:
+    layers, reason = fuse_layers(build(kind))
+    assert (layers is not None) == kind.endswith("-fused"), reason
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_vectors_are_those_of_the_library(kind: str, build: Build) -> None:
     model, texts = build(kind), some_texts()
     with torch.no_grad():
@@ -143,14 +153,14 @@ def test_gradients_of_all_parameters_are_those_of_the_padded_way(
 
 
 @pytest.mark.parametrize("mode", ["cls", "mean", "lasttoken", "max", "weightedmean"])
-@pytest.mark.parametrize("kind", ["xlmr", "modernbert"])
+@pytest.mark.parametrize("kind", ["xlmr", "xlmr-fused", "modernbert"])
 def test_every_pooling_sees_the_texts_own_tokens(kind: str, mode: str, build: Build) -> None:
     model, texts = build(kind, pooling=mode), some_texts()
     with torch.no_grad():
         np.testing.assert_allclose(packed(model, texts).numpy(), model.encode(texts), atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["bert", "eurobert"])
+@pytest.mark.parametrize("kind", ["bert", "bert-fused", "eurobert"])
 def test_a_dense_layer_behind_the_pooling_is_gone_through(kind: str, build: Build) -> None:
     model, texts = build(kind, pooling="cls", dense=True), some_texts()
     with torch.no_grad():
@@ -176,7 +186,7 @@ def test_a_local_layer_sees_its_window_and_no_more(build: Build) -> None:
         assert same == (words + 2 <= WINDOW // 2 + 1)  # with the two signs around it, all within the window
 
 
-@pytest.mark.parametrize("kind", ["xlmr", "modernbert"])
+@pytest.mark.parametrize("kind", ["xlmr", "xlmr-fused", "modernbert"])
 @pytest.mark.parametrize("bucket", [1, 16, 100_000])
 @pytest.mark.parametrize("tokens", [1, 50, 100_000])
 def test_neither_groups_nor_buckets_change_a_vector(
@@ -202,7 +212,7 @@ def test_no_texts_give_no_groups(build: Build) -> None:
     assert list(forward(build("bert"), [], tokens_per_batch=100)) == []
 
 
-@pytest.mark.parametrize("kind", ["bert", "modernbert", "eurobert"])
+@pytest.mark.parametrize("kind", ["bert", "bert-fused", "modernbert", "eurobert"])
 def test_bfloat16_stays_near_float32_both_ways(kind: str, build: Build) -> None:
     model, texts = build(kind, initializer_range=0.05), some_texts()
     expected = gradients(model, exact := packed(model, texts))
@@ -293,6 +303,7 @@ def test_a_class_without_exchangeable_attention_is_given_padded_groups(
     ("kind", "option"),
     [
         ("bert", "attention_probs_dropout_prob"),
+        ("bert-fused", "attention_probs_dropout_prob"),
         ("xlmr-xl", "attention_probs_dropout_prob"),
         ("modernbert", "attention_dropout"),
         ("eurobert", "attention_dropout"),

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from babelmix.encoder.packing import TOKENS_PER_FORWARD, forward
+from babelmix.encoder.groups import TOKENS_PER_FORWARD
+from babelmix.encoder.packing import forward
 from babelmix.encoder.settings import Embed
 from babelmix.encoder.tokenise import cut_texts, tokenise
 

@@ -20,10 +20,12 @@ def train(name: str, settings: Settings) -> str | None:
     A training that was stopped resumes from its last checkpoint. Under torchrun or `accelerate launch` it runs in
     several processes, with the same batches.
     """
+    from babelmix.encoder.packing import note_on_layers
     from babelmix.training import loop
     from babelmix.training.checkpoint import CheckpointStore
     from babelmix.training.distributed import ProcessGroup, process_group
     from babelmix.training.model_card import model_card
+    from babelmix.training.step import set_dropout
     from babelmix.training.tokenized_pairs import read_tokenized
 
     objective, chosen, start = settings.objective(name), settings.training(), HERE.model(UNTRAINED)
@@ -61,6 +63,9 @@ def train(name: str, settings: Settings) -> str | None:
         checkpoints = locked[0] if locked else checkpoints
         if processes.is_main:
             say(f"training on {processes.describe(chosen.bfloat16)}")
+            set_dropout(model.train(), chosen.dropout)
+            if note := note_on_layers(model):
+                say(f"{start}: {note}")
             if last := checkpoints.step():
                 say(f"resuming after step {last}, from {checkpoints.file}")
             for other in checkpoints.others():

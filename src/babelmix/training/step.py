@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from babelmix.batches.objective import Objective
 from babelmix.batches.sampler import Batch
 from babelmix.batches.units import Units
-from babelmix.encoder.packing import TOKENS_PER_FORWARD, forward
+from babelmix.encoder.groups import TOKENS_PER_FORWARD
+from babelmix.encoder.packing import forward
 from babelmix.training.distributed import ProcessGroup
 from babelmix.training.losses import BatchRows, batch_loss
 from babelmix.training.settings import Train

@@ -1,0 +1,107 @@
+// Sixteen numbers at once, by the vector extensions of GCC and Clang: any processor runs them, each at its own width.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <utility>
+#ifdef __AVX512BF16__
+#include <immintrin.h>
+#endif
+
+namespace {
+
+typedef float floats __attribute__((vector_size(64)));
+typedef int32_t ints __attribute__((vector_size(64)));
+typedef uint32_t words __attribute__((vector_size(64)));
+typedef uint16_t halves __attribute__((vector_size(32)));
+
+constexpr int64_t LANES = 16, ROWS = 8;  // numbers of a vector; rows of a small product at once
+constexpr ints LANE = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+
+inline floats load(const float* from) {
+    floats x;
+    memcpy(&x, from, sizeof x);
+    return x;
+}
+
+inline floats load(const uint16_t* from) {
+    halves x;
+    memcpy(&x, from, sizeof x);
+    return (floats)(__builtin_convertvector(x, words) << 16);
+}
+
+inline void store(float* to, floats x) { memcpy(to, &x, sizeof x); }
+
+inline void store(uint16_t* to, floats x) {
+#ifdef __AVX512BF16__
+    auto rounded = _mm512_cvtneps_pbh((__m512)x);
+#else
+    words bits = (words)x;
+    bits += 0x7fff + ((bits >> 16) & 1);  // to the nearest, ties to even
+    halves rounded = __builtin_convertvector(bits >> 16, halves);
+#endif
+    memcpy(to, &rounded, sizeof rounded);
+}
+
+inline floats all(float x) { return x - floats{}; }
+
+// Lane i exchanged with lane i ^ S.
+template <std::size_t S, std::size_t... L>
+inline floats swapped(floats x, std::index_sequence<L...>) {
+    return __builtin_shufflevector(x, x, (L ^ S)...);
+}
+
+// One number from all lanes: `join` of halves, then of quarters, and so on.
+template <class Join>
+inline float reduce(floats x, Join join) {
+    auto lanes = std::make_index_sequence<LANES>();
+    x = join(x, swapped<8>(x, lanes));
+    x = join(x, swapped<4>(x, lanes));
+    x = join(x, swapped<2>(x, lanes));
+    return join(x, swapped<1>(x, lanes))[0];
+}
+
+inline float sum(floats x) {
+    return reduce(x, [](floats a, floats b) { return a + b; });
+}
+
+inline float largest(floats x) {
+    return reduce(x, [](floats a, floats b) { return a > b ? a : b; });
+}
+
+// e^x to 2e-7 relative: 2^n times a polynomial on [-ln2 / 2, ln2 / 2]. Below -87 it is that of -87, next to nothing.
+inline floats exponential(floats x) {
+    x = x < all(-87.0f) ? all(-87.0f) : x;
+    x = x > all(88.0f) ? all(88.0f) : x;
+    const floats magic = all(12582912.0f);  // 1.5 * 2^23: adding it rounds to whole numbers
+    floats shifted = x * 1.44269504f + magic, n = shifted - magic;
+    floats r = x - n * 0.693359375f + n * 2.12194440e-4f;
+    floats p = all(1.9875691500e-4f);
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * r * r + r + 1.0f;
+    return (floats)((ints)p + (((ints)shifted - (ints)magic) << 23));
+}
+
+// The distribution function of the normal distribution to 1e-7 (Abramowitz and Stegun 7.1.26), and its density.
+inline void normal(floats x, floats& distribution, floats& density) {
+    floats z = x < all(0) ? -x : x;
+    floats e = exponential(x * x * -0.5f), t = 1.0f / (1.0f + z * (0.3275911f * 0.70710678f));
+    floats p = all(1.061405429f);
+    p = p * t - 1.453152027f;
+    p = p * t + 1.421413741f;
+    p = p * t - 0.284496736f;
+    p = p * t + 0.254829592f;
+    floats tail = 0.5f * p * t * e;
+    distribution = x < all(0) ? tail : 1.0f - tail;
+    density = e * 0.39894228f;
+}
+
+int64_t up(int64_t n) { return (n + LANES - 1) / LANES * LANES; }
+
+}  // namespace
