@@ -11,6 +11,7 @@ arXiv 2101.06983). Both give the gradients of the plain loss.
 """
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -135,14 +136,8 @@ class Engine:
 
     def _encode(self, texts: "Texts", number: int, *, with_gradient: bool) -> list[tuple[list[int], torch.Tensor]]:
         """Return (rows, vectors) of each group of texts; activations are stored if `with_gradient`."""
-        found: list[tuple[list[int], torch.Tensor]] = []
-        with torch.set_grad_enabled(with_gradient), self._autocast():
-            groups = forward(self._model, texts, tokens_per_batch=self._tokens_per_group)
-            self._seed_dropout(number, 0)
-            for rows, vectors in groups:
-                found.append((rows, vectors))
-                self._seed_dropout(number, len(found))
-        return found
+        with torch.set_grad_enabled(with_gradient):
+            return list(self._groups(texts, number))
 
     def _backward(
         self, groups: list[tuple[list[int], torch.Tensor]], gradient: torch.Tensor, texts: "Texts", number: int
@@ -152,11 +147,18 @@ class Engine:
             vectors_of_groups = [vectors for _, vectors in groups]
             torch.autograd.backward(vectors_of_groups, [gradient[rows].to(part.dtype) for rows, part in groups])
             return
-        for at, (rows, _) in enumerate(groups):
-            self._seed_dropout(number, at)
-            with self._autocast():
-                ((again, vectors),) = forward(self._model, [texts[row] for row in rows], tokens_per_batch=2**62)
-            vectors.backward(gradient[[rows[row] for row in again]].to(vectors.dtype))
+        for rows, vectors in self._groups(texts, number):
+            with torch.autocast(self._processes.device.type, enabled=False):
+                vectors.backward(gradient[rows].to(vectors.dtype))
+
+    def _groups(self, texts: "Texts", number: int) -> Iterator[tuple[list[int], torch.Tensor]]:
+        """Yield (rows, vectors) of each group of texts; the groups and their dropout are the same each time."""
+        with self._autocast():
+            self._seed_dropout(number, 0)
+            groups = forward(self._model, texts, tokens_per_batch=self._tokens_per_group)
+            for at, found in enumerate(groups, start=1):
+                yield found
+                self._seed_dropout(number, at)
 
     def _seed_dropout(self, number: int, group: int) -> None:
         """Seed dropout from (seed, step, rank, group): a recomputed group and a resumed training drop the same."""
