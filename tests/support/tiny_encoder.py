@@ -25,7 +25,7 @@ def write_transformer(folder: Path) -> None:
     ).save_pretrained(folder)  # fmt: skip
     torch.manual_seed(3)
     config = BertConfig(
-        vocab_size=len(vocabulary), hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64,
+        vocab_size=len(vocabulary), hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64,
         max_position_embeddings=64, pad_token_id=0,
     )  # fmt: skip
     BertModel(config, add_pooling_layer=False).save_pretrained(folder)
