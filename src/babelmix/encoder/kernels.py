@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
+from torch.autograd.profiler import record_function
 
 SOURCES = Path(__file__).with_name("cpp")
 COMPILERS = ("c++", "g++", "clang++")  # after the one that CXX names
@@ -119,7 +120,8 @@ class Kernels:
     def _call(self, name: str, like: torch.Tensor, *arguments: torch.Tensor | int | float | None) -> None:
         torch.get_num_threads()  # gives this thread of Python torch's number of OpenMP threads
         function = getattr(self._library, f"{name}_{_NAMES[like.dtype]}")
-        function(*(_as_c(argument) for argument in arguments))
+        with record_function(f"babelmix::{name}"):
+            function(*(_as_c(argument) for argument in arguments))
 
 
 @cache

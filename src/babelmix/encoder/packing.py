@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch.autograd.profiler import record_function
 
 from babelmix.encoder.attention import LAYOUT, PACKED, bucket, buckets, packing, pad
 from babelmix.encoder.fused import Layers, fuse
@@ -69,35 +70,39 @@ def _kind(model: "SentenceTransformer") -> str:
 
 
 def _packed(model: "SentenceTransformer", texts: "Texts", layers: Layers | None) -> torch.Tensor:
-    device = model.device
     inner: Any = model[0].model
     if inner.config._attn_implementation != PACKED:  # its own attention would see all texts as one
         raise RuntimeError("two passes over one model at once: finish the first before the second")
     lengths = [len(text) for text in texts]
-    count, tokens = len(texts), sum(lengths)
-    if layers is not None and (spare := -tokens % ROWS):
-        texts, lengths = [*texts, [0] * spare], [*lengths, spare]  # one more text, whose vector is left out
-    ids = np.concatenate([np.asarray(text, dtype=np.int64) for text in texts])
-    positions = np.concatenate([np.arange(length) for length in lengths]) + _first_position(inner)
-    places: dict[str, Any] = {
-        "input_ids": torch.from_numpy(ids)[None].to(device),
-        "position_ids": torch.from_numpy(positions)[None].to(device),
-    }
-    rest = list(model)[1:]  # pooling, and the modules that the model has after it
     if layers is None:
-        hidden = inner(**places, **{LAYOUT: buckets(lengths, device)}).last_hidden_state[0]
-    else:
-        starts = torch.from_numpy(np.cumsum([0, *lengths]))
-        hidden = layers(inner.embeddings(**places)[0], starts)
-        if _is_mean(rest[0]):
-            return _through(rest[1:], {"sentence_embedding": layers.mean(hidden, starts[: count + 1])})
-        hidden = hidden[:tokens].float()
-    whole = bucket(lengths[:count], 0, device)
-    features: dict[str, Any] = {
-        "token_embeddings": pad(hidden, whole),
-        "attention_mask": torch.ones_like(whole.index) if whole.mask is None else whole.mask.long(),
-    }
-    return _through(rest, features)
+        with record_function("babelmix::layout"):
+            places = _places(inner, texts) | {LAYOUT: buckets(lengths, model.device)}
+        return _pool(model, inner(**places).last_hidden_state[0], lengths)
+    with record_function("babelmix::layout"):
+        spare = -sum(lengths) % ROWS
+        filled = [*texts, [0] * spare] if spare else texts  # one more text, whose vector is left out
+        places, starts = _places(inner, filled), torch.from_numpy(np.cumsum([0, *map(len, filled)]))
+    hidden = layers(inner.embeddings(**places)[0], starts)
+    if not _is_mean(model[1]):
+        return _pool(model, hidden[: sum(lengths)].float(), lengths)
+    vectors = layers.mean(hidden, starts[: len(texts) + 1])
+    return _through(list(model)[2:], {"sentence_embedding": vectors})
+
+
+def _places(inner: Any, texts: "Texts") -> dict[str, Any]:
+    """Return the token ids and positions of texts laid end to end, int64 [1, tokens] each."""
+    ids = np.concatenate([np.asarray(text, dtype=np.int64) for text in texts])
+    positions = np.concatenate([np.arange(len(text)) for text in texts]) + _first_position(inner)
+    arrays = {"input_ids": ids, "position_ids": positions}
+    return {name: torch.from_numpy(array)[None].to(inner.device) for name, array in arrays.items()}
+
+
+def _pool(model: "SentenceTransformer", hidden: torch.Tensor, lengths: list[int]) -> torch.Tensor:
+    """Return what the model's modules after its transformer make of [tokens, width]: pooling, and what follows it."""
+    with record_function("babelmix::pooling"):
+        whole = bucket(lengths, 0, hidden.device)
+        mask = torch.ones_like(whole.index) if whole.mask is None else whole.mask.long()
+        return _through(list(model)[1:], {"token_embeddings": pad(hidden, whole), "attention_mask": mask})
 
 
 def _is_mean(module: Any) -> bool:

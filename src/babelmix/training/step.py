@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.autograd.profiler import record_function
 
 from babelmix.batches.objective import Objective
 from babelmix.batches.sampler import Batch
@@ -90,18 +91,21 @@ class Engine:
         A loss or gradient that is not finite raises FloatingPointError before the weights change.
         """
         self._model.train()
-        texts, rows = self._texts(units, batch, objective)
+        with record_function("babelmix::texts"):
+            texts, rows = self._texts(units, batch, objective)
         mine = self._processes.shard([len(text) for text in texts])
         groups = self._encode([texts[row] for row in mine], number, with_gradient=not self._train.cached)
         whole = self._processes.gather(_joined(groups), mine, len(texts)).requires_grad_()
-        loss = batch_loss(whole, rows, self._train)
-        _must_be_finite("loss", loss)
-        loss.backward()
+        with record_function("babelmix::loss"):
+            loss = batch_loss(whole, rows, self._train)
+            _must_be_finite("loss", loss)
+            loss.backward()
         gradient: Any = whole.grad
         own_gradient = gradient[torch.from_numpy(mine).to(gradient.device)]
         self._backward(groups, own_gradient, [texts[row] for row in mine], number)
         self._processes.sum_gradients(self.params)
-        _must_be_finite("gradient", _clip_grad_norm(self.params))
+        with record_function("babelmix::clip"):
+            _must_be_finite("gradient", _clip_grad_norm(self.params))
         for optimiser in self._optimisers:
             for group in optimiser.param_groups:
                 group["lr"] = lr
