@@ -152,6 +152,7 @@ class _Layers(torch.autograd.Function):
         kernels, heads = all_layers.kernels, all_layers.heads
         scale = (hidden.shape[1] // heads) ** -0.5
         kept: list[torch.Tensor] = []
+        active: torch.Tensor | None = None  # every layer writes over it: its gradient computes it again
         for layer in all_layers.layers:
             qkv, context = hidden @ layer.qkv.t(), torch.empty_like(hidden)
             kernels.attention(qkv, layer.qkv_bias, context, starts, heads, scale)
@@ -159,12 +160,12 @@ class _Layers(torch.autograd.Function):
                 kernels, context @ layer.mixed_weight.t(), layer.mixed.bias, hidden, layer.first_norm
             )
             inner = between @ layer.wide_weight.t()
-            active = torch.empty_like(inner)
+            active = torch.empty_like(inner) if active is None else active
             kernels.gelu(inner, layer.wide.bias, active)
             after, second, second_inverse = _norm(
                 kernels, active @ layer.narrow_weight.t(), layer.narrow.bias, between, layer.second_norm
             )
-            kept += [hidden, qkv, context, first, first_inverse, between, inner, active, second, second_inverse]
+            kept += [hidden, qkv, context, first, first_inverse, between, inner, second, second_inverse]
             hidden = after
         ctx.save_for_backward(starts, *kept)
         ctx.layers = all_layers
@@ -178,31 +179,32 @@ class _Layers(torch.autograd.Function):
         gradient: tuple[torch.Tensor, torch.Tensor | None] = (gradients[0].contiguous(), None)
         scale = (gradient[0].shape[1] // heads) ** -0.5
         found: list[torch.Tensor | None] = []
+        active: torch.Tensor | None = None
         for number in reversed(range(len(all_layers.layers))):
             layer = all_layers.layers[number]
-            hidden, qkv, context, first, first_inverse, between, inner, active, second, second_inverse = kept[
-                10 * number : 10 * number + 10
+            hidden, qkv, context, first, first_inverse, between, inner, second, second_inverse = kept[
+                9 * number : 9 * number + 9
             ]
+            # The product for a weight follows what it reads, while the caches still hold that.
             down, second_sums = _norm_gradient(kernels, gradient, second, second_inverse, layer.second_norm)
-            inner_gradient, wide_bias = down @ layer.narrow_weight, torch.zeros_like(layer.wide.bias)
-            kernels.gelu_gradient(inner, layer.wide.bias, inner_gradient, inner_gradient, wide_bias)
+            wide, wide_bias = down @ layer.narrow_weight, torch.zeros_like(layer.wide.bias)
+            active = torch.empty_like(inner) if active is None else active
+            kernels.gelu_gradient(inner, layer.wide.bias, wide, wide, active, wide_bias)
+            narrow_weight, wide_weight = (down.t() @ active).float(), (wide.t() @ between).float()
             mixed, first_sums = _norm_gradient(
-                kernels, (down, inner_gradient @ layer.wide_weight), first, first_inverse, layer.first_norm
+                kernels, (down, wide @ layer.wide_weight), first, first_inverse, layer.first_norm
             )
-            qkv_gradient, qkv_bias = torch.empty_like(qkv), torch.zeros_like(layer.qkv_bias)
+            mixed_weight = (mixed.t() @ context).float()
+            projections, qkv_bias = torch.empty_like(qkv), torch.zeros_like(layer.qkv_bias)
             kernels.attention_gradient(
-                qkv, layer.qkv_bias, mixed @ layer.mixed_weight, qkv_gradient, starts, heads, scale
+                qkv, layer.qkv_bias, mixed @ layer.mixed_weight, projections, starts, heads, scale
             )
-            kernels.add_rows(qkv_gradient, qkv_bias)
-            parts = zip((qkv_gradient.t() @ hidden).float().chunk(3), qkv_bias.chunk(3), strict=True)
-            found[:0] = [
-                *(part for pair in parts for part in pair),
-                (mixed.t() @ context).float(), first_sums[0], first_sums[1], first_sums[2],
-                (inner_gradient.t() @ between).float(), wide_bias,
-                (down.t() @ active).float(), second_sums[0], second_sums[1], second_sums[2],
-            ]  # fmt: skip
+            kernels.add_rows(projections, qkv_bias)
+            parts = zip((projections.t() @ hidden).float().chunk(3), qkv_bias.chunk(3), strict=True)
+            found[:0] = [part for pair in parts for part in pair]
+            found[6:6] = [mixed_weight, *first_sums, wide_weight, wide_bias, narrow_weight, *second_sums]
             if number or ctx.needs_input_grad[2]:
-                gradient = (mixed, qkv_gradient @ layer.qkv)
+                gradient = (mixed, projections @ layer.qkv)
         before = gradient[0] + gradient[1] if ctx.needs_input_grad[2] and gradient[1] is not None else None
         wanted = ctx.needs_input_grad[3:]
         return None, None, before, *(part if want else None for part, want in zip(found, wanted, strict=True))

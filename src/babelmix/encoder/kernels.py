@@ -70,10 +70,16 @@ class Kernels:
         self._call("gelu", x, x, bias, out, *x.shape)
 
     def gelu_gradient(
-        self, x: torch.Tensor, bias: torch.Tensor, gradient: torch.Tensor, to: torch.Tensor, bias_gradient: torch.Tensor
+        self,
+        x: torch.Tensor,
+        bias: torch.Tensor,
+        gradient: torch.Tensor,
+        to: torch.Tensor,
+        out: torch.Tensor,
+        bias_gradient: torch.Tensor,
     ) -> None:
-        """Write the gradient of `x` to `to`, and add that of the bias to `bias_gradient`."""
-        self._call("gelu_gradient", x, x, bias, gradient, to, bias_gradient, *x.shape)
+        """Write the gradient of `x` to `to` and GELU itself to `out`; add the bias's gradient to `bias_gradient`."""
+        self._call("gelu_gradient", x, x, bias, gradient, to, out, bias_gradient, *x.shape)
 
     def norm(
         self,

@@ -20,9 +20,9 @@
     void gelu_##NAME(const T* x, const float* bias, T* out, int64_t rows, int64_t width) {                              \
         gelu(x, bias, out, rows, width);                                                                                \
     }                                                                                                                   \
-    void gelu_gradient_##NAME(const T* x, const float* bias, const T* gradient, T* to, float* bias_gradient,            \
+    void gelu_gradient_##NAME(const T* x, const float* bias, const T* gradient, T* to, T* out, float* bias_gradient,    \
                               int64_t rows, int64_t width) {                                                            \
-        gelu_gradient(x, bias, gradient, to, bias_gradient, rows, width);                                               \
+        gelu_gradient(x, bias, gradient, to, out, bias_gradient, rows, width);                                          \
     }                                                                                                                   \
     void norm_##NAME(const T* x, const float* bias, const T* residual, const float* gain, const float* shift,           \
                      float epsilon, T* out, T* normalised, float* inverse, int64_t rows, int64_t width) {               \

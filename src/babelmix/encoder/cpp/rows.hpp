@@ -34,9 +34,9 @@ void gelu(const T* x, const float* bias, T* out, int64_t rows, int64_t width) {
         }
 }
 
-// The gradient of x + bias goes to `to`, that of the bias is added to `bias_gradient`.
+// The gradient of x + bias goes to `to`, that of the bias is added to `bias_gradient`, GELU itself goes to `out`.
 template <class T>
-void gelu_gradient(const T* x, const float* bias, const T* gradient, T* to, float* bias_gradient, int64_t rows,
+void gelu_gradient(const T* x, const float* bias, const T* gradient, T* to, T* out, float* bias_gradient, int64_t rows,
                    int64_t width) {
     over_rows(rows, width, bias_gradient, [=](int64_t begin, int64_t end, float* partial) {
         for (int64_t row = begin; row < end; row++)
@@ -45,6 +45,7 @@ void gelu_gradient(const T* x, const float* bias, const T* gradient, T* to, floa
                 normal(in, below, density);
                 floats found = load(gradient + row * width + c) * (below + in * density);
                 store(to + row * width + c, found);
+                store(out + row * width + c, in * below);
                 store(partial + c, load(partial + c) + found);
             }
     });
