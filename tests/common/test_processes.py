@@ -2,7 +2,11 @@
 
 import os
 import signal
+import subprocess
+import sys
+import threading
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +33,11 @@ def killed_outside(first: int, number: int) -> int:
     if os.getpid() != first:
         os.kill(os.getpid(), signal.SIGKILL)
     return number
+
+
+def wait_for_ever(_: int) -> None:
+    print("begun", flush=True)
+    threading.Event().wait()
 
 
 @pytest.fixture
@@ -67,3 +76,22 @@ def test_if_the_system_refuses_processes_this_one_does_the_work(monkeypatch: pyt
 
     monkeypatch.setattr(processes, "ProcessPoolExecutor", refuse)
     assert map_in_processes(who, range(2)) == [os.getpid()] * 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "stopped"])
+def test_processes_end_with_the_one_that_started_them(number: signal.Signals) -> None:
+    program = (
+        "from test_processes import wait_for_ever; from babelmix.common import processes, ending\n"
+        "processes.cores = lambda: 2\n"
+        "ending.run_and_exit(lambda _: processes.map_in_processes(wait_for_ever, range(2)), [])"
+    )
+    paths = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    with subprocess.Popen(
+        [sys.executable, "-c", program], env=os.environ | {"PYTHONPATH": paths}, stdout=subprocess.PIPE, text=True
+    ) as first:
+        assert first.stdout
+        assert [first.stdout.readline() for _ in range(2)] == ["begun\n"] * 2
+        first.send_signal(number)
+        assert first.communicate(timeout=60) == ("", None)  # the end of the pipe: nobody holds it any more
+        assert first.returncode == (-signal.SIGKILL if number == signal.SIGKILL else 128 + signal.SIGTERM)
