@@ -75,12 +75,9 @@ setup: $(VENV)/.ready
 
 $(VENV)/.ready: requirements.txt requirements-torch.txt pyproject.toml
 	@command -v "$(PYTHON)" >/dev/null || { echo "babelmix needs Python 3.11, 3.12 or 3.13: install one, or say make PYTHON=/path/to/python3" >&2; exit 2; }
-	@echo "setting up $(VENV), two minutes the first time"
+	@echo "setting up $(VENV), a minute or two the first time"
 	@"$(PYTHON)" -m venv --clear $(VENV) || { echo "no venv module: on Debian or Ubuntu, apt-get install python3-venv" >&2; exit 2; }
-	@# requirements.txt is complete, so nothing is resolved: what has no hash there is not installed. torch comes last.
-	@$(VENV)/bin/python -m pip install --quiet --no-compile --disable-pip-version-check --no-deps -r requirements.txt
-	@$(VENV)/bin/python -m pip install --quiet --no-compile --disable-pip-version-check -r requirements-torch.txt
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@$(VENV)/bin/python scripts/install.py
 	@# Compiled once, on all cores: where PYTHONDONTWRITEBYTECODE is set, every stage would compile torch anew.
-	@$(VENV)/bin/python -m compileall -q -j 0 $(VENV)/lib >/dev/null 2>&1 || true
+	@$(VENV)/bin/python -m compileall -q -j 0 -x '/tests?/' $(VENV)/lib >/dev/null 2>&1 || true
 	@touch $@

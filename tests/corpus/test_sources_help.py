@@ -13,8 +13,10 @@ from babelmix.benchmarks.benchmark import Benchmark
 from babelmix.benchmarks.files import read_benchmark
 from babelmix.benchmarks.settings import BenchmarkSettings
 from babelmix.benchmarks.sources import debian_handbook, gnome_help
+from babelmix.common import processes
 from babelmix.common.errors import UserError
-from babelmix.corpus.collect import split_of, written_in
+from babelmix.corpus.collect import Counts, split_of, written_in
+from babelmix.corpus.records import Pair
 from babelmix.corpus.settings import Pairs
 from babelmix.corpus.sources import libreoffice_help
 from babelmix.corpus.sources.libreoffice_help import help_packages
@@ -113,6 +115,28 @@ def test_every_reason_to_drop_a_unit_is_counted(tmp_path: Path):
     dropped = {"missing": 1, "untranslated": 1, "wrong-language": 1}
     assert counts["de"] == {"kept_train": 1, "kept_dev": 0, "dropped": dropped}
     assert list(counts) == ["de", "en"]
+
+
+@needs_dpkg
+def test_pairs_and_counts_are_the_same_with_one_process_and_with_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    page = help_page("Title", ("hd_id1", "Sort rows"), ("par_id1", LONG_EN), ("hd_id2", "Print"), ("par_id2", MORE_EN))
+    german = help_page("Titel", ("hd_id1", "Zeilen"), ("par_id1", LONG_DE), ("hd_id2", "Drucken"), ("par_id2", MORE_DE))
+    packages = help_packages_of(
+        tmp_path, {"en": {"a.html": page}, "de": {"a.html": german}, "fr": {"a.html": page}, "nl": {"b.html": page}}
+    )
+    built: list[tuple[list[Pair], dict[str, Counts]]] = []
+    for cores in (1, 2):
+        monkeypatch.setattr(processes, "cores", lambda cores=cores: cores)
+        built.append(libreoffice_help.build(packages, pairs_settings("en", "de", "fr", "nl")))
+    assert built[0] == built[1]
+    pairs, counts = built[1]
+    assert [pair.lang for pair in pairs] == ["de", "de", "en", "en"]
+    assert {lang: dict(count["dropped"]) for lang, count in counts.items()} == {
+        "de": {}, "en": {}, "fr": {"untranslated": 2}, "nl": {"missing": 2},
+    }  # fmt: skip
+    (packages / "libreoffice-help-fr.deb").write_bytes(b"no package")
+    with pytest.raises(UserError, match=r"libreoffice-help-fr\.deb: damaged package"):
+        libreoffice_help.build(packages, pairs_settings("en", "de", "fr", "nl"))
 
 
 @needs_dpkg

@@ -14,6 +14,7 @@ from babelmix.evaluation import ranks as rank
 from babelmix.evaluation.ranks import rank_relevant
 from babelmix.retrieval.scorers import CosineScorer
 from babelmix.retrieval.topk import kth_or_less
+from babelmix.retrieval.vectors import unit_rows
 
 
 def make_benchmark(query_languages, passage_languages, answers, itself=()):
@@ -69,18 +70,46 @@ def problems(draw):
 SMALL = st.integers(-2, 2).map(float)
 
 
-@given(problems(), st.integers(1, 12), st.integers(1, 4), st.sampled_from([None, -2.0]))
-def test_ranks_and_top_are_those_of_rankings_really_built_whatever_the_blocks(problem, passages, queries, not_found):
+@given(problems(), st.integers(1, 12), st.integers(1, 4), st.integers(1, 3), st.sampled_from([None, -2.0]))
+def test_ranks_and_top_are_those_of_rankings_really_built_whatever_the_blocks_and_threads(
+    problem, passages, queries, threads, not_found
+):
     benchmark, scores = problem
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rank, "PASSAGES", passages)
         patch.setattr(rank, "QUERIES", queries)
+        patch.setattr(rank, "cores", lambda: threads)
         ranks = rank_relevant(qrels_of(benchmark), Given(scores, not_found))
     rows, top = brute_force(benchmark, scores, not_found)
     assert rows_of(benchmark, ranks) == rows
     assert ranks.top.tolist() == top
     assert [ranks.pool.dtype, ranks.own.dtype] == [np.int32, np.int32]
     assert ranks.found.tolist() == [scores[q][p] != not_found for q, p, _, _ in rows]
+
+
+def test_one_thread_and_two_give_the_same_bits(monkeypatch):
+    rng = np.random.default_rng(4)
+    languages = sorted(rng.choice(["de", "en", "th"], 700).tolist())
+    answers = [(query, passage) for query in range(600) for passage in sorted(rng.choice(700, 3, replace=False))]
+    qrels = qrels_of(make_benchmark(["en"] * 600, languages, answers))
+    vectors = [rng.standard_normal((rows, 16)) for rows in (600, 700)]
+    vectors[1][600:] = vectors[1][:100]  # passages that tie
+    scorer = CosineScorer(*(unit_rows(rows) for rows in vectors))
+    found: list[list[bytes]] = []
+    for threads in (1, 2):
+        monkeypatch.setattr(rank, "cores", lambda threads=threads: threads)
+        ranks = rank_relevant(qrels, scorer)
+        found.append([array.tobytes() for array in (ranks.pool, ranks.own, ranks.top, ranks.found)])
+    assert found[0] == found[1]
+
+
+def test_an_error_in_a_thread_is_raised_as_it_was(monkeypatch):
+    monkeypatch.setattr(rank, "cores", lambda: 2)
+    qrels = qrels_of(make_benchmark(["en"] * 3, ["de", "en"], [(0, 0), (1, 1), (2, 0)]))
+    scores = Given(np.zeros((3, 2), dtype=np.float32), None)
+    monkeypatch.setattr(scores, "score_block", lambda block: lambda query: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        rank_relevant(qrels, scores)
 
 
 @given(arrays(np.float32, st.tuples(st.integers(1, 3), st.integers(1, 200)), elements=SMALL), st.integers(1, 10))

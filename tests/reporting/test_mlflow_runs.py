@@ -1,6 +1,7 @@
 import shutil
 import socket
 import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import parse_qs, urlparse
 
@@ -157,6 +158,18 @@ def test_tracking_again_adds_and_changes_nothing(tracked):
     before = [(run.data.to_dictionary(), run.info.end_time) for run in runs_of(root)]
     assert track(root, settings, root) == TrackResult(0, 0, result.run_ids)
     assert [(run.data.to_dictionary(), run.info.end_time) for run in runs_of(root)] == before
+
+
+def test_tracking_again_imports_no_mlflow(tracked):
+    root, _, result = tracked
+    program = (
+        "import sys; from pathlib import Path; from babelmix.reporting.mlflow_runs import track\n"
+        "from babelmix.settings.params import load_settings\n"
+        f"root = Path({str(root)!r}); print(*track(root, load_settings(root / 'params.yaml'), root).run_ids)\n"
+        "print(sorted({'mlflow', 'torch', 'pandas', 'scipy', 'sqlalchemy'} & sys.modules.keys()))"
+    )
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=root)
+    assert found.stdout.splitlines() == [" ".join(result.run_ids), "[]"]
 
 
 def test_sizes_times_objectives_in_one_store_are_six_runs_and_stay_six(tmp_path, store):

@@ -167,7 +167,7 @@ def test_a_first_use_that_was_killed_is_made_anew(copied: tuple[Path, Any], monk
 def test_a_database_that_another_holds_is_reported(copied: tuple[Path, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     root, settings = copied
     right = sqlite3.connect
-    monkeypatch.setattr("sqlite3.connect", lambda file, timeout: right(file, timeout=0.1))
+    monkeypatch.setattr("sqlite3.connect", lambda file, **options: right(file, **options | {"timeout": 0.1}))
     with closing(right(root / "mlflow.db")) as holder:
         holder.execute("BEGIN EXCLUSIVE")
         with pytest.raises(UserError, match=r"in use by another program; end the other one"):
@@ -189,6 +189,7 @@ def test_a_full_disk_is_named(copied: tuple[Path, Any], monkeypatch: pytest.Monk
             patch.setattr(MlflowClient, "log_artifacts", lambda *_, error=error: (_ for _ in ()).throw(error))
             track(root, settings, root)
     assert track(root, settings, root).updated == 1
+    (root / "reports" / "report.md").write_text("# changed\n")
     with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):  # a fault of babelmix stays one
         patch.setattr(tracking, "_experiment", lambda *_: 1 // 0)
         track(root, settings, root)

@@ -102,8 +102,6 @@ def new_folder(path: Path) -> Generator[Path]:
     """
     with translate_errors(path):
         target = claim_folder(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _clear(target)
         staging, handle = _scratch(target, folder=True)
         try:
             staging.chmod(0o755)
@@ -120,8 +118,6 @@ def new_folder(path: Path) -> Generator[Path]:
 def scratch_folder(target: Path) -> Generator[Path]:
     """Yield an empty folder next to `target`, on its disk. It vanishes with the block; after a kill, with the next."""
     with translate_errors(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _clear(target)
         staging, handle = _scratch(target, folder=True)
     try:
         yield staging
@@ -164,8 +160,6 @@ def _staged_file(path: Path) -> Generator[tuple[Path, Path, int]]:
     """Yield what `path` means, and a locked file next to it with its handle; the file then replaces it."""
     with translate_errors(path):
         target = claim_file(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _clear(target)
         staging, handle = _scratch(target, folder=False)
         try:
             yield target, staging, handle
@@ -176,7 +170,12 @@ def _staged_file(path: Path) -> Generator[tuple[Path, Path, int]]:
 
 
 def _scratch(target: Path, *, folder: bool) -> tuple[Path, int]:
-    """Make an empty file or folder next to the target; return it with a handle that keeps it locked."""
+    """Make an empty file or folder next to the target; return it with a handle that keeps it locked.
+
+    The parent folder is made first, and what dead processes left is cleared.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _clear(target)
     while True:
         if folder:
             staging = Path(tempfile.mkdtemp(dir=target.parent, prefix=_prefix(target), suffix=".tmp"))

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtrc
 
 from babelmix.benchmarks.qrels import Qrels
 from babelmix.evaluation.measures import group_means, mean_of_means
@@ -125,6 +124,8 @@ def peer(
     Returns:
         float64, one value in [0, 1] for each distinct query, in ascending order.
     """
+    from scipy.special import chdtrc  # what only reads scores need not wait for its import
+
     _, of_query, n = np.unique(query, return_inverse=True, return_counts=True)
     deviation = rank - (np.bincount(of_query, weights=rank) / n)[of_query]
     # One number for each (query, language) that occurs, and the query it belongs to.

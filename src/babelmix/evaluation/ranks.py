@@ -14,20 +14,25 @@ ranking. A passage with the system's score for "not found", BM25's zero, was not
 its id.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from babelmix.benchmarks.qrels import Qrels
 from babelmix.common.errors import UserError
+from babelmix.common.processes import cores
 from babelmix.retrieval.scorers import Scorer
 from babelmix.retrieval.topk import Top, kth_or_less
 
-# Queries and passages scored at once: they bound memory, 16 MB a block of scores, and do not change the result.
-QUERIES, PASSAGES = 256, 16384
+# Queries, of all threads together, and passages scored at once: they bound memory, 96 MB of scores, and do not change
+# the result. More threads would have too few queries each for a fast matrix product.
+QUERIES, PASSAGES, THREADS = 512, 16384, 8
 TOP = 10  # passages kept from the top of the pool, for the share of each language
 
 
@@ -58,34 +63,29 @@ def rank_relevant(qrels: Qrels, scores: Scorer) -> Ranks:
     retrieved = np.full(len(threshold), True) if scores.not_found is None else threshold > scores.not_found
     threshold = np.where(retrieved, threshold, np.float32(np.inf))  # nothing is ahead or level: one count less
     pool, own = np.ones(len(threshold), dtype=np.int32), np.ones(len(threshold), dtype=np.int32)
-    blocks = list(_query_blocks(qrels))
+    threads = min(cores(), THREADS)
+    blocks = list(_query_blocks(qrels, max(1, QUERIES // threads)))
     top = [Top(len(query), min(TOP, expected[1])) for query, _ in blocks]
     barred = _barred(qrels, [query for query, _ in blocks])
-    for start in range(0, expected[1], PASSAGES):
-        block = slice(start, min(start + PASSAGES, expected[1]))
-        score = scores.score_block(block)
-        # Passages sorted by language, so that a language is a slice of a row of scores.
-        language = qrels.passage_language[block]
-        order = np.argsort(language, kind="stable")
-        bounds = np.searchsorted(language[order], np.arange(len(qrels.languages) + 1)).tolist()
-        in_order = bool((order[1:] > order[:-1]).all())
-        for number, (query, slots) in enumerate(blocks):
-            values = score(query)
-            _bar(values, barred[number], block)
-            _propose(top[number], values, block.start)
-            values = values if in_order else values[:, order]
-            for row in slots:  # the j-th relevant passages of the queries that have so many
-                line, limit, passage = values[: len(row)], threshold[row][:, None], qrels.passage[row] - block.start
-                ahead, level = line > limit, line >= limit
-                code = qrels.passage_language[qrels.passage[row]].tolist()
-                found = np.fromiter(map(np.count_nonzero, ahead), dtype=np.int32, count=len(row))
-                tied = np.fromiter(map(np.count_nonzero, level), dtype=np.int32, count=len(row)) - found
-                pool[row] += found
-                own[row] += [np.count_nonzero(a[bounds[c] : bounds[c + 1]]) for a, c in zip(ahead, code, strict=True)]
-                for i in np.flatnonzero(tied > ((passage >= 0) & (passage < block.stop - block.start))).tolist():
-                    before = (line[i] == limit[i]) & (order < passage[i])
-                    pool[row[i]] += np.count_nonzero(before)
-                    own[row[i]] += np.count_nonzero(before[bounds[code[i]] : bounds[code[i] + 1]])
+
+    def count(columns: _Columns, score: Callable[[NDArray[np.intp]], NDArray[np.float32]], number: int) -> None:
+        query, slots = blocks[number]
+        values = score(query)
+        _bar(values, barred[number], columns.block)
+        _propose(top[number], values, columns.block.start)
+        values = values if columns.in_order else values[:, columns.order]
+        for row in slots:  # no two blocks have a row in common, so that threads write in different places
+            ahead, same_language = columns.ahead(values[: len(row)], threshold[row], qrels, row)
+            pool[row] += ahead
+            own[row] += same_language
+
+    # A thread for each core, and each multiplies alone: the library would leave all but one core idle while we count.
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as workers:
+        for start in range(0, expected[1], PASSAGES):
+            block = slice(start, min(start + PASSAGES, expected[1]))
+            part = partial(count, _Columns.of(qrels, block), scores.score_block(block))
+            for _ in workers.map(part, range(len(blocks))):
+                pass
     if not retrieved.all():
         everyone, same_language = _ranked_passages(qrels)
         pool, own = np.where(retrieved, pool, everyone), np.where(retrieved, own, same_language)
@@ -94,6 +94,44 @@ def rank_relevant(qrels: Qrels, scores: Scorer) -> Ranks:
     for (query, _), kept in zip(blocks, top, strict=True):
         best[query] = np.where(kept.score > least, kept.passage, -1)
     return Ranks(pool, own, best, retrieved)
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """A block of passages, sorted by language, so that a language is a slice of a row of scores."""
+
+    block: slice
+    order: NDArray[np.intp]  # the column of each passage of the block before they were sorted
+    in_order: bool  # whether sorting changed nothing
+    bounds: list[int]  # where each language begins, and where the last one ends
+
+    @classmethod
+    def of(cls, qrels: Qrels, block: slice) -> "_Columns":
+        language = qrels.passage_language[block]
+        order = np.argsort(language, kind="stable")
+        bounds = np.searchsorted(language[order], np.arange(len(qrels.languages) + 1)).tolist()
+        return cls(block, order, bool((order[1:] > order[:-1]).all()), bounds)
+
+    def ahead(
+        self, values: NDArray[np.float32], threshold: NDArray[np.float32], qrels: Qrels, row: NDArray[np.intp]
+    ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Count the passages of the block ahead of a relevant one of each query: all, and those of its language.
+
+        `values`: the scores, [n, passages]; `threshold`: that of the relevant passage, [n]; `row`: its row in Qrels.
+        """
+        limit, passage = threshold[:, None], qrels.passage[row] - self.block.start
+        larger, level = values > limit, values >= limit
+        code = qrels.passage_language[qrels.passage[row]].tolist()
+        bounds = self.bounds
+        found = np.fromiter(map(np.count_nonzero, larger), dtype=np.int32, count=len(row))
+        tied = np.fromiter(map(np.count_nonzero, level), dtype=np.int32, count=len(row)) - found
+        own = [np.count_nonzero(line[bounds[c] : bounds[c + 1]]) for line, c in zip(larger, code, strict=True)]
+        same_language = np.array(own, dtype=np.int32)
+        for i in np.flatnonzero(tied > ((passage >= 0) & (passage < len(self.order)))).tolist():
+            before = (values[i] == limit[i]) & (self.order < passage[i])
+            found[i] += np.count_nonzero(before)
+            same_language[i] += np.count_nonzero(before[bounds[code[i]] : bounds[code[i] + 1]])
+        return found, same_language
 
 
 def _barred(qrels: Qrels, blocks: list[NDArray[np.intp]]) -> list[tuple[NDArray[np.intp], NDArray[np.integer[Any]]]]:
@@ -140,15 +178,15 @@ def _propose(top: Top, values: NDArray[np.float32], start: int) -> None:
         top.merge(query, column + start, values[query, column])
 
 
-def _query_blocks(qrels: Qrels) -> Iterator[tuple[NDArray[np.intp], list[NDArray[np.intp]]]]:
-    """Yield query rows, and for j = 0, 1, ... the rows of Qrels.query with the j-th relevant passage of each.
+def _query_blocks(qrels: Qrels, size: int) -> Iterator[tuple[NDArray[np.intp], list[NDArray[np.intp]]]]:
+    """Yield `size` query rows, and for j = 0, 1, ... the rows of Qrels.query with the j-th relevant passage of each.
 
     Queries with the most relevant passages come first, so that those with a j-th one are the first of the block.
     """
     query, start, count = np.unique(qrels.query, return_index=True, return_counts=True)
     most_first = np.argsort(-count, kind="stable")
-    for first in range(0, len(query), QUERIES):
-        part = most_first[first : first + QUERIES]
+    for first in range(0, len(query), size):
+        part = most_first[first : first + size]
         starts, counts = start[part], count[part]
         slots = [starts[: np.count_nonzero(counts > j)] + j for j in range(int(counts[0]))]
         yield query[part].astype(np.intp), slots

@@ -27,7 +27,17 @@ from babelmix.common.progress import say
 from babelmix.common.reading import read_text
 from babelmix.evaluation.measures import MEASURES
 from babelmix.reporting.lock import hashes, parse_lock
-from babelmix.reporting.mlflow_store import LOOPBACK, artifacts, database, locked, open_client, refused, relocate, serve
+from babelmix.reporting.mlflow_store import (
+    LOOPBACK,
+    artifacts,
+    database,
+    locked,
+    open_client,
+    refused,
+    relocate,
+    serve,
+    tagged,
+)
 from babelmix.reporting.names import POOL_FIRST
 from babelmix.reporting.results import HistoryRow, Results, read_results
 from babelmix.settings.params import Settings
@@ -81,8 +91,8 @@ def track(root: Path, settings: Settings, store_root: Path) -> TrackResult:
 
     Reads dvc.lock, metrics/ and reports/ of `root`; writes `store_root`/mlflow.db and `store_root`/mlruns. The two
     roots differ in a queued experiment: `root` is a temporary copy, and the store must outlive it. Several processes
-    may call it at once. It asks the store even if nothing has changed, about 2.5 s with the import of MLflow: only the
-    store knows of a run that was deleted by hand.
+    may call it at once. It asks the store even if nothing has changed, since only the store knows of a run that was
+    deleted by hand; MLflow is imported only to write.
 
     Raises UserError if the pipeline has not written the results.
     """
@@ -90,13 +100,17 @@ def track(root: Path, settings: Settings, store_root: Path) -> TrackResult:
     results = read_results(workspace, settings)
     stages = _read_lock(root)
     wanted = [_describe(settings, results, stages, objective) for objective in settings.objectives]
+    contents = [run.content(workspace.reports) for run in wanted]
+    known = tagged(store_root, EXPERIMENT, FINGERPRINT, CONTENT)
+    there = [known.get(run.fingerprint, ("", "")) for run in wanted]
+    if [content for _, content in there] == contents:
+        return TrackResult(0, 0, tuple(run_id for run_id, _ in there))
     created = updated = 0
     run_ids: list[str] = []
     with locked(store_root), refused(store_root):
         client = open_client(store_root)
         experiment = _experiment(client, store_root)
-        for run in wanted:
-            content = run.content(workspace.reports)
+        for run, content in zip(wanted, contents, strict=True):
             found = client.search_runs([experiment], f"tags.`{FINGERPRINT}` = '{run.fingerprint}'")
             found = list(found) or _of_older_release(client, experiment, run)
             if not found:

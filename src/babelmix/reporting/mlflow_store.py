@@ -15,7 +15,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Generator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -114,6 +114,30 @@ def open_client(store_root: Path) -> "MlflowClient":
     with closing(sqlite3.connect(file, timeout=20)) as connection:  # MLflow would retry for minutes
         connection.execute("SELECT version_num FROM alembic_version").fetchone()
     return _client(file, store_root)
+
+
+def tagged(store_root: Path, experiment: str, tag: str, other: str) -> dict[str, tuple[str, str]]:
+    """Return {value of `tag`: (run id, value of `other`)} of an experiment's runs that have both, without MLflow.
+
+    To import MLflow and open its store takes two seconds, this a millisecond. Empty for a store that MLflow has to
+    open: it is missing, damaged, being written, or was moved; or the experiment is deleted. Deleted runs are left out;
+    of several runs with one value, the last to start counts, as in MLflow's own search.
+    """
+    query = """
+        SELECT one.value, runs.run_uuid, two.value FROM runs
+        JOIN experiments USING (experiment_id)
+        JOIN tags one ON one.run_uuid = runs.run_uuid AND one.key = ?
+        JOIN tags two ON two.run_uuid = runs.run_uuid AND two.key = ?
+        WHERE experiments.name = ? AND experiments.artifact_location = ?
+        AND experiments.lifecycle_stage = 'active' AND runs.lifecycle_stage = 'active'
+        ORDER BY runs.start_time, runs.run_uuid DESC
+    """
+    with suppress(sqlite3.Error, OSError):
+        address = f"file:{quote(str(_meant(database(store_root))))}?mode=ro"
+        with closing(sqlite3.connect(address, timeout=0, uri=True)) as connection:
+            rows = connection.execute(query, (tag, other, experiment, artifacts(store_root))).fetchall()
+        return {value: (run_id, second) for value, run_id, second in rows}
+    return {}
 
 
 def relocate(store_root: Path, old: str) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from babelmix.common.errors import UserError
 from babelmix.retrieval.vectors import Rows
 
-PASSAGES = 16384  # rows that `pairs` scores at once: bounds memory, does not affect the scores
+PAIRS = 4096  # that are scored at once, which fit the cache of a core; this does not affect the scores
 
 
 class Scorer(Protocol):
@@ -70,8 +70,8 @@ class CosineScorer:
         """Return the cosine of each (query row, passage row); see Scorer."""
         scores = np.empty(len(query), dtype=np.float32)
         order = np.argsort(passage, kind="stable")  # so that rows on disk are read in order
-        for start in range(0, len(order), PASSAGES):
-            part = order[start : start + PASSAGES]
+        for start in range(0, len(order), PAIRS):
+            part = order[start : start + PAIRS]
             rows = checked(self._passages[passage[part]], f"{self._where}, passages", passage[part])
             scores[part] = np.einsum("nd,nd->n", self._queries[query[part]], rows)
         return scores

@@ -34,9 +34,9 @@ def kth_or_less(values: NDArray[np.float32], k: int) -> NDArray[np.float32]:
     """Return, for each row of [n, m] with m >= k, a lower bound of its k-th largest value: [n].
 
     The bound is the k-th largest maximum over groups of the row, which is fast. With few groups it is the k-th largest
-    value itself.
+    value itself. The values of a group lie `groups` apart, so that whole runs of groups are compared at once.
     """
     groups = values.shape[1] // GROUP
     if groups >= 4 * k:
-        values = values[:, : groups * GROUP].reshape(len(values), groups, GROUP).max(axis=2)
+        values = values[:, : groups * GROUP].reshape(len(values), GROUP, groups).max(axis=1)
     return np.partition(values, -k, axis=1)[:, -k]

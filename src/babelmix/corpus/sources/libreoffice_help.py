@@ -11,13 +11,15 @@ style and other content.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from lxml.etree import HTMLParser, fromstring
+from lxml.etree import HTMLParser, XPath, fromstring
 
 from babelmix.common.errors import unknown_name
+from babelmix.common.processes import map_in_processes
 from babelmix.common.text import compared_form, reading_length
 from babelmix.corpus.collect import Counts, has_word, plain_text, split_of, written_in
 from babelmix.corpus.records import Pair
@@ -36,7 +38,7 @@ MIN_QUERY_CHARACTERS = 3
 # Two units with one heading and this much of one passage are the same text, included in two pages. In Chinese this is
 # three times as much text.
 SAME_CHARACTERS = 160
-_ANCHORED = '//div[@id="DisplayArea"]//*[starts-with(@id, "hd_id") or starts-with(@id, "par_id")]'
+_ANCHORED = XPath('//div[@id="DisplayArea"]//*[starts-with(@id, "hd_id") or starts-with(@id, "par_id")]')
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,51 +104,74 @@ def build(packages: Path, settings: Pairs) -> tuple[list[Pair], dict[str, Counts
     """
     help_packages(settings.languages)  # refuses a language without help before it reads any
     english = read_pages(packages, "en")
-    units = english_units(english, settings)
-    pairs: list[Pair] = []
-    counts: dict[str, Counts] = {}
-    for lang in ("en", *sorted(set(settings.languages) - {"en"})):
-        pages = english if lang == "en" else read_pages(packages, lang)
-        seen = _Seen()
-        kept: dict[Unit, Pair] = {}
-        dropped: Counter[str] = Counter()
-        for unit in units:
-            page = pages.get(unit.page, Page("", {}))
-            original = english[unit.page]
-            reason = _too_short(unit, page, settings) if lang == "en" else _drop_reason(unit, original, page, lang)
-            reason = reason or seen.drop_reason(unit, page)
-            if reason:
-                dropped[reason] += 1
-                continue
-            query, passage = unit.texts(page)
-            kept[unit] = Pair(unit.id, lang, unit.split, query, passage, "human")
-        if lang == "en":
-            units = list(kept)
-        splits = Counter(unit.split for unit in kept)
-        counts[lang] = Counts(kept_train=splits["train"], kept_dev=splits["dev"], dropped=dict(sorted(dropped.items())))
-        pairs += kept.values()
-    return sorted(pairs, key=lambda pair: (pair.lang, pair.parallel_id)), dict(sorted(counts.items()))
+    originals, count = _sift(english_units(english, settings), english, "en", partial(_too_short, settings=settings))
+    others = sorted(set(settings.languages) - {"en"})
+    translate = partial(_translations, packages=packages, english=english, units=list(originals))
+    found = {"en": (list(originals.values()), count)}
+    found |= zip(others, map_in_processes(translate, others), strict=True)
+    pairs = [pair for kept, _ in found.values() for pair in kept]
+    counts = {lang: count for lang, (_, count) in sorted(found.items())}
+    return sorted(pairs, key=lambda pair: (pair.lang, pair.parallel_id)), counts
 
 
-def read_pages(packages: Path, lang: str) -> dict[str, Page]:
-    """Read one language's pages, by their path below its text folder ("scalc/01/04060102.html")."""
+def _translations(
+    lang: str, *, packages: Path, english: Mapping[str, Page], units: Sequence[Unit]
+) -> tuple[list[Pair], Counts]:
+    """Return the pairs of a language that translate these units of English, and the counts."""
+    anchors: dict[str, set[str]] = {}
+    for unit in units:
+        anchors.setdefault(unit.page, set()).update((unit.heading, *unit.paragraphs))
+    kept, count = _sift(units, read_pages(packages, lang, anchors), lang, partial(_drop_reason, english, lang))
+    return list(kept.values()), count
+
+
+def _sift(
+    units: Sequence[Unit], pages: Mapping[str, Page], lang: str, drop_reason: Callable[[Unit, Page], str | None]
+) -> tuple[dict[Unit, Pair], Counts]:
+    """Return the pair of each unit that is kept in a language, and the counts."""
+    seen = _Seen()
+    kept: dict[Unit, Pair] = {}
+    dropped: Counter[str] = Counter()
+    for unit in units:
+        page = pages.get(unit.page, Page("", {}))
+        reason = drop_reason(unit, page) or seen.drop_reason(unit, page)
+        if reason:
+            dropped[reason] += 1
+            continue
+        query, passage = unit.texts(page)
+        kept[unit] = Pair(unit.id, lang, unit.split, query, passage, "human")
+    splits = Counter(unit.split for unit in kept)
+    count = Counts(kept_train=splits["train"], kept_dev=splits["dev"], dropped=dict(sorted(dropped.items())))
+    return kept, count
+
+
+def read_pages(packages: Path, lang: str, anchors: Mapping[str, Collection[str]] | None = None) -> dict[str, Page]:
+    """Read one language's pages, by their path below its text folder ("scalc/01/04060102.html").
+
+    `anchors`: the pages to read, with the anchors of the texts that matter; None for all.
+    """
     root = f"usr/share/libreoffice/help/{help_folder(lang)}/text/"
     deb = packages / f"{help_packages([lang])[0]}.deb"
-    files = read_package(deb, lambda path: path.startswith(root) and path.endswith(".html"))
-    return {path.removeprefix(root): read_page(data) for path, data in files}
+
+    def keep(path: str) -> bool:
+        page = path.removeprefix(root)
+        return page != path and page.endswith(".html") and (anchors is None or page in anchors)
+
+    files = ((path.removeprefix(root), data) for path, data in read_package(deb, keep))
+    return {page: read_page(data, anchors[page] if anchors else None) for page, data in files}
 
 
-def read_page(data: bytes) -> Page:
-    """Read the title of an HTML help page and its texts with an anchor that are not empty."""
+def read_page(data: bytes, anchors: Collection[str] | None = None) -> Page:
+    """Read the title of an HTML help page and its texts that are not empty: with any anchor, or with one of these."""
     parser = HTMLParser(encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True)
     root = fromstring(data, parser)
     if root is None:  # nothing but comments
         return Page("", {})
     strings: dict[str, str] = {}
-    for element in root.xpath(_ANCHORED):
-        text = plain_text(element)
-        if text:
-            strings.setdefault(str(element.get("id")), text)
+    for element in _ANCHORED(root):
+        anchor = str(element.get("id"))
+        if (anchors is None or anchor in anchors) and (text := plain_text(element)):
+            strings.setdefault(anchor, text)
     title = root.find(".//title")
     return Page("" if title is None else plain_text(title), strings)
 
@@ -200,19 +225,19 @@ class _Seen:
         return None
 
 
-def _too_short(unit: Unit, page: Page, settings: Pairs) -> str | None:
+def _too_short(unit: Unit, page: Page, *, settings: Pairs) -> str | None:
     heading = page.strings[unit.heading]
     _, passage = unit.texts(page)
     enough = len(heading) >= MIN_QUERY_CHARACTERS and reading_length(passage) >= settings.min_passage_characters
     return None if enough and has_word(heading) else "too-short"
 
 
-def _drop_reason(unit: Unit, english: Page, page: Page, lang: str) -> str | None:
+def _drop_reason(english: Mapping[str, Page], lang: str, unit: Unit, page: Page) -> str | None:
     """Return the reason to drop the unit in this language, None for a good translation."""
     anchors = (unit.heading, *unit.paragraphs)
     if any(anchor not in page.strings for anchor in anchors):
         return "missing"
-    if any(page.strings[anchor] == english.strings[anchor] for anchor in anchors):
+    if any(page.strings[anchor] == english[unit.page].strings[anchor] for anchor in anchors):
         return "untranslated"
     query, passage = unit.texts(page)
     if not has_word(query):
