@@ -8,7 +8,7 @@ An event is an operator or a scope (`torch.profiler.record_function`) with the t
 below it. The backward pass of an operator belongs to the part of its forward pass: both have one sequence number.
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from time import perf_counter
 from typing import Any
@@ -100,23 +100,25 @@ class StepTimes:
     def __init__(self) -> None:
         self.plain: list[float] = []
         self.profiled: list[float] = []
-        self._parts: Counter[str] = Counter()
-        self._unknown: Counter[str] = Counter()
+        self._parts: defaultdict[str, float] = defaultdict(float)
+        self._unknown: defaultdict[str, float] = defaultdict(float)
 
     def add(self, step: Callable[[], object], *, planned_s: float) -> None:
         """Take one step twice; `planned_s`: the seconds in which its batch was planned, which count for both."""
         started = perf_counter()
         step()
         self.plain.append(planned_s + perf_counter() - started)
-        with profile() as recorded:
+        recorded: Any = profile()
+        with recorded:
             started = perf_counter()
             step()
             self.profiled.append(planned_s + perf_counter() - started)
         parts, unknown = self_times(recorded.function_events or ())
         parts[DATA] += 1000 * planned_s
         parts[PYTHON] += 1000 * self.profiled[-1] - sum(parts.values())  # between the operators
-        self._parts.update(parts)
-        self._unknown.update(unknown)
+        for total, found in ((self._parts, parts), (self._unknown, unknown)):
+            for name, value in found.items():
+                total[name] += value
 
     def parts(self) -> dict[str, float]:
         """Return {part: milliseconds a step} under the profiler; they sum up to the mean step."""
@@ -127,7 +129,7 @@ class StepTimes:
         return {name: value / len(self.profiled) for name, value in self._unknown.items()}
 
 
-def self_times(events: Iterable[Any]) -> tuple[Counter[str], Counter[str]]:
+def self_times(events: Iterable[Any]) -> tuple[defaultdict[str, float], defaultdict[str, float]]:
     """Return {part: milliseconds of its events}, and {name: milliseconds} of the events in no table.
 
     `events`: all of one thread, as torch.profiler gives them; the thread's time outside of them is in neither result.
@@ -137,8 +139,8 @@ def self_times(events: Iterable[Any]) -> tuple[Counter[str], Counter[str]]:
     for event in sorted(listed, key=lambda event: event.time_range.start):
         if event.sequence_nr >= 0 and event.scope == 0 and not event.name.startswith("autograd::"):
             forward[event.sequence_nr] = event  # the last one made the node: the others only saw the number
-    parts: Counter[str] = Counter()
-    unknown: Counter[str] = Counter()
+    parts: defaultdict[str, float] = defaultdict(float)
+    unknown: defaultdict[str, float] = defaultdict(float)
     for event in listed:
         milliseconds = event.self_cpu_time_total / 1000
         part = part_of(lineage(event, forward))
