@@ -18,7 +18,7 @@ from torch.autograd.profiler import profile
 PRODUCTS = "matrix products of the layers"
 ATTENTION = "attention"
 NORMS = "norms, activations, residuals"
-CASTS = "casts and copies"
+CASTS = "casts, copies, fills"
 EMBEDDINGS = "embeddings"
 LOSS = "pooling and loss"
 OPTIMISER = "gradients and optimiser"
@@ -32,16 +32,20 @@ WHOLE = {
     "babelmix::texts": DATA,
     "babelmix::layout": DATA,
     "babelmix::pooling": LOSS,
+    "babelmix::mean": LOSS,
+    "_Mean": LOSS,
     "babelmix::loss": LOSS,
     "babelmix::clip": OPTIMISER,
 }
 # Scopes, our autograd functions and our kernels: they own what is below them, but for the operators of OPERATORS.
 SCOPES = {
-    "babelmix::product": PRODUCTS,
+    "babelmix::add_rows": PRODUCTS,  # the gradient of a bias
     "babelmix::attention": ATTENTION,
+    "babelmix::attention_gradient": ATTENTION,
     "babelmix::norm": NORMS,
+    "babelmix::norm_gradient": NORMS,
     "babelmix::gelu": NORMS,
-    "babelmix::cast": CASTS,
+    "babelmix::gelu_gradient": NORMS,
     "_Pad": ATTENTION,
     "_Unpad": ATTENTION,
     "torch::autograd::AccumulateGrad": OPTIMISER,
@@ -64,7 +68,13 @@ OPERATORS = {
         ),
         NORMS,
     ),
-    **dict.fromkeys(("aten::copy_", "aten::_to_copy", "aten::to", "aten::clone", "aten::contiguous"), CASTS),
+    **dict.fromkeys(
+        (
+            "aten::copy_", "aten::_to_copy", "aten::to", "aten::clone", "aten::contiguous", "aten::cat", "aten::fill_",
+            "aten::zero_",
+        ),
+        CASTS,
+    ),
     **dict.fromkeys(
         (
             "aten::embedding", "aten::embedding_backward", "aten::embedding_dense_backward",
@@ -73,8 +83,8 @@ OPERATORS = {
         EMBEDDINGS,
     ),
 }  # fmt: skip
-# Operators that compute nothing: they make a tensor or another view of one, or call other operators.
-STRUCTURE = frozenset(
+# What computes nothing itself: it makes a tensor or another view of one, or calls what computes.
+STRUCTURE = {"_Layers", "_LayersBackward"} | {
     f"aten::{name}"
     for name in (
         "linear", "matmul", "layer_norm", "softmax", "t", "transpose", "numpy_T", "permute", "expand", "expand_as",
@@ -83,7 +93,7 @@ STRUCTURE = frozenset(
         "empty_like", "empty_strided", "resize_", "new_empty", "lift_fresh", "result_type", "is_nonzero", "item",
         "_local_scalar_dense", "dropout", "new_zeros", "zeros", "view_as",
     )
-)  # fmt: skip
+}  # fmt: skip
 # Element by element: of the layers, where no scope says otherwise.
 PLAIN = frozenset(
     f"aten::{name}" for name in ("add", "add_", "mul", "mul_", "sub", "div", "div_", "sum", "pow", "rsqrt", "mean")
