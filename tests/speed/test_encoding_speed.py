@@ -239,12 +239,12 @@ def small(whole: Benchmark, questions: int) -> Benchmark:
 def test_bfloat16_loses_at_most_a_thousandth_of_map(
     benchmark: Any, ratio: Recorder, encoder: Path, xquad: Path
 ) -> None:
-    """XQuAD-R, all scopes; 100 questions in two languages with benchmarks off."""
+    """XQuAD-R, all scopes; 40 questions in two languages with benchmarks off."""
     settings = load_settings(ROOT / "params.yaml").benchmark
     if not benchmark.enabled:
         settings = settings.model_copy(update={"languages": ("en", "es")})
     data, _ = BENCHMARKS["xquad-r"].build(xquad, settings, None)
-    data = data if benchmark.enabled else small(data, 100)
+    data = data if benchmark.enabled else small(data, 40)
     sides = [query.text for query in data.queries], [passage.text for passage in data.passages]
     torch.set_num_threads(THREADS)
     model = load_encoder(encoder)
