@@ -71,7 +71,7 @@ def test_the_best_of_millions_cost_little_more_than_their_scores(benchmark, rati
         index, wide = flat_index(rows), queries[:].astype(np.float32)
         opponents["faiss IndexFlatIP, in memory"] = lambda: index.search(wide, TOP)
     ours, theirs, found = against(
-        benchmark, ours=lambda: search(queries, rows, TOP), opponents=opponents, rounds=5 if millions == 1 else 2
+        benchmark, ours=lambda: search(queries, rows, TOP), opponents=opponents, rounds=3 if millions == 1 else 1
     )
     best = found["ours"]
     assert (np.diff(best.score, axis=1) <= 0).all()
