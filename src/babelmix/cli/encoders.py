@@ -15,6 +15,7 @@ def add_to(app: typer.Typer) -> None:
     app.command(
         epilog="Example: babelmix train --objective hybrid, or torchrun --nproc-per-node 2 -m babelmix train ..."
     )(train)
+    app.command(epilog="Example: babelmix profile --steps 20 --output profile.md")(profile)
     app.command(epilog="Example: babelmix mine --model models/contrastive --output data/negatives/contrastive.npz")(
         mine
     )
@@ -68,6 +69,18 @@ def train(objective: ObjectiveName) -> None:
 
     if line := training.train(objective, load_settings()):
         done(line, "dvc repro")
+
+
+def profile(
+    steps: Annotated[int, typer.Option(help="Steps to measure, each with and without the profiler.", min=1)] = 20,
+    objective: ObjectiveName = "hybrid",
+    output: Annotated[Path | None, typer.Option(help="Also write the tables into this file, as Markdown.")] = None,
+) -> None:
+    """Measure where the time of a training step goes, and how far it is from what the processor could do."""
+    from babelmix.settings.params import load_settings
+    from babelmix.stages import profiling
+
+    done(profiling.profile(objective, steps, load_settings(), output), "docs/speed.md says how to read it")
 
 
 def mine(
