@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from babelmix.encoder.packing import TOKENS_PER_FORWARD, forward
+from babelmix.encoder.precision import in_precision, say_once, usable_precision
 from babelmix.encoder.settings import Embed
 from babelmix.encoder.tokenise import cut_texts, tokenise
+from babelmix.encoder.usage import note_on_threads
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -67,13 +69,16 @@ def encode_and_count_cut(
     """
     import torch
 
+    precision, note = usable_precision(settings.precision, model.device)
+    for line in filter(None, (note, note_on_threads(threads))):
+        say_once(line)
     torch.set_num_threads(threads)
     model.eval()
     distinct = list(dict.fromkeys(texts))
     vectors = np.empty((len(distinct), model.get_embedding_dimension() or 0), dtype=np.float16 if unit else np.float32)
     ids = tokenise(model, distinct, prompt=prompt, max_tokens=settings.max_tokens)
     groups = forward(model, ids, tokens_per_batch=TOKENS_PER_FORWARD[model.device.type])
-    with torch.inference_mode(), torch.autocast(model.device.type, torch.bfloat16, enabled=settings.bfloat16):
+    with torch.inference_mode(), in_precision(model, precision):
         for rows, group in groups:
             found = torch.nn.functional.normalize(group.float()) if unit else group.float()
             vectors[rows] = found.cpu().numpy().astype(vectors.dtype)
