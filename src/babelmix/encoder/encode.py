@@ -15,6 +15,7 @@ from babelmix.encoder.packing import TOKENS_PER_FORWARD, forward
 from babelmix.encoder.precision import in_precision, say_once, usable_precision
 from babelmix.encoder.settings import Embed
 from babelmix.encoder.tokenise import cut_texts, tokenise
+from babelmix.encoder.transfer import fetched
 from babelmix.encoder.usage import note_on_threads
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def encode_and_count_cut(
     With `unit` the vectors are float16 of unit length, otherwise float32 of any length.
     """
     import torch
+    from torch.nn.functional import normalize
 
     precision, note = usable_precision(settings.precision, model.device)
     for line in filter(None, (note, note_on_threads(threads))):
@@ -79,9 +81,9 @@ def encode_and_count_cut(
     ids = tokenise(model, distinct, prompt=prompt, max_tokens=settings.max_tokens)
     groups = forward(model, ids, tokens_per_batch=TOKENS_PER_FORWARD[model.device.type])
     with torch.inference_mode(), in_precision(model, precision):
-        for rows, group in groups:
-            found = torch.nn.functional.normalize(group.float()) if unit else group.float()
-            vectors[rows] = found.cpu().numpy().astype(vectors.dtype)
+        wide = ((rows, group.float()) for rows, group in groups)
+        for rows, found in fetched((rows, normalize(group) if unit else group) for rows, group in wide):
+            vectors[rows] = found.numpy().astype(vectors.dtype)
             on_progress(len(rows))
     row_of = {text: row for row, text in enumerate(distinct)}
     rows = [row_of[text] for text in texts]
