@@ -214,7 +214,7 @@ def _scores(benchmark: Benchmark, system: Any, similarity: Similarity, max_token
 
 
 def _embed(max_tokens: int) -> Embed:
-    return Embed(max_tokens=max_tokens, bfloat16=False, context=False)
+    return Embed(max_tokens=max_tokens, precision="float32", context=False)
 
 
 def _cores() -> int:

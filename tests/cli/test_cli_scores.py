@@ -27,7 +27,7 @@ Rows = list[dict[str, Any]]
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder with the parameters alone, and the test in it."""
     raw = yaml.safe_load((ROOT / "params.yaml").read_text())
-    raw |= {"threads": 1, "embed": {"max_tokens": 64, "bfloat16": False, "context": False}}
+    raw |= {"threads": 1, "embed": {"max_tokens": 64, "precision": "float32", "context": False}}
     (tmp_path / "project").mkdir()
     (tmp_path / "project/params.yaml").write_text(yaml.safe_dump(raw))
     monkeypatch.chdir(tmp_path / "project")

@@ -10,7 +10,7 @@ from babelmix.encoder.encode import encode
 from babelmix.encoder.load import load_encoder
 from babelmix.encoder.settings import Embed
 
-EXACT = Embed(max_tokens=64, bfloat16=False, context=False)
+EXACT = Embed(max_tokens=64, precision="float32", context=False)
 
 
 @pytest.mark.parametrize("prompt", ["query", "passage"])
@@ -26,7 +26,7 @@ def test_vectors_equal_those_of_the_library(prompt: str, tiny_encoder: Path, par
 
 def test_bfloat16_stays_near_float32(tiny_encoder: Path, parallel_pairs: list[Pair]) -> None:
     model, texts = load_encoder(tiny_encoder), [pair.passage for pair in parallel_pairs]
-    fast = EXACT.model_copy(update={"bfloat16": True})
+    fast = EXACT.model_copy(update={"precision": "bfloat16"})
     exact, rounded = (
         encode(model, texts, prompt="passage", settings=s, threads=1).astype(float) for s in (EXACT, fast)
     )

@@ -25,7 +25,7 @@ from babelmix.retrieval.embeddings import open_embeddings
 from babelmix.retrieval.scorers import CosineScorer
 from babelmix.retrieval.vector_record import Record, made_of, read_record, write_record
 
-EXACT = Embed(max_tokens=64, bfloat16=False, context=False)
+EXACT = Embed(max_tokens=64, precision="float32", context=False)
 
 
 def copy(encoder: Path, folder: Path, normalised: bool = True, **config: Any) -> Path:

@@ -15,7 +15,7 @@ from babelmix.encoder.settings import Embed
 from babelmix.retrieval import embed_benchmark as embed
 from babelmix.retrieval.embed_benchmark import embed_benchmark
 
-EXACT = Embed(max_tokens=64, bfloat16=False, context=False)
+EXACT = Embed(max_tokens=64, precision="float32", context=False)
 
 
 def test_a_passage_is_read_with_its_context_only_when_asked(tiny_encoder: Path, tmp_path: Path) -> None:

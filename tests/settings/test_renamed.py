@@ -53,3 +53,12 @@ def test_what_is_not_a_mapping_is_left_to_the_validation() -> None:
     raw = {"train": None, "recipes": {"paper": 3}, "source": [], "translate": {"gate": 1}}
     assert with_new_names(raw, "p") == raw | {"translate": {"filter": 1}}
     assert raw["translate"] == {"gate": 1}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("true", "bfloat16"), ("false", "float32"), ("yes", "bfloat16"), ("no", "float32")]
+)
+def test_the_old_switch_of_bfloat16_is_a_precision(old: str, new: str, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = parse_settings(PARAMS.read_text().replace("precision: bfloat16 ", f"bfloat16: {old} "), "params.yaml")
+    assert settings.embed.precision == new
+    assert "embed.bfloat16 is precision" in capsys.readouterr().err

@@ -24,7 +24,7 @@ from babelmix.training import mining as module
 from babelmix.training.hard_negatives import Negatives, aligned, read_negatives, write_negatives
 from babelmix.training.mining import hardest, mine
 
-EXACT = Embed(max_tokens=64, bfloat16=False, context=False)
+EXACT = Embed(max_tokens=64, precision="float32", context=False)
 
 
 def unit(rng: np.random.Generator, rows: int, dimensions: int = 16) -> np.ndarray:

@@ -19,7 +19,7 @@ from babelmix.encoder.load import load_encoder
 from babelmix.encoder.settings import Embed
 from babelmix.training.teacher import TeacherVectors, aligned, encode_pairs, encode_teacher, read_teacher, write_teacher
 
-EXACT = Embed(max_tokens=64, bfloat16=False, context=False)
+EXACT = Embed(max_tokens=64, precision="float32", context=False)
 
 
 @pytest.fixture

@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 
 from babelmix.encoder.groups import TOKENS_PER_FORWARD
 from babelmix.encoder.packing import forward
+from babelmix.encoder.precision import in_precision, say_once, usable_precision
 from babelmix.encoder.settings import Embed
 from babelmix.encoder.tokenise import cut_texts, tokenise
+from babelmix.encoder.transfer import fetched
+from babelmix.encoder.usage import note_on_threads
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -67,17 +70,21 @@ def encode_and_count_cut(
     With `unit` the vectors are float16 of unit length, otherwise float32 of any length.
     """
     import torch
+    from torch.nn.functional import normalize
 
+    precision, note = usable_precision(settings.precision, model.device)
+    for line in filter(None, (note, note_on_threads(threads))):
+        say_once(line)
     torch.set_num_threads(threads)
     model.eval()
     distinct = list(dict.fromkeys(texts))
     vectors = np.empty((len(distinct), model.get_embedding_dimension() or 0), dtype=np.float16 if unit else np.float32)
     ids = tokenise(model, distinct, prompt=prompt, max_tokens=settings.max_tokens)
     groups = forward(model, ids, tokens_per_batch=TOKENS_PER_FORWARD[model.device.type])
-    with torch.inference_mode(), torch.autocast(model.device.type, torch.bfloat16, enabled=settings.bfloat16):
-        for rows, group in groups:
-            found = torch.nn.functional.normalize(group.float()) if unit else group.float()
-            vectors[rows] = found.cpu().numpy().astype(vectors.dtype)
+    with torch.inference_mode(), in_precision(model, precision):
+        wide = ((rows, group.float()) for rows, group in groups)
+        for rows, found in fetched((rows, normalize(group) if unit else group) for rows, group in wide):
+            vectors[rows] = found.numpy().astype(vectors.dtype)
             on_progress(len(rows))
     row_of = {text: row for row, text in enumerate(distinct)}
     rows = [row_of[text] for text in texts]

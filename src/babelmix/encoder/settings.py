@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from babelmix.common.section import Section
+from babelmix.encoder.precision import Precision
 
 
 class Preset(Section):
@@ -42,5 +43,5 @@ class Embed(Section):
     """How texts become vectors for evaluation."""
 
     max_tokens: int = Field(ge=4)
-    bfloat16: bool
+    precision: Precision
     context: bool

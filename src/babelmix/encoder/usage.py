@@ -3,11 +3,13 @@
     note = set_prompts(model, Path("models/hybrid"), query=None, passage=None)
     similarity, note = similarity_of(model)                 # "cosine"
     note = note_on_lengths(limit_of(model, 1024), 1024, cut=3, texts=40)
+    note = note_on_threads(2)
 
 A note is one line for the user, or None.
 """
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,6 +83,13 @@ def note_on_lengths(limit: Limit, asked: int, *, cut: int, texts: int) -> str | 
         else:
             notes.append(f"{what}, all that the model can read")
     return "; ".join(notes) or None
+
+
+def note_on_threads(threads: int) -> str | None:
+    """Return a note if there are more threads than cores that this process may use: they wait for each other."""
+    allowed = getattr(os, "sched_getaffinity", None)  # Linux alone
+    cores = len(allowed(0)) if allowed else os.cpu_count() or threads
+    return f"{threads} threads on {cores} cores: `threads: {cores}` is faster" if threads > cores else None
 
 
 def _own_prompts(folder: Path) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from babelmix.common.files import write_json
 from babelmix.common.outputs import MANIFEST
 from babelmix.common.reading import parse_json, read_text
 from babelmix.common.similarities import SIMILARITIES, Similarity
+from babelmix.encoder.precision import default_device, usable_precision
 from babelmix.encoder.settings import Embed
 
 FILE = "vectors.json"
@@ -43,7 +44,7 @@ def made_of(model: Path, benchmark: Path, settings: Embed, prompts: tuple[str | 
     Args:
         model: the model's folder; all its files are hashed.
         benchmark: the benchmark's folder.
-        settings: how texts become vectors.
+        settings: how texts become vectors; of the precision counts what this machine can compute.
         prompts: prompts for queries and passages that replace the model's own; None keeps its own.
     """
     query, passage = prompts
@@ -53,6 +54,7 @@ def made_of(model: Path, benchmark: Path, settings: Embed, prompts: tuple[str | 
         "query_prompt": query,
         "passage_prompt": passage,
         **settings.model_dump(),
+        "precision": usable_precision(settings.precision, default_device())[0],
     }
 
 

@@ -17,15 +17,17 @@ _NAMES: Mapping[tuple[str, ...], Mapping[str, str]] = {
     ("translate",): {"gate": "filter", "units": "max_pairs"},
     ("evaluate",): {"debias_rank": "lir_rank", "debias_units": "lir_passages"},
     ("source", "*"): {"unit": "parallel_id"},
+    ("embed",): {"bfloat16": "precision"},
 }
 # new name -> old value -> new value
-_VALUES = {
+_VALUES: Mapping[str, Mapping[str | bool, str]] = {
+    "precision": {True: "bfloat16", False: "float32", "yes": "bfloat16", "no": "float32"},
     "select_by": {
         "english": "dev_english",
         "monolingual": "dev_monolingual",
         "crosslingual": "dev_crosslingual",
         "pooled": "dev_pooled",
-    }
+    },
 }
 
 
@@ -67,5 +69,5 @@ def _renamed(
                 where = f"{path}, {'.'.join((*above, key))}"
                 raise UserError(f"{key} is the old name of {new}, and both are there", where=where, how=f"delete {key}")
             replaced.append(f"{'.'.join((*above, key))} is {new}")
-        found[new] = _VALUES.get(new, {}).get(value, value) if isinstance(value, str) else value
+        found[new] = _VALUES.get(new, {}).get(value, value) if isinstance(value, str | bool) else value
     return found

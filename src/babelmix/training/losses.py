@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import cross_entropy, normalize
 
+from babelmix.training import contrast
 from babelmix.training.settings import Train
 
 
@@ -21,24 +22,26 @@ def info_nce(
     passages: torch.Tensor,
     temperature: float,
     *,
-    no_negative: torch.Tensor | None = None,
+    groups: torch.Tensor | None = None,
     symmetric: bool = False,
 ) -> torch.Tensor:
     """Return the mean InfoNCE loss of a batch, in nats.
+
+    A batch with more scores than `contrast.BLOCK_SCORES` takes them in blocks and never holds all of them.
 
     Args:
         queries: float [batch, d], L2-normalised.
         passages: float [batch + more, d], L2-normalised. Passage i is the right one of query i; the passages after the
             batch are hard negatives. Every other passage is a negative.
         temperature: of the softmax.
-        no_negative: bool [batch, batch + more], true for passages that may also be right and are not negatives.
+        groups: int64 [batch + more], of each passage; other passages of the own passage's group may also be right and
+            are not negatives.
         symmetric: take the mean with the loss of passages that must pick their queries.
     """
-    size = len(queries)
-    scores = queries.float() @ passages.float().T / temperature
-    if no_negative is not None:
-        own = torch.eye(*scores.shape, dtype=torch.bool, device=scores.device)
-        scores = scores.masked_fill(no_negative & ~own, float("-inf"))
+    queries, passages, size = queries.float(), passages.float(), len(queries)
+    if size * len(passages) > contrast.BLOCK_SCORES:
+        return contrast.info_nce_in_blocks(queries, passages, groups, temperature=temperature, symmetric=symmetric)
+    scores = contrast.score_block(queries, passages, groups, temperature, slice(0, size))
     right = torch.arange(size, device=scores.device)
     loss = cross_entropy(scores, right)
     return (loss + cross_entropy(scores[:, :size].T, right)) / 2 if symmetric else loss
@@ -66,22 +69,19 @@ def batch_loss(vectors: torch.Tensor, rows: BatchRows, train: Train) -> torch.Te
     `train.matryoshka`, cut and normalised again.
     """
     size = len(vectors) - len(rows.groups)  # the number of queries
-    same = rows.groups[:size, None] == rows.groups[None]
 
     def contrast(part: torch.Tensor) -> torch.Tensor:
-        return info_nce(part[:size], part[size:], train.temperature, no_negative=same, symmetric=train.symmetric)
+        return info_nce(part[:size], part[size:], train.temperature, groups=rows.groups, symmetric=train.symmetric)
 
     loss = over_widths(contrast, vectors, train.matryoshka)
     if rows.targets is not None:
-        distillation = distillation_loss(
-            vectors[: 2 * size], rows.targets, train.temperature, no_negative=same[:, :size]
-        )
+        distillation = distillation_loss(vectors[: 2 * size], rows.targets, train.temperature, rows.groups[:size])
         loss = loss + rows.teacher_weight * distillation
     return loss
 
 
 def distillation_loss(
-    vectors: torch.Tensor, targets: torch.Tensor, temperature: float, *, no_negative: torch.Tensor
+    vectors: torch.Tensor, targets: torch.Tensor, temperature: float, groups: torch.Tensor
 ) -> torch.Tensor:
     """Return InfoNCE against a teacher's vectors, in nats.
 
@@ -93,18 +93,16 @@ def distillation_loss(
         vectors: float [2 * batch, d], queries and passages.
         targets: float [2, batch, d], of queries and of passages; a unit with a row of zeros has no part in the loss.
         temperature: of the softmax.
-        no_negative: bool [batch, batch], see `info_nce`.
+        groups: int64 [batch], see `info_nce`.
     """
     known = targets.abs().amax(-1).gt(0).all(0)
     if not known.any():
         return vectors.sum() * 0.0
     queries, passages = (part[known] for part in vectors.view(2, len(known), -1))
     to_queries, to_passages = (part[known] for part in targets)
-    apart = no_negative[known][:, known]
-    return (
-        info_nce(queries, to_passages, temperature, no_negative=apart)
-        + info_nce(passages, to_queries, temperature, no_negative=apart)
-    ) / 2
+    there = info_nce(queries, to_passages, temperature, groups=groups[known])
+    back = info_nce(passages, to_queries, temperature, groups=groups[known])
+    return (there + back) / 2
 
 
 def over_widths(
