@@ -39,7 +39,8 @@ from babelmix.settings.params import load_settings
 ROOT = Path(__file__).parents[2]
 LANGUAGES = ("de", "en", "es", "ru", "zh")
 TOKENS, BATCH, THREADS, CALIBRATION = 128, 32, 2, 128
-EMBED = load_settings(ROOT / "params.yaml").embed.model_copy(update={"max_tokens": TOKENS, "bfloat16": True})
+EMBED = load_settings(ROOT / "params.yaml").embed.model_copy(update={"max_tokens": TOKENS, "precision": "bfloat16"})
+TARGETS = {"float32": "4", "bfloat16": "2"}  # by what stands in the opponent's name
 LIMIT = 0.001  # of mAP that bfloat16 may lose
 Sides = tuple[list[str], list[str]]  # questions, sentences
 PEAK = """
@@ -49,7 +50,7 @@ from babelmix.encoder.encode import encode
 from babelmix.encoder.load import load_encoder
 from babelmix.encoder.settings import Embed
 texts = Path(sys.argv[2]).read_text().splitlines()
-settings = Embed(max_tokens=int(sys.argv[3]), bfloat16=True, context=False)
+settings = Embed(max_tokens=int(sys.argv[3]), precision="bfloat16", context=False)
 encode(load_encoder(Path(sys.argv[1])), texts, prompt="passage", settings=settings, threads=int(sys.argv[4]))
 """
 needs_onnx = pytest.mark.skipif(
@@ -179,6 +180,7 @@ def compared(
         ratio(
             f"encode {texts:,} texts of {len(LANGUAGES)} languages, 12 layers", opponent,
             ours=texts / own, theirs=texts / others[opponent], unit="texts/s", peak_gib=peak,
+            target=next((target for name, target in TARGETS.items() if name in opponent), "–"),
         )  # fmt: skip
     return found["ours"].astype(np.float32), found[opponent]
 

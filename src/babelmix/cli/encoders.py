@@ -75,12 +75,14 @@ def profile(
     steps: Annotated[int, typer.Option(help="Steps to measure, each with and without the profiler.", min=1)] = 20,
     objective: ObjectiveName = "hybrid",
     output: Annotated[Path | None, typer.Option(help="Also write the tables into this file, as Markdown.")] = None,
+    own_layers: Annotated[bool, typer.Option(help="The layers of the model's own class, to compare with.")] = False,
 ) -> None:
     """Measure where the time of a training step goes, and how far it is from what the processor could do."""
     from babelmix.settings.params import load_settings
     from babelmix.stages import profiling
 
-    done(profiling.profile(objective, steps, load_settings(), output), "docs/speed.md says how to read it")
+    line = profiling.profile(objective, steps, load_settings(), output, own_layers=own_layers)
+    done(line, "docs/speed.md says how to read it")
 
 
 def mine(

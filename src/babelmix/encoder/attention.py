@@ -1,19 +1,23 @@
 """Attention within each text of a group, for models whose class lets us replace it.
 
     with packing(model) as packs:
-        hidden = model[0].model(input_ids=ids[None], **{LAYOUT: buckets(lengths, device)})
+        hidden = model[0].model(input_ids=ids[None], **{LAYOUT: Layout(lengths, device)})
 
-It works on buckets of texts of similar length, each padded to its longest.
+A GPU with flash attention reads the texts as they lie (varlen.py). Elsewhere attention works on buckets of texts of
+similar length, each padded to its longest.
 """
 
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch.autograd.profiler import record_function
 
+from babelmix.encoder import varlen
 from babelmix.encoder.groups import group_by_length
 
 if TYPE_CHECKING:
@@ -22,7 +26,7 @@ if TYPE_CHECKING:
 PACKED = "babelmix_packed"  # the name under which transformers knows our attention
 # Padded tokens in a bucket: larger buckets hold more padding, smaller ones take more calls.
 BUCKET_TOKENS = {"cpu": 512, "cuda": 65_536, "mps": 16_384}
-LAYOUT = "packed_layout"  # the keyword argument that carries a group's buckets through the model to its attention
+LAYOUT = "packed_layout"  # the keyword argument that carries a group's `Layout` through the model to its attention
 
 
 @contextmanager
@@ -61,15 +65,28 @@ class Bucket:
     mask: torch.Tensor | None
 
 
-def buckets(lengths: list[int], device: torch.device) -> list[Bucket]:
-    """Return the buckets of a group whose texts have these lengths, ascending."""
-    found: list[Bucket] = []
-    start = 0
-    # Lengths ascend, so the rows of a bucket are consecutive.
-    for rows in group_by_length(lengths, BUCKET_TOKENS[device.type], padded=True):
-        found.append(bucket([lengths[row] for row in rows], start, device))
-        start = found[-1].stop
-    return found
+class Layout:
+    """Where the texts of a group lie, in the form that attention asks for."""
+
+    def __init__(self, lengths: list[int], device: torch.device) -> None:
+        """Take the lengths of the texts, ascending, and the device of the model."""
+        self._lengths, self._device = lengths, device
+
+    @cached_property
+    def starts(self) -> varlen.Lengths:
+        """Where each text starts, for attention without buckets."""
+        return varlen.lengths_of(self._lengths, self._device)
+
+    @cached_property
+    def buckets(self) -> list[Bucket]:
+        """The group's texts in buckets of similar length."""
+        found: list[Bucket] = []
+        start = 0
+        # Lengths ascend, so the rows of a bucket are consecutive.
+        for rows in group_by_length(self._lengths, BUCKET_TOKENS[self._device.type], padded=True):
+            found.append(bucket([self._lengths[row] for row in rows], start, self._device))
+            start = found[-1].stop
+        return found
 
 
 def bucket(lengths: list[int], start: int, device: torch.device) -> Bucket:
@@ -135,26 +152,36 @@ def _attention(
 ) -> tuple[torch.Tensor, None]:
     """Attention within each text of a group; [1, heads, tokens, d] to [1, tokens, heads, d], as transformers asks.
 
-    On a CPU these are plain matrix products: for texts this short, the backward pass of torch's fused kernel takes
-    eight times as long.
+    In buckets on a CPU these are plain matrix products: for texts this short, the backward pass of torch's fused kernel
+    takes eight times as long.
     """
-    layout: list[Bucket] = kwargs[LAYOUT]
+    layout: Layout = kwargs[LAYOUT]
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     if shared := query.shape[1] // key.shape[1] - 1:  # several query heads share one head of keys and values
         key, value = (part.repeat_interleave(shared + 1, dim=1) for part in (key, value))
     rows = [part[0].transpose(0, 1) for part in (query, key, value)]  # [tokens, heads, d]
-    found: list[torch.Tensor] = []
-    for bucket in layout:
-        q, k, v = (pad(part[bucket.start : bucket.stop], bucket).transpose(1, 2) for part in rows)
-        bias = _bias(bucket, sliding_window, q)
-        if q.device.type == "cpu":
-            weights = (q * scale) @ k.transpose(2, 3)
-            weights = torch.softmax(weights if bias is None else weights + bias, dim=-1)
-            mixed = torch.nn.functional.dropout(weights, dropout) @ v
-        else:
-            mixed = torch.nn.functional.scaled_dot_product_attention(q, k, v, bias, dropout, scale=scale)
-        found.append(_Unpad.apply(mixed.transpose(1, 2), bucket.flat_positions))
+    if sliding_window is None and not dropout and varlen.usable(query.device, query.dtype, query.shape[-1]):
+        q, k, v = rows
+        return varlen.varlen_attention(q, k, v, layout.starts, scale)[None], None
+    with record_function("babelmix::attention"):
+        found = [_in_bucket(bucket, rows, sliding_window, scale, dropout) for bucket in layout.buckets]
     return torch.cat(found)[None], None
+
+
+def _in_bucket(
+    bucket: Bucket, rows: list[torch.Tensor], window: int | None, scale: float, dropout: float
+) -> torch.Tensor:
+    """Return attention within the texts of a bucket, [tokens, heads, d]; `rows`: queries, keys, values of the group."""
+    q, k, v = (pad(part[bucket.start : bucket.stop], bucket).transpose(1, 2) for part in rows)
+    bias = _bias(bucket, window, q)
+    if q.device.type == "cpu":
+        weights = (q * scale) @ k.transpose(2, 3)
+        weights = torch.softmax(weights if bias is None else weights + bias, dim=-1)
+        mixed = torch.nn.functional.dropout(weights, dropout) @ v
+    else:
+        mixed = torch.nn.functional.scaled_dot_product_attention(q, k, v, bias, dropout, scale=scale)
+    found: Any = _Unpad.apply(mixed.transpose(1, 2), bucket.flat_positions)
+    return found
 
 
 def _bias(bucket: Bucket, window: int | None, like: torch.Tensor) -> torch.Tensor | None:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch.autograd.profiler import record_function
 
-from babelmix.encoder.attention import LAYOUT, PACKED, bucket, buckets, packing, pad
+from babelmix.encoder.attention import LAYOUT, PACKED, Layout, bucket, packing, pad
 from babelmix.encoder.fused import Layers, fuse
 from babelmix.encoder.groups import group_by_length
 
@@ -76,7 +76,7 @@ def _packed(model: "SentenceTransformer", texts: "Texts", layers: Layers | None)
     lengths = [len(text) for text in texts]
     if layers is None:
         with record_function("babelmix::layout"):
-            places = _places(inner, texts) | {LAYOUT: buckets(lengths, model.device)}
+            places = _places(inner, texts) | {LAYOUT: Layout(lengths, model.device)}
         return _pool(model, inner(**places).last_hidden_state[0], lengths)
     with record_function("babelmix::layout"):
         spare = -sum(lengths) % ROWS

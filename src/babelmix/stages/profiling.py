@@ -17,24 +17,25 @@ from babelmix.workspace import HERE, UNTRAINED, remade_by
 WARMUP = 3  # steps that are not measured: memory is allocated, and torch chooses its kernels
 
 
-def profile(name: str, steps: int, settings: Settings, output: Path | None) -> str:
+def profile(name: str, steps: int, settings: Settings, output: Path | None, *, own_layers: bool = False) -> str:
     """Measure `steps` steps of an objective, print where their time goes and how far the floors are; return a line.
 
     The steps are those of a training in one process on the CPU, without a teacher and without hard negatives. Every
     batch is trained on twice, without and with torch's profiler, so both see the same drift of the machine. The trained
-    weights are not kept. `output`: also write the profile there, in Markdown. UserError if the starting encoder or the
-    tokenised pairs are missing, or if babelmix did not write the file at `output`.
+    weights are not kept. `output`: also write the profile there, in Markdown. `own_layers`: with the layers of the
+    model's own class, to compare with. UserError if the starting encoder or the tokenised pairs are missing, or if
+    babelmix did not write the file at `output`.
     """
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # read as torch loads: its profiler logs every start and stop
     import torch
 
-    from babelmix.encoder.packing import TOKENS_PER_FORWARD
+    from babelmix.encoder.groups import TOKENS_PER_FORWARD
     from babelmix.reporting import profile as reporting
     from babelmix.reporting.floors import Meter, Work, work
     from babelmix.reporting.machine import describe_machine
     from babelmix.reporting.step_parts import StepTimes
     from babelmix.training.distributed import ProcessGroup
-    from babelmix.training.step import Engine, Extras
+    from babelmix.training.step import Engine, Extras, in_bfloat16
     from babelmix.training.tokenized_pairs import read_tokenized
 
     objective, chosen, start = settings.objective(name), settings.training(), HERE.model(UNTRAINED)
@@ -45,12 +46,13 @@ def profile(name: str, steps: int, settings: Settings, output: Path | None) -> s
     torch.set_num_threads(settings.threads)
     model, tokenized = load_encoder(start).cpu(), read_tokenized(HERE.tokens)
     processes = ProcessGroup(0, 1, torch.device("cpu"), settings.threads)
-    engine = Engine(model, tokenized, chosen, processes, Extras(), seed=settings.seed)
+    bfloat16 = in_bfloat16(chosen, processes.device)
+    engine = Engine(model, tokenized, chosen, processes, Extras(), seed=settings.seed, own_layers=own_layers)
     units = index_units(tokenized.index, training_rows(tokenized.index, objective))
     whole = max(chosen.steps, WARMUP + steps)
     batches = plan(units, objective, batch_size=chosen.batch_size, seed=settings.seed, steps=whole)
     rows = TOKENS_PER_FORWARD["cpu"]
-    meter, times = Meter(model, rows=rows, bfloat16=chosen.bfloat16), StepTimes()
+    meter, times = Meter(model, rows=rows, bfloat16=bfloat16), StepTimes()
     lengths: list[list[int]] = []
     with progress("profile", WARMUP + steps) as advance:
         for number in range(1, WARMUP + steps + 1):
@@ -67,10 +69,10 @@ def profile(name: str, steps: int, settings: Settings, output: Path | None) -> s
                 passages = [len(tokenized.passages[int(units.rows[lang][unit])]) for unit, _, lang in batch.rows]
                 lengths.append(queries + passages)
             advance(1)
-    todo = [work(model, texts, rows=rows, bfloat16=chosen.bfloat16) for texts in lengths]
+    todo = [work(model, texts, rows=rows, bfloat16=bfloat16) for texts in lengths]
     mean = Work(fmean(one.operations for one in todo), fmean(one.bytes for one in todo))
     found = reporting.Profile(
-        what=f"{settings.model.size} encoder, {name}, {processes.describe(chosen.bfloat16)}",
+        what=f"{settings.model.size} encoder, {name}, {processes.describe(bfloat16)}{', own layers' * own_layers}",
         machine=describe_machine(settings.threads),
         steps=steps,
         pairs=chosen.batch_size,

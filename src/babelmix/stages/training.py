@@ -21,11 +21,12 @@ def train(name: str, settings: Settings) -> str | None:
     several processes, with the same batches.
     """
     from babelmix.encoder.packing import note_on_layers
+    from babelmix.encoder.usage import note_on_threads
     from babelmix.training import loop
     from babelmix.training.checkpoint import CheckpointStore
     from babelmix.training.distributed import ProcessGroup, process_group
     from babelmix.training.model_card import model_card
-    from babelmix.training.step import set_dropout
+    from babelmix.training.step import in_bfloat16, set_dropout
     from babelmix.training.tokenized_pairs import read_tokenized
 
     objective, chosen, start = settings.objective(name), settings.training(), HERE.model(UNTRAINED)
@@ -62,10 +63,11 @@ def train(name: str, settings: Settings) -> str | None:
             raise UserError("the training's inputs changed while it waited", where=f"train {name}", how=how)
         checkpoints = locked[0] if locked else checkpoints
         if processes.is_main:
-            say(f"training on {processes.describe(chosen.bfloat16)}")
+            say(f"training on {processes.describe(in_bfloat16(chosen, processes.device))}")
             set_dropout(model.train(), chosen.dropout)
-            if note := note_on_layers(model):
-                say(f"{start}: {note}")
+            notes = (note_on_layers(model), note_on_threads(settings.threads))
+            for note in filter(None, notes if processes.device.type == "cpu" else notes[:1]):
+                say(note)
             if last := checkpoints.step():
                 say(f"resuming after step {last}, from {checkpoints.file}")
             for other in checkpoints.others():

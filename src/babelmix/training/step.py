@@ -25,6 +25,7 @@ from babelmix.batches.sampler import Batch
 from babelmix.batches.units import Units
 from babelmix.encoder.groups import TOKENS_PER_FORWARD
 from babelmix.encoder.packing import forward
+from babelmix.encoder.precision import say_once, usable_precision
 from babelmix.training.distributed import ProcessGroup
 from babelmix.training.losses import BatchRows, batch_loss
 from babelmix.training.settings import Train
@@ -63,10 +64,16 @@ class Engine:
         extras: Extras,
         *,
         seed: int,
+        own_layers: bool = False,
     ) -> None:
-        """Prepare `model`, which is changed in place, for training; `seed` is that of dropout."""
+        """Prepare `model`, which is changed in place, for training; `seed` is that of dropout.
+
+        `own_layers` keeps the layers of the model's class where they could be fused, to compare with.
+        """
         self._model, self._tokenized, self._processes, self._extras = model, tokenized, processes, extras
         self._train, self._seed = train, seed
+        self._own_layers = own_layers
+        self._bfloat16 = in_bfloat16(train, processes.device)
         self._tokens_per_group = TOKENS_PER_FORWARD[processes.device.type]
         transformer: Any = model[0]
         words: Any = transformer.model.get_input_embeddings()
@@ -159,7 +166,7 @@ class Engine:
         """Yield (rows, vectors) of each group of texts; the groups and their dropout are the same each time."""
         with self._autocast():
             self._seed_dropout(number, 0)
-            groups = forward(self._model, texts, tokens_per_batch=self._tokens_per_group)
+            groups = forward(self._model, texts, tokens_per_batch=self._tokens_per_group, own_layers=self._own_layers)
             for at, found in enumerate(groups, start=1):
                 yield found
                 self._seed_dropout(number, at)
@@ -171,7 +178,7 @@ class Engine:
             torch.manual_seed(int.from_bytes(hashlib.sha256(text.encode()).digest()[:7]))
 
     def _autocast(self) -> torch.autocast:
-        return torch.autocast(self._processes.device.type, torch.bfloat16, enabled=self._train.bfloat16)
+        return torch.autocast(self._processes.device.type, torch.bfloat16, enabled=self._bfloat16)
 
     def copy_weights(self) -> dict[str, torch.Tensor]:
         """Return a copy of the trained weights, on the CPU."""
@@ -216,6 +223,14 @@ class Engine:
                     state["step"] = int(state["step"])
                 optimiser.state[weight] = state
         return parts["best"]
+
+
+def in_bfloat16(train: Train, device: torch.device) -> bool:
+    """Return whether a training computes in bfloat16; a device without it gets float32, and a line says so once."""
+    precision, note = usable_precision("bfloat16" if train.bfloat16 else "float32", device)
+    if note:
+        say_once(note)
+    return precision == "bfloat16"
 
 
 def set_dropout(model: "SentenceTransformer", dropout: float) -> None:
