@@ -87,9 +87,9 @@ def _load_evaluate() -> None:
     from babelmix.evaluation import evaluate, score_files
     from babelmix.evaluation import ranks as rank
     from babelmix.retrieval import bm25, vectors
-    from babelmix.stages import systems
+    from babelmix.stages import scoring
 
-    del bm25, evaluate, files, qrels, rank, score_files, systems, vectors
+    del bm25, evaluate, files, qrels, rank, score_files, scoring, vectors
 
 
 def _load_careless() -> None:

@@ -13,7 +13,7 @@ from babelmix.encoder.encode import encode
 from babelmix.encoder.load import load_encoder
 from babelmix.encoder.settings import Embed
 from babelmix.retrieval import embed_benchmark as embed
-from babelmix.retrieval.embed_benchmark import embed_benchmark
+from babelmix.retrieval.embed_benchmark import Target, embed_benchmarks
 
 EXACT = Embed(max_tokens=64, bfloat16=False, context=False)
 
@@ -29,7 +29,7 @@ def test_a_passage_is_read_with_its_context_only_when_asked(tiny_encoder: Path, 
     write_benchmark(tmp_path / "b", benchmark)
     for context in (False, True):
         settings = EXACT.model_copy(update={"context": context})
-        embed_benchmark(model, tmp_path / "b", tmp_path / str(context), settings=settings, threads=1)
+        embed_benchmarks(model, [Target(tmp_path / "b", tmp_path / str(context))], settings=settings, threads=1)
     alone, within = (np.load(tmp_path / str(context) / "passages.npy") for context in (False, True))
     assert np.array_equal(alone, encode(model, ["the cell"], prompt="passage", settings=EXACT, threads=1))
     joined = encode(model, ["the cell opens every page"], prompt="passage", settings=EXACT, threads=1)
@@ -42,15 +42,14 @@ def test_a_benchmark_is_embedded_in_its_order_and_in_shards_where_it_is_large(
     model, benchmark = load_encoder(tiny_encoder), dev_benchmark(parallel_pairs, 10)
     write_benchmark(tmp_path / "b", benchmark)
     done: list[int] = []
-    counts = embed_benchmark(
-        model, tmp_path / "b", tmp_path / "one", settings=EXACT, threads=1, on_progress=done.append
-    )
-    assert counts == (30, 30) and 0 < sum(done) <= 60
+    one, many = (Target(tmp_path / "b", tmp_path / name) for name in ("one", "many"))
+    counts, _ = embed_benchmarks(model, [one], settings=EXACT, threads=1, on_progress=done.append)
+    assert counts == [(30, 30)] and 0 < sum(done) <= 60
     texts = [passage.text for passage in benchmark.passages]
     whole = np.load(tmp_path / "one/passages.npy")
     assert np.array_equal(whole, encode(model, texts, prompt="passage", settings=EXACT, threads=1))
     monkeypatch.setattr(embed, "SHARD", 12)
-    embed_benchmark(model, tmp_path / "b", tmp_path / "many", settings=EXACT, threads=1)
+    embed_benchmarks(model, [many], settings=EXACT, threads=1)
     shards = sorted(path.name for path in (tmp_path / "many").glob("passages*.npy"))
     assert shards == [f"passages-{number:05}.npy" for number in range(3)]
     joined = np.concatenate([np.load(tmp_path / "many" / name) for name in shards])
