@@ -23,7 +23,6 @@ from babelmix.workspace import BM25, HERE, LIR
 
 if TYPE_CHECKING:
     from babelmix.retrieval.embeddings import Embeddings
-    from babelmix.retrieval.lir import Directions
     from babelmix.retrieval.scorers import Scorer
 
 Scored = tuple["Scorer", dict[str, Any]]  # what scores, and what the file of scores says of it
@@ -39,17 +38,16 @@ def evaluate_system(system: str, settings: Settings) -> str:
     for name, benchmark in product(names, benchmarks):
         claim_file(HERE.scores(name, benchmark), written=KEYS)
         claim_file(HERE.query_scores(name, benchmark), written=COLUMNS)
-    directions = None if system == BM25 else _read_directions(HERE.lir(system))
     for benchmark in benchmarks:
         folder = HERE.benchmark(benchmark)
         judged = _read_judged(folder)
         files = {name: (HERE.scores(name, benchmark), HERE.query_scores(name, benchmark)) for name in names}
-        if directions is None:
+        if system == BM25:
             _evaluate(judged, _bm25(folder), system, *files[system])
             continue
         opened = _opened(HERE.embeddings(system, benchmark), folder, None)
         _evaluate(judged, _cosines(opened), system, *files[system])
-        _evaluate(judged, _without(opened, directions, judged[0]), system + LIR, *files[system + LIR])
+        _evaluate(judged, _without(opened, HERE.lir(system), judged[0]), system + LIR, *files[system + LIR])
     return f"wrote {len(names) * len(benchmarks)} scores to {HERE.scores(system, benchmarks[0]).parent}"
 
 
@@ -93,12 +91,11 @@ def evaluate_any(
         if model and model != BM25:
             vectors = Path(scratch) / "vectors"
             embed_into(model, folder, vectors, settings(), prompts)
-        directions = _read_directions(lir) if lir else None
         if vectors is None:
             scored = _bm25(folder)
         else:
             opened = _opened(vectors, folder, similarity)
-            scored = _without(opened, directions, judged[0]) if directions else _cosines(opened)
+            scored = _without(opened, lir, judged[0]) if lir else _cosines(opened)
         if not embeddings:
             scored[1].pop("vectors", None)
         _evaluate(judged, scored, name, output, per_query)
@@ -153,19 +150,14 @@ def _cosines(opened: tuple["Embeddings", str]) -> Scored:
     return CosineScorer(found.queries, found.passages, where=where), about
 
 
-def _read_directions(file: Path) -> "Directions":
-    from babelmix.retrieval.lir import read_directions
-
-    return read_directions(file)
-
-
-def _without(opened: tuple["Embeddings", str], directions: "Directions", qrels: Qrels) -> Scored:
-    """Return the scores of vectors without the directions of the languages that the texts are in."""
-    from babelmix.retrieval.lir import remove_directions
+def _without(opened: tuple["Embeddings", str], file: Path, qrels: Qrels) -> Scored:
+    """Return the scores of vectors without the directions, of a LIR file, of the languages that the texts are in."""
+    from babelmix.retrieval.lir import read_directions, remove_directions
 
     found, where = opened
     if found.similarity != "cosine":
         raise no_directions(found.similarity, "--lir")
+    directions = read_directions(file)
     languages = [qrels.languages[number] for number in qrels.passage_language.tolist()]
     queries = remove_directions(found.queries[:], [query.lang for query in qrels.queries], directions)
     passages = remove_directions(found.passages[:], languages, directions)
