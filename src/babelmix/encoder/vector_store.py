@@ -81,7 +81,7 @@ class VectorStore:
                 continue
             at = np.minimum(np.searchsorted(keys[:, 0], wanted[:, 0]), len(keys) - 1)
             here = np.flatnonzero((keys[at] == wanted).all(axis=1) & (place < 0))
-            if len(here) and (content := _read(file)) is not None and np.array_equal(content[0], keys):
+            if len(here) and (content := self.read(file)) is not None and np.array_equal(content[0], keys):
                 place[here] = np.arange(count, count + len(here))
                 count += len(here)
                 vectors.append(content[1][at[here]])
@@ -90,6 +90,19 @@ class VectorStore:
             return np.empty(0, dtype=np.int64), np.empty((0, 0)), np.empty(0, dtype=np.bool_)
         rows = np.flatnonzero(place >= 0)
         return rows, np.concatenate(vectors)[place[rows]], np.concatenate(cut)[place[rows]]
+
+    @staticmethod
+    def read(file: Path) -> tuple[Keys, NDArray[Any], NDArray[np.bool_]] | None:
+        """Return the keys, the vectors and which texts were cut; None if the file is missing or damaged."""
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(file, framework="numpy") as stored:
+                arrays = {name: stored.get_tensor(name) for name in ("cut", "keys", "vectors")}
+                sound = stored.metadata()[_CONTENT] == _content(arrays)
+        except (OSError, SafetensorError, ValueError, KeyError, TypeError):
+            return None
+        return (arrays["keys"], arrays["vectors"], arrays["cut"]) if sound else None
 
     def put(self, texts: Sequence[str], vectors: NDArray[Any], cut: NDArray[np.bool_]) -> None:
         """Keep the vectors [n, d] of distinct texts and which were cut; once the disk refuses, keep nothing more."""
@@ -109,7 +122,7 @@ class VectorStore:
 
     def _keys_of(self, file: Path) -> Keys | None:
         if file not in self._keys:
-            content = _read(file)
+            content = self.read(file)
             self._keys[file] = None if content is None else content[0]
         return self._keys[file]
 
@@ -148,19 +161,6 @@ def _write(file: Path, arrays: dict[str, NDArray[Any]]) -> None:
 
     with new_path(file) as staging:
         save_file(arrays, staging, metadata={_CONTENT: _content(arrays)})
-
-
-def _read(file: Path) -> tuple[Keys, NDArray[Any], NDArray[np.bool_]] | None:
-    """Return the keys, the vectors and which texts were cut; None if the file is missing or damaged."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(file, framework="numpy") as stored:
-            arrays = {name: stored.get_tensor(name) for name in ("cut", "keys", "vectors")}
-            sound = stored.metadata()[_CONTENT] == _content(arrays)
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError):
-        return None
-    return (arrays["keys"], arrays["vectors"], arrays["cut"]) if sound else None
 
 
 def _content(arrays: Mapping[str, NDArray[Any]]) -> str:
