@@ -9,7 +9,7 @@ ObjectiveName = Annotated[str, typer.Option("--objective", help="An objective of
 ModelName = Annotated[str, typer.Option("--model", help="A SentenceTransformer folder, or its name on the hub.")]
 SystemName = Annotated[
     str | None,
-    typer.Option("--system", help="One of the pipeline: untrained, an objective, or bm25; its files have their place."),
+    typer.Option("--system", help="One of the pipeline, with all its benchmarks: untrained, an objective, or bm25."),
 ]
 _BENCHMARK: Any = typer.Option(
     "--benchmark",
