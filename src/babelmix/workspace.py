@@ -8,6 +8,8 @@ remade_by("train", "hybrid")                  # "run `dvc repro train@hybrid`"
 from dataclasses import dataclass
 from pathlib import Path
 
+from babelmix.common.files import cache_dir
+
 BM25, UNTRAINED, LIR, DEV = "bm25", "untrained", "+lir", "dev"
 
 
@@ -167,14 +169,17 @@ class Workspace:
 HERE = Workspace()
 
 
-def evaluation_stage(system: str, benchmark: str) -> str:
-    """Return the name of the DVC stage that scores a system on a benchmark."""
+def vector_store() -> Path:
+    """Return the folder of vectors kept by what made them; runs in temporary copies share it."""
+    return cache_dir() / "vectors"
+
+
+def evaluation_stage(system: str) -> str:
+    """Return the name of the DVC stage that scores a system on all benchmarks."""
     name = system.removesuffix(LIR)
     if name == BM25:
-        return f"evaluate-bm25@{benchmark}"
-    if benchmark == DEV:
-        return f"evaluate-dev@{name}-{DEV}"
-    return f"evaluate-untrained@{name}-{benchmark}" if name == UNTRAINED else f"evaluate@{name}-{benchmark}"
+        return "evaluate-bm25"
+    return f"evaluate-untrained@{name}" if name == UNTRAINED else f"evaluate@{name}"
 
 
 def remade_by(stage: str, *items: str) -> str:

@@ -190,6 +190,13 @@ def test_word_overlap_and_files_of_the_users_own_need_no_model(babelmix: Command
         (("pairs", "squadshift"), "did you mean 'squadshifts'"),
         (("plan", "--steps", "0"), "--steps"),
         (("train", "--objective", "hybird"), "did you mean 'hybrid'"),
+        (("embed", "--system", "hybird"), "unknown system 'hybird'; did you mean 'hybrid'"),
+        (("lir", "--system", "hybird"), "unknown system 'hybird'; did you mean 'hybrid'"),
+        (("evaluate", "--system", "bm2"), "unknown system 'bm2'; did you mean 'bm25'"),
+        (("embed", "--system", "bm25"), "BM25 has no vectors"),
+        (("embed", "--system", "hybrid", "--benchmark", "{b}"), "--system already says what is read and written"),
+        (("evaluate", "--system", "hybrid", "--benchmark", "{b}"), "--system already says what is read and written"),
+        (("embed", "--model", "m", "--output", "{o}"), "--benchmark is missing"),
         (("teach", "lareg"), "did you mean 'large'"),
     ],
 )

@@ -244,7 +244,7 @@ def test_explore_shows_the_model_it_was_given_whatever_its_folder_is_called(
     copy(tiny_encoder, project / "models/hybrid")
     copy(tiny_encoder, project / "other/hybrid", prompts={"query": "page of your table ", "document": "a a a "})
     copy(tiny_encoder, project / "other/renamed", prompts={"query": "page of your table ", "document": "a a a "})
-    cli.run(["embed", "--system", "hybrid", "--benchmark", "b"])
+    cli.run(["embed", "--model", "models/hybrid", "--benchmark", "b", "--output", "data/embeddings/hybrid/b"])
     embedded: list[str] = []
     real = systems.embed_into
     monkeypatch.setattr(systems, "embed_into", lambda model, *rest: embedded.append(model) or real(model, *rest))

@@ -21,8 +21,7 @@ STAGES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "dvc.yaml").read_text
 # The function of a command that does the work where the command chooses one by its options.
 CHOSEN = {
     "embed": ("systems", "embed_system"),
-    "lir": ("systems", "find_directions"),
-    "evaluate": ("systems", "evaluate_system"),
+    "evaluate": ("scoring", "evaluate_system"),
     "report": ("results", "report"),
     "report explore": ("results", "explore_pages"),
     "report samples": ("results", "samples"),

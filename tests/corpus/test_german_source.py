@@ -74,12 +74,10 @@ def test_german_alone_goes_from_its_file_to_the_report(
     encoders.tokenise()
     with one_thread():
         encoders.train("contrastive")
-        for system, benchmarks in (("untrained", ("faq.v2",)), ("contrastive", ("faq.v2", "dev"))):
-            systems.lir(system=system)
-            for benchmark in benchmarks:
-                systems.embed(benchmark, system=system)
-                systems.evaluate(benchmark, system=system)
-    systems.evaluate("faq.v2", system="bm25")
+        for system in ("untrained", "contrastive"):
+            systems.embed(system=system)
+            systems.evaluate(system=system)
+    systems.evaluate(system="bm25")
     results.report()
     text = Path("reports/report.md").read_text()
     assert "| languages in training | de |" in text and "faq.v2: yours" in text and "mine: yours" in text

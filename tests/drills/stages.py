@@ -69,13 +69,29 @@ def _translations(project: Path) -> Any:
     return found
 
 
+def _kept(project: Path) -> Any:
+    """The texts whose vectors are kept, by what made them."""
+    from babelmix.encoder.vector_store import VectorStore
+
+    found: dict[str, Any] = {}
+    for file in sorted((project / ".babelmix/vectors").glob("*/*.safetensors")):
+        content = VectorStore.read(file)
+        assert content is not None, f"{file} is damaged"
+        found.setdefault(file.parent.name, []).extend(map(list, content[0].tolist()))
+    return {name: sorted(keys) for name, keys in found.items()}
+
+
 def load_torch() -> None:
     import torch
 
     torch.set_num_threads(1)
     from babelmix.encoder import build as backbone
+    from babelmix.encoder import keep
     from babelmix.retrieval import embed_benchmark as embed
     from babelmix.training import checkpoint, distributed, hard_negatives, loop, model_card, teacher, tokenized_pairs
+
+    # So that the drill writes into the store too, whatever this machine's kernels do; nothing is compared with others.
+    keep.same_in_company = lambda *_, **__: True  # pyright: ignore
 
     del backbone, embed, checkpoint, distributed, hard_negatives, loop, model_card, teacher, tokenized_pairs
     import sentence_transformers.models  # noqa: F401
@@ -87,9 +103,9 @@ def _load_evaluate() -> None:
     from babelmix.evaluation import evaluate, score_files
     from babelmix.evaluation import ranks as rank
     from babelmix.retrieval import bm25, vectors
-    from babelmix.stages import systems
+    from babelmix.stages import scoring
 
-    del bm25, evaluate, files, qrels, rank, score_files, systems, vectors
+    del bm25, evaluate, files, qrels, rank, score_files, scoring, vectors
 
 
 def _load_careless() -> None:
@@ -193,6 +209,8 @@ STAGES = {
         load_torch,
         old_params={"embed": {"max_tokens": 6}},
         params={"embed": {"max_tokens": 64}},
+        stores=(".babelmix/vectors/",),
+        projection=_kept,
     ),
     "evaluate": EVALUATE,
     CARELESS: replace(EVALUATE, load=_load_careless),

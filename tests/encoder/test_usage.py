@@ -20,7 +20,7 @@ from babelmix.encoder.settings import Embed
 from babelmix.encoder.tokenise import Limit, cut_texts, limit_of, tokenise
 from babelmix.encoder.usage import CONFIG, note_on_lengths, set_prompts, similarity_of
 from babelmix.evaluation.ranks import rank_relevant
-from babelmix.retrieval.embed_benchmark import embed_benchmark
+from babelmix.retrieval.embed_benchmark import Target, embed_benchmarks
 from babelmix.retrieval.embeddings import open_embeddings
 from babelmix.retrieval.scorers import CosineScorer
 from babelmix.retrieval.vector_record import Record, made_of, read_record, write_record
@@ -121,7 +121,7 @@ def write_texts(folder: Path) -> Benchmark:
 def test_a_model_of_another_similarity_is_scored_by_it(named: str, tiny_encoder: Path, tmp_path: Path) -> None:
     model = load_encoder(copy(tiny_encoder, tmp_path / "m", normalised=False, similarity_fn_name=named))
     benchmark = write_texts(tmp_path / "b")
-    embed_benchmark(model, tmp_path / "b", tmp_path / "v", settings=EXACT, threads=1)
+    embed_benchmarks(model, [Target(tmp_path / "b", tmp_path / "v")], settings=EXACT, threads=1)
     opened = open_embeddings(tmp_path / "v", tmp_path / "b")
     assert opened.similarity == named and np.load(tmp_path / "v/passages.npy").dtype == np.float32
     ranks = rank_relevant(qrels_of(benchmark), CosineScorer(opened.queries, opened.passages)).pool
@@ -195,9 +195,8 @@ def test_what_made_vectors_is_written_beside_them_with_their_ids(tiny_encoder: P
     said: list[str] = []
     short = EXACT.model_copy(update={"max_tokens": 6})
     made = made_of(tiny_encoder, tmp_path / "b", short, (None, "p: "))
-    embed_benchmark(
-        cached(tiny_encoder), tmp_path / "b", tmp_path / "v", settings=short, threads=1, made_of=made, say=said.append
-    )
+    target = Target(tmp_path / "b", tmp_path / "v", made)
+    embed_benchmarks(cached(tiny_encoder), [target], settings=short, threads=1, say=said.append)
     record = read_record(tmp_path / "v")
     assert record is not None and (record.made_of, record.similarity) == (made, "cosine")
     long = sum(len(passage.text.split()) + 3 > 6 for passage in benchmark.passages)
@@ -240,7 +239,8 @@ def test_vectors_are_known_by_all_that_made_them_and_by_no_name(tiny_encoder: Pa
 def test_vectors_of_other_texts_are_refused(tiny_encoder: Path, tmp_path: Path) -> None:
     benchmark = write_texts(tmp_path / "b")
     made = made_of(tiny_encoder, tmp_path / "b", EXACT, (None, None))
-    embed_benchmark(cached(tiny_encoder), tmp_path / "b", tmp_path / "v", settings=EXACT, threads=1, made_of=made)
+    target = Target(tmp_path / "b", tmp_path / "v", made)
+    embed_benchmarks(cached(tiny_encoder), [target], settings=EXACT, threads=1)
     other = benchmark.passages[0].__class__("p00", "en", "another text")
     write_benchmark(
         tmp_path / "b", Benchmark("b", benchmark.queries, (other, *benchmark.passages[1:]), benchmark.qrels)

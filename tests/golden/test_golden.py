@@ -22,7 +22,7 @@ from babelmix.encoder.load import load_encoder
 from babelmix.evaluation.evaluate import Evaluation, evaluate
 from babelmix.evaluation.score_files import to_json
 from babelmix.retrieval.bm25 import Bm25Scorer
-from babelmix.retrieval.embed_benchmark import embed_benchmark
+from babelmix.retrieval.embed_benchmark import Target, embed_benchmarks
 from babelmix.retrieval.embeddings import open_embeddings
 from babelmix.retrieval.scorers import CosineScorer
 from babelmix.settings.params import load_settings
@@ -69,7 +69,8 @@ def test_the_untrained_small_encoder_scores_as_expected(questions: Path, tmp_pat
     settings = load_settings(ROOT / "params.yaml")
     build_encoder(settings.model.presets["small"], tmp_path / "encoder")
     model = load_encoder(tmp_path / "encoder")
-    embed_benchmark(model, questions, tmp_path / "vectors", settings=settings.embed, threads=settings.threads)
+    target = Target(questions, tmp_path / "vectors")
+    embed_benchmarks(model, [target], settings=settings.embed, threads=settings.threads)
     opened = open_embeddings(tmp_path / "vectors", questions)
     scores = main_scores(evaluate(read_qrels(questions), CosineScorer(opened.queries, opened.passages)))
     hold(f"untrained small encoder, {QUESTIONS}", scores, {"rank_distance": 10.0})

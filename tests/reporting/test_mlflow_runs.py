@@ -335,7 +335,7 @@ def test_a_taken_port_is_reported_with_another_one(tracked):
             serve_ui(tracked[0], port)
 
 
-@pytest.mark.parametrize("missing", ["whole file", "train@hybrid", "evaluate@hybrid-gnome-help"])
+@pytest.mark.parametrize("missing", ["whole file", "train@hybrid", "benchmark@gnome-help"])
 def test_a_lock_that_lacks_a_stage_is_reported_and_makes_no_store(tmp_path, missing):
     settings = small(tmp_path)
     lock = yaml.safe_load((tmp_path / "dvc.lock").read_text())

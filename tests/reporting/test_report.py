@@ -224,15 +224,15 @@ def test_without_translation_there_is_no_table_of_it(tmp_path):
 @pytest.mark.parametrize(
     ("missing", "stage"),
     [
-        ("metrics/evaluation/untrained/gnome-help.json", "evaluate-untrained@untrained-gnome-help"),
-        ("metrics/evaluation/hybrid/gnome-help.npz", "evaluate@hybrid-gnome-help"),
-        ("metrics/evaluation/hybrid+lir/gnome-help.json", "evaluate@hybrid-gnome-help"),
-        ("metrics/evaluation/untrained+lir/gnome-help.json", "evaluate-untrained@untrained-gnome-help"),
-        ("metrics/evaluation/bm25/gnome-help.json", "evaluate-bm25@gnome-help"),
+        ("metrics/evaluation/untrained/gnome-help.json", "evaluate-untrained@untrained"),
+        ("metrics/evaluation/hybrid/gnome-help.npz", "evaluate@hybrid"),
+        ("metrics/evaluation/hybrid+lir/gnome-help.json", "evaluate@hybrid"),
+        ("metrics/evaluation/untrained+lir/gnome-help.json", "evaluate-untrained@untrained"),
+        ("metrics/evaluation/bm25/gnome-help.json", "evaluate-bm25"),
         ("metrics/history/hybrid.csv", "train@hybrid"),
         ("metrics/pairs/libreoffice-help.json", "pairs@libreoffice-help"),
         ("metrics/translate/libreoffice-help/pt.json", "translate@libreoffice-help-pt"),
-        ("metrics/evaluation/hybrid/dev.json", "evaluate-dev@hybrid-dev"),
+        ("metrics/evaluation/hybrid/dev.json", "evaluate@hybrid"),
         ("metrics/encoder.json", "encoder"),
     ],
 )

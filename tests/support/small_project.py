@@ -16,7 +16,7 @@ from babelmix.evaluation.score_files import OLD_COLUMNS, OLD_KEYS, per_query, to
 from babelmix.reporting.results import systems_of
 from babelmix.retrieval.scorers import CosineScorer
 from babelmix.settings.params import Settings, load_settings
-from babelmix.workspace import DEV, LIR, Workspace, evaluation_stage
+from babelmix.workspace import DEV, LIR, Workspace
 
 LANGUAGES = ("ar", "de", "en", "es")
 # How strongly a vector carries its language: what the objectives are meant to change.
@@ -123,9 +123,9 @@ def make_stages(raw: dict) -> dict:
             ],
             "params": {"params.yaml": {"model.size": size, "seed": raw["seed"], "train": train}},
         }
-        for benchmark in raw["benchmarks"]:
-            deps = [{"path": f"data/benchmarks/{benchmark}", "hash": "md5", "md5": md5(benchmark) + ".dir"}]
-            stages[evaluation_stage(objective, benchmark)] = {"cmd": "babelmix evaluate", "deps": deps}
+    for benchmark in raw["benchmarks"]:
+        outs = [{"path": f"data/benchmarks/{benchmark}", "hash": "md5", "md5": md5(benchmark) + ".dir"}]
+        stages[f"benchmark@{benchmark}"] = {"cmd": f"babelmix benchmark {benchmark}", "outs": outs}
     return stages
 
 

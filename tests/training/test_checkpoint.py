@@ -25,8 +25,8 @@ from small_training import (
 
 from babelmix.common.errors import UserError
 from babelmix.corpus.records import Pair
+from babelmix.encoder.fingerprint import SWITCHES, hash_files, machine
 from babelmix.training.checkpoint import Checkpoint, CheckpointStore
-from babelmix.training.fingerprint import SWITCHES, hash_files, machine
 from babelmix.training.tokenized_pairs import TokenizedPairs, read_tokenized
 
 HARD: dict[str, Any] = {"dropout": 0.1, "freeze_word_embeddings": False}

@@ -207,8 +207,8 @@ def test_the_batch_goes_in_several_groups_where_the_bound_is_small(
     sizes: list[int] = []
     original = engine_module.forward
 
-    def counted(model: Any, texts: Any, *, tokens_per_batch: int) -> Iterator[tuple[list[int], torch.Tensor]]:
-        for rows, vectors in original(model, texts, tokens_per_batch=tokens_per_batch):
+    def counted(model: Any, texts: Any, **options: Any) -> Iterator[tuple[list[int], torch.Tensor]]:
+        for rows, vectors in original(model, texts, **options):
             sizes.append(len(rows))
             yield rows, vectors
 

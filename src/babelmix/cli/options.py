@@ -1,6 +1,6 @@
 """Arguments and options that several commands share."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -9,16 +9,15 @@ ObjectiveName = Annotated[str, typer.Option("--objective", help="An objective of
 ModelName = Annotated[str, typer.Option("--model", help="A SentenceTransformer folder, or its name on the hub.")]
 SystemName = Annotated[
     str | None,
-    typer.Option("--system", help="One of the pipeline: untrained, an objective, or bm25; its files have their place."),
+    typer.Option("--system", help="One of the pipeline, with all its benchmarks: untrained, an objective, or bm25."),
 ]
-BenchmarkName = Annotated[
-    str,
-    typer.Option(
-        "--benchmark",
-        help="gnome-help, debian-handbook, xquad-r, mlqa-r, nfcorpus, nanobeir-TASK, miracl-LANGUAGE; or a path: a "
-        "benchmark folder, a folder in BEIR form, a SQuAD-form file or a folder of them.",
-    ),
-]
+_BENCHMARK: Any = typer.Option(
+    "--benchmark",
+    help="gnome-help, debian-handbook, xquad-r, mlqa-r, nfcorpus, nanobeir-TASK, miracl-LANGUAGE; or a path: a "
+    "benchmark folder, a folder in BEIR form, a SQuAD-form file or a folder of them.",
+)
+BenchmarkName = Annotated[str, _BENCHMARK]
+OptionalBenchmark = Annotated[str | None, _BENCHMARK]  # where --system says it
 QueryPrompt = Annotated[
     str | None, typer.Option("--query-prompt", help="The text before each query; the model's own by default.")
 ]

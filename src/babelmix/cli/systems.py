@@ -1,14 +1,16 @@
 """Commands for systems, all that is scored: vectors, language directions (LIR), scores and single queries."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
-from babelmix.cli.options import BenchmarkName, PassagePrompt, QueryPrompt, Split, Strict, SystemName
+from babelmix.cli.options import BenchmarkName, OptionalBenchmark, PassagePrompt, QueryPrompt, Split, Strict, SystemName
 from babelmix.common.errors import UserError
 from babelmix.common.progress import done, say
 from babelmix.workspace import HERE, remade_by
+
+T = TypeVar("T")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -25,7 +27,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def embed(
-    benchmark: BenchmarkName,
+    benchmark: OptionalBenchmark = None,
     model: Annotated[str | None, typer.Option(help="A SentenceTransformer folder, or its name on the hub.")] = None,
     output: Annotated[Path | None, typer.Option(help="Folder to write.")] = None,
     system: SystemName = None,
@@ -34,16 +36,18 @@ def embed(
     split: Split = None,
     strict: Strict = False,
 ) -> None:
-    """Encode the queries and passages of a benchmark once, for every scope."""
+    """Encode a benchmark's queries and passages for every scope; --system: all benchmarks, and its directions (LIR)."""
     from babelmix.settings.params import load_settings
     from babelmix.stages import systems
 
     settings, prompts = load_settings(), (query_prompt, passage_prompt)
     if system is not None:
-        _alone("embed", system, model, output)
-        line = systems.embed_system(system, benchmark, settings)
+        where = _alone("embed", system, benchmark, model, output)
+        systems.check_system(system, settings, where=where, encoder=True)
+        line = systems.embed_system(system, settings)
     else:
-        model, output = _both("embed", model, output)
+        benchmark = _needed("embed", "--benchmark", benchmark)
+        model, output = _needed("embed", "--model", model), _needed("embed", "--output", output)
         line = systems.embed_model(model, benchmark, output, settings, prompts=prompts, split=split, strict=strict)
     done(line, "babelmix evaluate")
 
@@ -59,11 +63,12 @@ def lir(
     from babelmix.settings.params import load_settings
     from babelmix.stages import systems
 
+    settings = load_settings()
     if system is not None:
-        _alone("lir", system, model, output)
+        systems.check_system(system, settings, where=_alone("lir", system, model, output), encoder=True)
         model, output = str(HERE.model(system)), HERE.lir(system)
-    model, output = _both("lir", model, output)
-    line = systems.find_directions(model, output, load_settings(), (query_prompt, passage_prompt))
+    model, output = _needed("lir", "--model", model), _needed("lir", "--output", output)
+    line = systems.find_directions(model, output, settings, (query_prompt, passage_prompt))
     done(line, "babelmix evaluate")
 
 
@@ -79,7 +84,7 @@ def directions(
 
 
 def evaluate(
-    benchmark: BenchmarkName,
+    benchmark: OptionalBenchmark = None,
     output: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
     model: Annotated[str | None, typer.Option(help="A SentenceTransformer folder, its hub name, or bm25; or")] = None,
     embeddings: Annotated[Path | None, typer.Option(help="a folder with queries.npy and passages.npy.")] = None,
@@ -98,15 +103,18 @@ def evaluate(
 ) -> None:
     """Score a model on a benchmark: monolingual, cross-lingual, multilingual, and its language bias."""
     from babelmix.settings.params import load_settings
-    from babelmix.stages import systems
+    from babelmix.stages import scoring
 
     if system is not None:
-        _alone("evaluate", system, model or embeddings or lir_file, output or per_query)
-        done(systems.evaluate_system(system, benchmark), "babelmix report")
+        from babelmix.stages.systems import check_system
+
+        others = (benchmark, model, embeddings, lir_file, output, per_query)
+        settings, where = load_settings(), _alone("evaluate", system, *others)
+        check_system(system, settings, where=where, encoder=False)
+        done(scoring.evaluate_system(system, settings), "babelmix report")
         return
-    if output is None:
-        raise UserError("--output is missing", where="evaluate", how="give a JSON file to write")
-    line = systems.evaluate_any(
+    benchmark, output = _needed("evaluate", "--benchmark", benchmark), _needed("evaluate", "--output", output)
+    line = scoring.evaluate_any(
         benchmark,
         output,
         load_settings,
@@ -162,15 +170,17 @@ def _trained_models() -> list[str]:
     return [str(folder) for folder in folders]
 
 
-def _alone(command: str, system: str, *others: object) -> None:
-    """Refuse other names beside --system: it says what is read and written."""
+def _alone(command: str, system: str, *others: object) -> str:
+    """Refuse other names beside --system: it says what is read and written. Return the command for messages."""
+    where = f"{command} --system {system}"
     if any(other is not None for other in others):
-        how = "leave --system out, or the others"
-        raise UserError("--system already says what is read and written", where=f"{command} --system {system}", how=how)
+        how = "leave --system out, or the others; --model scores or embeds on a single benchmark"
+        raise UserError("--system already says what is read and written", where=where, how=how)
+    return where
 
 
-def _both(command: str, model: str | None, output: Path | None) -> tuple[str, Path]:
-    if model is None or output is None:
-        missing = "--model" if model is None else "--output"
-        raise UserError(f"{missing} is missing", where=command, how=f"give it, see `babelmix {command} --help`")
-    return model, output
+def _needed(command: str, name: str, value: T | None) -> T:
+    """Return the value of an option; UserError if it is missing."""
+    if value is None:
+        raise UserError(f"{name} is missing", where=command, how=f"give it, see `babelmix {command} --help`")
+    return value

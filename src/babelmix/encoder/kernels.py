@@ -34,9 +34,9 @@ class Kernels:
     `starts` is int64 [texts + 1]: text i has the rows from starts[i] to starts[i + 1]. Widths are multiples of 16.
     """
 
-    def __init__(self, library: ctypes.CDLL) -> None:
-        """Wrap the loaded `library`."""
-        self._library = library
+    def __init__(self, library: ctypes.CDLL, name: str) -> None:
+        """Wrap the loaded `library`; its `name` is made of its source, the compiler and the processor."""
+        self._library, self.name = library, name
 
     def attention(
         self,
@@ -146,7 +146,7 @@ def load_kernels() -> Kernels | None:
         file = SOURCES.with_name("__pycache__") / f"kernels-{key.hexdigest()[:16]}.so"
         if not _is_whole(file):
             _compile(compiler, file)
-        return Kernels(ctypes.CDLL(str(file)))
+        return Kernels(ctypes.CDLL(str(file)), file.name)
     except (OSError, subprocess.CalledProcessError):
         return None
 

@@ -41,7 +41,7 @@ from babelmix.reporting.mlflow_store import (
 from babelmix.reporting.names import POOL_FIRST
 from babelmix.reporting.results import HistoryRow, Results, read_results
 from babelmix.settings.params import Settings
-from babelmix.workspace import BM25, HERE, LIR, UNTRAINED, Workspace, evaluation_stage
+from babelmix.workspace import BM25, HERE, LIR, UNTRAINED, Workspace
 
 if TYPE_CHECKING:  # mlflow takes two seconds to import
     from mlflow.tracking import MlflowClient
@@ -179,8 +179,7 @@ def _describe(settings: Settings, results: Results, stages: dict[str, Any], obje
         metrics |= _scores(results.evaluations[objective + LIR][benchmark], prefix="lir/")
         for baseline in (UNTRAINED, BM25):
             metrics |= _scores(results.evaluations[baseline][benchmark], prefix=f"{baseline}/")
-        evaluated = _stage(stages, evaluation_stage(objective, benchmark))
-        inputs |= hashes(evaluated, "deps", (str(HERE.benchmark(benchmark)),))
+        inputs |= hashes(_stage(stages, f"benchmark@{benchmark}"), "outs", (str(HERE.benchmark(benchmark)),))
     metrics |= _scores(results.dev[objective], prefix="")
     metrics |= {"model/parameters": total, "model/parameters_non_embedding": non_embedding}
     return _Run(

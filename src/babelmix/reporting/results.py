@@ -59,7 +59,7 @@ def read_results(workspace: Workspace, settings: Settings) -> Results:
     per_query: dict[str, dict[str, Path]] = {}
     for system in systems_of(settings.objectives):
         for benchmark in settings.benchmarks:
-            stage = evaluation_stage(system, benchmark)
+            stage = evaluation_stage(system)
             scores = _read_evaluation(workspace.scores(system, benchmark), stage)
             evaluations.setdefault(system, {})[benchmark] = scores
             file = _existing(workspace.query_scores(system, benchmark), stage)
@@ -68,8 +68,7 @@ def read_results(workspace: Workspace, settings: Settings) -> Results:
         evaluations=evaluations,
         per_query=per_query,
         dev={
-            name: _read_evaluation(workspace.scores(name, DEV), evaluation_stage(name, DEV))
-            for name in settings.objectives
+            name: _read_evaluation(workspace.scores(name, DEV), evaluation_stage(name)) for name in settings.objectives
         },
         histories={name: _read_history(workspace.history(name), name) for name in settings.objectives},
         pairs={

@@ -8,22 +8,19 @@ Two folders with equal `made_of` hold vectors of the same weights, prompts, leng
 """
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from babelmix.common.errors import UserError
 from babelmix.common.files import write_json
-from babelmix.common.outputs import MANIFEST
 from babelmix.common.reading import parse_json, read_text
 from babelmix.common.similarities import SIMILARITIES, Similarity
+from babelmix.encoder.fingerprint import hash_model
 from babelmix.encoder.precision import default_device, usable_precision
 from babelmix.encoder.settings import Embed
 
 FILE = "vectors.json"
-# Files that do not affect the vectors: the model card and the list of a folder's own files.
-_IGNORED = ("README.md", MANIFEST, ".gitattributes", ".gitignore")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +35,20 @@ class Record:
     cut: dict[str, int]  # how many of them were longer than max_tokens
 
 
-def made_of(model: Path, benchmark: Path, settings: Embed, prompts: tuple[str | None, str | None]) -> dict[str, Any]:
+def made_of(
+    model: Path | str, benchmark: Path, settings: Embed, prompts: tuple[str | None, str | None]
+) -> dict[str, Any]:
     """Return everything that determines the vectors of a benchmark folder's texts.
 
     Args:
-        model: the model's folder; all its files are hashed.
+        model: the model's folder, all files of which are then hashed, or what `hash_model` returned for it.
         benchmark: the benchmark's folder.
         settings: how texts become vectors; of the precision counts what this machine can compute.
         prompts: prompts for queries and passages that replace the model's own; None keeps its own.
     """
     query, passage = prompts
     return {
-        "model": _digest(model, (file for file in model.rglob("*") if file.name not in _IGNORED)),
+        "model": model if isinstance(model, str) else hash_model(model),
         "benchmark": benchmark_digest(benchmark),
         "query_prompt": query,
         "passage_prompt": passage,
@@ -60,7 +59,13 @@ def made_of(model: Path, benchmark: Path, settings: Embed, prompts: tuple[str | 
 
 def benchmark_digest(benchmark: Path) -> str:
     """Return the sha256 of a benchmark's texts and their ids; the relevance judgements do not count."""
-    return _digest(benchmark, [benchmark / "queries.jsonl", benchmark / "passages.jsonl"])
+    digest = hashlib.sha256()
+    for name in ("passages.jsonl", "queries.jsonl"):
+        if (benchmark / name).is_file():
+            with (benchmark / name).open("rb") as stream:
+                content = hashlib.file_digest(stream, "sha256").hexdigest()
+            digest.update(f"{name}\0{content}\0".encode())
+    return digest.hexdigest()
 
 
 def write_record(folder: Path, record: Record) -> None:
@@ -85,13 +90,3 @@ def is_made_of(folder: Path, made: dict[str, Any]) -> bool:
     """Return whether the folder's vectors were made of `made`."""
     record = read_record(folder)
     return record is not None and record.made_of == made
-
-
-def _digest(folder: Path, files: Iterable[Path]) -> str:
-    """Return the sha256 of the names and bytes of files, in any order; links are followed."""
-    digest = hashlib.sha256()
-    for file in sorted(file for file in files if file.is_file()):
-        with file.open("rb") as stream:
-            content = hashlib.file_digest(stream, "sha256").hexdigest()
-        digest.update(f"{file.relative_to(folder).as_posix()}\0{content}\0".encode())
-    return digest.hexdigest()

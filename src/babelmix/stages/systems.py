@@ -1,30 +1,40 @@
-"""Systems, all that is scored: their vectors, their language directions (LIR) and their scores."""
+"""Systems, all that is scored: their names, their vectors and their language directions (LIR)."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from babelmix.benchmarks.benchmark import About
-from babelmix.benchmarks.files import read_about, read_passages, read_queries
-from babelmix.benchmarks.qrels import Qrels, read_qrels
-from babelmix.common.errors import UserError
-from babelmix.common.files import temporary_folder
+from babelmix.benchmarks.files import read_passages, read_queries
+from babelmix.common.errors import UserError, unknown_name
 from babelmix.common.outputs import claim_file, claim_folder
 from babelmix.common.progress import progress, say
-from babelmix.common.similarities import named_similarity
-from babelmix.evaluation.evaluate import evaluate
-from babelmix.evaluation.score_files import COLUMNS, KEYS, write_evaluation
 from babelmix.settings.params import Settings
-from babelmix.stages.benchmarks import open_benchmark, tell_left_out
-from babelmix.workspace import BM25, HERE, LIR
+from babelmix.stages.benchmarks import open_benchmark
+from babelmix.workspace import BM25, DEV, HERE, UNTRAINED, vector_store
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-    from babelmix.retrieval.scorers import Scorer
+    from babelmix.corpus.records import Pair
+    from babelmix.encoder.vector_store import VectorStore
 
 Prompts = tuple[str | None, str | None]  # the text before each query and passage; None: the model's own
+
+
+def check_system(name: str, settings: Settings, *, where: str, encoder: bool) -> None:
+    """Raise UserError unless `name` is a system of the pipeline; `encoder`: one that has vectors."""
+    if encoder and name == BM25:
+        how = f"name an encoder: {UNTRAINED}, or an objective of params.yaml"
+        raise UserError("BM25 has no vectors", where=where, how=how)
+    names = [UNTRAINED, *settings.objective_presets, *([] if encoder else [BM25])]
+    if name not in names:
+        raise unknown_name("system", name, names, where=where)
+
+
+def benchmarks_of(system: str, settings: Settings) -> list[str]:
+    """Return the benchmarks that a system of the pipeline is scored on; a trained one also on the dev split."""
+    return [*settings.benchmarks, *([] if system in (UNTRAINED, BM25) else [DEV])]
 
 
 def model_folder(name: str) -> Path:
@@ -53,34 +63,35 @@ def load_model(name: str, prompts: Prompts = (None, None), *, quiet: bool = Fals
 
 def embed_into(model: str, benchmark: Path, output: Path, settings: Settings, prompts: Prompts = (None, None)) -> str:
     """Encode the queries and passages of a benchmark folder into a folder; return what was written."""
-    from babelmix.retrieval.embed_benchmark import embed_benchmark
-    from babelmix.retrieval.vector_record import made_of
-
     encoder = load_model(model, prompts)
-    made = made_of(model_folder(model), benchmark, settings.embed, prompts)
-    total = len({query.text for query in read_queries(benchmark)}) + sum(1 for _ in read_passages(benchmark))
-    notes: list[str] = []
-    with progress(f"embed {benchmark.name}", total) as step:
-        queries, passages = embed_benchmark(
-            encoder,
-            benchmark,
-            output,
-            settings=settings.embed,
-            threads=settings.threads,
-            made_of=made,
-            on_progress=step,
-            say=notes.append,
-        )
-    for note in notes:
-        say(f"{model}: {note}")
-    return f"wrote {queries} + {passages} rows to {output}"
+    (counts,), _ = _embed(encoder, model, [(benchmark, output)], settings, prompts, quiet=True)
+    return f"wrote {counts[0]} + {counts[1]} rows to {output}"
 
 
-def embed_system(system: str, benchmark: str, settings: Settings) -> str:
-    """Encode a benchmark of the pipeline with one of its encoders; return what was written."""
-    output = HERE.embeddings(system, benchmark)
-    claim_folder(output)
-    return embed_into(str(HERE.model(system)), HERE.benchmark(benchmark), output, settings)
+def embed_system(system: str, settings: Settings) -> str:
+    """Encode all benchmarks of the pipeline with one of its encoders, and find its language directions (LIR).
+
+    Returns what was written. One process does all of it, so the model is loaded once and equal texts are encoded once.
+    """
+    from babelmix.encoder.usage import similarity_of
+    from babelmix.retrieval import lir
+
+    names, model, directions = benchmarks_of(system, settings), str(HERE.model(system)), HERE.lir(system)
+    folders = [(HERE.benchmark(name), HERE.embeddings(system, name)) for name in names]
+    for _, output in folders:
+        claim_folder(output)
+    claim_file(directions, written=lir.ARRAYS)
+    sample = _sample(settings)
+    encoder = load_model(model)
+    if (similarity := similarity_of(encoder)[0]) != "cosine":
+        raise no_directions(similarity, model)
+    texts = [pair.passage for pair in sample]
+    counts, vectors = _embed(encoder, model, folders, settings, (None, None), texts, quiet=False)
+    _write_directions(directions, vectors, sample, settings)
+    rows = sum(queries + passages for queries, passages in counts)
+    return (
+        f"wrote {rows} rows of {len(names)} benchmarks to {HERE.embeddings(system, names[0]).parent}, and {directions}"
+    )
 
 
 def embed_model(
@@ -94,146 +105,107 @@ def embed_model(
 
 def find_directions(model: str, output: Path, settings: Settings, prompts: Prompts = (None, None)) -> str:
     """Find the directions of each language in unlabelled training passages (LIR); return what was written."""
-    from babelmix.corpus.index import index_pairs, train_rows
     from babelmix.encoder.encode import encode
+    from babelmix.encoder.fingerprint import hash_model
     from babelmix.encoder.usage import similarity_of
+    from babelmix.retrieval import lir
+
+    claim_file(output, inputs=[Path(model)], written=lir.ARRAYS)
+    sample = _sample(settings)
+    encoder = load_model(model, prompts)
+    if (similarity := similarity_of(encoder)[0]) != "cosine":
+        raise no_directions(similarity, model)
+    store = store_of(encoder, hash_model(model_folder(model)), settings, unit=True, quiet=True)
+    with progress(f"directions of {model}", len(sample)) as step:
+        vectors = encode(
+            encoder,
+            [pair.passage for pair in sample],
+            prompt="passage",
+            settings=settings.embed,
+            threads=settings.threads,
+            on_progress=step,
+            store=store,
+        )
+    languages = _write_directions(output, vectors, sample, settings)
+    return f"wrote {output}, from {len(sample)} passages in {languages} languages"
+
+
+def store_of(
+    encoder: "SentenceTransformer", weights: str, settings: Settings, *, unit: bool, quiet: bool = False
+) -> "VectorStore | None":
+    """Return where the vectors of a loaded model are kept; `weights` is its `hash_model`.
+
+    None if they may not be kept, which is said unless `quiet`.
+    """
+    from babelmix.encoder.keep import open_store
+
+    store = open_store(encoder, weights, vector_store(), settings.embed, threads=settings.threads, unit=unit)
+    if store is None and not quiet:
+        say("no vectors are kept for the next run: here a vector depends on the texts that are encoded beside it")
+    return store
+
+
+def no_directions(similarity: str, where: str) -> UserError:
+    """Return the error for language directions of vectors that are not compared by cosine."""
+    how = "leave them out, or use a model that is scored by cosine"
+    return UserError(f"directions are taken out of cosines alone, not of {similarity!r}", where=where, how=how)
+
+
+def _embed(
+    encoder: "SentenceTransformer",
+    model: str,
+    folders: Sequence[tuple[Path, Path]],
+    settings: Settings,
+    prompts: Prompts,
+    sample: Sequence[str] = (),
+    *,
+    quiet: bool,
+) -> tuple[list[tuple[int, int]], Any]:
+    """Encode (benchmark, output) folders and a sample of passages; see `embed_benchmarks`."""
+    from babelmix.encoder.fingerprint import hash_model
+    from babelmix.encoder.usage import similarity_of
+    from babelmix.retrieval.embed_benchmark import Target, embed_benchmarks
+    from babelmix.retrieval.vector_record import made_of
+
+    weights = hash_model(model_folder(model))
+    targets = [Target(*pair, made_of(weights, pair[0], settings.embed, prompts)) for pair in folders]
+    store = store_of(encoder, weights, settings, unit=similarity_of(encoder)[0] == "cosine", quiet=quiet)
+    total = sum(len({query.text for query in read_queries(benchmark)}) for benchmark, _ in folders)
+    total += sum(1 for benchmark, _ in folders for _ in read_passages(benchmark)) + len(sample)
+    notes: list[str] = []
+    with progress(f"embed {', '.join(benchmark.name for benchmark, _ in folders)}", total) as step:
+        found = embed_benchmarks(
+            encoder,
+            targets,
+            settings=settings.embed,
+            threads=settings.threads,
+            sample=sample,
+            store=store,
+            on_progress=step,
+            say=notes.append,
+        )
+    if store is not None and store.closed:
+        notes.append(f"no further vectors are kept for the next run: {store.closed}")
+    for note in notes:
+        say(f"{model}: {note}")
+    return found
+
+
+def _sample(settings: Settings) -> "list[Pair]":
+    """Return the training passages that language directions are estimated on."""
+    from babelmix.corpus.index import index_pairs, train_rows
     from babelmix.retrieval import lir
     from babelmix.stages.pairs import all_pairs
 
-    claim_file(output, inputs=[Path(model)], written=lir.ARRAYS)
     known = list(all_pairs(settings))
     train = [known[row][0] for row in train_rows(index_pairs(known))]
-    passages = lir.sample_pairs(train, settings.evaluate.lir_passages)
-    encoder = load_model(model, prompts)
-    if (similarity := similarity_of(encoder)[0]) != "cosine":
-        raise _no_directions(similarity, model)
-    with progress(f"directions of {model}", len(passages)) as step:
-        texts = [pair.passage for pair in passages]
-        vectors = encode(
-            encoder, texts, prompt="passage", settings=settings.embed, threads=settings.threads, on_progress=step
-        )
-    found = lir.find_directions(vectors, [pair.lang for pair in passages], settings.evaluate.lir_rank)
+    return lir.sample_pairs(train, settings.evaluate.lir_passages)
+
+
+def _write_directions(output: Path, vectors: Any, sample: "Sequence[Pair]", settings: Settings) -> int:
+    """Estimate and write the directions; return their number of languages."""
+    from babelmix.retrieval import lir
+
+    found = lir.find_directions(vectors, [pair.lang for pair in sample], settings.evaluate.lir_rank)
     lir.write_directions(output, found)
-    return f"wrote {output}, from {len(passages)} passages in {len(found.by_language)} languages"
-
-
-def evaluate_system(system: str, benchmark: str) -> str:
-    """Score a system of the pipeline on one of its benchmarks, also without its language directions (LIR).
-
-    Returns what was written. BM25 has no vectors, and so no LIR.
-    """
-    folder, vectors = HERE.benchmark(benchmark), None if system == BM25 else HERE.embeddings(system, benchmark)
-    names = (system,) if system == BM25 else (system, system + LIR)
-    for name in names:
-        claim_file(HERE.scores(name, benchmark), written=KEYS)
-        claim_file(HERE.query_scores(name, benchmark), written=COLUMNS)
-    judged = _read_judged(folder)
-    for name in names:
-        scored = _scores(folder, vectors, HERE.lir(system) if name.endswith(LIR) else None, None)
-        _evaluate(judged, scored, name, HERE.scores(name, benchmark), HERE.query_scores(name, benchmark))
-    return f"wrote {' and '.join(str(HERE.scores(name, benchmark)) for name in names)}"
-
-
-def evaluate_any(
-    benchmark: str,
-    output: Path,
-    settings: Callable[[], Settings],
-    *,
-    model: str | None,
-    embeddings: Path | None,
-    lir: Path | None,
-    per_query: Path | None,
-    similarity: str | None,
-    prompts: Prompts,
-    split: str | None,
-    strict: bool,
-) -> str:
-    """Score any model, or vectors of any origin, on any benchmark; return what was written.
-
-    `settings` are read only where a model has to encode texts: the rest works outside a project.
-    """
-    if (model is None) == (embeddings is None):
-        raise UserError("one of --model and --embeddings is needed", where="evaluate", how="give exactly one")
-    if similarity and not embeddings:
-        how = "leave it out: a model is scored by the similarity that its own file names"
-        raise UserError("a similarity is for --embeddings", where="--similarity", how=how)
-    if prompts != (None, None) and model in (None, BM25):
-        raise UserError("prompts are for a model", where="--query-prompt, --passage-prompt", how="leave them out")
-    inputs = [Path(name) for name in (benchmark, model, embeddings, lir) if name]
-    claim_file(output, inputs=inputs, written=KEYS)
-    if per_query:
-        claim_file(per_query, inputs=[*inputs, output], written=COLUMNS, what="--per-query")
-        if per_query.resolve() == output.resolve():
-            raise UserError("--output and --per-query are one file", where=str(output), how="give each its own name")
-    name = f"{model or embeddings}{LIR if lir else ''}"
-    with open_benchmark(benchmark, split, strict=strict) as folder, temporary_folder() as scratch:
-        judged = _read_judged(folder, strict=strict, where=benchmark)
-        vectors = embeddings
-        if model and model != BM25:
-            vectors = Path(scratch) / "vectors"
-            embed_into(model, folder, vectors, settings(), prompts)
-        scores, about = _scores(folder, vectors, lir, similarity)
-        if not embeddings:
-            about.pop("vectors", None)
-        _evaluate(judged, (scores, about), name, output, per_query)
-    return f"wrote {output}"
-
-
-def _read_judged(folder: Path, *, strict: bool = False, where: str = "") -> tuple[Qrels, About]:
-    """Read the qrels of a benchmark and what it was built out of, and say what the rankings leave out besides."""
-    qrels, made = read_qrels(folder), read_about(folder)
-    new = {reason: number for reason, number in qrels.left_out.items() if reason not in made.left_out}
-    tell_left_out(new, strict=strict, where=where)
-    return qrels, made
-
-
-def _evaluate(
-    judged: tuple[Qrels, About],
-    scored: tuple["Scorer", dict[str, Any]],
-    name: str,
-    output: Path,
-    per_query: Path | None,
-) -> None:
-    """Rank, measure and write; `scored` is what `_scores` returned."""
-    (qrels, made), (scorer, about) = judged, scored
-    if made.split is not None:
-        about["split"] = made.split
-    write_evaluation(evaluate(qrels, scorer), name, output, per_query, left_out=made.left_out, **about)
-
-
-def _scores(
-    benchmark: Path, embeddings: Path | None, lir: Path | None, similarity: str | None
-) -> tuple["Scorer", dict[str, Any]]:
-    """Return the scores of vectors on disk, without the directions of a LIR file, or of BM25 if there are no vectors.
-
-    And what is to be said of them: their similarity, and how vectors were joined to the texts.
-    """
-    if embeddings is None:
-        from babelmix.benchmarks.files import read_benchmark
-        from babelmix.retrieval.bm25 import Bm25Scorer
-
-        if lir:
-            raise UserError("BM25 has no vectors, so no LIR", where="--lir", how="leave it out")
-        return Bm25Scorer.build(read_benchmark(benchmark)), {"similarity": BM25}
-    from babelmix.retrieval.embeddings import open_embeddings
-    from babelmix.retrieval.scorers import CosineScorer
-
-    opened = open_embeddings(embeddings, benchmark, named_similarity(similarity))
-    for note in opened.notes:
-        say(note)
-    queries, passages = opened.queries, opened.passages
-    if lir:
-        from babelmix.retrieval.lir import read_directions, remove_directions
-
-        if opened.similarity != "cosine":
-            raise _no_directions(opened.similarity, "--lir")
-        found = read_directions(lir)
-        queries = remove_directions(queries[:], [query.lang for query in read_queries(benchmark)], found)
-        passages = remove_directions(passages[:], [passage.lang for passage in read_passages(benchmark)], found)
-    about = {"similarity": opened.similarity, "vectors": opened.joined}
-    return CosineScorer(queries, passages, where=str(embeddings)), about
-
-
-def _no_directions(similarity: str, where: str) -> UserError:
-    how = "leave them out, or use a model that is scored by cosine"
-    return UserError(f"directions are taken out of cosines alone, not of {similarity!r}", where=where, how=how)
+    return len(found.by_language)

@@ -18,6 +18,8 @@ from babelmix.workspace import HERE
 def teach(size: str, settings: Settings) -> str:
     """Encode the training pairs in the language they were written in with a larger encoder; return what was written."""
     from babelmix.corpus.records import read_pairs
+    from babelmix.encoder.fingerprint import hash_model
+    from babelmix.stages.systems import store_of
     from babelmix.training import teacher
 
     output, presets = HERE.teacher(size), settings.model.presets
@@ -30,9 +32,10 @@ def teach(size: str, settings: Settings) -> str:
     with temporary_folder() as scratch:
         build_encoder(presets[size], Path(scratch) / size)
         model = load_encoder(Path(scratch) / size)
+        store = store_of(model, hash_model(Path(scratch) / size), settings, unit=True)
         with progress(f"teach {size}", 2 * len(known)) as step:
             vectors = teacher.encode_teacher(
-                model, known, settings=settings.embed, threads=settings.threads, on_progress=step
+                model, known, settings=settings.embed, threads=settings.threads, on_progress=step, store=store
             )
     teacher.write_teacher(output, vectors)
     return f"wrote {output}, {len(vectors.units):,} units of {vectors.queries.shape[1]} dimensions"

@@ -22,10 +22,10 @@ from babelmix.batches.sampler import Batch, describe, plan
 from babelmix.batches.units import index_units, training_rows
 from babelmix.common.errors import UserError
 from babelmix.common.files import new_file
+from babelmix.encoder.fingerprint import hash_code, hash_files, libraries, machine
 from babelmix.training.checkpoint import Checkpoint, CheckpointStore
 from babelmix.training.dev_loss import DevLoss
 from babelmix.training.distributed import ProcessGroup
-from babelmix.training.fingerprint import hash_code, hash_files, libraries, machine
 from babelmix.training.settings import Train
 from babelmix.training.step import Engine, Extras
 from babelmix.training.tokenized_pairs import TokenizedPairs

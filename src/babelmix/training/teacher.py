@@ -25,8 +25,9 @@ from babelmix.common.files import new_binary_file
 from babelmix.common.id_arrays import pack, unpack
 from babelmix.corpus.index import PairIndex
 from babelmix.corpus.records import Pair
-from babelmix.encoder.encode import SHARD, encode
+from babelmix.encoder.encode import SHARD, TextList, encode_each
 from babelmix.encoder.settings import Embed
+from babelmix.encoder.vector_store import VectorStore
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -50,6 +51,7 @@ def encode_teacher(
     settings: Embed,
     threads: int,
     on_progress: Callable[[int], None] = lambda done: None,
+    store: VectorStore | None = None,
 ) -> TeacherVectors:
     """Return the teacher's vectors of the queries and passages of `pairs`, with its own prompts.
 
@@ -59,6 +61,7 @@ def encode_teacher(
         settings: how texts become vectors; `context` is not used, because a pair has no context.
         threads: of torch; they decide the bytes of the result.
         on_progress: gets the number of texts done since its last call; equal texts are encoded and counted once.
+        store: has or keeps the vectors of this model, these settings and threads (encoder/keep.py).
 
     Raises:
         UserError: no pairs, a duplicate unit, or a vector that is not finite.
@@ -72,7 +75,7 @@ def encode_teacher(
         if before == unit:
             how = "give the teacher each unit once, in the language it was written in"
             raise UserError(f"duplicate unit {unit!r}", where="teacher", how=how)
-    vectors = encode_pairs(model, ordered, settings=settings, threads=threads, on_progress=on_progress)
+    vectors = encode_pairs(model, ordered, settings=settings, threads=threads, on_progress=on_progress, store=store)
     return TeacherVectors(units, *vectors)
 
 
@@ -83,23 +86,21 @@ def encode_pairs(
     settings: Embed,
     threads: int,
     on_progress: Callable[[int], None] = lambda done: None,
+    store: VectorStore | None = None,
 ) -> tuple[NDArray[np.float16], NDArray[np.float16]]:
     """Return the vectors of the queries and of the passages, float16 [pairs, d] each; UserError if one is not finite.
 
-    The arguments are those of `embed_benchmark.encode`. SHARD texts are tokenised at a time, which bounds memory.
+    The arguments are those of `encoder.encode`. SHARD texts are encoded at a time, which bounds memory.
     """
-
-    def vectors(texts: list[str], prompt: str) -> NDArray[np.float16]:
-        shards = [texts[start : start + SHARD] for start in range(0, len(texts), SHARD)]
-        return np.concatenate(
-            [
-                encode(model, shard, prompt=prompt, settings=settings, threads=threads, on_progress=on_progress)
-                for shard in shards
-            ]
-        )
-
-    queries = vectors([pair.query for pair in pairs], "query")
-    passages = vectors([pair.passage for pair in pairs], "passage")
+    lists = [
+        TextList(prompt, texts[start : start + SHARD])
+        for prompt, texts in (("query", [pair.query for pair in pairs]), ("passage", [pair.passage for pair in pairs]))
+        for start in range(0, len(texts), SHARD)
+    ]
+    found: dict[str, list[NDArray[np.float16]]] = {"query": [], "passage": []}
+    for one, vectors, _ in encode_each(model, lists, settings, threads, on_progress, unit=True, store=store):
+        found[one.prompt].append(vectors)
+    queries, passages = (np.concatenate(parts) for parts in found.values())
     finite = np.isfinite(queries).all(axis=1) & np.isfinite(passages).all(axis=1)
     if not finite.all():
         wrong = pairs[int(np.argmin(finite))]

@@ -1,6 +1,7 @@
-"""What decides the bytes of a training besides its settings: code, libraries, machine and input files, as JSON values.
+"""What decides the bytes of a computation besides its settings: code, libraries, machine and files, as JSON values.
 
-A checkpoint is named by the sha256 of these facts, so a training never resumes from a checkpoint of other inputs.
+A checkpoint is named by the sha256 of these facts, so a training never resumes from a checkpoint of other inputs. Kept
+vectors are too, so none comes back for another model.
 """
 
 import hashlib
@@ -8,11 +9,13 @@ import os
 import platform
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from babelmix.common.imports import source_files
+from babelmix.common.outputs import MANIFEST
+
+if TYPE_CHECKING:
+    import torch
 
 # Their computation and their file formats decide the bytes of a model's folder.
 LIBRARIES = ("numpy", "safetensors", "sentence-transformers", "tokenizers", "torch", "transformers")
@@ -22,10 +25,16 @@ SWITCHES = (
     "NVIDIA_TF32_OVERRIDE", "ONEDNN_DEFAULT_FPMATH_MODE", "ONEDNN_MAX_CPU_ISA", "OPENBLAS_CORETYPE",
     "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
 )  # fmt: skip
+# Files of a model's folder that do not affect its vectors: the model card and the list of a folder's own files.
+_IGNORED = ("README.md", MANIFEST, ".gitattributes", ".gitignore")
 
 
-def machine(device: torch.device) -> dict[str, Any]:
+def machine(device: "torch.device") -> dict[str, Any]:
     """Return what decides how this machine rounds numbers, as JSON values; the number of cores is not part of it."""
+    import torch
+
+    from babelmix.encoder.kernels import load_kernels
+
     kind: dict[str, Any] = {
         "capability": torch.backends.cpu.get_cpu_capability(),
         "python": platform.python_version(),
@@ -34,6 +43,9 @@ def machine(device: torch.device) -> dict[str, Any]:
     }
     features = torch.cpu.get_capabilities()
     kind |= {name: value for name, value in features.items() if not name.startswith("num_")}
+    if device.type == "cpu":
+        kernels = load_kernels()
+        kind |= {"kernels": kernels and kernels.name}
     if device.type == "cuda":
         kind |= {"gpu": torch.cuda.get_device_name(device), "cuda": torch.version.cuda}
         kind |= {"compute": torch.cuda.get_device_capability(device), "cudnn": torch.backends.cudnn.version()}
@@ -42,6 +54,8 @@ def machine(device: torch.device) -> dict[str, Any]:
 
 def libraries() -> dict[str, str]:
     """Return the versions of the libraries that decide the result."""
+    import torch
+
     return {name: version(name) for name in LIBRARIES} | {"torch": torch.__version__}
 
 
@@ -60,4 +74,14 @@ def hash_files(*paths: Path) -> str:
                 digest.update(name.encode() + b"\0")
                 with file.open("rb") as stream:
                     digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()
+
+
+def hash_model(folder: Path) -> str:
+    """Return the sha256 of a model's folder: weights, tokenizer and configuration; links are followed."""
+    digest = hashlib.sha256()
+    for file in sorted(file for file in folder.rglob("*") if file.name not in _IGNORED and file.is_file()):
+        with file.open("rb") as stream:
+            content = hashlib.file_digest(stream, "sha256").hexdigest()
+        digest.update(f"{file.relative_to(folder).as_posix()}\0{content}\0".encode())
     return digest.hexdigest()
