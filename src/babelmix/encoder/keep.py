@@ -54,9 +54,11 @@ def open_store(
         "libraries": libraries(),
         "machine": machine(model.device),
     }
-    store = VectorStore(folder, facts)
-    same = store.same_in_company()
+    # The answer depends on the shapes of a model's products, not on its weights: models of one shape share it.
+    shapes = {name: list(parameter.shape) for name, parameter in model.named_parameters()}
+    answers = VectorStore(folder, facts | {"model": [type(part).__name__ for part in model.modules()], "shapes": shapes})
+    same = answers.same_in_company()
     if same is None:
         same = same_in_company(model, settings, threads=threads)
-        store.remember(same)
-    return store if same else None
+        answers.remember(same)
+    return VectorStore(folder, facts) if same else None
