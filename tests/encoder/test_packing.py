@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from babelmix.encoder import packing as forward_module
+from babelmix.encoder import varlen
 from babelmix.encoder.attention import BUCKET_TOKENS, PACKED, packing
 from babelmix.encoder.groups import group_by_length
 from babelmix.encoder.packing import forward, fuse_layers
@@ -196,6 +197,29 @@ def test_neither_groups_nor_buckets_change_a_vector(
     model, texts = build(kind), some_texts()
     with torch.no_grad():
         np.testing.assert_allclose(packed(model, texts, tokens).numpy(), padded(model, texts).numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["xlmr", "modernbert", "eurobert-grouped"])
+def test_flash_attention_sees_each_text_by_itself_where_it_can_be_used(
+    kind: str, build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stand-in computes it here. ModernBERT's local layers cannot use it; groups of heads share keys and values."""
+    calls: list[int] = []
+
+    def stand_in(query: Any, key: Any, value: Any, lengths: Any, scaling: float) -> torch.Tensor:
+        calls.append(len(query))
+        sizes = lengths.starts.diff().tolist()
+        texts = zip(*(part.transpose(0, 1).split(sizes, dim=1) for part in (query, key, value)), strict=True)
+        found = [torch.nn.functional.scaled_dot_product_attention(*text, scale=scaling) for text in texts]
+        return torch.cat(found, dim=1).transpose(0, 1)
+
+    model, texts = build(kind), some_texts()
+    monkeypatch.setattr(varlen, "usable", lambda *_: True)
+    monkeypatch.setattr(varlen, "varlen_attention", stand_in)
+    with torch.no_grad():
+        np.testing.assert_allclose(packed(model, texts).numpy(), padded(model, texts).numpy(), atol=1e-5)
+    ids = sum(map(len, ids_of(model, texts)))
+    assert sum(calls) == 2 * ids  # two layers, or ModernBERT's two that see everything
 
 
 @pytest.mark.parametrize("kind", ["modernbert", "eurobert"])
