@@ -55,8 +55,9 @@ def open_store(
         "machine": machine(model.device),
     }
     # The answer depends on the shapes of a model's products, not on its weights: models of one shape share it.
+    kinds = [type(part).__name__ for part in model.modules()]
     shapes = {name: list(parameter.shape) for name, parameter in model.named_parameters()}
-    answers = VectorStore(folder, facts | {"model": [type(part).__name__ for part in model.modules()], "shapes": shapes})
+    answers = VectorStore(folder, facts | {"model": kinds, "shapes": shapes})
     same = answers.same_in_company()
     if same is None:
         same = same_in_company(model, settings, threads=threads)
