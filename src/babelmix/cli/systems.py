@@ -182,5 +182,5 @@ def _alone(command: str, system: str, *others: object) -> str:
 def _needed(command: str, name: str, value: T | None) -> T:
     """Return the value of an option; UserError if it is missing."""
     if value is None:
-        raise UserError(f"{name} is missing", where=command, how=f"give it, see `babelmix {command} --help`")
+        raise UserError(f"missing option '{name}'", where=command, how=f"see `babelmix {command} --help`")
     return value

@@ -57,10 +57,12 @@ class Int8Linear(torch.nn.Module):
         """Return float [..., outputs] of float [..., inputs], bfloat16 under autocast."""
         rows = inputs.reshape(-1, inputs.shape[-1]).float()
         scales = rows.abs().amax(dim=1, keepdim=True).clamp_min(torch.finfo(torch.float32).tiny * LARGEST) / LARGEST
-        rounded = (rows / scales).round_().add_(ZERO).to(torch.uint8)
+        # oneDNN prepares a product anew for each number of rows, so few numbers may occur.
+        rounded = torch.full((1 << max(len(rows) - 1, 0).bit_length(), rows.shape[1]), ZERO, dtype=torch.uint8)
+        rounded[: len(rows)] = (rows / scales).round_().add_(ZERO)
         product: torch.Tensor = torch.ops.onednn.qlinear_pointwise(
             rounded, 1.0, ZERO, self._packed, self._scales, self._zeros, None, 1.0, 0, torch.float32, "none", [], "none"
         )
-        outputs = torch.addcmul(self._bias, product, scales)
+        outputs = torch.addcmul(self._bias, product[: len(rows)], scales)
         kind = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else inputs.dtype
         return outputs.to(kind).view(*inputs.shape[:-1], -1)
