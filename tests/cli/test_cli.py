@@ -196,7 +196,7 @@ def test_word_overlap_and_files_of_the_users_own_need_no_model(babelmix: Command
         (("embed", "--system", "bm25"), "BM25 has no vectors"),
         (("embed", "--system", "hybrid", "--benchmark", "{b}"), "--system already says what is read and written"),
         (("evaluate", "--system", "hybrid", "--benchmark", "{b}"), "--system already says what is read and written"),
-        (("embed", "--model", "m", "--output", "{o}"), "missing option .--benchmark."),
+        (("embed", "--model", "m", "--output", "{o}"), "missing option '--benchmark'"),
         (("teach", "lareg"), "did you mean 'large'"),
     ],
 )
