@@ -9,7 +9,7 @@ repro: setup  # the experiment, then whether it gave the committed results again
 	dvc repro
 	@babelmix verify || true
 
-sizes: setup  # XQuAD-R at three sizes with the present code, seed 13, and the figure of the README; 34 minutes after make repro
+sizes: setup  # XQuAD-R at three sizes with the code at hand, seed 13, and the figure of the README; half an hour after make repro
 	for size in small base large; do dvc exp run --temp -n size-$$size \
 	  -S model.size=$$size -S 'benchmarks=[xquad-r]' || exit 1; done
 	babelmix compare --benchmark xquad-r --name sizes --into docs/results/sizes.md --figure docs/figures/size.svg \

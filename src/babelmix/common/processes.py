@@ -35,7 +35,8 @@ def map_in_processes(work: Callable[[Item], Result], items: Sequence[Item]) -> l
 
 def cores() -> int:
     """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0))
+    allowed = getattr(os, "sched_getaffinity", None)  # Linux alone
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 def _in_pool(work: Callable[[Item], Result], items: Sequence[Item], processes: int) -> list[Result]:

@@ -9,11 +9,11 @@ A note is one line for the user, or None.
 """
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from babelmix.common.errors import UserError
+from babelmix.common.processes import cores
 from babelmix.common.reading import parse_json, read_text
 from babelmix.common.similarities import SIMILARITIES, Similarity
 from babelmix.encoder.tokenise import PROMPTS, Limit
@@ -87,9 +87,8 @@ def note_on_lengths(limit: Limit, asked: int, *, cut: int, texts: int) -> str | 
 
 def note_on_threads(threads: int) -> str | None:
     """Return a note if there are more threads than cores that this process may use: they wait for each other."""
-    allowed = getattr(os, "sched_getaffinity", None)  # Linux alone
-    cores = len(allowed(0)) if allowed else os.cpu_count() or threads
-    return f"{threads} threads on {cores} cores: `threads: {cores}` is faster" if threads > cores else None
+    here = cores()
+    return f"{threads} threads on {here} cores: `threads: {here}` is faster" if threads > here else None
 
 
 def _own_prompts(folder: Path) -> dict[str, Any]:

@@ -49,14 +49,18 @@ def model_folder(name: str) -> Path:
 
 
 def load_model(name: str, prompts: Prompts = (None, None), *, quiet: bool = False) -> "SentenceTransformer":
-    """Load a SentenceTransformer, with these prompts in place of its own; `quiet` does not say that it has none."""
+    """Load a SentenceTransformer, with these prompts in place of its own.
+
+    It says what the user should know of the model, unless `quiet`: that it has no prompts, or is slower than it could be.
+    """
     folder = model_folder(name)
     from babelmix.encoder.load import load_encoder
+    from babelmix.encoder.packing import note_on_layers
     from babelmix.encoder.usage import set_prompts
 
-    encoder = load_encoder(folder)
-    note = set_prompts(encoder, folder, query=prompts[0], passage=prompts[1])
-    if note and not quiet:
+    encoder = load_encoder(folder).eval()
+    notes = (set_prompts(encoder, folder, query=prompts[0], passage=prompts[1]), note_on_layers(encoder))
+    for note in () if quiet else filter(None, notes):
         say(f"{name}: {note}")
     return encoder
 
