@@ -51,7 +51,7 @@ def model_folder(name: str) -> Path:
 def load_model(name: str, prompts: Prompts = (None, None), *, quiet: bool = False) -> "SentenceTransformer":
     """Load a SentenceTransformer, with these prompts in place of its own.
 
-    It says what the user should know of the model, unless `quiet`: that it has no prompts, or is slower than it could be.
+    It says what the user should know of the model, unless `quiet`: that it has no prompts, or is slower than others.
     """
     folder = model_folder(name)
     from babelmix.encoder.load import load_encoder
