@@ -46,8 +46,8 @@ DATA_SHEETS = {"H100 PCIe": 756e12, "H100": 989e12, "H200": 989e12, "A100": 312e
 FIRST_TOKEN, TOKENS = 5, 250_000  # ids from here on are ordinary tokens
 
 
-def random_encoder(shape: tuple[int, int, int, int], tokenizer: Any, folder: Path) -> Any:
-    """A SentenceTransformer of this shape, on the device that babelmix chooses."""
+def random_transformer(shape: tuple[int, int, int, int]) -> Any:
+    """A transformer of this shape with random weights."""
     from transformers import XLMRobertaConfig, XLMRobertaModel
 
     layers, width, heads, inner = shape
@@ -55,7 +55,12 @@ def random_encoder(shape: tuple[int, int, int, int], tokenizer: Any, folder: Pat
         vocab_size=250_037, hidden_size=width, num_hidden_layers=layers, num_attention_heads=heads,
         intermediate_size=inner, max_position_embeddings=514, type_vocab_size=1, pad_token_id=1,
     )  # fmt: skip
-    XLMRobertaModel(config, add_pooling_layer=False).save_pretrained(folder / "raw")
+    return XLMRobertaModel(config, add_pooling_layer=False)
+
+
+def random_encoder(shape: tuple[int, int, int, int], tokenizer: Any, folder: Path) -> Any:
+    """A SentenceTransformer of this shape, on the device that babelmix chooses."""
+    random_transformer(shape).save_pretrained(folder / "raw")
     tokenizer.save_pretrained(folder / "raw")
     build_encoder(Preset(folder=folder / "raw", learning_rate=1e-5), folder / "encoder")
     return load_encoder(folder / "encoder")
@@ -86,10 +91,11 @@ def seconds(act: Callable[[], Any], device: torch.device, rounds: int) -> float:
     return float(np.median(taken[1:]))
 
 
-def matrix_speed(device: torch.device, size: int) -> float:
-    """Operations a second of a bfloat16 product of square matrices."""
-    left, right = (torch.randn((size, size), dtype=torch.bfloat16, device=device) for _ in range(2))
-    return 2 * size**3 / seconds(lambda: left @ right, device, 30)
+def matrix_speed(device: torch.device, rows: int, width: int, columns: int) -> float:
+    """Operations a second of a bfloat16 matrix product."""
+    left = torch.randn((rows, width), dtype=torch.bfloat16, device=device)
+    right = torch.randn((width, columns), dtype=torch.bfloat16, device=device)
+    return 2 * rows * width * columns / seconds(lambda: left @ right, device, 30)
 
 
 def data_sheet(device: torch.device) -> float | None:
@@ -189,7 +195,8 @@ def main() -> None:
         parser.error("no GPU here: --device cpu --small runs the code without one")
     device = torch.device(chosen.device, 0) if chosen.device == "cuda" else torch.device("cpu")
     shapes, batches, rounds = (SMALL, (8, 16), 1) if chosen.small else (SHAPES, (1024, 8192), 5)
-    peaks = matrix_speed(device, 256 if chosen.small else 8192), data_sheet(device)
+    size = 256 if chosen.small else 8192
+    peaks = matrix_speed(device, size, size, size), data_sheet(device)
     device_name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     print(
         f"{device_name}, torch {torch.__version__}; a bfloat16 matrix product reaches {peaks[0] / 1e12:,.2f} TFLOPS\n"

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from gpu import SHAPES, matrix_speed, random_pairs, random_transformer
 from numpy.typing import NDArray
 from ratios import Recorder, peak_of
 from xquad import xquad_pairs
@@ -24,7 +25,7 @@ from xquad import xquad_pairs
 from babelmix.batches.objective import Objective
 from babelmix.batches.sampler import plan
 from babelmix.batches.units import index_units
-from babelmix.corpus.index import index_pairs, train_rows
+from babelmix.corpus.index import train_rows
 from babelmix.corpus.records import Pair
 from babelmix.encoder.build import build_encoder
 from babelmix.encoder.load import load_encoder
@@ -34,7 +35,7 @@ from babelmix.settings.params import load_settings
 from babelmix.training.distributed import ProcessGroup
 from babelmix.training.settings import Train
 from babelmix.training.step import Engine, Extras, set_dropout
-from babelmix.training.tokenized_pairs import TokenizedPairs, TokenTexts, read_tokenized, write_tokenized
+from babelmix.training.tokenized_pairs import TokenizedPairs, read_tokenized, write_tokenized
 
 ROOT = Path(__file__).parents[2]
 LANGUAGES = ("de", "en", "es", "ru", "zh")
@@ -140,19 +141,6 @@ class Ours:
         self.losses.append(self.engine.step(self.units, batch, len(self.losses) + 1, 4e-5, self.objective))
 
 
-def matrix_speed(device: torch.device, rows: int, width: int, columns: int) -> float:
-    """Floating-point operations a second of a bfloat16 matrix product."""
-    left = torch.randn((rows, width), dtype=torch.bfloat16, device=device)
-    right = torch.randn((width, columns), dtype=torch.bfloat16, device=device)
-    seconds: list[float] = []
-    for _ in range(30):
-        started = perf_counter()
-        product = left @ right
-        product[0, 0].item()  # waits for a GPU
-        seconds.append(perf_counter() - started)
-    return 2 * rows * width * columns / float(np.median(seconds))
-
-
 def operations_per_s(ours: Ours, seconds: float) -> float:
     """Real tokens times six operations for each weight of the layers, over the seconds of a step.
 
@@ -220,32 +208,15 @@ def test_a_cached_batch_of_1024_stays_below_6_GiB(
         ratio(f"memory of a cached batch of {size:,} pairs, 12 layers", ours=peak, unit="GiB", target="below 6")
 
 
-SHAPES = {"xlm-roberta-base": (12, 768, 12, 3072), "xlm-roberta-large": (24, 1024, 16, 4096)}
-
-
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 @pytest.mark.parametrize("shape", SHAPES)
 def test_model_flops_utilisation_on_a_gpu(shape: str, benchmark: Any, ratio: Recorder, large: Path) -> None:
     """Batches of 1,024 with 32 and 128 tokens, random weights; the peak is a measured bfloat16 matrix product."""
-    from transformers import XLMRobertaConfig, XLMRobertaModel
-
-    layers, width, heads, inner = SHAPES[shape]
-    config = XLMRobertaConfig(
-        vocab_size=250_037, hidden_size=width, num_hidden_layers=layers, num_attention_heads=heads,
-        intermediate_size=inner, max_position_embeddings=514, type_vocab_size=1, pad_token_id=1,
-    )  # fmt: skip
     model = load_encoder(large)
     transformer: Any = model[0]
-    transformer.model = XLMRobertaModel(config, add_pooling_layer=False)
-    pairs = [Pair(f"{unit:05}", "en", "train", f"q{unit}", f"p{unit}", "human") for unit in range(4096)]
-    index = index_pairs((pair, False) for pair in pairs)
-    rng = np.random.default_rng(0)
-    texts = [
-        TokenTexts(rng.integers(5, 250_000, 4096 * length, dtype=np.int32), np.arange(4097) * length)
-        for length in (32, 128)
-    ]
+    transformer.model = random_transformer(SHAPES[shape])
     processes = ProcessGroup(0, 1, torch.device("cuda", 0), 1)
-    ours = Ours(model.to(processes.device), TokenizedPairs(index, *texts), train_settings(batch_size=1024), processes)
+    ours = Ours(model.to(processes.device), random_pairs(4096), train_settings(batch_size=1024), processes)
     benchmark.pedantic(ours, rounds=5 if benchmark.enabled else 1, warmup_rounds=2 if benchmark.enabled else 0)
     assert np.isfinite(ours.losses).all()
     if benchmark.enabled:
