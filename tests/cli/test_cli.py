@@ -327,7 +327,7 @@ def test_teachers_and_hard_negatives_reach_the_training(project: Path) -> None:
         load_encoder(Path("models/hybrid")), [f"the file {number}" for number in range(60)],
         prompt="query", settings=settings.embed, threads=1,
     )  # fmt: skip
-    write_teacher(Path("data/teacher/large.npz"), TeacherVectors(index.units, vectors, vectors))
+    write_teacher(Path("data/teacher/large.npz"), TeacherVectors(index.units, vectors, vectors, layers=12))
     cli.run(
         ["mine", *["--model", "models/hybrid", "--output", "data/own/hard.npz", "--number", "2", "--share", "0.99"]]
     )

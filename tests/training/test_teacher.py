@@ -31,7 +31,7 @@ def english(parallel_pairs: list[Pair]) -> list[Pair]:
 def few() -> TeacherVectors:
     rng = np.random.default_rng(1)
     queries, passages = rng.normal(size=(2, 3, 8)).astype(np.float16)
-    return TeacherVectors(("a", "b#é", "c"), queries, passages)
+    return TeacherVectors(("a", "b#é", "c"), queries, passages, layers=12)
 
 
 def test_each_unit_has_the_encoder_s_own_vectors_in_the_order_of_ids(tiny_encoder: Path, english: list[Pair]) -> None:

@@ -161,6 +161,8 @@ def render(found: Audit, console: "Console") -> None:
     rows.add_column(no_wrap=True)
     rows.add_column(justify="right", overflow="fold")
     rows.add_row("rows drawn", f"{total:,}")
+    same = sum(number for (query, passage), number in found.language_pairs.items() if query == passage)
+    rows.add_row("rows in one language", f"{same:,} ({same / max(1, total):.1%})")
     rows.add_row("distinct units drawn", f"{found.seen:,} of {found.units:,}")
     rows.add_row("most often drawn", f"{found.most[1]:,} x {found.most[0]}")
     rows.add_row("skipped, text in the batch", f"{found.passed:,}")

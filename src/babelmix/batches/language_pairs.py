@@ -50,7 +50,9 @@ class BatchLanguages:
     def __init__(self, units: Units, objective: Objective, batch_size: int) -> None:
         """Raise UserError if the units cannot fill a batch of every kind that the objective has."""
         alphas = [alpha for _, alpha in objective.points]
-        _check(units, batch_size, monolingual=max(alphas) > 0, other=objective.other if min(alphas) < 1 else None)
+        of_batch = objective.per == "batch"
+        other = objective.other if min(alphas) < 1 else None if of_batch else "X-X"  # what fits X-Y rows fits X-X rows
+        _check(units, batch_size, monolingual=of_batch and max(alphas) > 0, other=other)
         sizes = {pair: int(np.count_nonzero(units.within(*pair))) for pair in product(units.rows, units.rows)}
         every = LanguagePairs({pair: size for pair, size in sizes.items() if size}, objective.weights)
         self._same = every.only(lambda pair: pair[0] == pair[1])
@@ -75,6 +77,10 @@ class BatchLanguages:
             near = {(language, language) for language in self._neighbours(drawn)}
             drawn.add(self._same.only(near.__contains__).draw(rng)[0])
         return self._cross.only(drawn.issuperset)
+
+    def of_row(self, *, monolingual: bool) -> LanguagePairs:
+        """Return the language pairs of one X-X or X-Y row of a batch whose rows each flip a coin (`per: row`)."""
+        return self._same if monolingual else self._cross
 
     def _neighbours(self, languages: Set[str]) -> set[str]:
         """Return the other languages that share units with one of these."""

@@ -15,6 +15,8 @@ class Objective(Section):
     Attributes:
         alpha: probability of a monolingual batch: a number, or the points (share of the steps, alpha) of a piecewise
             linear schedule, the first at share 0 and the last at 1.
+        per: what alpha decides. "batch": the whole batch. "row": each row by itself, so that every batch mixes X-X rows
+            with X-Y rows; MTD (arXiv 2405.00977) holds that only the languages mixed in a batch matter.
         other: what the other batches hold. X-Y: query and passage in two languages. X-X: query and passage in one
             language, different languages in one batch.
         languages: the languages to train on; None for all.
@@ -27,10 +29,19 @@ class Objective(Section):
         teacher: a preset; distillation pulls the vectors of a unit in all languages to the teacher's vector of the unit
             in the language it was written in.
         teacher_weight: factor of the distillation loss.
+        distil: which vector of the teacher a text must pick. "cross": a query that of its passage, a passage that of
+            its query. "same": a query that of the same query, a passage that of the same passage.
+        distil_first: share of the steps, at their start, whose loss is the distillation alone (MIMO, arXiv 2605.31171).
+        contrast_weight: factor of InfoNCE beside a teacher.
+        kl_weight: factor of the consistency loss, see `losses.consistency_loss`; 0 for none.
         negatives: a file of hard negatives (`babelmix mine`).
+        steps: factor of `train.steps`, so that objectives can be compared at equal compute.
+        average_from: the weights are the mean of those after each step from this share of the steps on (LAWA, arXiv
+            2209.14981; SWA, arXiv 1803.05407); None for those of the last step.
     """
 
     alpha: float | tuple[tuple[float, float], ...]
+    per: Literal["batch", "row"] = "batch"
     other: Literal["X-Y", "X-X"] = "X-Y"
     languages: tuple[str, ...] | None = None
     weights: Literal["uniform", "size"] | float = "uniform"
@@ -38,7 +49,13 @@ class Objective(Section):
     origin: Literal["human", "machine"] | None = None
     teacher: str | None = None
     teacher_weight: float = Field(default=1.0, gt=0)
+    distil: Literal["cross", "same"] = "cross"
+    distil_first: float = Field(default=0.0, ge=0, lt=1)
+    contrast_weight: float = Field(default=1.0, ge=0)
+    kl_weight: float = Field(default=0.0, ge=0)
     negatives: Path | None = None
+    steps: float = Field(default=1.0, gt=0)
+    average_from: float | None = Field(default=None, ge=0, lt=1)
 
     @model_validator(mode="after")
     def _possible(self) -> "Objective":
@@ -51,6 +68,14 @@ class Objective(Section):
             raise ValueError("a schedule of alpha is a list of [share of the steps, alpha], shares rising from 0 to 1")
         if not isinstance(self.weights, str) and self.weights <= 0:
             raise ValueError("the temperature of `weights` is above 0")
+        if self.per == "row" and self.other == "X-X":
+            raise ValueError("`per: row` mixes X-X rows with X-Y rows: leave `other:` out")
+        if self.per == "row" and self.batch_languages:
+            raise ValueError("`per: row` has no cross-lingual batches: leave `batch_languages:` out")
+        of_teacher = {"distil": "cross", "distil_first": 0, "contrast_weight": 1}
+        for name, plain in of_teacher.items():
+            if not self.teacher and getattr(self, name) != plain:
+                raise ValueError(f"`{name}` needs a `teacher:`")
         return self
 
     @property
@@ -65,6 +90,10 @@ class Objective(Section):
                 return first + (second - first) * (share - before) / (after - before)
         return self.points[-1][1]
 
+    def steps_of(self, steps: int) -> int:
+        """Return how many steps the objective trains where `train.steps` is `steps`; at least 1."""
+        return max(1, round(steps * self.steps))
+
     def describe(self) -> str:
         """Return the batches in words, for reports and model cards."""
         alpha = (
@@ -74,4 +103,4 @@ class Objective(Section):
         )
         other = "cross-lingual" if self.other == "X-Y" else "of same-language pairs in mixed languages"
         few = f" in {self.batch_languages} languages" if self.batch_languages else ""
-        return f"a batch is monolingual with probability {alpha}, otherwise {other}{few}"
+        return f"a {self.per} is monolingual with probability {alpha}, otherwise {other}{few}"

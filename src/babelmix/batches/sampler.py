@@ -7,7 +7,8 @@
 alpha = 1 is standard contrastive training (X-X-mono: each batch has one language, drawn uniformly). alpha = 0 is X-Y:
 in every row the passage is in another language than the query, and a batch mixes many language pairs. alpha = 0.5 is
 the hybrid of Elmahdy et al. (arXiv 2408.10536, section 3). The two lines under the comment "the hybrid batch" in
-`plan_epoch` are all of it; `language_pairs` has the rest of what an objective may ask.
+`plan_epoch` are all of it; `language_pairs` has the rest of what an objective may ask. With `per: row` each row flips
+the coin, so that every batch mixes the two.
 
 No batch holds one unit twice, nor two units that share a query or a passage in any language. So every other row of a
 batch is a true negative, and the loss needs no mask.
@@ -32,8 +33,8 @@ Row = tuple[int, str, str]
 class Batch:
     """One batch: its kind, and rows of (unit number, query language, passage language).
 
-    The kind is "monolingual", "crosslingual" (X-Y) or "mixed" (X-X). `passed` counts the units that were skipped
-    because they, or a unit that shares a text with them, were already in the batch.
+    The kind is "monolingual", "crosslingual" (X-Y), "mixed" (X-X) or "within" (X-X rows and X-Y rows). `passed` counts
+    the units that were skipped because they, or a unit that shares a text with them, were already in the batch.
     """
 
     kind: str
@@ -71,23 +72,30 @@ def plan_epoch(
     queues: dict[LanguagePair, UnitQueue] = {}
     length = _epoch_length(units, batch_size)
     for number in range(epoch * length, (epoch + 1) * length):
-        # The hybrid batch.
-        monolingual = bool(rng.random() < objective.alpha_at(number / max(1, steps - 1)))
-        pairs = languages.monolingual(rng) if monolingual else languages.other(rng)
+        alpha = objective.alpha_at(number / max(1, steps - 1))
+        if objective.per == "row":
+            kind, pairs = "within", None
+        else:
+            # The hybrid batch.
+            monolingual = bool(rng.random() < alpha)
+            pairs = languages.monolingual(rng) if monolingual else languages.other(rng)
+            kind = "monolingual" if monolingual else "crosslingual" if objective.other == "X-Y" else "mixed"
         rows: list[Row] = []
         taken: set[int] = set()
         empty: set[LanguagePair] = set()
-        while len(rows) < batch_size:
-            pair = pairs.draw(rng, empty)
-            if pair not in queues:
-                queues[pair] = UnitQueue(units, pair)
-            unit = queues[pair].draw(taken, number, rng)
-            if unit is None:  # no unit of a rare language pair fits any more: draw another pair
-                empty.add(pair)
-            else:
-                rows.append((unit, *pair))
-                taken.add(units.groups.item(unit))
-        kind = "monolingual" if monolingual else "crosslingual" if objective.other == "X-Y" else "mixed"
+        for _ in range(batch_size):
+            of_row = pairs or languages.of_row(monolingual=bool(rng.random() < alpha))
+            unit = None
+            while unit is None:
+                pair = of_row.draw(rng, empty)
+                if pair not in queues:
+                    queues[pair] = UnitQueue(units, pair)
+                unit = queues[pair].draw(taken, number, rng)
+                if unit is None:  # no unit of a rare language pair fits any more: draw another pair
+                    empty.add(pair)
+                else:
+                    rows.append((unit, *pair))
+                    taken.add(units.groups.item(unit))
         yield Batch(kind, tuple(rows), sum(queue.passed(number) for queue in queues.values()))
 
 

@@ -20,10 +20,10 @@ WARMUP = 3  # steps that are not measured: memory is allocated, and torch choose
 def profile(name: str, steps: int, settings: Settings, output: Path | None, *, own_layers: bool = False) -> str:
     """Measure `steps` steps of an objective, print where their time goes and how far the floors are; return a line.
 
-    The steps are those of a training in one process on the CPU, without a teacher and without hard negatives. Every
-    batch is trained on twice, without and with torch's profiler, so both see the same drift of the machine. The trained
-    weights are not kept. `output`: also write the profile there, in Markdown. `own_layers`: with the layers of the
-    model's own class, to compare with. UserError if the starting encoder or the tokenised pairs are missing, or if
+    The steps are those of a training in one process on the CPU, without a teacher, hard negatives and parallel queries.
+    Every batch is trained on twice, without and with torch's profiler, so both see the same drift of the machine. The
+    trained weights are not kept. `output`: also write the profile there, in Markdown. `own_layers`: with the layers of
+    the model's own class, to compare with. UserError if the starting encoder or the tokenised pairs are missing, or if
     babelmix did not write the file at `output`.
     """
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # read as torch loads: its profiler logs every start and stop
@@ -39,6 +39,7 @@ def profile(name: str, steps: int, settings: Settings, output: Path | None, *, o
     from babelmix.training.tokenized_pairs import read_tokenized
 
     objective, chosen, start = settings.objective(name), settings.training(), HERE.model(UNTRAINED)
+    objective = objective.model_copy(update={"kl_weight": 0.0})
     if output:
         reporting.claim_markdown(output)
     if not start.is_dir():
@@ -49,7 +50,7 @@ def profile(name: str, steps: int, settings: Settings, output: Path | None, *, o
     bfloat16 = in_bfloat16(chosen, processes.device)
     engine = Engine(model, tokenized, chosen, processes, Extras(), seed=settings.seed, own_layers=own_layers)
     units = index_units(tokenized.index, training_rows(tokenized.index, objective))
-    whole = max(chosen.steps, WARMUP + steps)
+    whole = max(objective.steps_of(chosen.steps), WARMUP + steps)
     batches = plan(units, objective, batch_size=chosen.batch_size, seed=settings.seed, steps=whole)
     rows = TOKENS_PER_FORWARD["cpu"]
     meter, times = Meter(model, rows=rows, bfloat16=bfloat16), StepTimes()

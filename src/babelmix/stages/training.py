@@ -11,6 +11,7 @@ from babelmix.common.outputs import claim_file, claim_folder
 from babelmix.common.progress import progress, say
 from babelmix.encoder.load import load_encoder, save_encoder
 from babelmix.settings.params import Settings
+from babelmix.training.settings import Train
 from babelmix.workspace import HERE, UNTRAINED
 
 
@@ -30,6 +31,7 @@ def train(name: str, settings: Settings) -> str | None:
     from babelmix.training.tokenized_pairs import read_tokenized
 
     objective, chosen, start = settings.objective(name), settings.training(), HERE.model(UNTRAINED)
+    chosen = chosen.model_copy(update={"steps": objective.steps_of(chosen.steps)})
     output, history_file = HERE.model(name), HERE.history(name)
     claim_folder(output)
     claim_file(history_file)
@@ -55,8 +57,8 @@ def train(name: str, settings: Settings) -> str | None:
     with ExitStack() as stack:
         processes = stack.enter_context(process_group(settings.threads, lock))
         tokenized = read_tokenized(HERE.tokens)
-        extras = _extras(objective, tokenized.index)
         model = load_encoder(start)
+        extras, teacher_steps = _extras(objective, tokenized.index, model, chosen)
         checkpoints = checkpoints_of(processes)
         if locked and checkpoints.fingerprint != locked[0].fingerprint:
             how = "run the same command again"
@@ -94,6 +96,7 @@ def train(name: str, settings: Settings) -> str | None:
             seed=settings.seed,
             sources=settings.sources,
             translated=translated_languages(settings),
+            teacher_steps=teacher_steps,
         )
         with new_folder(output) as folder:
             save_encoder(model, folder, card)
@@ -118,13 +121,22 @@ def _extra_files(objective: Objective) -> tuple[Path | None, Path | None]:
     return HERE.teacher(objective.teacher) if objective.teacher else None, objective.negatives
 
 
-def _extras(objective: Objective, index: Any) -> Any:
-    """Read the teacher's vectors and the hard negatives of an objective, as the index numbers units."""
+def _extras(objective: Objective, index: Any, model: Any, chosen: Train) -> tuple[Any, float | None]:
+    """Read the teacher's vectors and the hard negatives of an objective, as the index numbers units.
+
+    Also return how many steps of this training cost as much as the teacher's vectors; None without a teacher.
+    """
     from babelmix.training import hard_negatives, teacher
+    from babelmix.training.cost import steps_worth
     from babelmix.training.step import Extras
 
-    vectors, negatives = _extra_files(objective)
-    return Extras(
-        teacher=teacher.aligned(teacher.read_teacher(vectors), index) if vectors else None,
+    vectors_file, negatives = _extra_files(objective)
+    vectors = teacher.read_teacher(vectors_file) if vectors_file else None
+    extras = Extras(
+        teacher=teacher.aligned(vectors, index) if vectors else None,
         negatives=hard_negatives.aligned(hard_negatives.read_negatives(negatives), index) if negatives else None,
     )
+    if vectors is None:
+        return extras, None
+    layers = teacher.layers_of(model)
+    return extras, steps_worth(2 * len(vectors.units), vectors.layers, layers, 2 * chosen.batch_size)

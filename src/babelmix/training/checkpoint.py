@@ -7,7 +7,8 @@
         checkpoints.delete()                               # the training is done
 
 The sha256 of the inputs names the file, so a training with other inputs never resumes from it. A checkpoint holds the
-trained weights, the optimisers' moments and, where the weights with the lowest dev loss are selected, these weights.
+trained weights, the optimisers' moments and, where the weights with the lowest dev loss are selected or the weights are
+averaged, these weights or their mean.
 Random generators are not stored: batches and dropout depend on (seed, step) alone, and the learning rate on the step.
 
 A checkpoint is one file, and a new one replaces it in one step, so no reader sees a half-written one. On a file system

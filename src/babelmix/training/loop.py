@@ -23,6 +23,7 @@ from babelmix.batches.units import index_units, training_rows
 from babelmix.common.errors import UserError
 from babelmix.common.files import new_file
 from babelmix.encoder.fingerprint import hash_code, hash_files, libraries, machine
+from babelmix.training.average import WeightMean, first_averaged
 from babelmix.training.checkpoint import Checkpoint, CheckpointStore
 from babelmix.training.dev_loss import DevLoss
 from babelmix.training.distributed import ProcessGroup
@@ -66,9 +67,11 @@ def train(
     """Train `model` in place for `train.steps` steps and return the history.
 
     The final weights are those of the last step, or of the evaluation with the lowest dev loss that `train.select_by`
-    names. With `checkpoints` a training that was stopped resumes from its last checkpoint and ends with the same bytes.
-    `on_progress` gets the number of steps done since its last call. Raises UserError if the batches cannot be planned,
-    if the loss is not finite (the error names the step and the batch), if memory runs out or if another process exits.
+    names, or the mean of those after each step from `objective.average_from` on. Dev losses are of the weights that are
+    trained, not of their mean. With `checkpoints` a training that was stopped resumes from its last checkpoint and ends
+    with the same bytes. `on_progress` gets the number of steps done since its last call. Raises UserError if the
+    batches cannot be planned, if `average_from` meets a `train.select_by` other than last, if the loss is not finite
+    (the error names the step and the batch), if memory runs out or if another process exits.
     """
     model.to(processes.device)
     engine = Engine(model, tokenized, train, processes, extras or Extras(), seed=seed)
@@ -81,6 +84,9 @@ def train(
         how = "choose another train.select_by, or add dev pairs (pairs.dev_share) in the languages it needs"
         what = f"the dev split has no pairs for {train.select_by}"
         raise UserError(what, where="params.yaml, train.select_by", how=how)
+    if scope != "last" and objective.average_from is not None:
+        what = f"`average_from` takes the mean of the weights, {train.select_by} those of one evaluation"
+        raise UserError(what, where="params.yaml, train.select_by", how="set it to last")
     history: list[Step] = []
     best: tuple[int, float] | None = None
     best_weights: dict[str, torch.Tensor] = {}
@@ -96,11 +102,16 @@ def train(
         except (KeyError, ValueError) as error:
             raise checkpoints.corrupt() from error
         on_progress(checkpoint.step)
+    mean = None
+    if objective.average_from is not None:
+        mean = WeightMean(first_averaged(objective.average_from, train.steps), best_weights)
     batches = plan(units, objective, batch_size=train.batch_size, seed=seed, steps=train.steps, start=len(history))
     for number, batch in enumerate(batches, start=len(history) + 1):
         lr = train.peak_lr * lr_multiplier(number - 1, train)
         with _explained_errors(number, batch, train, checkpoints):
             loss = engine.step(units, batch, number, lr, objective)
+            if mean:
+                mean.add(number, engine.named)
             evaluated = number % train.eval_steps == 0 or number == train.steps
             dev = dev_loss.losses(engine) if evaluated else {}
         history.append(Step(number, batch.kind, loss, lr, **{f"dev_{name}": value for name, value in dev.items()}))
@@ -108,10 +119,10 @@ def train(
             best, best_weights = (number, dev[scope]), engine.copy_weights()
         if evaluated and checkpoints and processes.is_main and number < train.steps:
             rows = [list(astuple(row)) for row in history]
-            checkpoints.write(Checkpoint(number, rows, best, engine.tensors(best_weights)))
+            checkpoints.write(Checkpoint(number, rows, best, engine.tensors(mean.weights if mean else best_weights)))
         on_progress(1)
-    if best:
-        engine.load_weights(best_weights)
+    if best or mean:
+        engine.load_weights(mean.weights if mean else best_weights)
     return history
 
 

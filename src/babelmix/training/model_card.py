@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from babelmix.batches.objective import Objective
 from babelmix.encoder.settings import Preset
+from babelmix.training.average import first_averaged
 from babelmix.training.settings import Train
 
 NOT_ZERO_SHOT = """
@@ -26,6 +27,7 @@ def model_card(
     seed: int,
     sources: Sequence[str],
     translated: Sequence[str],
+    teacher_steps: float | None = None,
 ) -> str:
     """Return the card as Markdown.
 
@@ -37,20 +39,22 @@ def model_card(
         seed: of batches and dropout.
         sources: names of the sources of pairs.
         translated: languages that a machine translated into.
+        teacher_steps: steps of this training that cost as much as the teacher's vectors (`cost.steps_worth`).
     """
     before = NOT_KNOWN if preset.folder or preset.hub else NOT_ZERO_SHOT
     targets = [] if objective.origin == "human" else translated
     by_machine = f", machine-translated into {', '.join(targets)}" if targets else ""
     loss = "symmetric InfoNCE" if train.symmetric else "InfoNCE"
     widths = f", also at the first {', '.join(map(str, train.matryoshka))} dimensions" if train.matryoshka else ""
-    extras = (
-        f"\n- Distilled from the vectors of `{objective.teacher}`, weight {objective.teacher_weight:g}."
-        if objective.teacher
-        else ""
-    )
+    extras = _of_teacher(objective, teacher_steps) if objective.teacher else ""
+    if objective.kl_weight:
+        extras += f"\n- Consistency of queries with themselves in another language, weight {objective.kl_weight:g}."
     extras += f"\n- Hard negatives from {objective.negatives}." if objective.negatives else ""
     scope = train.select_by.removeprefix("dev_")
     selected = "the last step" if train.select_by == "last" else f"the lowest {scope} loss on the dev split"
+    if objective.average_from is not None:
+        first = first_averaged(objective.average_from, train.steps)
+        selected = f"the mean over the steps {first} to {train.steps}"
     return f"""---
 library_name: sentence-transformers
 pipeline_tag: sentence-similarity
@@ -71,3 +75,16 @@ model = SentenceTransformer("path/to/this/folder")
 scores = model.encode_query(["wie drucke ich?"]) @ model.encode_document(["Choose File - Print."]).T
 ```
 """
+
+
+def _of_teacher(objective: Objective, teacher_steps: float | None) -> str:
+    """Return what the card says of a teacher: its weight, how it teaches where that is not the usual, and its cost."""
+    same = ", each text towards the same text as it was written" if objective.distil == "same" else ""
+    lines = [f"Distilled from the vectors of `{objective.teacher}`, weight {objective.teacher_weight:g}{same}."]
+    if objective.distil_first:
+        lines.append(f"The first {objective.distil_first:.0%} of the steps have no other loss.")
+    if objective.contrast_weight != 1:
+        lines.append(f"InfoNCE has weight {objective.contrast_weight:g}.")
+    if teacher_steps is not None:
+        lines.append(f"The teacher's vectors cost as much as {teacher_steps:.0f} steps.")
+    return "".join(f"\n- {line}" for line in lines)

@@ -11,8 +11,8 @@ arXiv 2101.06983). Both give the gradients of the plain loss.
 """
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from torch.autograd.profiler import record_function
 
 from babelmix.batches.objective import Objective
+from babelmix.batches.parallel_queries import parallel_queries
 from babelmix.batches.sampler import Batch
 from babelmix.batches.units import Units
 from babelmix.encoder.groups import TOKENS_PER_FORWARD
@@ -99,7 +100,7 @@ class Engine:
         """
         self._model.train()
         with record_function("babelmix::texts"):
-            texts, rows = self._texts(units, batch, objective)
+            texts, rows = self._texts(units, batch, number, objective)
         mine = self._processes.shard([len(text) for text in texts])
         groups = self._encode([texts[row] for row in mine], number, with_gradient=not self._train.cached)
         whole = self._processes.gather(_joined(groups), mine, len(texts)).requires_grad_()
@@ -128,8 +129,10 @@ class Engine:
             groups = self._encode([texts[row] for row in mine], 0, with_gradient=False)
             return self._processes.gather(_joined(groups), mine, len(texts)).cpu().numpy()
 
-    def _texts(self, units: Units, batch: Batch, objective: Objective) -> tuple[list[NDArray[np.int32]], BatchRows]:
-        """Return the queries, passages and hard negatives of a batch, and what the loss must know of them."""
+    def _texts(
+        self, units: Units, batch: Batch, number: int, objective: Objective
+    ) -> tuple[list[NDArray[np.int32]], BatchRows]:
+        """Return the queries, passages, hard negatives and parallel queries of a batch, and what the loss must know."""
         queries = [int(units.rows[query][unit]) for unit, query, _ in batch.rows]
         passages = [int(units.rows[passage][unit]) for unit, _, passage in batch.rows]
         numbers = [unit for unit, _, _ in batch.rows]
@@ -139,11 +142,26 @@ class Engine:
                     passages.append(int(units.rows[language][unit]))
                     numbers.append(unit)
         texts = [self._tokenized.queries[row] for row in queries] + [self._tokenized.passages[row] for row in passages]
-        targets = None
+        device = self._processes.device
+        asked = BatchRows(torch.from_numpy(units.groups[numbers]).to(device))
         if self._extras.teacher is not None:
-            targets = torch.from_numpy(self._extras.teacher[:, numbers[: len(queries)]]).to(self._processes.device)
-        groups = torch.from_numpy(units.groups[numbers]).to(self._processes.device)
-        return texts, BatchRows(groups, targets, objective.teacher_weight)
+            alone = number <= round(objective.distil_first * self._train.steps)  # the loss is the distillation alone
+            asked = replace(
+                asked,
+                targets=torch.from_numpy(self._extras.teacher[:, numbers[: len(queries)]]).to(device),
+                teacher_weight=objective.teacher_weight,
+                distil=objective.distil,
+                contrast_weight=0.0 if alone else objective.contrast_weight,
+            )
+            if alone:
+                return texts, asked
+        if objective.kl_weight:
+            found, languages = parallel_queries(units, batch, seed=self._seed, step=number)
+            for row, language in zip(found, languages, strict=True):
+                texts.append(self._tokenized.queries[int(units.rows[language][batch.rows[row][0]])])
+            parallel = torch.tensor(found, dtype=torch.int64, device=device)
+            asked = replace(asked, parallel=parallel, kl_weight=objective.kl_weight)
+        return texts, asked
 
     def _encode(self, texts: "Texts", number: int, *, with_gradient: bool) -> list[tuple[list[int], torch.Tensor]]:
         """Return (rows, vectors) of each group of texts; activations are stored if `with_gradient`."""
@@ -180,6 +198,11 @@ class Engine:
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self._processes.device.type, torch.bfloat16, enabled=self._bfloat16)
 
+    @property
+    def named(self) -> Mapping[str, torch.nn.Parameter]:
+        """The trained weights themselves, by name."""
+        return self._named
+
     def copy_weights(self) -> dict[str, torch.Tensor]:
         """Return a copy of the trained weights, on the CPU."""
         return {name: weight.detach().cpu().clone() for name, weight in self._named.items()}
@@ -190,17 +213,20 @@ class Engine:
             for name, weight in self._named.items():
                 weight.copy_(weights[name])
 
-    def tensors(self, best: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """Return what resuming needs: the trained weights, the optimisers' moments, and the best weights so far."""
+    def tensors(self, kept: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Return what resuming needs: the trained weights, the optimisers' moments, and the weights `kept` for the end.
+
+        `kept`: the best weights so far, or the running mean.
+        """
         found = {f"weight.{name}": weight.detach() for name, weight in self._named.items()}
         for name, weight in self._named.items():
             for optimiser in self._optimisers:
                 for key, value in optimiser.state.get(weight, {}).items():
                     found[f"moment.{key}.{name}"] = torch.as_tensor(value)
-        return found | {f"best.{name}": weight for name, weight in best.items()}
+        return found | {f"best.{name}": weight for name, weight in kept.items()}
 
     def restore(self, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """Resume from what `tensors` returned, and return the best weights so far.
+        """Resume from what `tensors` returned, and return the weights that it kept for the end.
 
         Raises KeyError or ValueError, and changes nothing, if the tensors are not those of this model.
         """

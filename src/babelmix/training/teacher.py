@@ -42,6 +42,7 @@ class TeacherVectors:
     units: tuple[str, ...]
     queries: NDArray[np.float16]  # [n, d]
     passages: NDArray[np.float16]  # [n, d]
+    layers: int  # of the teacher, which its cost depends on
 
 
 def encode_teacher(
@@ -76,7 +77,13 @@ def encode_teacher(
             how = "give the teacher each unit once, in the language it was written in"
             raise UserError(f"duplicate unit {unit!r}", where="teacher", how=how)
     vectors = encode_pairs(model, ordered, settings=settings, threads=threads, on_progress=on_progress, store=store)
-    return TeacherVectors(units, *vectors)
+    return TeacherVectors(units, *vectors, layers=layers_of(model))
+
+
+def layers_of(model: "SentenceTransformer") -> int:
+    """Return the number of layers of an encoder."""
+    transformer: Any = model[0]
+    return int(transformer.model.config.num_hidden_layers)
 
 
 def encode_pairs(
@@ -141,21 +148,22 @@ def write_teacher(path: Path, vectors: TeacherVectors) -> None:
             allow_pickle=False,
             queries=vectors.queries,
             passages=vectors.passages,
+            layers=np.array(vectors.layers, dtype=np.int64),
             **pack("units", vectors.units),
         )
 
 
 def read_teacher(path: Path) -> TeacherVectors:
     """Read what `write_teacher` wrote; UserError if the file is missing, damaged, or has other arrays."""
-    names = ("units", "units_ends", "queries", "passages")
-    content, ends, queries, passages = read_arrays(path, names, what="a teacher's vectors", how=HOW)
+    names = ("units", "units_ends", "queries", "passages", "layers")
+    content, ends, queries, passages, layers = read_arrays(path, names, what="a teacher's vectors", how=HOW)
     try:
         units = unpack(content, ends)
     except ValueError as error:
         raise UserError("the arrays are not a teacher's vectors", where=str(path), how=HOW) from error
-    if not _sound(units, queries, passages):
+    if not _sound(units, queries, passages) or layers.shape or layers.dtype != np.int64 or layers < 1:
         raise UserError("the arrays are not a teacher's vectors", where=str(path), how=HOW)
-    return TeacherVectors(units, queries, passages)
+    return TeacherVectors(units, queries, passages, int(layers))
 
 
 def _sound(units: Sequence[str], queries: NDArray[Any], passages: NDArray[Any]) -> bool:
