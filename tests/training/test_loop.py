@@ -73,7 +73,7 @@ def test_every_objective_learns(objective: str, tiny_encoder: Path, tokenized: T
     assert [step.step for step in history] == list(range(1, 41))
     assert np.mean([step.loss for step in history[-10:]]) < np.mean([step.loss for step in history[:10]])
     expected = {"contrastive": {"monolingual"}, "english": {"monolingual"}, "crosslingual": {"crosslingual"}}
-    kinds = expected | {"mixed": {"mixed"}}
+    kinds = expected | {"mixed": {"mixed"}, "within": {"within"}, "distilled-first": {"crosslingual"}}
     assert {step.kind for step in history} == kinds.get(objective, {"monolingual", "crosslingual"})
 
 

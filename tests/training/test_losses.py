@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from babelmix.encoder.load import load_encoder
 from babelmix.settings.params import load_settings
-from babelmix.training.losses import BatchRows, batch_loss, info_nce, over_widths
+from babelmix.training.losses import BatchRows, batch_loss, consistency_loss, info_nce, over_widths
 from babelmix.training.settings import Train
 
 ROOT = Path(__file__).parents[2]
@@ -218,3 +218,50 @@ def test_matryoshka_is_theirs_with_equal_weights(model: Any) -> None:
         expected = theirs(features, torch.empty(0)).item()
     found = batch_loss(vectors, unrelated(6), train_settings(matryoshka=(16, 8))).item()
     assert found == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.2])
+def test_a_text_must_pick_the_teachers_vector_of_the_same_text(weight: float) -> None:
+    vectors, targets = unit_vectors(12, 7), unit_vectors(2, 6, 7, seed=1)
+    allowed = np.ones((6, 6))
+    allowed[1, 4] = allowed[4, 1] = 0
+    groups = torch.tensor([0, 1, 2, 3, 1, 5])
+    taught = (formula(vectors[:6], targets[0], allowed) + formula(vectors[6:], targets[1], allowed)) / 2
+    rows = BatchRows(groups, tensor(targets), 0.8, "same", contrast_weight=weight)
+    contrast = batch_loss(tensor(vectors), BatchRows(groups), train_settings()).item()
+    found = batch_loss(tensor(vectors), rows, train_settings()).item()
+    assert found == pytest.approx(weight * contrast + 0.8 * taught, rel=1e-5)
+
+
+def divergence(queries: Array, others: Array, passages: Array, parallel: list[int], groups: list[int]) -> float:
+    """The mean of both directions of KL, one row and one passage at a time."""
+    found: list[float] = []
+    for other, row in zip(others, parallel, strict=True):
+        seen = [at for at, group in enumerate(groups) if at == row or group != groups[row]]
+        one, two = (np.exp([query @ passages[at] / T for at in seen]) for query in (queries[row], other))
+        p, q = one / one.sum(), two / two.sum()
+        found.append(sum(a * np.log(a / b) + b * np.log(b / a) for a, b in zip(p, q, strict=True)) / 2)
+    return float(np.mean(found))
+
+
+@given(st.integers(0, 1000), st.lists(st.integers(0, 5), min_size=1, max_size=6, unique=True), st.integers(0, 3))
+@settings(max_examples=40, deadline=None)
+def test_the_consistency_loss_is_the_divergence_of_a_plain_loop(seed: int, rows: list[int], more: int) -> None:
+    parallel, groups = sorted(rows), np.random.default_rng(seed).integers(0, 6, 6 + more)
+    vectors = unit_vectors(12 + more + len(parallel), 5, seed=seed)
+    queries, passages, others = np.split(vectors, [6, 12 + more])
+    expected = divergence(queries, others, passages, parallel, groups.tolist())
+    asked = BatchRows(torch.from_numpy(groups), parallel=torch.tensor(parallel), kl_weight=0.7)
+    whole = tensor(vectors).requires_grad_()
+    found = batch_loss(whole, asked, train_settings())
+    plain = batch_loss(tensor(vectors[: 12 + more]), BatchRows(torch.from_numpy(groups)), train_settings())
+    assert found.item() == pytest.approx(plain.item() + 0.7 * expected, rel=1e-4, abs=1e-5)
+    found.backward()
+    assert whole.grad is not None and bool(whole.grad.isfinite().all())
+
+
+def test_a_query_that_ranks_alike_in_both_languages_and_no_query_at_all_have_no_divergence() -> None:
+    queries, passages = tensor(unit_vectors(4, 5)), tensor(unit_vectors(4, 5, seed=1))
+    rows, groups = torch.arange(4), torch.arange(4)
+    assert consistency_loss(queries, queries, passages, rows, T, groups).item() == 0
+    assert consistency_loss(queries, queries[:0], passages, rows[:0], T, groups).item() == 0

@@ -11,6 +11,7 @@ from babelmix.corpus.settings import Table
 from babelmix.encoder.settings import Preset
 from babelmix.settings.params import Settings
 from babelmix.stages.training import translated_languages
+from babelmix.training.cost import steps_worth
 from babelmix.training.model_card import model_card
 
 
@@ -70,6 +71,26 @@ def test_the_card_says_what_else_was_asked(preset: dict[str, Any], start: str) -
         assert part in card, part
     assert "machine-translated" not in card and "not zero-shot" not in card
     assert "does not know the training data" in card and "e5" not in card
+
+
+def test_the_card_of_a_recipe_says_what_differs_and_what_a_teacher_costs() -> None:
+    preset = Preset.model_validate({"layers": 6, "learning_rate": 0.1})
+    plain = with_preset(preset, teacher="large", distil="same", distil_first=0.5, contrast_weight=0.2, kl_weight=1.5)
+    cost = steps_worth(texts=5760, teacher_layers=12, layers=6, texts_per_step=64)
+    card = model_card(
+        "base/mine/s13", preset, plain.objective("mine"), plain.training(), seed=13, sources=["x"], translated=[],
+        teacher_steps=cost,
+    )  # fmt: skip
+    for part in (
+        "vectors of `large`, weight 1, each text towards the same text as it was written.",
+        "- The first 50% of the steps have no other loss.", "- InfoNCE has weight 0.2.",
+        "- The teacher's vectors cost as much as 60 steps.",
+        "- Consistency of queries with themselves in another language, weight 1.5.",
+    ):  # fmt: skip
+        assert part in card, part
+    settings = small_settings()
+    assert "the mean over the steps 7 to 12." in card_of("hybrid-averaged", settings)
+    assert "a row is monolingual with probability 0.5, otherwise cross-lingual." in card_of("within", settings)
 
 
 def test_the_card_names_the_languages_that_something_is_translated_into() -> None:

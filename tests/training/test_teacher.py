@@ -117,6 +117,8 @@ def test_a_missing_or_damaged_file_is_refused(few: TeacherVectors, tmp_path: Pat
         (pack("units", ("a", "c", "b")), "not a teacher's vectors"),
         (pack("units", ("a", "b")), "not a teacher's vectors"),
         ({"queries": np.zeros((3, 8))}, "not a teacher's vectors"),
+        ({"layers": np.array(0)}, "not a teacher's vectors"),
+        ({"layers": np.array([12])}, "not a teacher's vectors"),
         ({"passages": np.zeros((3, 7), dtype=np.float16)}, "not a teacher's vectors"),
         ({"passages": np.full((3, 8), np.nan, dtype=np.float16)}, "not a teacher's vectors"),
         (
@@ -126,7 +128,8 @@ def test_a_missing_or_damaged_file_is_refused(few: TeacherVectors, tmp_path: Pat
     ],
 )
 def test_arrays_of_another_kind_are_refused(change: dict, says: str, few: TeacherVectors, tmp_path: Path) -> None:
-    arrays = pack("units", few.units) | {"queries": few.queries, "passages": few.passages} | change
+    plain = {"queries": few.queries, "passages": few.passages, "layers": np.array(12)}
+    arrays = pack("units", few.units) | plain | change
     np.savez(tmp_path / "large.npz", **arrays)
     with pytest.raises(UserError, match=says):
         read_teacher(tmp_path / "large.npz")
