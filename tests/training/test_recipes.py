@@ -6,8 +6,20 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from small_training import inputs_of, run, same, small_settings, weights, write_small_tokenized
+import yaml
+from small_training import (
+    hashes,
+    inputs_of,
+    one_thread,
+    run,
+    same,
+    small_settings,
+    weights,
+    write_project,
+    write_small_tokenized,
+)
 
+from babelmix import cli
 from babelmix.batches.objective import Objective
 from babelmix.common.errors import UserError
 from babelmix.corpus.records import Pair
@@ -136,3 +148,31 @@ def test_parallel_queries_are_encoded_last_and_change_no_batch(
         assert rows.groups.equal(before.groups) and rows.parallel is not None
         assert texts == 16 + len(rows.parallel) and len(rows.parallel) > 0
     assert consistent[0].loss > history[0].loss and not same(weights(plain), weights(other))
+
+
+def test_twice_the_steps_are_the_bytes_of_twice_train_steps(
+    tiny_encoder: Path,
+    parallel_pairs: list[Pair],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found: list[dict[str, str]] = []
+    for steps, factor in ((12, 1), (6, 2)):
+        folder = write_project(tmp_path / f"{steps}", tiny_encoder, parallel_pairs, steps=steps)
+        raw = yaml.safe_load((folder / "params.yaml").read_text())
+        raw["objective"]["hybrid"]["steps"] = factor
+        (folder / "params.yaml").write_text(yaml.safe_dump(raw))
+        monkeypatch.chdir(folder)
+        with one_thread():
+            cli.run(["tokenise"])
+            cli.run(["train", "--objective", "hybrid"])
+        found.append(hashes(folder / "models/hybrid") | hashes(folder / "metrics/history"))
+    assert found[0] == found[1] and len(found[0]) > 5
+    assert "12 steps of 8 pairs" in (folder / "models/hybrid/README.md").read_text()
+    cli.run(["plan", "--objective", "hybrid"])
+    assert "planned 12 batches of 8" in capsys.readouterr().out
+    cli.run(["plan", "--objective", "within", "--steps", "2"])
+    output = capsys.readouterr().out
+    assert "within: a row is monolingual with probability 0.5, otherwise cross-lingual\n   1 within " in output
+    assert "rows in one language" in output and "planned 6 batches of 8" in output
