@@ -52,6 +52,10 @@ class Average(Section):
             raise ValueError("not a list of two encoders")
         return {"first": value[0], "second": value[1]}
 
+    def describe(self) -> str:
+        """Return a description of the average for reports."""
+        return f"the average of {self.first} and {self.second}, its share chosen on the dev split"
+
 
 class Embed(Section):
     """How texts become vectors for evaluation."""
