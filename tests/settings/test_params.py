@@ -74,11 +74,6 @@ def test_the_project_s_own_settings_are_valid() -> None:
             r"average.crosslingual-start: 'crosslingual' is not among objectives; "
             r"add it: -S 'objectives=\[contrastive,hybrid,crosslingual\]'",
         ),
-        (
-            "average.hybrid-start",
-            ["hybird", "untrained"],
-            "average.hybrid-start: unknown encoder 'hybird'",
-        ),
         ("average.hybrid-start", ["hybrid", "hybrid"], "average.hybrid-start: encoder 'hybrid' comes twice"),
         ("average.hybrid-start", ["hybrid"], "average.hybrid-start: not a list of two encoders; it says"),
         ("average.hybrid-start", "hybrid", "average.hybrid-start: not a list of two encoders; it says 'hybrid'"),
@@ -138,6 +133,14 @@ def test_the_project_s_own_settings_are_valid() -> None:
 def test_a_faulty_setting_is_told(field: str, value: Any, told: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=told):
         load_settings(changed(tmp_path, field, value))
+
+
+def test_an_average_in_use_is_of_known_encoders_and_any_other_may_wait_for_its_objectives(tmp_path: Path) -> None:
+    file = changed(tmp_path, "average.hybrid-start", ["hybird", "untrained"])
+    assert load_settings(file).average["hybrid-start"].first == "hybird"
+    file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | {"averages": ["hybrid-start"]}))
+    with pytest.raises(UserError, match=r"average.hybrid-start: unknown encoder 'hybird'; did you mean 'hybrid'"):
+        load_settings(file)
 
 
 def test_broken_yaml_and_no_file_are_told(tmp_path: Path) -> None:

@@ -80,11 +80,15 @@ def _check_objectives(settings: Settings, path: str) -> None:
 
 
 def _check_averages(settings: Settings, path: str) -> None:
+    """Check all averages by their names, and those in use by their parts: objectives may be replaced as a whole."""
     for name, average in settings.average.items():
-        where = f"{path}, average.{shown(name)}"
+        where, parts = f"{path}, average.{shown(name)}", (average.first, average.second)
         check_name(name, f"{path}, average", SYSTEMS | {*settings.objective_presets})
-        _check("encoder", (average.first, average.second), (UNTRAINED, *settings.objective_presets), where)
-        for part in (average.first, average.second) if name in settings.averages else ():
+        _check_once("encoder", parts, where)
+        if name not in settings.averages:
+            continue
+        _check("encoder", parts, (UNTRAINED, *settings.objective_presets), where)
+        for part in parts:
             if part not in (UNTRAINED, *settings.objectives):
                 how = f"add it: -S 'objectives=[{','.join((*settings.objectives, part))}]'"
                 raise UserError(f"{quoted(part)} is not among objectives", where=where, how=how)
