@@ -17,7 +17,7 @@ from babelmix.common.files import new_folder
 from babelmix.common.outputs import claim_folder
 from babelmix.common.reading import parse_json, read_text
 from babelmix.encoder.fingerprint import hash_model
-from babelmix.encoder.load import check_encoder
+from babelmix.encoder.load import check_encoder, hide_progress_bars
 
 if TYPE_CHECKING:
     import torch
@@ -74,6 +74,7 @@ def average(first: Path, second: Path, share: float, output: Path, *, title: str
     claim_folder(output, inputs=(first, second))
     if not 0 <= share <= 1:
         raise UserError(f"the share {share:g} is not between 0 and 1", where="--share", how="take one, such as 0.5")
+    hide_progress_bars()
     for folder in (first, second):
         check_encoder(folder)
     files = _matching_files(first, second)
