@@ -5,12 +5,14 @@ HERE.scores("hybrid+lir", "xquad-r")          # metrics/evaluation/hybrid+lir/xq
 remade_by("train", "hybrid")                  # "run `dvc repro train@hybrid`"
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from babelmix.common.files import cache_dir
 
 BM25, UNTRAINED, LIR, DEV = "bm25", "untrained", "+lir", "dev"
+NATIVE_DEV = "native-dev"  # the dev split of the native pool: recipes are chosen on it too where it is built
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ class Workspace:
         return self.root / "models"
 
     def model(self, system: str) -> Path:
-        """An encoder, before training ("untrained") or after it (an objective's name)."""
+        """An encoder: before training ("untrained"), after it (an objective's name), or a weight average."""
         return self.models / system
 
     @property
@@ -112,6 +114,10 @@ class Workspace:
     def translation_metrics(self) -> Path:
         """The same as `translation_index`, beside the counts."""
         return self.metrics / "translate" / "index.json"
+
+    def average_scores(self, name: str) -> Path:
+        """The dev scores that the share of a weight average was chosen by."""
+        return self.metrics / "average" / f"{name}.json"
 
     def history(self, objective: str) -> Path:
         """The losses of a training, step by step."""
@@ -174,11 +180,13 @@ def vector_store() -> Path:
     return cache_dir() / "vectors"
 
 
-def evaluation_stage(system: str) -> str:
-    """Return the name of the DVC stage that scores a system on all benchmarks."""
+def evaluation_stage(system: str, averages: Collection[str] = ()) -> str:
+    """Return the name of the DVC stage that scores a system on all benchmarks; `averages` are names of such."""
     name = system.removesuffix(LIR)
     if name == BM25:
         return "evaluate-bm25"
+    if name in averages:
+        return f"evaluate-average@{name}"
     return f"evaluate-untrained@{name}" if name == UNTRAINED else f"evaluate@{name}"
 
 

@@ -35,6 +35,7 @@ CHOSEN = {
     "tokenise": ("encoders", "tokenise"),
     "teach": ("teaching", "teach"),
     "train": ("training", "train"),
+    "average": ("averaging", "average_system"),
     "track": ("results", "track"),
 }
 # What a method of Settings reads.
@@ -140,7 +141,7 @@ def settings_read(tree: ast.AST) -> set[str]:
 
 SECTIONS = {
     *("seed", "threads", "model", "objectives", "objective", "sources", "source", "pairs", "translate", "recipe"),
-    *("train", "embed", "benchmarks", "benchmark", "evaluate"),
+    *("train", "embed", "benchmarks", "benchmark", "evaluate", "average", "averages"),
 }
 
 

@@ -142,6 +142,24 @@ def test_one_objective_makes_a_report_that_says_so(tmp_path):
     assert "there is no comparison between objectives" in (tmp_path / "reports/report.md").read_text()
 
 
+def test_an_average_has_its_rows_and_no_losses(tmp_path):
+    settings = make_project(
+        tmp_path, objectives=("contrastive", "hybrid"), averages=("hybrid-start",), benchmarks=("gnome-help",)
+    )
+    write_report(Workspace(tmp_path), settings)
+    text = (tmp_path / "reports/report.md").read_text()
+    described = "the average of hybrid and untrained, its share chosen on the dev split"
+    assert f"| weights, hybrid-start | {described} |" in text
+    rows = [line for line in text.splitlines() if line.startswith("| hybrid-start")]
+    assert sum(line.startswith("| hybrid-start |") for line in rows) == 4, "scores, bias, seen and unseen, dev"
+    assert sum(line.startswith("| hybrid-start+lir |") for line in rows) == 3
+    main = json.loads((tmp_path / "metrics/main_score.json").read_text())
+    assert list(main) == ["contrastive", "hybrid"]
+    (tmp_path / "metrics/evaluation/hybrid-start/dev.json").unlink()
+    with pytest.raises(UserError, match="run `dvc repro evaluate-average@hybrid-start`"):
+        write_report(Workspace(tmp_path), settings)
+
+
 def test_a_benchmark_of_one_language_has_no_cross_lingual_row_and_no_gap_in_the_report(tmp_path):
     settings = make_project(tmp_path, benchmarks=("gnome-help",), languages=("de",))
     write_report(Workspace(tmp_path), settings)

@@ -66,6 +66,21 @@ def test_the_project_s_own_settings_are_valid() -> None:
         ("objective.bm25", {"alpha": 1}, "objective: 'bm25' is taken"),
         ("objective.a/b", {"alpha": 1}, "objective: 'a/b' is not a valid name"),
         ("model.presets.\n", {"layers": 1, "learning_rate": 0.1}, r"model.presets: '\\n' is not a valid name"),
+        ("averages", ["hybrid-strat"], "averages: unknown average 'hybrid-strat'; did you mean 'hybrid-start'"),
+        ("averages", ["hybrid-start", "hybrid-start"], "averages: average 'hybrid-start' comes twice"),
+        (
+            "averages",
+            ["crosslingual-start"],
+            r"average.crosslingual-start: 'crosslingual' is not among objectives; "
+            r"add it: -S 'objectives=\[contrastive,hybrid,crosslingual\]'",
+        ),
+        ("average.hybrid-start", ["hybrid", "hybrid"], "average.hybrid-start: encoder 'hybrid' comes twice"),
+        ("average.hybrid-start", ["hybrid"], "average.hybrid-start: not a list of two encoders; it says"),
+        ("average.hybrid-start", "hybrid", "average.hybrid-start: not a list of two encoders; it says 'hybrid'"),
+        ("average.hybrid-start", [1, "hybrid"], "average.hybrid-start: .*not a text"),
+        ("average.hybrid", ["hybrid", "untrained"], "average: 'hybrid' is taken"),
+        ("average.untrained", ["hybrid", "untrained"], "average: 'untrained' is taken"),
+        ("average.a/b", ["hybrid", "untrained"], "average: 'a/b' is not a valid name"),
         ("recipe", [1], "recipe: not a text"),
         ("pairs.languages", ["en", "dee"], "pairs.languages: unknown language 'dee'; did you mean 'de'"),
         ("pairs.languages", ["de", "fr"], "English is missing"),
@@ -132,6 +147,14 @@ def test_the_project_s_own_settings_are_valid() -> None:
 def test_a_faulty_setting_is_told(field: str, value: Any, told: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=told):
         load_settings(changed(tmp_path, field, value))
+
+
+def test_an_average_in_use_is_of_known_encoders_and_any_other_may_wait_for_its_objectives(tmp_path: Path) -> None:
+    file = changed(tmp_path, "average.hybrid-start", ["hybird", "untrained"])
+    assert load_settings(file).average["hybrid-start"].first == "hybird"
+    file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | {"averages": ["hybrid-start"]}))
+    with pytest.raises(UserError, match=r"average.hybrid-start: unknown encoder 'hybird'; did you mean 'hybrid'"):
+        load_settings(file)
 
 
 def test_broken_yaml_and_no_file_are_told(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from babelmix.workspace import DEV, LIR, Workspace
 
 LANGUAGES = ("ar", "de", "en", "es")
 # How strongly a vector carries its language: what the objectives are meant to change.
-BIAS = {"bm25": 1.5, "untrained": 1.0, "contrastive": 0.6, "hybrid": 0.3, "crosslingual": 0.2}
+BIAS = {"bm25": 1.5, "untrained": 1.0, "contrastive": 0.6, "hybrid": 0.3, "crosslingual": 0.2, "hybrid-start": 0.4}
 
 
 def make_project(
@@ -28,6 +28,7 @@ def make_project(
     *,
     size: str = "base",
     objectives: tuple[str, ...] = ("contrastive", "hybrid"),
+    averages: tuple[str, ...] = (),
     languages: tuple[str, ...] = LANGUAGES,
     questions: int = 40,
     benchmarks: tuple[str, ...] = ("gnome-help", "debian-handbook"),
@@ -35,14 +36,14 @@ def make_project(
     """Write params.yaml, dvc.lock, metrics/, benchmarks, embeddings and pairs of one run; return its settings."""
     raw = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
     raw["model"]["size"], raw["objectives"], raw["benchmarks"] = size, list(objectives), list(benchmarks)
-    raw["evaluate"]["resamples"] = 200
+    raw["evaluate"]["resamples"], raw["averages"] = 200, list(averages)
     root.mkdir(parents=True, exist_ok=True)
     Workspace(root).params.write_text(yaml.safe_dump(raw), encoding="utf-8")
     workspace = Workspace(root)
     for number, name in enumerate(benchmarks):
         benchmark = make_benchmark(name, languages, questions)
         write_benchmark(workspace.benchmark(name), benchmark)
-        for system in systems_of(objectives):
+        for system in systems_of(objectives, averages):
             bias = BIAS[system.removesuffix(LIR)] * (0.5 if system.endswith(LIR) else 1)
             vectors = make_vectors(benchmark, bias, seed=number)
             folder = workspace.embeddings(system, name)
@@ -53,9 +54,10 @@ def make_project(
             write_json(workspace.scores(system, name), to_json(evaluation, system))
             np.savez_compressed(workspace.query_scores(system, name), **per_query(evaluation))
     dev = make_benchmark(DEV, languages, questions)
+    for encoder in (*objectives, *averages):
+        evaluation = evaluate(qrels_of(dev), CosineScorer(*make_vectors(dev, BIAS[encoder], seed=99)))
+        write_json(workspace.scores(encoder, DEV), to_json(evaluation, encoder))
     for objective in objectives:
-        evaluation = evaluate(qrels_of(dev), CosineScorer(*make_vectors(dev, BIAS[objective], seed=99)))
-        write_json(workspace.scores(objective, DEV), to_json(evaluation, objective))
         write_history(workspace.history(objective), slope=1 + BIAS[objective])
     write_json(
         workspace.pair_counts("libreoffice-help"),

@@ -1,4 +1,4 @@
-"""Commands for encoders: the starting one, teachers, hard negatives, the batches and the training."""
+"""Commands for encoders: the starting one, teachers, hard negatives, batches, the training and weight averages."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from babelmix.cli.options import ModelName, ObjectiveName, PassagePrompt, QueryPrompt
+from babelmix.common.errors import UserError
 from babelmix.common.progress import done
 
 
@@ -15,6 +16,7 @@ def add_to(app: typer.Typer) -> None:
     app.command(
         epilog="Example: babelmix train --objective hybrid, or torchrun --nproc-per-node 2 -m babelmix train ..."
     )(train)
+    app.command(epilog="Example: babelmix average hybrid-start")(average)
     app.command(epilog="Example: babelmix profile --steps 20 --output profile.md")(profile)
     app.command(epilog="Example: babelmix mine --model models/contrastive --output data/negatives/contrastive.npz")(
         mine
@@ -69,6 +71,31 @@ def train(objective: ObjectiveName) -> None:
 
     if line := training.train(objective, load_settings()):
         done(line, "dvc repro")
+
+
+def average(
+    name: Annotated[str | None, typer.Argument(help="An average of params.yaml; or")] = None,
+    first: Annotated[Path | None, typer.Option(help="any encoder, a SentenceTransformer folder,")] = None,
+    second: Annotated[Path | None, typer.Option(help="another one, trained from the same start,")] = None,
+    share: Annotated[float | None, typer.Option(help="the share of the first, 0 to 1, and")] = None,
+    output: Annotated[Path | None, typer.Option(help="the folder to write.")] = None,
+) -> None:
+    """Average the weights of two encoders; for NAME of params.yaml, at the share that scores best on the dev split."""
+    from babelmix.stages import averaging
+
+    options = {"--first": first, "--second": second, "--share": share, "--output": output}
+    if name is not None:
+        from babelmix.settings.params import load_settings
+
+        if given := [option for option, value in options.items() if value is not None]:
+            how = "leave it out, or NAME"
+            raise UserError(f"NAME already says what is averaged, so {given[0]} has no use", where="average", how=how)
+        done(averaging.average_system(name, load_settings()), "dvc repro")
+        return
+    if first is None or second is None or share is None or output is None:
+        missing = next(option for option, value in options.items() if value is None)
+        raise UserError(f"missing option '{missing}'", where="average", how="see `babelmix average --help`")
+    done(averaging.average_folders(first, second, share, output), "babelmix evaluate --model")
 
 
 def profile(

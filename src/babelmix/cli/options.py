@@ -9,7 +9,9 @@ ObjectiveName = Annotated[str, typer.Option("--objective", help="An objective of
 ModelName = Annotated[str, typer.Option("--model", help="A SentenceTransformer folder, or its name on the hub.")]
 SystemName = Annotated[
     str | None,
-    typer.Option("--system", help="One of the pipeline, with all its benchmarks: untrained, an objective, or bm25."),
+    typer.Option(
+        "--system", help="One of the pipeline, with all its benchmarks: untrained, an objective, an average, or bm25."
+    ),
 ]
 _BENCHMARK: Any = typer.Option(
     "--benchmark",

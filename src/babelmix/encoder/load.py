@@ -29,10 +29,7 @@ def load_encoder(folder: Path) -> "SentenceTransformer":
     be read.
     """
     hide_progress_bars()
-    check_files(folder)
-    if not (folder / "modules.json").is_file():
-        raise _not_a_model(folder, "modules.json", "give a SentenceTransformer folder, such as a trained model")
-    check_weights(folder)
+    check_encoder(folder)
     return open_encoder(folder)
 
 
@@ -52,6 +49,14 @@ def save_encoder(model: "SentenceTransformer", folder: Path, card: str) -> None:
     (folder / "README.md").write_text(card, encoding="utf-8")
     for file in folder.rglob("*.safetensors"):
         file.chmod(0o644)  # the library writes them readable by the owner only
+
+
+def check_encoder(folder: Path) -> None:
+    """Raise UserError unless the folder is a SentenceTransformer with all weights and a tokenizer, and without code."""
+    check_files(folder)
+    if not (folder / "modules.json").is_file():
+        raise _not_a_model(folder, "modules.json", "give a SentenceTransformer folder, such as a trained model")
+    check_weights(folder)
 
 
 def check_files(folder: Path) -> None:

@@ -1,7 +1,7 @@
-"""Settings of the encoder: `model.presets`, the encoders that training starts from, and `embed`."""
+"""Settings of the encoder: `model.presets`, the encoders that training starts from, `average` and `embed`."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -37,6 +37,24 @@ class Preset(Section):
         start = f"{self.hub}{revision} of the Hugging Face hub" if self.hub else f"the folder {self.folder}"
         start = start if self.hub or self.folder else "multilingual-e5-small (4-bit weights, dequantised)"
         return f"{start}, {self.layers} evenly spaced layers" if self.layers else start
+
+
+class Average(Section):
+    """Two encoders whose weights are averaged, "untrained" or objectives; params.yaml has them as [first, second]."""
+
+    first: str
+    second: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_a_list(cls, value: Any) -> Any:
+        if not (isinstance(value, list) and len(value) == 2):
+            raise ValueError("not a list of two encoders")
+        return {"first": value[0], "second": value[1]}
+
+    def describe(self) -> str:
+        """Return a description of the average for reports."""
+        return f"the average of {self.first} and {self.second}, its share chosen on the dev split"
 
 
 class Embed(Section):

@@ -191,7 +191,7 @@ def _read(root: Path, name: str, benchmark: str) -> Experiment:
     evaluations: dict[str, dict[str, Any]] = {}
     scores: dict[str, QueryScores] = {}
     try:
-        for system in systems_of(settings.objectives):
+        for system in systems_of(settings.objectives, settings.averages):
             file, per_query = (str(find(system, benchmark)) for find in (HERE.scores, HERE.query_scores))
             evaluations[system] = parse_evaluation(_text(files, file, name), f"{file} of {name}")
             scores[system] = read_query_scores(io.BytesIO(files.read_bytes(per_query)), f"{per_query} of {name}")

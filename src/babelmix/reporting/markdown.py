@@ -109,6 +109,7 @@ def _recipe(results: Results, settings: Settings) -> str:
         ("weights", "of the last step" if train.select_by == "last" else f"with the lowest {selected} dev loss"),
         ("languages in training", ", ".join(sorted(training_languages(results)))),
         *((f"batches, {name}", settings.objective(name).describe()) for name in settings.objectives),
+        *((f"weights, {name}", settings.average[name].describe()) for name in settings.averages),
     ]
     return table(("parameter", "value"), rows)
 
@@ -119,7 +120,7 @@ def _dev(results: Results) -> list[str]:
         for objective, evaluation in results.dev.items()
     ]
     note = "The dev split has other pages of the training source. Recipes are chosen on it, never on a benchmark."
-    return [note, table(("objective", "mono mAP", "cross mAP", "multi mAP"), rows)]
+    return [note, table(("system", "mono mAP", "cross mAP", "multi mAP"), rows)]
 
 
 def _data(results: Results) -> list[str]:

@@ -4,8 +4,8 @@
     results.evaluations["hybrid"]["gnome-help"]["scopes"]["multilingual"]["map"]
     results.histories["hybrid"][-1].loss
 
-Only the benchmarks and objectives that the settings name are read. A system is "bm25", "untrained", an objective, or
-one of the last two without its language directions (LIR), "hybrid+lir".
+Only the benchmarks, objectives and averages that the settings name are read. A system is "bm25", "untrained", an
+objective, an average, or one of the last three without its language directions (LIR), "hybrid+lir".
 """
 
 import csv
@@ -43,7 +43,7 @@ class Results:
 
     evaluations: dict[str, dict[str, dict[str, Any]]]  # system -> benchmark -> evaluation
     per_query: dict[str, dict[str, Path]]  # system -> benchmark -> the scores of every query, .npz
-    dev: dict[str, dict[str, Any]]  # objective -> evaluation of the dev split
+    dev: dict[str, dict[str, Any]]  # objective or average -> evaluation of the dev split
     histories: dict[str, tuple[HistoryRow, ...]]  # by objective
     pairs: dict[str, dict[str, Any]]  # source -> language -> kept_train, kept_dev, dropped by reason
     translations: dict[str, dict[str, Any]]  # source -> language -> kept, rejected by reason, engine
@@ -57,9 +57,9 @@ def read_results(workspace: Workspace, settings: Settings) -> Results:
     """
     evaluations: dict[str, dict[str, dict[str, Any]]] = {}
     per_query: dict[str, dict[str, Path]] = {}
-    for system in systems_of(settings.objectives):
+    for system in systems_of(settings.objectives, settings.averages):
         for benchmark in settings.benchmarks:
-            stage = evaluation_stage(system)
+            stage = evaluation_stage(system, settings.averages)
             scores = _read_evaluation(workspace.scores(system, benchmark), stage)
             evaluations.setdefault(system, {})[benchmark] = scores
             file = _existing(workspace.query_scores(system, benchmark), stage)
@@ -68,7 +68,8 @@ def read_results(workspace: Workspace, settings: Settings) -> Results:
         evaluations=evaluations,
         per_query=per_query,
         dev={
-            name: _read_evaluation(workspace.scores(name, DEV), evaluation_stage(name)) for name in settings.objectives
+            name: _read_evaluation(workspace.scores(name, DEV), evaluation_stage(name, settings.averages))
+            for name in (*settings.objectives, *settings.averages)
         },
         histories={name: _read_history(workspace.history(name), name) for name in settings.objectives},
         pairs={
@@ -88,9 +89,9 @@ def read_results(workspace: Workspace, settings: Settings) -> Results:
     )
 
 
-def systems_of(objectives: Sequence[str]) -> tuple[str, ...]:
-    """Return the systems that are scored: BM25, and the encoder before and after training, each with LIR too."""
-    return (BM25, *(f"{name}{form}" for name in (UNTRAINED, *objectives) for form in ("", LIR)))
+def systems_of(objectives: Sequence[str], averages: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the systems that are scored: BM25 and the encoders, untrained, trained and averaged, each with LIR too."""
+    return (BM25, *(f"{name}{form}" for name in (UNTRAINED, *objectives, *averages) for form in ("", LIR)))
 
 
 def training_languages(results: Results) -> frozenset[str]:

@@ -11,6 +11,7 @@ from babelmix.corpus.registry import PAIR_SOURCES
 from babelmix.settings.names import BESIDE_BENCHMARKS, SYSTEMS, check_name
 from babelmix.settings.schema import Settings
 from babelmix.translate.hops import check_target, parse_route
+from babelmix.workspace import UNTRAINED
 
 
 def check_settings(settings: Settings, path: str) -> None:
@@ -19,6 +20,7 @@ def check_settings(settings: Settings, path: str) -> None:
     _check_sources(settings, path)
     _check_routes(settings, path)
     _check_objectives(settings, path)
+    _check_averages(settings, path)
     _check_benchmarks(settings, path)
 
 
@@ -75,6 +77,22 @@ def _check_objectives(settings: Settings, path: str) -> None:
             how = f"add it: -S 'model.teachers=[{shown(objective.teacher)}]'"
             what = f"{quoted(objective.teacher)} is not among model.teachers"
             raise UserError(what, where=f"{where}.teacher", how=how)
+
+
+def _check_averages(settings: Settings, path: str) -> None:
+    """Check all averages by their names, and those in use by their parts: objectives may be replaced as a whole."""
+    for name, average in settings.average.items():
+        where, parts = f"{path}, average.{shown(name)}", (average.first, average.second)
+        check_name(name, f"{path}, average", SYSTEMS | {*settings.objective_presets})
+        _check_once("encoder", parts, where)
+        if name not in settings.averages:
+            continue
+        _check("encoder", parts, (UNTRAINED, *settings.objective_presets), where)
+        for part in parts:
+            if part not in (UNTRAINED, *settings.objectives):
+                how = f"add it: -S 'objectives=[{','.join((*settings.objectives, part))}]'"
+                raise UserError(f"{quoted(part)} is not among objectives", where=where, how=how)
+    _check("average", settings.averages, settings.average, f"{path}, averages")
 
 
 def _check_benchmarks(settings: Settings, path: str) -> None:

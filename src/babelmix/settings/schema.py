@@ -14,7 +14,7 @@ from babelmix.benchmarks.settings import BenchmarkSettings
 from babelmix.common.errors import unknown_name
 from babelmix.common.section import Section
 from babelmix.corpus.settings import Pairs, Table
-from babelmix.encoder.settings import Embed, Preset
+from babelmix.encoder.settings import Average, Embed, Preset
 from babelmix.evaluation.settings import Evaluate
 from babelmix.training.settings import Train
 from babelmix.translate.hops import Hop
@@ -38,6 +38,8 @@ class Settings(Section):
     model: Model
     objectives: tuple[str, ...] = Field(min_length=1)
     objective_presets: dict[str, Objective] = Field(alias="objective")
+    averages: tuple[str, ...] = ()
+    average: dict[str, Average] = Field(default_factory=dict)
     sources: tuple[str, ...] = Field(min_length=1)
     source: dict[str, Table] = Field(default_factory=dict)
     pairs: Pairs

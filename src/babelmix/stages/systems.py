@@ -25,9 +25,9 @@ Prompts = tuple[str | None, str | None]  # the text before each query and passag
 def check_system(name: str, settings: Settings, *, where: str, encoder: bool) -> None:
     """Raise UserError unless `name` is a system of the pipeline; `encoder`: one that has vectors."""
     if encoder and name == BM25:
-        how = f"name an encoder: {UNTRAINED}, or an objective of params.yaml"
+        how = f"name an encoder: {UNTRAINED}, or an objective or average of params.yaml"
         raise UserError("BM25 has no vectors", where=where, how=how)
-    names = [UNTRAINED, *settings.objective_presets, *([] if encoder else [BM25])]
+    names = [UNTRAINED, *settings.objective_presets, *settings.average, *([] if encoder else [BM25])]
     if name not in names:
         raise unknown_name("system", name, names, where=where)
 

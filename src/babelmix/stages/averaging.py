@@ -1,0 +1,86 @@
+"""Weight averages: of the pipeline, with the share that the dev split chooses, or of any two encoders."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from babelmix.benchmarks.qrels import read_qrels
+from babelmix.common.errors import UserError, unknown_name
+from babelmix.common.files import temporary_folder, write_json
+from babelmix.common.outputs import claim_file, claim_folder
+from babelmix.encoder.average import average
+from babelmix.evaluation.evaluate import evaluate
+from babelmix.retrieval.embeddings import open_embeddings
+from babelmix.retrieval.scorers import CosineScorer
+from babelmix.settings.params import Settings
+from babelmix.stages.systems import embed_into
+from babelmix.workspace import DEV, HERE, NATIVE_DEV
+
+SHARES = (0.25, 0.5, 0.75, 1.0)  # of the first encoder; at 1 nothing is averaged
+_KEYS = ("first", "second", "share", "dev")  # of the file of scores
+
+
+def average_system(name: str, settings: Settings) -> str:
+    """Average the two encoders of an average of params.yaml at the share that scores best; return what was written.
+
+    The score of a share is the mean of the multilingual mAP over the dev split and, where `benchmarks:` names it, the
+    dev split of the native pool. Among equal scores the largest share of the first encoder is taken.
+    """
+    if name not in settings.average:
+        raise unknown_name("average", name, settings.average, where="params.yaml, average")
+    parts, output, scores = settings.average[name], HERE.model(name), HERE.average_scores(name)
+    first, second = HERE.model(parts.first), HERE.model(parts.second)
+    claim_folder(output, inputs=(first, second))
+    claim_file(scores, written=_KEYS)
+    benchmarks = [DEV, *(name for name in settings.benchmarks if name == NATIVE_DEV)]
+    dev: dict[float, dict[str, float]] = {}
+    for share in SHARES:
+        with temporary_folder() as scratch:
+            model = Path(scratch) / f"{name}-{share:g}"
+            average(first, second, share, model, title=name, reason="tried on the dev split")
+            dev[share] = {
+                benchmark: _multilingual_map(model, HERE.benchmark(benchmark), Path(scratch) / benchmark, settings)
+                for benchmark in benchmarks
+            }
+    share = chosen_share(dev)
+    tried = ", ".join(f"{one:g} ({_mean(found):.4f})" for one, found in dev.items())
+    average(
+        first,
+        second,
+        share,
+        output,
+        title=f"{settings.model.size}/{name}/s{settings.seed}",
+        reason=f"chosen by the mean multilingual mAP on {' and '.join(benchmarks)}, of {tried}",
+    )
+    by_share = {f"{one:g}": found for one, found in dev.items()}
+    write_json(scores, {"first": parts.first, "second": parts.second, "share": share, "dev": by_share})
+    return f"wrote {output}, {share:g} of {parts.first} and {1 - share:g} of {parts.second}, and {scores}"
+
+
+def average_folders(first: Path, second: Path, share: float, output: Path) -> str:
+    """Average any two encoders at a given share; return what was written."""
+    average(first, second, share, output, title=output.name, reason="given by hand")
+    return f"wrote {output}"
+
+
+def chosen_share(dev: Mapping[float, Mapping[str, float]]) -> float:
+    """Return the share with the highest mean over its benchmarks, the largest among equals.
+
+    Args:
+        dev: share of the first encoder -> benchmark -> score.
+    """
+    return max(dev, key=lambda share: (_mean(dev[share]), share))
+
+
+def _mean(scores: Mapping[str, float]) -> float:
+    return round(sum(scores.values()) / len(scores), 6)
+
+
+def _multilingual_map(model: Path, benchmark: Path, vectors: Path, settings: Settings) -> float:
+    """Return a model's mAP over the pool of all languages of a benchmark, rounded as in the files of scores."""
+    embed_into(str(model), benchmark, vectors, settings)
+    opened = open_embeddings(vectors, benchmark)
+    found = evaluate(read_qrels(benchmark), CosineScorer(opened.queries, opened.passages, where=str(vectors)))
+    score = found.mean("multilingual")
+    if score is None:
+        raise UserError("no query to choose the share by", where=str(benchmark), how="build the benchmark again")
+    return round(score, 6)
