@@ -104,7 +104,11 @@ def reached(stage: str) -> tuple[frozenset[Path], frozenset[str]]:
         tree, own = tree_of(file), functions(module)
         known = imports(
             ast.Module(body=[node for node in tree.body if not isinstance(node, ast.FunctionDef)])
-        ) | imports(own[name])
+        )
+        if name not in own:  # a type or a constant, which the imports of its module are for
+            files.update(*(target for target in known.values()))
+            continue
+        known |= imports(own[name])
         read |= settings_read(own[name])
         for node in ast.walk(own[name]):
             used = node.id if isinstance(node, ast.Name) else None
