@@ -102,11 +102,9 @@ def reached(stage: str) -> tuple[frozenset[Path], frozenset[str]]:
         file = SOURCE / f"babelmix/stages/{module}.py"
         files.add(file)
         tree, own = tree_of(file), functions(module)
-        known = imports(
-            ast.Module(body=[node for node in tree.body if not isinstance(node, ast.FunctionDef)])
-        )
+        known = imports(ast.Module(body=[node for node in tree.body if not isinstance(node, ast.FunctionDef)]))
         if name not in own:  # a type or a constant, which the imports of its module are for
-            files.update(*(target for target in known.values()))
+            files.update(*known.values())
             continue
         known |= imports(own[name])
         read |= settings_read(own[name])

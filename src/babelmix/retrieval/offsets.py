@@ -90,7 +90,8 @@ def move(
 class Moved:
     """Rows plus the offset of their language, normalised again: float16 unit vectors, made when they are read.
 
-    A row whose offset is zero comes back as it is.
+    A row whose offset is zero comes back as it is, and so does one of which the offset leaves nothing: a text that is
+    the mean of its language, as in an index of equal texts.
     """
 
     def __init__(self, texts: LanguageRows, offsets: NDArray[np.float64], *, where: str = "embeddings") -> None:
@@ -104,21 +105,13 @@ class Moved:
         return self._texts.rows.shape
 
     def __getitem__(self, key: Any, /) -> NDArray[np.floating[Any]]:
-        """Return the rows of a slice, or of an ascending array of row numbers.
-
-        UserError for a row that has not unit length, and for one of which the offset leaves nothing.
-        """
+        """Return the rows of a slice, or of an array of row numbers; UserError for a row that has not unit length."""
         before, codes = self._texts.rows[key], self._texts.codes[key]
         first = (key.start or 0) if isinstance(key, slice) else key
         after = checked(before, self._where, first) + self._offsets[codes]
         length = np.linalg.norm(after, axis=1, keepdims=True)
-        if (length <= LOST).any():
-            at = int(np.argmin(length))
-            row = first + at if isinstance(first, int) else int(first[at])
-            where = f"{self._where}, row {row}, language {self._texts.languages[codes[at]]!r}"
-            how = "take a lower strength, or look at that text"
-            raise UserError("nothing remains of this vector without its language's mean", where=where, how=how)
-        return np.where(self._moves[codes][:, None], (after / length).astype(np.float16), before)
+        moves = self._moves[codes][:, None] & (length > LOST)
+        return np.where(moves, np.divide(after, length, out=after, where=moves).astype(np.float16), before)
 
 
 def _shift(means: LanguageMeans, languages: Sequence[str]) -> NDArray[np.float64]:
