@@ -5,7 +5,7 @@
     results.histories["hybrid"][-1].loss
 
 Only the benchmarks and objectives that the settings name are read. A system is "bm25", "untrained", an objective, or
-one of the last two without its language directions (LIR), "hybrid+lir".
+one of the last two with a debiasing, such as "hybrid+lir" (see workspace.DEBIASINGS).
 """
 
 import csv
@@ -23,7 +23,7 @@ from babelmix.common.old_names import say_old_name
 from babelmix.common.reading import parse_json, read_text
 from babelmix.evaluation.score_files import Count, fields_checked, parse_evaluation
 from babelmix.settings.params import Settings
-from babelmix.workspace import BM25, DEV, LIR, UNTRAINED, Workspace, evaluation_stage
+from babelmix.workspace import BM25, DEBIASINGS, DEV, UNTRAINED, Workspace, evaluation_stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +89,8 @@ def read_results(workspace: Workspace, settings: Settings) -> Results:
 
 
 def systems_of(objectives: Sequence[str]) -> tuple[str, ...]:
-    """Return the systems that are scored: BM25, and the encoder before and after training, each with LIR too."""
-    return (BM25, *(f"{name}{form}" for name in (UNTRAINED, *objectives) for form in ("", LIR)))
+    """Return the systems that are scored: BM25, and the encoder before and after training, plain and debiased."""
+    return (BM25, *(f"{name}{form}" for name in (UNTRAINED, *objectives) for form in ("", *DEBIASINGS)))
 
 
 def training_languages(results: Results) -> frozenset[str]:
