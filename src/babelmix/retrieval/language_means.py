@@ -151,4 +151,7 @@ def _sound(languages: NDArray[Any], queries: NDArray[Any], passages: NDArray[Any
         return False
     if not queries.dtype == passages.dtype == overall.dtype == np.float32:
         return False
-    return all(bool((np.linalg.norm(rows, axis=1) <= 1.02).all()) for rows in (queries, passages, overall))
+    parts = (queries, passages, overall)
+    if not all((np.abs(rows) <= 1.02).all() for rows in parts):  # False for NaN
+        return False
+    return all(bool((np.linalg.norm(rows, axis=1) <= 1.02).all()) for rows in parts)
