@@ -11,13 +11,17 @@ from small_project import make_benchmark, make_project, make_vectors
 from small_training import one_thread
 from test_cli_scores import scored
 
+from babelmix import cli
 from babelmix.benchmarks.files import write_benchmark
 from babelmix.common.errors import UserError
+from babelmix.encoder.encode import encode
+from babelmix.encoder.load import load_encoder
 from babelmix.evaluation.choice import choose
-from babelmix.retrieval.language_means import LanguageRows, Means, language_means, write_means
+from babelmix.retrieval.language_means import LanguageRows, Means, language_means, read_means, write_means
 from babelmix.retrieval.lir import find_directions, write_directions
 from babelmix.settings.params import Settings
 from babelmix.stages import scoring
+from babelmix.stages.pairs import all_pairs
 from babelmix.workspace import DEBIASINGS, HERE, encoder_of
 
 LANGUAGES = ("ar", "de", "en")
@@ -185,6 +189,23 @@ def test_means_of_another_model_are_refused(project: tuple[Path, Settings], tmp_
     assert str(caught.value) == (
         f"{vectors}: vectors of 48 dimensions, means of 32; estimate the means with the same model"
     )
+
+
+def test_the_means_of_training_text_are_those_of_a_models_own_vectors(
+    project: tuple[Path, Settings], tiny_encoder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cli.run(["offsets", "--model", str(tiny_encoder), "--output", "o.npz"])
+    assert "wrote o.npz, from 57 queries and passages in 2 languages" in capsys.readouterr().out
+    means, settings = read_means(Path("o.npz")), project[1]
+    train = [pair for pair in all_pairs(settings) if pair[0].split == "train"]
+    for prompt, found in (("query", means.queries), ("passage", means.passages)):
+        for lang in ("en", "pt"):
+            texts = [getattr(pair, prompt) for pair, *_ in train if pair.lang == lang]
+            vectors = encode(load_encoder(tiny_encoder), texts, prompt=prompt, settings=settings.embed, threads=1)
+            np.testing.assert_allclose(found.of(lang), vectors.mean(axis=0, dtype=float), atol=2e-3)
+    with pytest.raises(UserError, match="the output exists, and babelmix did not write it"):
+        Path("mine.npz").write_bytes(b"mine")
+        cli.run(["offsets", "--model", str(tiny_encoder), "--output", "mine.npz"])
 
 
 def test_the_encoder_of_every_system_is_known() -> None:
