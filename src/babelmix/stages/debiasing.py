@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from babelmix.retrieval.embeddings import Embeddings
     from babelmix.retrieval.language_means import LanguageRows, Means
 
+COMMON = "the common mean stands for theirs"
 CHOICES = ("shift", "centre")  # keys of a file of chosen strengths
 
 
@@ -97,13 +98,11 @@ def texts_of(opened: "tuple[Embeddings, str]", qrels: Qrels, training: Path | No
     if training is not None and any(name in TRAINING for name in names):
         means |= dict.fromkeys(TRAINING, read_means(training))
         if lacking := _lacking(means["shift"], (*queries.languages, *passages.languages)):
-            common = "the mean of all languages stands for theirs"
-            say(f"{qrels.name}: no training text, or {TOO_FEW} texts or fewer, in {', '.join(lacking)}: {common}")
+            say(f"{qrels.name}: no training text, or {TOO_FEW} texts or fewer, in {', '.join(lacking)}: {COMMON}")
     if any(name in TRANSDUCTIVE for name in names):
         means |= means_of_index(passages, found.queries, [query.id for query in qrels.queries], where=where)
         if lacking := _lacking(means["shift-index"], passages.languages):
-            common = "the mean of the others stands for theirs"
-            say(f"{qrels.name}: {TOO_FEW} passages or fewer in {', '.join(lacking)}: {common}")
+            say(f"{qrels.name}: {TOO_FEW} passages or fewer in {', '.join(lacking)}: {COMMON}")
         if len(passages.languages) == 1 and "shift-index" in names:
             say(f"{qrels.name}: all passages are in one language, so shift-index changes nothing")
     return Texts(opened, queries, passages, means)
