@@ -13,6 +13,8 @@ from babelmix.common.files import cache_dir
 
 BM25, UNTRAINED, LIR, DEV = "bm25", "untrained", "+lir", "dev"
 NATIVE_DEV = "native-dev"  # the dev split of the native pool: recipes are chosen on it too where it is built
+# What is done to an encoder's vectors without training: the first three by training text, the others by the index.
+DEBIASINGS = (LIR, "+shift", "+centre", "+shift-index", "+centre-index", "+centre-asked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,10 @@ class Workspace:
         """The directions of each language in a system's vectors."""
         return self.data / "lir" / f"{system}.npz"
 
+    def offsets(self, system: str) -> Path:
+        """The mean vector of each language in a system's vectors of training text."""
+        return self.data / "offsets" / f"{system}.npz"
+
     @property
     def models(self) -> Path:
         """All encoders."""
@@ -136,6 +142,10 @@ class Workspace:
         """The scores of every query."""
         return self.scores(system, benchmark).with_suffix(".npz")
 
+    def debiasing(self, system: str) -> Path:
+        """The strength of each debiasing of an encoder, and the dev scores that it was chosen by."""
+        return self.metrics / "debiasing" / f"{system}.json"
+
     @property
     def main_scores(self) -> Path:
         """At most 12 numbers: the main score by objective, benchmark and scope."""
@@ -180,9 +190,14 @@ def vector_store() -> Path:
     return cache_dir() / "vectors"
 
 
+def encoder_of(system: str) -> str:
+    """Return the system whose vectors are debiased: "hybrid" of "hybrid+shift", and of "hybrid"."""
+    return next((system.removesuffix(form) for form in DEBIASINGS if system.endswith(form)), system)
+
+
 def evaluation_stage(system: str, averages: Collection[str] = ()) -> str:
     """Return the name of the DVC stage that scores a system on all benchmarks; `averages` are names of such."""
-    name = system.removesuffix(LIR)
+    name = encoder_of(system)
     if name == BM25:
         return "evaluate-bm25"
     if name in averages:

@@ -103,9 +103,11 @@ def reached(stage: str) -> tuple[frozenset[Path], frozenset[str]]:
         file = SOURCE / f"babelmix/stages/{module}.py"
         files.add(file)
         tree, own = tree_of(file), functions(module)
-        known = imports(
-            ast.Module(body=[node for node in tree.body if not isinstance(node, ast.FunctionDef)])
-        ) | imports(own[name])
+        known = imports(ast.Module(body=[node for node in tree.body if not isinstance(node, ast.FunctionDef)]))
+        if name not in own:  # a type or a constant, which the imports of its module are for
+            files.update(*known.values())
+            continue
+        known |= imports(own[name])
         read |= settings_read(own[name])
         for node in ast.walk(own[name]):
             used = node.id if isinstance(node, ast.Name) else None

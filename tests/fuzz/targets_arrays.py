@@ -18,7 +18,9 @@ from babelmix.corpus.index import PairIndex, index_pairs, train_rows
 from babelmix.corpus.records import Pair
 from babelmix.evaluation.evaluate import evaluate
 from babelmix.retrieval.embeddings import open_embeddings
+from babelmix.retrieval.language_means import LanguageRows, read_means
 from babelmix.retrieval.lir import read_directions, remove_directions
+from babelmix.retrieval.offsets import move
 from babelmix.retrieval.scorers import CosineScorer
 from babelmix.training import hard_negatives, teacher
 from babelmix.training.tokenized_pairs import read_tokenized
@@ -177,6 +179,12 @@ def _directions() -> Arrays:
 
 
 @cache
+def _means() -> Arrays:
+    rows = (np.random.default_rng(2).normal(size=(3, 2, 8)) / 8).astype(np.float32)
+    return {"languages": np.array(["de", "en"]), "queries": rows[0], "passages": rows[1], "overall": rows[2]}
+
+
+@cache
 def _teacher() -> Arrays:
     return {**pack("units", [f"u{n}" for n in range(6)]), **vectors()}
 
@@ -221,6 +229,13 @@ def _remove(file: Path) -> None:
         remove_directions(vectors()["queries"], ["de", "en", "fr"] * 2, found)
 
 
+def _move(file: Path) -> None:
+    found = read_means(file)
+    texts = LanguageRows.of(vectors()["queries"], ["de", "en", "fr"] * 2)
+    for rows in move("centre", found, 0.5, texts, texts):
+        CosineScorer(rows, rows)
+
+
 def _tokens_input(rng: Random) -> Files:
     ids = np.arange(9, dtype="<i4").tobytes()
     files: Files = {"index.npz": packed(_index()), "queries.bin": ids, "passages.bin": ids}
@@ -243,6 +258,7 @@ def _read_tokens(folder: Path, output: Path) -> None:
 TARGETS = (
     Target("vectors", 8, _vectors_input, _open_vectors),
     npz_target("directions", 3, _directions, _remove),
+    npz_target("means", 3, _means, _move),
     npz_target("teacher", 3, _teacher, lambda file: teacher.aligned(teacher.read_teacher(file), _pairs())),
     npz_target(
         "negatives", 3, _negatives, lambda file: hard_negatives.aligned(hard_negatives.read_negatives(file), _pairs())

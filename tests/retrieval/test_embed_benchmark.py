@@ -65,13 +65,19 @@ def test_two_benchmarks_and_a_sample_at_once_get_the_vectors_of_each_alone(
     for name, number in (("b", 10), ("c", 6)):
         write_benchmark(tmp_path / name, dev_benchmark(parallel_pairs, number))
     together = [Target(tmp_path / name, tmp_path / "together" / name, {"name": name}) for name in ("b", "c")]
-    sample, done = [pair.passage for pair in parallel_pairs[:20]], list[int]()
+    sample = {
+        "query": [pair.query for pair in parallel_pairs[:8]],
+        "passage": [pair.passage for pair in parallel_pairs[:20]],
+    }
+    done = list[int]()
     counts, sampled = embed_benchmarks(
         model, together, settings=EXACT, threads=1, sample=sample, on_progress=done.append
     )
-    assert counts == [(30, 30), (18, 18)] and sum(done) < 2 * 48 + 20  # the small one's texts are the other's too
-    expected = encode(model, sample, prompt="passage", settings=EXACT, threads=1)
-    np.testing.assert_allclose(sampled.astype(float), expected.astype(float), atol=1e-3)
+    assert counts == [(30, 30), (18, 18)] and sum(done) < 2 * 48 + 28  # the small one's texts are the other's too
+    assert sampled.keys() == sample.keys()
+    for prompt, texts in sample.items():
+        expected = encode(model, texts, prompt=prompt, settings=EXACT, threads=1)
+        np.testing.assert_allclose(sampled[prompt].astype(float), expected.astype(float), atol=1e-3)
     for target in together:
         alone = Target(target.benchmark, tmp_path / "alone" / target.benchmark.name)
         embed_benchmarks(model, [alone], settings=EXACT, threads=1)

@@ -16,7 +16,7 @@ from babelmix.evaluation.score_files import OLD_COLUMNS, OLD_KEYS, per_query, to
 from babelmix.reporting.results import systems_of
 from babelmix.retrieval.scorers import CosineScorer
 from babelmix.settings.params import Settings, load_settings
-from babelmix.workspace import DEV, LIR, Workspace
+from babelmix.workspace import DEV, Workspace, encoder_of
 
 LANGUAGES = ("ar", "de", "en", "es")
 # How strongly a vector carries its language: what the objectives are meant to change.
@@ -44,7 +44,7 @@ def make_project(
         benchmark = make_benchmark(name, languages, questions)
         write_benchmark(workspace.benchmark(name), benchmark)
         for system in systems_of(objectives, averages):
-            bias = BIAS[system.removesuffix(LIR)] * (0.5 if system.endswith(LIR) else 1)
+            bias = BIAS[encoder_of(system)] * (1 if system == encoder_of(system) else 0.5)
             vectors = make_vectors(benchmark, bias, seed=number)
             folder = workspace.embeddings(system, name)
             folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Commands for systems, all that is scored: vectors, language directions (LIR), scores and single queries."""
+"""Commands for systems, all that is scored: vectors, where languages lie in them, scores and single queries."""
 
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -21,6 +21,7 @@ def add_to(app: typer.Typer) -> None:
     app.command(epilog='Example: babelmix explore --benchmark gnome-help "How do I print a page?"')(explore)
     app.command(epilog="Example: babelmix embed --model models/hybrid --benchmark gnome-help --output vectors")(embed)
     app.command(epilog="Example: babelmix lir --model models/hybrid --output lir.npz")(lir)
+    app.command(epilog="Example: babelmix offsets --model models/hybrid --output offsets.npz")(offsets)
     app.command("directions", hidden=True, epilog="Example: babelmix lir --model models/hybrid --output lir.npz")(
         directions
     )
@@ -36,7 +37,7 @@ def embed(
     split: Split = None,
     strict: Strict = False,
 ) -> None:
-    """Encode a benchmark's queries and passages for every scope; --system: all benchmarks, and its directions (LIR)."""
+    """Encode a benchmark's queries and passages; --system: all benchmarks, and where the languages lie."""
     from babelmix.settings.params import load_settings
     from babelmix.stages import systems
 
@@ -72,6 +73,25 @@ def lir(
     done(line, "babelmix evaluate")
 
 
+def offsets(
+    model: Annotated[str | None, typer.Option(help="A SentenceTransformer folder, or its name on the hub.")] = None,
+    output: Annotated[Path | None, typer.Option(help="File to write, .npz.")] = None,
+    system: SystemName = None,
+    query_prompt: QueryPrompt = None,
+    passage_prompt: PassagePrompt = None,
+) -> None:
+    """Find the mean of each language in unlabelled training text, for `evaluate --debias shift --means`."""
+    from babelmix.settings.params import load_settings
+    from babelmix.stages import systems
+
+    settings = load_settings()
+    if system is not None:
+        systems.check_system(system, settings, where=_alone("offsets", system, model, output), encoder=True)
+        model, output = str(HERE.model(system)), HERE.offsets(system)
+    model, output = _needed("offsets", "--model", model), _needed("offsets", "--output", output)
+    done(systems.find_means(model, output, settings, (query_prompt, passage_prompt)), "babelmix evaluate")
+
+
 def directions(
     model: Annotated[str | None, typer.Option()] = None,
     output: Annotated[Path | None, typer.Option()] = None,
@@ -91,6 +111,16 @@ def evaluate(
     lir_file: Annotated[
         Path | None, typer.Option("--lir", "--directions", help="Take these language directions out first.")
     ] = None,
+    debias: Annotated[
+        str | None,
+        typer.Option(
+            help="Move languages together: shift-index, centre-index, centre-asked; shift, centre by --means."
+        ),
+    ] = None,
+    strength: Annotated[
+        float | None, typer.Option(help="Of --debias, the share of the offset; 1 unless given.", min=0, max=1)
+    ] = None,
+    means: Annotated[Path | None, typer.Option(help="Of --debias, a file of `babelmix offsets`.")] = None,
     system: SystemName = None,
     per_query: Annotated[Path | None, typer.Option(help="Also write the scores of every query, .npz.")] = None,
     similarity: Annotated[
@@ -108,7 +138,7 @@ def evaluate(
     if system is not None:
         from babelmix.stages.systems import check_system
 
-        others = (benchmark, model, embeddings, lir_file, output, per_query)
+        others = (benchmark, model, embeddings, lir_file, debias, strength, means, output, per_query)
         settings, where = load_settings(), _alone("evaluate", system, *others)
         check_system(system, settings, where=where, encoder=False)
         done(scoring.evaluate_system(system, settings), "babelmix report")
@@ -120,7 +150,7 @@ def evaluate(
         load_settings,
         model=model,
         embeddings=embeddings,
-        lir=lir_file,
+        wanted=scoring.Wanted(lir_file, debias, strength, means),
         per_query=per_query,
         similarity=similarity,
         prompts=(query_prompt, passage_prompt),

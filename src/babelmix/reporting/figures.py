@@ -16,7 +16,7 @@ from babelmix.evaluation.query_scores import SCOPES
 from babelmix.reporting.drawing import COLOURS, FAINT, INK, PALE, SHAPES
 from babelmix.reporting.names import MEASURE_TITLES, SCOPE_TITLES
 from babelmix.reporting.results import Results
-from babelmix.workspace import BM25, LIR, UNTRAINED
+from babelmix.workspace import BM25, LIR, UNTRAINED, encoder_of
 
 Measure = Literal["map", "ndcg_at_10"]
 GREYS = {UNTRAINED: FAINT, BM25: INK}  # of the systems without training
@@ -29,10 +29,10 @@ def scores(results: Results) -> alt.TopLevelMixin:
     An encoder and its form with LIR share a line, filled and hollow, so that the difference between them shows.
     """
     systems, colours = _in_order(results.evaluations), _colours(results)
-    encoders = list(dict.fromkeys(map(_encoder, systems)))
-    fill = {name: colours[name] if name == _encoder(name) else "white" for name in systems}
-    stroke = {name: colours[_encoder(name)] for name in systems}
-    shape = {name: SHAPES[encoders.index(_encoder(name)) % len(SHAPES)] for name in systems}
+    encoders = list(dict.fromkeys(map(encoder_of, systems)))
+    fill = {name: colours[name] if name == encoder_of(name) else "white" for name in systems}
+    stroke = {name: colours[encoder_of(name)] for name in systems}
+    shape = {name: SHAPES[encoders.index(encoder_of(name)) % len(SHAPES)] for name in systems}
     legend = alt.Legend(orient="top", columns=4, symbolStrokeWidth=2)
     order = [SCOPE_TITLES[scope] for scope in SCOPES]
     panels: list[alt.LayerChart | alt.FacetChart] = []
@@ -40,7 +40,7 @@ def scores(results: Results) -> alt.TopLevelMixin:
         found = evaluations_of(results, benchmark)
         measure = next(iter(found.values())).get("main_score", "map")
         rows = [
-            {"system": name, "encoder": _encoder(name), "scope": SCOPE_TITLES[scope], "score": score}
+            {"system": name, "encoder": encoder_of(name), "scope": SCOPE_TITLES[scope], "score": score}
             for name, evaluation in found.items()
             for scope in reversed(SCOPES)
             if (score := evaluation["scopes"][scope][measure]) is not None
@@ -167,15 +167,14 @@ def _bars(
     return alt.layer(*marks, number).properties(height=alt.Step(26))
 
 
-def _encoder(system: str) -> str:
-    return system.removesuffix(LIR)
-
-
 def _in_order(systems: Iterable[str]) -> list[str]:
-    """Return the systems in their order, but each form with LIR after its encoder, and BM25 last."""
-    names = list(systems)
-    encoders = list(map(_encoder, names))
-    return sorted(names, key=lambda name: (name == BM25, encoders.index(_encoder(name)), name != _encoder(name)))
+    """Return the systems in their order, but each form with LIR after its encoder, and BM25 last.
+
+    Other debiasings are left out: seven forms of each encoder would crowd a figure. The tables have them.
+    """
+    names = [name for name in systems if name in (encoder_of(name), f"{encoder_of(name)}{LIR}")]
+    encoders = list(map(encoder_of, names))
+    return sorted(names, key=lambda name: (name == BM25, encoders.index(encoder_of(name)), name != encoder_of(name)))
 
 
 def evaluations_of(results: Results, benchmark: str) -> dict[str, dict[str, Any]]:
@@ -186,15 +185,15 @@ def evaluations_of(results: Results, benchmark: str) -> dict[str, dict[str, Any]
 
 def _colours(results: Results) -> dict[str, str]:
     """Return encoder -> colour, the same in every figure."""
-    encoders = dict.fromkeys([*results.histories, *map(_encoder, results.evaluations)])
+    encoders = dict.fromkeys([*results.histories, *map(encoder_of, results.evaluations)])
     trained = [name for name in encoders if name not in GREYS]
     return GREYS | {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(trained)}
 
 
 def _tone(system: str, colours: Mapping[str, str]) -> str:
     """Return the colour of a system: that of its encoder, halfway to white with LIR."""
-    colour = colours[_encoder(system)]
-    if system == _encoder(system):
+    colour = colours[encoder_of(system)]
+    if system == encoder_of(system):
         return colour
     return "#" + "".join(f"{(int(colour[i : i + 2], 16) + 255) // 2:02x}" for i in (1, 3, 5))
 

@@ -5,7 +5,7 @@
     results.histories["hybrid"][-1].loss
 
 Only the benchmarks, objectives and averages that the settings name are read. A system is "bm25", "untrained", an
-objective, an average, or one of the last three without its language directions (LIR), "hybrid+lir".
+objective, an average, or one of the last three with a debiasing, such as "hybrid+lir" (see workspace.DEBIASINGS).
 """
 
 import csv
@@ -23,7 +23,7 @@ from babelmix.common.old_names import say_old_name
 from babelmix.common.reading import parse_json, read_text
 from babelmix.evaluation.score_files import Count, fields_checked, parse_evaluation
 from babelmix.settings.params import Settings
-from babelmix.workspace import BM25, DEV, LIR, UNTRAINED, Workspace, evaluation_stage
+from babelmix.workspace import BM25, DEBIASINGS, DEV, UNTRAINED, Workspace, evaluation_stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +90,9 @@ def read_results(workspace: Workspace, settings: Settings) -> Results:
 
 
 def systems_of(objectives: Sequence[str], averages: Sequence[str] = ()) -> tuple[str, ...]:
-    """Return the systems that are scored: BM25 and the encoders, untrained, trained and averaged, each with LIR too."""
-    return (BM25, *(f"{name}{form}" for name in (UNTRAINED, *objectives, *averages) for form in ("", LIR)))
+    """Return the systems that are scored: BM25, and the encoders before and after training, plain and debiased."""
+    encoders = (UNTRAINED, *objectives, *averages)
+    return (BM25, *(f"{name}{form}" for name in encoders for form in ("", *DEBIASINGS)))
 
 
 def training_languages(results: Results) -> frozenset[str]:

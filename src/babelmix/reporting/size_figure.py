@@ -18,7 +18,7 @@ from babelmix.reporting.compare import reference_of
 from babelmix.reporting.drawing import COLOURS, SHAPES
 from babelmix.reporting.experiments import Experiment, by_size
 from babelmix.reporting.names import MEASURE_NAMES, SCOPE_TITLES
-from babelmix.workspace import LIR
+from babelmix.workspace import LIR, encoder_of
 
 APART = 1.08  # times the size, from one system to the next, so that no interval covers another
 
@@ -35,7 +35,7 @@ def size_figure(runs: Sequence[Experiment], sizes: Mapping[str, int]) -> alt.Top
     free = {name: name.endswith(LIR) for name in systems}
     # A system with LIR has the colour of its encoder, dashed and hollow.
     encoders = [name for name in systems if not free[name]]
-    stroke = [COLOURS[encoders.index(name.removesuffix(LIR)) % len(COLOURS)] for name in systems]
+    stroke = [COLOURS[encoders.index(encoder_of(name)) % len(COLOURS)] for name in systems]
     fill = ["white" if free[name] else colour for name, colour in zip(systems, stroke, strict=True)]
     dash = [[5, 3] if free[name] else [1, 0] for name in systems]
     legend = alt.Legend(orient="top", symbolStrokeWidth=2)

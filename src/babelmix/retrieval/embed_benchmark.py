@@ -54,14 +54,14 @@ def embed_benchmarks(
     *,
     settings: Embed,
     threads: int,
-    sample: Sequence[str] = (),
+    sample: Mapping[str, Sequence[str]] | None = None,
     store: VectorStore | None = None,
     on_progress: Callable[[int], None] = lambda done: None,
     say: Callable[[str], None] = lambda note: None,
-) -> tuple[list[tuple[int, int]], NDArray[Any]]:
+) -> tuple[list[tuple[int, int]], dict[str, NDArray[Any]]]:
     """Encode benchmark folders, replacing each output as a whole.
 
-    Return the number of queries and passages of each benchmark, and the vectors of the sample. An output gets
+    Return the number of queries and passages of each benchmark, and the sample's vectors by prompt. An output gets
     `queries.npy` and `passages.npy`, or shards `passages-00000.npy` and on for more than 100,000 passages. Rows are in
     the order of the benchmark's files, which are read one line at a time. Rows are float16 [rows, d] of unit length if
     the model is scored by cosine, float32 of any length otherwise. Also writes `queries.txt` and `passages.txt`, the id
@@ -73,21 +73,21 @@ def embed_benchmarks(
         targets: what is encoded and written.
         settings: how texts become vectors.
         threads: number of torch threads; the vectors depend on it.
-        sample: further passages, whose vectors are returned and not written.
+        sample: further texts by their prompt, "query" or "passage", whose vectors are returned and not written.
         store: has or keeps vectors (encoder/keep.py).
         on_progress: gets the number of texts encoded since its last call.
         say: gets one line for each thing that the user should know.
     """
     similarity, note = similarity_of(model)
     texts, cut = ([Counter(queries=0, passages=0) for _ in targets] for _ in range(2))
-    sampled: NDArray[Any] = np.empty((0, 0))
+    sampled: dict[str, NDArray[Any]] = {}
     with ExitStack() as stack:
         folders = [stack.enter_context(new_folder(target.output)) for target in targets]
-        rows = _rows(targets, sample, settings)
+        rows = _rows(targets, sample or {}, settings)
         unit = similarity == "cosine"
         for one, vectors, cut_here in encode_each(model, rows, settings, threads, on_progress, unit=unit, store=store):
             if one.target == len(targets):
-                sampled = vectors
+                sampled[one.prompt] = vectors
                 continue
             name = one.file.partition("-")[0]
             np.save(folders[one.target] / f"{one.file}.npy", vectors, allow_pickle=False)
@@ -108,17 +108,19 @@ def embed_benchmarks(
     return [(count["queries"], count["passages"]) for count in texts], sampled
 
 
-def _rows(targets: Sequence[Target], sample: Sequence[str], settings: Embed) -> Iterator[_Rows]:
-    """Yield the queries of all targets, their passages in shards, and the sample."""
+def _rows(targets: Sequence[Target], sample: Mapping[str, Sequence[str]], settings: Embed) -> Iterator[_Rows]:
+    """Yield the queries of all targets and the sample, then the passages of all targets, in shards, and the sample."""
     for number, target in enumerate(targets):
         queries = list(read_queries(target.benchmark))
         yield _Rows("query", [one.text for one in queries], number, "queries", [one.id for one in queries])
+    if sample.get("query"):
+        yield _Rows("query", sample["query"], len(targets), "", ())
     for number, target in enumerate(targets):
         for at, shard in enumerate(_shards(read_passages(target.benchmark))):
             texts = [f"{one.text} {one.context}".strip() if settings.context else one.text for one in shard]
             yield _Rows("passage", texts, number, f"passages-{at:05}", [one.id for one in shard])
-    if sample:
-        yield _Rows("passage", sample, len(targets), "", ())
+    if sample.get("passage"):
+        yield _Rows("passage", sample["passage"], len(targets), "", ())
 
 
 def _shards(passages: Iterable[Passage]) -> Iterator[list[Passage]]:

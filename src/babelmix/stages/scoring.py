@@ -1,7 +1,6 @@
-"""The scores of systems, with and without their language directions (LIR)."""
+"""The scores of systems, as they are and with each debiasing."""
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,36 +17,49 @@ from babelmix.evaluation.evaluate import evaluate
 from babelmix.evaluation.score_files import COLUMNS, KEYS, write_evaluation
 from babelmix.settings.params import Settings
 from babelmix.stages.benchmarks import open_benchmark, tell_left_out
-from babelmix.stages.systems import Prompts, benchmarks_of, embed_into, no_directions
-from babelmix.workspace import BM25, HERE, LIR
+from babelmix.stages.debiasing import (
+    CHOICES,
+    Debiased,
+    Texts,
+    Wanted,
+    check_wanted,
+    choose_strengths,
+    moved,
+    texts_of,
+    without_directions,
+)
+from babelmix.stages.systems import Prompts, benchmarks_of, dev_benchmarks, embed_into
+from babelmix.workspace import BM25, DEBIASINGS, HERE, LIR
 
 if TYPE_CHECKING:
     from babelmix.retrieval.embeddings import Embeddings
     from babelmix.retrieval.scorers import Scorer
 
+Judged = tuple[Qrels, About]
 Scored = tuple["Scorer", dict[str, Any]]  # what scores, and what the file of scores says of it
 
 
 def evaluate_system(system: str, settings: Settings) -> str:
-    """Score a system of the pipeline on all its benchmarks, also without its language directions (LIR).
+    """Score a system of the pipeline on all its benchmarks, as it is and with each debiasing.
 
-    Returns what was written. BM25 has no vectors, and so no LIR.
+    The strength of a debiasing is chosen on the dev splits first. Returns what was written. BM25 has no vectors, and so
+    no debiasing.
     """
     benchmarks = benchmarks_of(system, settings)
-    names = (system,) if system == BM25 else (system, system + LIR)
+    names = (system,) if system == BM25 else (system, *(f"{system}{form}" for form in DEBIASINGS))
     for name, benchmark in product(names, benchmarks):
         claim_file(HERE.scores(name, benchmark), written=KEYS)
         claim_file(HERE.query_scores(name, benchmark), written=COLUMNS)
-    for benchmark in benchmarks:
-        folder = HERE.benchmark(benchmark)
-        judged = _read_judged(folder)
-        files = {name: (HERE.scores(name, benchmark), HERE.query_scores(name, benchmark)) for name in names}
-        if system == BM25:
-            _evaluate(judged, _bm25(folder), system, *files[system])
-            continue
-        opened = _opened(HERE.embeddings(system, benchmark), folder, None)
-        _evaluate(judged, _cosines(opened), system, *files[system])
-        _evaluate(judged, _without(opened, HERE.lir(system), judged[0]), system + LIR, *files[system + LIR])
+    if system == BM25:
+        for benchmark in benchmarks:
+            folder = HERE.benchmark(benchmark)
+            _evaluate(_read_judged(folder), _bm25(folder), system, *_files(system, benchmark))
+    else:
+        claim_file(HERE.debiasing(system), written=CHOICES)
+        ready = {name: _ready(system, name) for name in dev_benchmarks(settings)}
+        strengths = choose_strengths(system, {name: (judged[0], texts) for name, (judged, texts) in ready.items()})
+        for benchmark in benchmarks:
+            _evaluate_forms(system, benchmark, strengths, *(ready.pop(benchmark, None) or _ready(system, benchmark)))
     return f"wrote {len(names) * len(benchmarks)} scores to {HERE.scores(system, benchmarks[0]).parent}"
 
 
@@ -58,7 +70,7 @@ def evaluate_any(
     *,
     model: str | None,
     embeddings: Path | None,
-    lir: Path | None,
+    wanted: Wanted,
     per_query: Path | None,
     similarity: str | None,
     prompts: Prompts,
@@ -76,15 +88,14 @@ def evaluate_any(
         raise UserError("a similarity is for --embeddings", where="--similarity", how=how)
     if prompts != (None, None) and model in (None, BM25):
         raise UserError("prompts are for a model", where="--query-prompt, --passage-prompt", how="leave them out")
-    if lir and model == BM25:
-        raise UserError("BM25 has no vectors, so no LIR", where="--lir", how="leave it out")
-    inputs = [Path(name) for name in (benchmark, model, embeddings, lir) if name]
+    check_wanted(wanted, model)
+    inputs = [Path(name) for name in (benchmark, model, embeddings, wanted.lir, wanted.means) if name]
     claim_file(output, inputs=inputs, written=KEYS)
     if per_query:
         claim_file(per_query, inputs=[*inputs, output], written=COLUMNS, what="--per-query")
         if per_query.resolve() == output.resolve():
             raise UserError("--output and --per-query are one file", where=str(output), how="give each its own name")
-    name = f"{model or embeddings}{LIR if lir else ''}"
+    name = f"{model or embeddings}{wanted.name}"
     with open_benchmark(benchmark, split, strict=strict) as folder, temporary_folder() as scratch:
         judged = _read_judged(folder, strict=strict, where=benchmark)
         vectors = embeddings
@@ -95,14 +106,36 @@ def evaluate_any(
             scored = _bm25(folder)
         else:
             opened = _opened(vectors, folder, similarity)
-            scored = _without(opened, lir, judged[0]) if lir else _cosines(opened)
+            scored = _wanted(opened, wanted, judged[0])
         if not embeddings:
             scored[1].pop("vectors", None)
         _evaluate(judged, scored, name, output, per_query)
     return f"wrote {output}"
 
 
-def _read_judged(folder: Path, *, strict: bool = False, where: str = "") -> tuple[Qrels, About]:
+def _ready(system: str, benchmark: str) -> tuple[Judged, Texts]:
+    """Read the qrels of a benchmark, open a system's vectors of it, and take the means of all debiasings."""
+    judged = _read_judged(HERE.benchmark(benchmark))
+    opened = _opened(HERE.embeddings(system, benchmark), HERE.benchmark(benchmark), None)
+    names = [form.removeprefix("+") for form in DEBIASINGS if form != LIR]
+    return judged, texts_of(opened, judged[0], HERE.offsets(system), names)
+
+
+def _evaluate_forms(system: str, benchmark: str, strengths: Mapping[str, float], judged: Judged, texts: Texts) -> None:
+    """Score the vectors of a system on a benchmark, as they are and with each debiasing."""
+    _evaluate(judged, _cosines(texts.opened), system, *_files(system, benchmark))
+    without = without_directions(texts.opened, HERE.lir(system), judged[0])
+    _evaluate(judged, _debiased(without), system + LIR, *_files(system + LIR, benchmark))
+    for form, strength in strengths.items():
+        name = f"{system}+{form}"
+        _evaluate(judged, _debiased(moved(texts, form, strength)), name, *_files(name, benchmark))
+
+
+def _files(system: str, benchmark: str) -> tuple[Path, Path]:
+    return HERE.scores(system, benchmark), HERE.query_scores(system, benchmark)
+
+
+def _read_judged(folder: Path, *, strict: bool = False, where: str = "") -> Judged:
     """Read the qrels of a benchmark and what it was built out of, and say what the rankings leave out besides."""
     qrels, made = read_qrels(folder), read_about(folder)
     new = {reason: number for reason, number in qrels.left_out.items() if reason not in made.left_out}
@@ -111,7 +144,7 @@ def _read_judged(folder: Path, *, strict: bool = False, where: str = "") -> tupl
 
 
 def _evaluate(
-    judged: tuple[Qrels, About],
+    judged: Judged,
     scored: Scored,
     name: str,
     output: Path,
@@ -150,15 +183,17 @@ def _cosines(opened: tuple["Embeddings", str]) -> Scored:
     return CosineScorer(found.queries, found.passages, where=where), about
 
 
-def _without(opened: tuple["Embeddings", str], file: Path, qrels: Qrels) -> Scored:
-    """Return the scores of vectors without the directions, of a LIR file, of the languages that the texts are in."""
-    from babelmix.retrieval.lir import read_directions, remove_directions
+def _wanted(opened: tuple["Embeddings", str], wanted: Wanted, qrels: Qrels) -> Scored:
+    """Return the scores of vectors with the debiasing that a user named, at its whole strength unless given."""
+    if wanted.lir:
+        return _debiased(without_directions(opened, wanted.lir, qrels))
+    if wanted.debias is None:
+        return _cosines(opened)
+    texts = texts_of(opened, qrels, wanted.means, [wanted.debias])
+    return _debiased(moved(texts, wanted.debias, 1.0 if wanted.strength is None else wanted.strength))
 
-    found, where = opened
-    if found.similarity != "cosine":
-        raise no_directions(found.similarity, "--lir")
-    directions = read_directions(file)
-    languages = [qrels.languages[number] for number in qrels.passage_language.tolist()]
-    queries = remove_directions(found.queries[:], [query.lang for query in qrels.queries], directions)
-    passages = remove_directions(found.passages[:], languages, directions)
-    return _cosines((replace(found, queries=queries, passages=passages), where))
+
+def _debiased(found: Debiased) -> Scored:
+    """Return the scores of debiased vectors, with what is to be said of the debiasing."""
+    scorer, about = _cosines(found[0])
+    return scorer, about | found[1]

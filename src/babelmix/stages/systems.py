@@ -1,7 +1,7 @@
-"""Systems, all that is scored: their names, their vectors and their language directions (LIR)."""
+"""Systems, all that is scored: their names, their vectors, and where languages lie in them (LIR, offsets)."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from babelmix.common.outputs import claim_file, claim_folder
 from babelmix.common.progress import progress, say
 from babelmix.settings.params import Settings
 from babelmix.stages.benchmarks import open_benchmark
-from babelmix.workspace import BM25, DEV, HERE, UNTRAINED, vector_store
+from babelmix.workspace import BM25, DEV, HERE, NATIVE_DEV, UNTRAINED, vector_store
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -33,8 +33,13 @@ def check_system(name: str, settings: Settings, *, where: str, encoder: bool) ->
 
 
 def benchmarks_of(system: str, settings: Settings) -> list[str]:
-    """Return the benchmarks that a system of the pipeline is scored on; a trained one also on the dev split."""
-    return [*settings.benchmarks, *([] if system in (UNTRAINED, BM25) else [DEV])]
+    """Return the benchmarks that a system of the pipeline is scored on; an encoder also on the dev split."""
+    return [*settings.benchmarks, *([] if system == BM25 else [DEV])]
+
+
+def dev_benchmarks(settings: Settings) -> list[str]:
+    """Return the benchmarks that everything is chosen on: the dev split, and the native pool's if it is scored."""
+    return [DEV, *(name for name in settings.benchmarks if name == NATIVE_DEV)]
 
 
 def model_folder(name: str) -> Path:
@@ -73,29 +78,31 @@ def embed_into(model: str, benchmark: Path, output: Path, settings: Settings, pr
 
 
 def embed_system(system: str, settings: Settings) -> str:
-    """Encode all benchmarks of the pipeline with one of its encoders, and find its language directions (LIR).
+    """Encode all benchmarks of the pipeline with one of its encoders, and find where languages lie in its vectors.
 
-    Returns what was written. One process does all of it, so the model is loaded once and equal texts are encoded once.
+    That is their directions (LIR) and their means (offsets), both in training text. One process does all of it, so the
+    model is loaded once and equal texts are encoded once. Returns what was written.
     """
     from babelmix.encoder.usage import similarity_of
-    from babelmix.retrieval import lir
+    from babelmix.retrieval import language_means, lir
 
-    names, model, directions = benchmarks_of(system, settings), str(HERE.model(system)), HERE.lir(system)
+    names, model = benchmarks_of(system, settings), str(HERE.model(system))
+    directions, means = HERE.lir(system), HERE.offsets(system)
     folders = [(HERE.benchmark(name), HERE.embeddings(system, name)) for name in names]
     for _, output in folders:
         claim_folder(output)
     claim_file(directions, written=lir.ARRAYS)
+    claim_file(means, written=language_means.ARRAYS)
     sample = _sample(settings)
     encoder = load_model(model)
     if (similarity := similarity_of(encoder)[0]) != "cosine":
         raise no_directions(similarity, model)
-    texts = [pair.passage for pair in sample]
-    counts, vectors = _embed(encoder, model, folders, settings, (None, None), texts, quiet=False)
-    _write_directions(directions, vectors, sample, settings)
+    counts, vectors = _embed(encoder, model, folders, settings, (None, None), _texts(sample), quiet=False)
+    _write_directions(directions, vectors["passage"], sample, settings)
+    _write_means(means, vectors, sample)
     rows = sum(queries + passages for queries, passages in counts)
-    return (
-        f"wrote {rows} rows of {len(names)} benchmarks to {HERE.embeddings(system, names[0]).parent}, and {directions}"
-    )
+    written = f"{HERE.embeddings(system, names[0]).parent}, and {directions} and {means}"
+    return f"wrote {rows} rows of {len(names)} benchmarks to {written}"
 
 
 def embed_model(
@@ -109,29 +116,24 @@ def embed_model(
 
 def find_directions(model: str, output: Path, settings: Settings, prompts: Prompts = (None, None)) -> str:
     """Find the directions of each language in unlabelled training passages (LIR); return what was written."""
-    from babelmix.encoder.encode import encode
-    from babelmix.encoder.fingerprint import hash_model
-    from babelmix.encoder.usage import similarity_of
     from babelmix.retrieval import lir
 
     claim_file(output, inputs=[Path(model)], written=lir.ARRAYS)
     sample = _sample(settings)
-    encoder = load_model(model, prompts)
-    if (similarity := similarity_of(encoder)[0]) != "cosine":
-        raise no_directions(similarity, model)
-    store = store_of(encoder, hash_model(model_folder(model)), settings, unit=True, quiet=True)
-    with progress(f"directions of {model}", len(sample)) as step:
-        vectors = encode(
-            encoder,
-            [pair.passage for pair in sample],
-            prompt="passage",
-            settings=settings.embed,
-            threads=settings.threads,
-            on_progress=step,
-            store=store,
-        )
-    languages = _write_directions(output, vectors, sample, settings)
+    vectors = _encode_sample(model, {"passage": _texts(sample)["passage"]}, settings, prompts)
+    languages = _write_directions(output, vectors["passage"], sample, settings)
     return f"wrote {output}, from {len(sample)} passages in {languages} languages"
+
+
+def find_means(model: str, output: Path, settings: Settings, prompts: Prompts = (None, None)) -> str:
+    """Find the mean vector of each language in unlabelled training text (offsets); return what was written."""
+    from babelmix.retrieval import language_means
+
+    claim_file(output, inputs=[Path(model)], written=language_means.ARRAYS)
+    sample = _sample(settings)
+    vectors = _encode_sample(model, _texts(sample), settings, prompts)
+    languages = _write_means(output, vectors, sample)
+    return f"wrote {output}, from {len(sample)} queries and passages in {languages} languages"
 
 
 def store_of(
@@ -150,7 +152,7 @@ def store_of(
 
 
 def no_directions(similarity: str, where: str) -> UserError:
-    """Return the error for language directions of vectors that are not compared by cosine."""
+    """Return the error for language directions, or means, of vectors that are not compared by cosine."""
     how = "leave them out, or use a model that is scored by cosine"
     return UserError(f"directions are taken out of cosines alone, not of {similarity!r}", where=where, how=how)
 
@@ -161,11 +163,11 @@ def _embed(
     folders: Sequence[tuple[Path, Path]],
     settings: Settings,
     prompts: Prompts,
-    sample: Sequence[str] = (),
+    sample: Mapping[str, Sequence[str]] | None = None,
     *,
     quiet: bool,
 ) -> tuple[list[tuple[int, int]], Any]:
-    """Encode (benchmark, output) folders and a sample of passages; see `embed_benchmarks`."""
+    """Encode (benchmark, output) folders and a sample of texts; see `embed_benchmarks`."""
     from babelmix.encoder.fingerprint import hash_model
     from babelmix.encoder.usage import similarity_of
     from babelmix.retrieval.embed_benchmark import Target, embed_benchmarks
@@ -175,7 +177,8 @@ def _embed(
     targets = [Target(*pair, made_of(weights, pair[0], settings.embed, prompts)) for pair in folders]
     store = store_of(encoder, weights, settings, unit=similarity_of(encoder)[0] == "cosine", quiet=quiet)
     total = sum(len({query.text for query in read_queries(benchmark)}) for benchmark, _ in folders)
-    total += sum(1 for benchmark, _ in folders for _ in read_passages(benchmark)) + len(sample)
+    total += sum(1 for benchmark, _ in folders for _ in read_passages(benchmark))
+    total += sum(map(len, (sample or {}).values()))
     notes: list[str] = []
     with progress(f"embed {', '.join(benchmark.name for benchmark, _ in folders)}", total) as step:
         found = embed_benchmarks(
@@ -196,7 +199,7 @@ def _embed(
 
 
 def _sample(settings: Settings) -> "list[Pair]":
-    """Return the training passages that language directions are estimated on."""
+    """Return the training pairs that language directions and means are estimated on."""
     from babelmix.corpus.index import index_pairs, train_rows
     from babelmix.retrieval import lir
     from babelmix.stages.pairs import all_pairs
@@ -206,6 +209,38 @@ def _sample(settings: Settings) -> "list[Pair]":
     return lir.sample_pairs(train, settings.evaluate.lir_passages)
 
 
+def _texts(sample: "Sequence[Pair]") -> dict[str, list[str]]:
+    """Return the queries and passages of pairs, by their prompt."""
+    return {"query": [pair.query for pair in sample], "passage": [pair.passage for pair in sample]}
+
+
+def _encode_sample(
+    model: str, texts: Mapping[str, Sequence[str]], settings: Settings, prompts: Prompts
+) -> dict[str, Any]:
+    """Encode texts by their prompt with any model that is scored by cosine."""
+    from babelmix.encoder.encode import encode
+    from babelmix.encoder.fingerprint import hash_model
+    from babelmix.encoder.usage import similarity_of
+
+    encoder = load_model(model, prompts)
+    if (similarity := similarity_of(encoder)[0]) != "cosine":
+        raise no_directions(similarity, model)
+    store = store_of(encoder, hash_model(model_folder(model)), settings, unit=True, quiet=True)
+    with progress(f"languages of {model}", sum(map(len, texts.values()))) as step:
+        return {
+            prompt: encode(
+                encoder,
+                part,
+                prompt=prompt,
+                settings=settings.embed,
+                threads=settings.threads,
+                on_progress=step,
+                store=store,
+            )
+            for prompt, part in texts.items()
+        }
+
+
 def _write_directions(output: Path, vectors: Any, sample: "Sequence[Pair]", settings: Settings) -> int:
     """Estimate and write the directions; return their number of languages."""
     from babelmix.retrieval import lir
@@ -213,3 +248,16 @@ def _write_directions(output: Path, vectors: Any, sample: "Sequence[Pair]", sett
     found = lir.find_directions(vectors, [pair.lang for pair in sample], settings.evaluate.lir_rank)
     lir.write_directions(output, found)
     return len(found.by_language)
+
+
+def _write_means(output: Path, vectors: Mapping[str, Any], sample: "Sequence[Pair]") -> int:
+    """Estimate and write the means of languages; return their number."""
+    from babelmix.retrieval.language_means import LanguageRows, Means, language_means, write_means
+
+    spoken = [pair.lang for pair in sample]
+    both = [
+        language_means(LanguageRows.of(vectors[prompt], spoken), where=f"vectors of training text, {prompt}")
+        for prompt in ("query", "passage")
+    ]
+    write_means(output, Means(*both))
+    return len(both[0].by_language)
