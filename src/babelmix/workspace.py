@@ -10,7 +10,9 @@ from pathlib import Path
 
 from babelmix.common.files import cache_dir
 
-BM25, UNTRAINED, LIR, DEV = "bm25", "untrained", "+lir", "dev"
+BM25, UNTRAINED, LIR, DEV, NATIVE_DEV = "bm25", "untrained", "+lir", "dev", "native-dev"
+# What is done to an encoder's vectors without training: the first three by training text, the others by the index.
+DEBIASINGS = (LIR, "+shift", "+centre", "+shift-index", "+centre-index", "+centre-asked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +176,14 @@ def vector_store() -> Path:
     return cache_dir() / "vectors"
 
 
+def encoder_of(system: str) -> str:
+    """Return the system whose vectors are debiased: "hybrid" of "hybrid+shift", and of "hybrid"."""
+    return next((system.removesuffix(form) for form in DEBIASINGS if system.endswith(form)), system)
+
+
 def evaluation_stage(system: str) -> str:
     """Return the name of the DVC stage that scores a system on all benchmarks."""
-    name = system.removesuffix(LIR)
+    name = encoder_of(system)
     if name == BM25:
         return "evaluate-bm25"
     return f"evaluate-untrained@{name}" if name == UNTRAINED else f"evaluate@{name}"

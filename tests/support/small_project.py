@@ -16,7 +16,7 @@ from babelmix.evaluation.score_files import OLD_COLUMNS, OLD_KEYS, per_query, to
 from babelmix.reporting.results import systems_of
 from babelmix.retrieval.scorers import CosineScorer
 from babelmix.settings.params import Settings, load_settings
-from babelmix.workspace import DEV, LIR, Workspace
+from babelmix.workspace import BM25, DEBIASINGS, DEV, Workspace, encoder_of
 
 LANGUAGES = ("ar", "de", "en", "es")
 # How strongly a vector carries its language: what the objectives are meant to change.
@@ -43,8 +43,7 @@ def make_project(
         benchmark = make_benchmark(name, languages, questions)
         write_benchmark(workspace.benchmark(name), benchmark)
         for system in systems_of(objectives):
-            bias = BIAS[system.removesuffix(LIR)] * (0.5 if system.endswith(LIR) else 1)
-            vectors = make_vectors(benchmark, bias, seed=number)
+            vectors = make_vectors(benchmark, bias_of(system), seed=number)
             folder = workspace.embeddings(system, name)
             folder.mkdir(parents=True, exist_ok=True)
             for array, rows in zip(("queries", "passages"), vectors, strict=True):
@@ -53,9 +52,11 @@ def make_project(
             write_json(workspace.scores(system, name), to_json(evaluation, system))
             np.savez_compressed(workspace.query_scores(system, name), **per_query(evaluation))
     dev = make_benchmark(DEV, languages, questions)
+    for system in systems_of(objectives):
+        if system != BM25:
+            evaluation = evaluate(qrels_of(dev), CosineScorer(*make_vectors(dev, bias_of(system), seed=99)))
+            write_json(workspace.scores(system, DEV), to_json(evaluation, system))
     for objective in objectives:
-        evaluation = evaluate(qrels_of(dev), CosineScorer(*make_vectors(dev, BIAS[objective], seed=99)))
-        write_json(workspace.scores(objective, DEV), to_json(evaluation, objective))
         write_history(workspace.history(objective), slope=1 + BIAS[objective])
     write_json(
         workspace.pair_counts("libreoffice-help"),
@@ -70,6 +71,13 @@ def make_project(
     write_translations(root / "data/pairs", units=30)
     workspace.lock.write_text(yaml.safe_dump({"schema": "2.0", "stages": make_stages(raw)}), encoding="utf-8")
     return load_settings(workspace.params)
+
+
+def bias_of(system: str) -> float:
+    """How strongly the vectors of a system carry their language: LIR takes half away, every other form less."""
+    name = encoder_of(system)
+    form = system.removeprefix(name)
+    return BIAS[name] * (0.5 + 0.05 * DEBIASINGS.index(form) if form else 1)
 
 
 def write_translations(folder: Path, *, units: int) -> None:

@@ -5,7 +5,7 @@
     results.histories["hybrid"][-1].loss
 
 Only the benchmarks and objectives that the settings name are read. A system is "bm25", "untrained", an objective, or
-one of the last two without its language directions (LIR), "hybrid+lir".
+one of the last two with a debiasing, "hybrid+lir".
 """
 
 import csv
@@ -23,7 +23,7 @@ from babelmix.common.old_names import say_old_name
 from babelmix.common.reading import parse_json, read_text
 from babelmix.evaluation.score_files import Count, fields_checked, parse_evaluation
 from babelmix.settings.params import Settings
-from babelmix.workspace import BM25, DEV, LIR, UNTRAINED, Workspace, evaluation_stage
+from babelmix.workspace import BM25, DEBIASINGS, DEV, UNTRAINED, Workspace, evaluation_stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Results:
 
     evaluations: dict[str, dict[str, dict[str, Any]]]  # system -> benchmark -> evaluation
     per_query: dict[str, dict[str, Path]]  # system -> benchmark -> the scores of every query, .npz
-    dev: dict[str, dict[str, Any]]  # objective -> evaluation of the dev split
+    dev: dict[str, dict[str, Any]]  # system with vectors -> evaluation of the dev split
     histories: dict[str, tuple[HistoryRow, ...]]  # by objective
     pairs: dict[str, dict[str, Any]]  # source -> language -> kept_train, kept_dev, dropped by reason
     translations: dict[str, dict[str, Any]]  # source -> language -> kept, rejected by reason, engine
@@ -68,7 +68,9 @@ def read_results(workspace: Workspace, settings: Settings) -> Results:
         evaluations=evaluations,
         per_query=per_query,
         dev={
-            name: _read_evaluation(workspace.scores(name, DEV), evaluation_stage(name)) for name in settings.objectives
+            name: _read_evaluation(workspace.scores(name, DEV), evaluation_stage(name))
+            for name in systems_of(settings.objectives)
+            if name != BM25
         },
         histories={name: _read_history(workspace.history(name), name) for name in settings.objectives},
         pairs={
@@ -89,8 +91,8 @@ def read_results(workspace: Workspace, settings: Settings) -> Results:
 
 
 def systems_of(objectives: Sequence[str]) -> tuple[str, ...]:
-    """Return the systems that are scored: BM25, and the encoder before and after training, each with LIR too."""
-    return (BM25, *(f"{name}{form}" for name in (UNTRAINED, *objectives) for form in ("", LIR)))
+    """Return the systems that are scored: BM25, and the encoder before and after training, each debiased too."""
+    return (BM25, *(f"{name}{form}" for name in (UNTRAINED, *objectives) for form in ("", *DEBIASINGS)))
 
 
 def training_languages(results: Results) -> frozenset[str]:
