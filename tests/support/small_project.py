@@ -20,7 +20,8 @@ from babelmix.workspace import BM25, DEBIASINGS, DEV, Workspace, encoder_of
 
 LANGUAGES = ("ar", "de", "en", "es")
 # How strongly a vector carries its language: what the objectives are meant to change.
-BIAS = {"bm25": 1.5, "untrained": 1.0, "contrastive": 0.6, "hybrid": 0.3, "crosslingual": 0.2}
+BIAS = {"bm25": 1.5, "untrained": 1.0, "contrastive": 0.6, "hybrid": 0.3, "crosslingual": 0.2, "hybrid-start": 0.4}
+BIAS |= {"hybrid-twice": 0.25, "distilled": 0.2}
 
 
 def make_project(

@@ -90,9 +90,9 @@ def read_results(workspace: Workspace, settings: Settings) -> Results:
     )
 
 
-def systems_of(objectives: Sequence[str]) -> tuple[str, ...]:
-    """Return the systems that are scored: BM25, and the encoder before and after training, each debiased too."""
-    return (BM25, *(f"{name}{form}" for name in (UNTRAINED, *objectives) for form in ("", *DEBIASINGS)))
+def systems_of(objectives: Sequence[str], averages: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the systems that are scored: BM25 and the encoders, untrained, trained and averaged, plain and debiased."""
+    return (BM25, *(f"{name}{form}" for name in (UNTRAINED, *objectives, *averages) for form in ("", *DEBIASINGS)))
 
 
 def training_languages(results: Results) -> frozenset[str]:

@@ -18,10 +18,10 @@ DASH = "–"
 SIGNS = {"better": "▲", "worse": "▼", "equivalent": "=", "no difference shown": "·"}
 HOW = (
     "Means over seeds, ± half of the 95 % interval over questions and seeds; with one seed over questions alone. "
-    "Steps: what the training costs in steps of the plain recipe; the teacher and both parts of an average count. Dev: the "
-    "mean pooled mAP on the dev splits, which chose everything that is chosen. Each encoder is shown plain, with its "
-    "best debiasing by training text, and with its best by the index. † is transductive: estimated on the passages of "
-    "the index that is searched, without labels."
+    "Steps: what the training costs in steps of the plain recipe; the teacher and both parts of an average count. "
+    "Dev: the mean pooled mAP on the dev splits, which chose everything that is chosen. Each encoder is shown plain, "
+    "with its best debiasing by training text, and with its best by the index. † is transductive: estimated on the "
+    "passages of the index that is searched, without labels."
 )
 BIAS = (
     f"On {PARALLEL}: LPR, the share of queries whose first right answer is in their own language; recall at 10 over "

@@ -15,7 +15,6 @@ from babelmix.evaluation.measures import MEASURES
 from babelmix.evaluation.query_scores import SCOPES
 from babelmix.evaluation.significance import score_interval
 from babelmix.reporting.compare import reference_of
-from babelmix.reporting.dev_choice import marked
 from babelmix.reporting.drawing import COLOURS, SHAPES
 from babelmix.reporting.experiment_files import Experiment, by_size
 from babelmix.reporting.names import MEASURE_NAMES, SCOPE_TITLES
@@ -73,7 +72,7 @@ def _systems(runs: Sequence[Experiment]) -> list[str]:
     objectives = runs[0].settings.objectives
     reference = reference_of(objectives)
     free = {run.best[reference] for run in runs}
-    name = marked(next(iter(free))) if len(free) == 1 else f"{reference}, best debiasing"
+    name = next(iter(free)) if len(free) == 1 else f"{reference}, best debiasing"
     return [reference, *(name for name in objectives if name != reference), name]
 
 

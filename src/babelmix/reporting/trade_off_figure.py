@@ -15,7 +15,7 @@ from babelmix.reporting.rival_costs import PLAIN
 from babelmix.reporting.rivals import SizeRivals
 from babelmix.workspace import BM25, UNTRAINED, encoder_of
 
-FORMS = {"plain": "circle", "debiased by training text": "square", "debiased by the index †": "triangle-up"}
+FORMS = {"plain": "circle", "debiased by training text": "square", "debiased by the index": "triangle-up"}
 TITLES = {"x": "native pool, pooled mAP", "y": "XQuAD-R, multilingual mAP"}
 POINT: dict[str, Any] = {"size": 55, "opacity": 1, "strokeWidth": 1.6}
 WIDTH, HEIGHT = 620, 330
@@ -31,8 +31,8 @@ def trade_off_figure(sizes: Sequence[SizeRivals]) -> alt.TopLevelMixin:
     panels = [_panel(list(_rows(found)), encoders, found) for found in sizes]
     subtitle = [
         "Up: better where every language has the answer (XQuAD-R, one pool). Right: better where only the asker's own",
-        "has it (native pool). Filled: the plain recipe. Thin lines lead from it to its debiased forms, hollow:",
-        "squares by training text, triangles by the passages of the index (†, transductive). Dev splits chose the form.",
+        "has it (native pool). Filled: the plain recipe. Coloured lines lead from it to its debiased forms, hollow:",
+        "squares by training text, triangles by the passages of the index (transductive). Dev splits chose the forms.",
         f"Bars: 95 % intervals over questions and seeds. Dashed lines cross at plain {PLAIN}.",
     ]
     title = alt.TitleParams(
@@ -70,7 +70,8 @@ def _panel(rows: list[dict[str, Any]], encoders: list[str], found: SizeRivals) -
     domains = {axis: _domain(rows, axis) for axis in TITLES}
 
     def x(field: str) -> alt.X:
-        return alt.X(f"{field}:Q", title=TITLES["x"], scale=alt.Scale(domain=domains["x"], nice=False))
+        axis = alt.Axis(tickCount=8, labelOverlap=True)
+        return alt.X(f"{field}:Q", title=TITLES["x"], axis=axis, scale=alt.Scale(domain=domains["x"], nice=False))
 
     def y(field: str) -> alt.Y:
         return alt.Y(f"{field}:Q", title=TITLES["y"], scale=alt.Scale(domain=domains["y"], nice=False))
@@ -90,18 +91,21 @@ def _panel(rows: list[dict[str, Any]], encoders: list[str], found: SizeRivals) -
     )
     fill = alt.Fill("encoder:N", scale=scale, legend=None)
     plain = next(row for row in rows if (row["encoder"], row["form"]) == (PLAIN, "plain"))
-    cross = alt.Chart(alt.InlineData([plain])).mark_rule(color=FAINT, strokeDash=[4, 3], strokeWidth=1)
-    labels = alt.Chart(alt.InlineData(list(_labels(rows, domains["x"], domains["y"]))))
+    left, column = domains["x"][0], _column(domains["x"])
+    cross = alt.Chart(alt.InlineData([plain | {"left": left, "column": column}])).mark_rule(
+        color=FAINT, strokeDash=[4, 3], strokeWidth=1
+    )
+    labels = alt.Chart(alt.InlineData(list(_labels(rows, column, domains["y"]))))
     words = labels.mark_text(align="left", fontSize=12, dx=4).encode(
         x=x("at_x"), y=y("at_y"), text="encoder:N", color=alt.Color("encoder:N", scale=scale, legend=None)
     )
-    leaders = labels.mark_rule(strokeWidth=0.6, opacity=0.6).encode(
-        x=x("at_x"), y=y("at_y"), x2="x", y2="y", stroke=stroke
+    leaders = labels.mark_rule(strokeWidth=0.7, color=FAINT, opacity=0.45).encode(
+        x=x("at_x"), y=y("at_y"), x2="x", y2="y"
     )
     seeds = f"seed{'s' if len(found.seeds) > 1 else ''} {', '.join(map(str, found.seeds))}"
     return alt.layer(
         cross.encode(x=x("x")),
-        cross.encode(y=y("y")),
+        cross.encode(x=x("left"), x2="column", y=y("y")),
         leaders,
         *lines,
         bars.encode(x=x("x_low"), x2="x_high", y=y("y")),
@@ -117,16 +121,19 @@ def _panel(rows: list[dict[str, Any]], encoders: list[str], found: SizeRivals) -
 
 
 def _domain(rows: Sequence[dict[str, Any]], axis: str) -> list[float]:
-    """Return the range of an axis, all intervals inside; the right fifth of x is for the labels."""
+    """Return the range of an axis, all intervals inside; x has room for the labels on its right."""
     ends = [row[key] for row in rows for key in (axis, f"{axis}_low", f"{axis}_high") if row[key] is not None]
     low, high = min(ends), max(ends)
     room = max(high - low, 0.01)
-    return [round(low - 0.04 * room, 4), round(high + (0.3 if axis == "x" else 0.04) * room, 4)]
+    return [round(low - 0.04 * room, 4), round(high + (0.42 if axis == "x" else 0.04) * room, 4)]
 
 
-def _labels(
-    rows: Sequence[dict[str, Any]], x_domain: Sequence[float], y_domain: Sequence[float]
-) -> Iterator[dict[str, Any]]:
+def _column(domain: Sequence[float]) -> float:
+    """Return the x where the labels begin."""
+    return round(domain[1] - 0.24 * (domain[1] - domain[0]), 5)
+
+
+def _labels(rows: Sequence[dict[str, Any]], column: float, y_domain: Sequence[float]) -> Iterator[dict[str, Any]]:
     """Yield a label for each plain recipe in a column on the right, in the order of their heights, none on another."""
     plain = sorted((row for row in rows if row["form"] == "plain"), key=lambda row: row["y"])
     low, high = y_domain
@@ -137,10 +144,9 @@ def _labels(
         at = max(at, row["y"])
         heights.append(at)
         at += gap
-    over = max(0.0, heights[-1] + gap / 2 - high) if heights else 0.0
-    for place in range(len(heights) - 1, -1, -1):  # pushed down from the upper edge as far as needed
-        most = high - gap / 2 if place == len(heights) - 1 else heights[place + 1] - gap
-        heights[place] = min(heights[place], most) if over else heights[place]
-    column = x_domain[1] - 0.2 * (x_domain[1] - x_domain[0])
+    most = high - gap / 2
+    for place in reversed(range(len(heights))):  # down again from the upper edge, as far as needed
+        heights[place] = min(heights[place], most)
+        most = heights[place] - gap
     for row, height in zip(plain, heights, strict=True):
         yield {"encoder": row["encoder"], "x": row["x"], "y": row["y"], "at_x": column, "at_y": round(height, 5)}
