@@ -91,7 +91,7 @@ def read_results(workspace: Workspace, settings: Settings) -> Results:
 
 
 def systems_of(objectives: Sequence[str], averages: Sequence[str] = ()) -> tuple[str, ...]:
-    """Return the systems that are scored: BM25 and the encoders, untrained, trained and averaged, plain and debiased."""
+    """Return the systems that are scored: BM25, and every encoder (untrained, trained, averaged) plain and debiased."""
     return (BM25, *(f"{name}{form}" for name in (UNTRAINED, *objectives, *averages) for form in ("", *DEBIASINGS)))
 
 
