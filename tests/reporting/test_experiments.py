@@ -107,7 +107,7 @@ def test_an_experiment_of_an_older_release_is_compared_with_one_of_today(
     assert text == today
     said = capsys.readouterr().err
     assert all(said.count(f"`{old}` is called") == 1 for old in (*OLD_KEYS, *OLD_COLUMNS.values()))
-    assert "metrics/evaluation/bm25/gnome-help.json of aged: `headline` is called `main_score` now" in said
+    assert "metrics/evaluation/untrained+lir/dev.json of aged: `headline` is called `main_score` now" in said
 
 
 def test_the_table_is_written_between_its_marks(repository: Path, tmp_path: Path) -> None:

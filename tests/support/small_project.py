@@ -16,11 +16,12 @@ from babelmix.evaluation.score_files import OLD_COLUMNS, OLD_KEYS, per_query, to
 from babelmix.reporting.results import systems_of
 from babelmix.retrieval.scorers import CosineScorer
 from babelmix.settings.params import Settings, load_settings
-from babelmix.workspace import DEV, Workspace, encoder_of
+from babelmix.workspace import BM25, DEBIASINGS, DEV, Workspace, encoder_of
 
 LANGUAGES = ("ar", "de", "en", "es")
 # How strongly a vector carries its language: what the objectives are meant to change.
 BIAS = {"bm25": 1.5, "untrained": 1.0, "contrastive": 0.6, "hybrid": 0.3, "crosslingual": 0.2, "hybrid-start": 0.4}
+BIAS |= {"hybrid-twice": 0.25, "distilled": 0.2}
 
 
 def make_project(
@@ -44,8 +45,7 @@ def make_project(
         benchmark = make_benchmark(name, languages, questions)
         write_benchmark(workspace.benchmark(name), benchmark)
         for system in systems_of(objectives, averages):
-            bias = BIAS[encoder_of(system)] * (1 if system == encoder_of(system) else 0.5)
-            vectors = make_vectors(benchmark, bias, seed=number)
+            vectors = make_vectors(benchmark, bias_of(system), seed=number)
             folder = workspace.embeddings(system, name)
             folder.mkdir(parents=True, exist_ok=True)
             for array, rows in zip(("queries", "passages"), vectors, strict=True):
@@ -54,9 +54,10 @@ def make_project(
             write_json(workspace.scores(system, name), to_json(evaluation, system))
             np.savez_compressed(workspace.query_scores(system, name), **per_query(evaluation))
     dev = make_benchmark(DEV, languages, questions)
-    for encoder in (*objectives, *averages):
-        evaluation = evaluate(qrels_of(dev), CosineScorer(*make_vectors(dev, BIAS[encoder], seed=99)))
-        write_json(workspace.scores(encoder, DEV), to_json(evaluation, encoder))
+    for system in systems_of(objectives, averages):
+        if system != BM25:
+            evaluation = evaluate(qrels_of(dev), CosineScorer(*make_vectors(dev, bias_of(system), seed=99)))
+            write_json(workspace.scores(system, DEV), to_json(evaluation, system))
     for objective in objectives:
         write_history(workspace.history(objective), slope=1 + BIAS[objective])
     write_json(
@@ -72,6 +73,13 @@ def make_project(
     write_translations(root / "data/pairs", units=30)
     workspace.lock.write_text(yaml.safe_dump({"schema": "2.0", "stages": make_stages(raw)}), encoding="utf-8")
     return load_settings(workspace.params)
+
+
+def bias_of(system: str) -> float:
+    """How strongly the vectors of a system carry their language: LIR takes half away, every other form less."""
+    name = encoder_of(system)
+    form = system.removeprefix(name)
+    return BIAS[name] * (0.5 + 0.05 * DEBIASINGS.index(form) if form else 1)
 
 
 def write_translations(folder: Path, *, units: int) -> None:

@@ -12,6 +12,7 @@ def add_to(app: typer.Typer) -> None:
     """Add these commands to the command line."""
     app.command(epilog="Example: babelmix report")(report)
     app.command(epilog="Example: babelmix compare --benchmark xquad-r small-s13 base-s13 large-s13")(compare)
+    app.command(epilog="Example: babelmix rivals rivals-small-13 rivals-small-14 --figure trade-off.svg")(rivals)
     app.command(epilog="Example: babelmix verify, or babelmix verify --against v0.1.0")(verify)
     app.command(epilog="Example: babelmix track")(track)
     app.command(epilog="Example: babelmix ui --port 5000")(ui)
@@ -45,6 +46,22 @@ def compare(
     from babelmix.stages import results
 
     text, line = results.compare_experiments(benchmark, experiments, into or (), name or benchmark, figure)
+    typer.echo(text)
+    done(line, "make ui")
+
+
+def rivals(
+    experiments: Annotated[
+        list[str] | None,
+        typer.Argument(help="DVC experiments; unless given, all of this commit's with xquad-r and native."),
+    ] = None,
+    into: Annotated[Path | None, typer.Option(help="Also put the tables into this Markdown file.")] = None,
+    figure: Annotated[Path | None, typer.Option(help="Also draw the trade-off between languages, as .svg.")] = None,
+) -> None:
+    """Say what beats plain hybrid batches at equal compute: recipes, weight averages and debiasings, by size."""
+    from babelmix.stages import results
+
+    text, line = results.rivals(experiments, into, figure)
     typer.echo(text)
     done(line, "make ui")
 

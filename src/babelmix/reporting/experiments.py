@@ -7,44 +7,34 @@ DVC reads the metrics of an experiment from its cache or its remote: nothing is 
 change. It reads experiments of the last release too, see `common.old_names` and `settings.renamed`.
 """
 
-import io
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from babelmix.common.errors import UserError
 from babelmix.common.files import new_binary_file
-from babelmix.evaluation.query_scores import SCOPES, QueryScores
-from babelmix.evaluation.score_files import parse_evaluation, read_query_scores
+from babelmix.evaluation.query_scores import SCOPES
 from babelmix.evaluation.significance import holm
-from babelmix.reporting.compare import Comparison, contrast
+from babelmix.reporting.compare import Comparison, contrast, contrasts, reference_of
+from babelmix.reporting.dev_choice import best_debiasing, dev_benchmarks, marked
+from babelmix.reporting.experiment_files import (
+    Experiment,
+    Opened,
+    by_size,
+    open_experiments,
+    read_dev,
+    read_parameters,
+    read_scores,
+    scored_by_all,
+)
 from babelmix.reporting.names import MEASURE_NAMES, SCOPE_NAMES
-from babelmix.reporting.results import parse_parameters, systems_of
+from babelmix.reporting.results import systems_of
 from babelmix.reporting.tables import interval, number, signed, table
-from babelmix.settings.params import Settings, parse_settings
-from babelmix.workspace import HERE
+from babelmix.workspace import DEBIASINGS, LIR, UNTRAINED, encoder_of
 
-
-@dataclass(frozen=True, slots=True)
-class Experiment:
-    """The scores of one experiment on one benchmark; the dictionaries are by system."""
-
-    name: str
-    settings: Settings
-    evaluations: dict[str, dict[str, Any]]
-    scores: dict[str, QueryScores]
-
-
-def experiment_names(root: Path, benchmark: str) -> list[str]:
-    """Return the names, sorted, of the current commit's experiments whose settings name the benchmark."""
-    from dvc.repo import Repo
-
-    with Repo(str(root)) as repo:
-        found: dict[Any, list[tuple[str, Any]]] = repo.experiments.ls(rev="HEAD")
-    names = sorted(name for group in found.values() for name, *_ in group)
-    return [name for name in names if benchmark in _settings(_files(root, name), name).benchmarks]
+# What must be equal in experiments whose sizes and seeds are compared.
+SAME = ("objectives", "objective_presets", "pairs", "translate", "train", "embed", "benchmark")
 
 
 def read_experiments(root: Path, names: Sequence[str], benchmark: str) -> list[Experiment]:
@@ -53,25 +43,32 @@ def read_experiments(root: Path, names: Sequence[str], benchmark: str) -> list[E
     Raises UserError: an experiment that does not exist, was not scored on the benchmark, or whose results the cache no
     longer has; two with the same size and seed; two that differ in more than size and seed.
     """
-    found = [_read(root, name, benchmark) for name in names]
-    if not found:
-        how = "run `make results`, or dvc exp run, and name the experiments"
-        raise UserError("no experiments to compare", where=str(root), how=how)
-    seen: dict[tuple[str, int], str] = {}
-    for run in found:
-        settings, key = run.settings, _key(run)
-        if key in seen:
-            what = f"{seen[key]} and {run.name} both have size {key[0]} and seed {key[1]}"
-            raise UserError(what, where="experiments", how="name one of them, or `dvc exp remove` the other")
-        seen[key] = run.name
-        for field in ("objectives", "objective_presets", "pairs", "translate", "train", "embed", "benchmark"):
-            if getattr(settings, field) != getattr(found[0].settings, field):
-                what = f"{found[0].name} and {run.name} differ in {field.removesuffix('_presets')}"
-                raise UserError(
-                    what, where=str(HERE.params), how="compare experiments that differ in size and seed alone"
-                )
-    presets = found[0].settings.model.presets
-    return sorted(found, key=lambda run: (presets[run.settings.model.size].layers or 0, *_key(run)))
+    found: list[Experiment] = []
+    for group in by_size(open_experiments(root, names, SAME)).values():
+        known = scored_by_all(group)
+        best = _best_forms(group, known)
+        for run in group:
+            shown = [
+                system
+                for system in systems_of(run.settings.objectives)
+                if system == (encoder := encoder_of(system))
+                or (system in known and system in (encoder + LIR, best[encoder]))
+            ]
+            found.append(read_scores(run, benchmark, shown, best))
+    return found
+
+
+def _best_forms(group: Sequence[Opened], known: frozenset[str]) -> dict[str, str]:
+    """Return encoder -> its best debiased form, by the mean over seeds on the dev splits.
+
+    An experiment of an older release has LIR alone: then nothing is to choose, and no dev split is read.
+    """
+    best: dict[str, str] = {}
+    for encoder in (UNTRAINED, *group[0].settings.objectives):
+        forms = [encoder + debiasing for debiasing in DEBIASINGS if encoder + debiasing in known]
+        splits = dev_benchmarks(group[0].settings.benchmarks)
+        best[encoder] = best_debiasing(read_dev(group, forms, splits) if len(forms) > 1 else {}, encoder)
+    return best
 
 
 def encoder_sizes(root: Path, runs: Sequence[Experiment]) -> dict[str, int]:
@@ -79,17 +76,7 @@ def encoder_sizes(root: Path, runs: Sequence[Experiment]) -> dict[str, int]:
 
     UserError for an experiment without this number, which an older release made.
     """
-    from dvc.exceptions import DvcException
-
-    found: dict[str, int] = {}
-    for size, group in by_size(runs).items():
-        name, path = group[0].name, str(HERE.encoder_metrics)
-        try:
-            text = _text(_files(root, name), path, name)
-        except (DvcException, OSError) as error:
-            how = "run it again: an older release did not count parameters"
-            raise UserError(f"cannot be read ({error})", where=f"{path} of {name}", how=how) from error
-        found[size] = parse_parameters(text, f"{path} of {name}")[1]
+    found = {size: read_parameters(root, group[0].name)[1] for size, group in by_size(runs).items()}
     return dict(sorted(found.items(), key=lambda item: item[1]))
 
 
@@ -97,8 +84,11 @@ def compare_experiments(runs: Sequence[Experiment]) -> dict[str, list[Comparison
     """Make the report's comparisons for each size, over its seeds; p_holm is corrected over all of them."""
     found: list[tuple[str, Comparison]] = []
     for size, group in by_size(runs).items():
-        scores = {system: [run.scores[system] for run in group] for system in group[0].scores}
-        found += [(size, row) for row in contrast(group[0].evaluations, scores, group[0].settings)]
+        settings = group[0].settings
+        free = group[0].best[reference_of(settings.objectives)]
+        compared = {name for pair in contrasts(settings.objectives, free) for name in pair}
+        scores = {system: [run.scores[system] for run in group] for system in compared}
+        found += [(size, row) for row in contrast(group[0].evaluations, scores, settings, free)]
     corrected = holm([row.difference for _, row in found])
     rows: dict[str, list[Comparison]] = {}
     for (size, row), difference in zip(found, corrected, strict=True):
@@ -109,14 +99,16 @@ def compare_experiments(runs: Sequence[Experiment]) -> dict[str, list[Comparison
 def to_markdown(runs: Sequence[Experiment]) -> str:
     """Return two tables: the scores of every size and system, and the differences between systems."""
     groups = by_size(runs)
-    rows = [(size, system, *cells) for size, group in groups.items() for system, cells in _score_rows(group).items()]
+    rows = [
+        (size, marked(system), *cells) for size, group in groups.items() for system, cells in _score_rows(group).items()
+    ]
     first = next(iter(runs[0].evaluations.values()))
     name, benchmark = MEASURE_NAMES[first["main_score"]], first["benchmark"]
     seeds = "; ".join(f"{size} {', '.join(str(run.settings.seed) for run in group)}" for size, group in groups.items())
     compared = [
         (
             size,
-            f"{row.first} − {row.second}",
+            f"{marked(row.first)} − {marked(row.second)}",
             SCOPE_NAMES[row.scope],
             signed(row.difference.mean),
             interval(row.difference),
@@ -183,58 +175,6 @@ def _around(file: Path, name: str) -> tuple[bytes, bytes]:
     return before + found, closed + after
 
 
-def _read(root: Path, name: str, benchmark: str) -> Experiment:
-    from dvc.exceptions import DvcException
-
-    files = _files(root, name)
-    settings = _settings(files, name)
-    evaluations: dict[str, dict[str, Any]] = {}
-    scores: dict[str, QueryScores] = {}
-    try:
-        for system in systems_of(settings.objectives, settings.averages):
-            file, per_query = (str(find(system, benchmark)) for find in (HERE.scores, HERE.query_scores))
-            evaluations[system] = parse_evaluation(_text(files, file, name), f"{file} of {name}")
-            scores[system] = read_query_scores(io.BytesIO(files.read_bytes(per_query)), f"{per_query} of {name}")
-    except (DvcException, OSError) as error:
-        how = f"run it with benchmarks=[{benchmark}], or name others (`dvc exp list`)"
-        raise UserError(f"cannot be read ({error})", where=f"experiment {name}", how=how) from error
-    return Experiment(name, settings, evaluations, scores)
-
-
-def _files(root: Path, name: str) -> Any:
-    """Return the file system of an experiment, as Git and DVC have it."""
-    from dvc import api
-    from dvc.exceptions import DvcException
-    from scmrepo.exceptions import SCMError
-
-    try:
-        files: Any = api.DVCFileSystem(str(root), rev=name)
-        files.ls("", detail=False)  # looks the revision up
-    except (DvcException, SCMError, OSError) as error:
-        how = "name one that `dvc exp list` shows, or a commit"
-        raise UserError(f"no such experiment ({error})", where=f"experiment {name}", how=how) from error
-    return files
-
-
-def _settings(files: Any, name: str) -> Settings:
-    return parse_settings(_text(files, str(HERE.params), name), f"{HERE.params} of {name}")
-
-
-def _text(files: Any, path: str, name: str) -> str:
-    try:
-        return files.read_text(path, encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise UserError("not UTF-8 text", where=f"{path} of {name}", how="make the experiment again") from error
-
-
-def by_size(runs: Sequence[Experiment]) -> dict[str, list[Experiment]]:
-    """Return size -> its experiments, one a seed, in the order given."""
-    groups: dict[str, list[Experiment]] = {}
-    for run in runs:
-        groups.setdefault(run.settings.model.size, []).append(run)
-    return groups
-
-
 def _score_rows(group: Sequence[Experiment]) -> dict[str, tuple[str, ...]]:
     rows: dict[str, tuple[str, ...]] = {}
     for system, evaluation in group[0].evaluations.items():
@@ -255,7 +195,3 @@ def _mean(values: Sequence[float | None], form: str = ".3f") -> str:
         return number(None)
     spread = f" ± {statistics.stdev(known):{form}}" if len(set(known)) > 1 else ""
     return f"{statistics.fmean(known):{form}}{spread}"
-
-
-def _key(run: Experiment) -> tuple[str, int]:
-    return run.settings.model.size, run.settings.seed

@@ -14,13 +14,14 @@ from babelmix.corpus.registry import source_of
 from babelmix.evaluation.query_scores import SCOPES
 from babelmix.evaluation.significance import Difference
 from babelmix.reporting.benchmark_tables import benchmark_tables, comparison_tables
-from babelmix.reporting.compare import Comparison
+from babelmix.reporting.compare import Comparison, shown_systems
+from babelmix.reporting.dev_choice import marked
 from babelmix.reporting.names import MEASURE_NAMES, SCOPE_NAMES
 from babelmix.reporting.results import Results, training_languages
 from babelmix.reporting.samples import sample_name
 from babelmix.reporting.tables import count, interval, number, signed, table
 from babelmix.settings.params import Settings
-from babelmix.workspace import HERE, LIR
+from babelmix.workspace import HERE, encoder_of
 
 PACKAGED = (
     "The encoder is multilingual-e5-small, 4-bit quantised and dequantised. Its maker already tuned it for retrieval, "
@@ -76,9 +77,9 @@ def _answer(results: Results, settings: Settings, comparisons: Sequence[Comparis
         comparisons, key=lambda row: (row.benchmark, row.first, row.second)
     ):
         pooled, *others = group  # multilingual is the first of POOL_FIRST, and every benchmark has it
-        if LIR in second:
-            sentences.append(f"{first} compared with {second}, which needs no training: {_change(pooled)}.")
-        elif LIR not in first:
+        if second != encoder_of(second):
+            sentences.append(f"{first} compared with {marked(second)}, which needs no training: {_change(pooled)}.")
+        elif first == encoder_of(first):
             after, before = (
                 results.evaluations[name][benchmark]["scopes"][pooled.scope][pooled.measure] for name in (first, second)
             )
@@ -116,10 +117,14 @@ def _recipe(results: Results, settings: Settings) -> str:
 
 def _dev(results: Results) -> list[str]:
     rows = [
-        (objective, *(number(evaluation["scopes"][scope]["map"]) for scope in SCOPES))
-        for objective, evaluation in results.dev.items()
+        (marked(system), *(number(results.dev[system]["scopes"][scope]["map"]) for scope in SCOPES))
+        for system in shown_systems(results)
+        if system in results.dev
     ]
-    note = "The dev split has other pages of the training source. Recipes are chosen on it, never on a benchmark."
+    note = (
+        "The dev split has other pages of the training source. Recipes and debiasings are chosen on it, never on a "
+        "benchmark."
+    )
     return [note, table(("system", "mono mAP", "cross mAP", "multi mAP"), rows)]
 
 

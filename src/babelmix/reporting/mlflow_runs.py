@@ -26,6 +26,8 @@ from babelmix.common.errors import UserError
 from babelmix.common.progress import say
 from babelmix.common.reading import read_text
 from babelmix.evaluation.measures import MEASURES
+from babelmix.reporting.compare import dev_of
+from babelmix.reporting.dev_choice import best_debiasing
 from babelmix.reporting.lock import hashes, parse_lock
 from babelmix.reporting.mlflow_store import (
     LOOPBACK,
@@ -171,12 +173,15 @@ def _describe(settings: Settings, results: Results, stages: dict[str, Any], obje
         **{f"train.{name}": value for name, value in settings.train.model_dump(exclude={"learning_rate"}).items()},
         **{f"pairs.{name}": value for name, value in settings.pairs.model_dump(exclude={"languages"}).items()},
     }
+    best = best_debiasing(dev_of(results), objective)
+    params["best_debiasing"] = best.removeprefix(objective)
     total, non_embedding = results.parameters
     metrics: dict[str, float] = {}  # MLflow's comparison opens at the first one, multilingual mAP
     inputs = hashes(train, "deps", (f"{HERE.data}/", f"{HERE.models}/"))
     for benchmark in settings.benchmarks:
         metrics |= _scores(results.evaluations[objective][benchmark], prefix="")
         metrics |= _scores(results.evaluations[objective + LIR][benchmark], prefix="lir/")
+        metrics |= _scores(results.evaluations[best][benchmark], prefix="best_debiasing/")
         for baseline in (UNTRAINED, BM25):
             metrics |= _scores(results.evaluations[baseline][benchmark], prefix=f"{baseline}/")
         inputs |= hashes(_stage(stages, f"benchmark@{benchmark}"), "outs", (str(HERE.benchmark(benchmark)),))

@@ -43,7 +43,7 @@ class Results:
 
     evaluations: dict[str, dict[str, dict[str, Any]]]  # system -> benchmark -> evaluation
     per_query: dict[str, dict[str, Path]]  # system -> benchmark -> the scores of every query, .npz
-    dev: dict[str, dict[str, Any]]  # objective or average -> evaluation of the dev split
+    dev: dict[str, dict[str, Any]]  # system with vectors -> evaluation of the dev split
     histories: dict[str, tuple[HistoryRow, ...]]  # by objective
     pairs: dict[str, dict[str, Any]]  # source -> language -> kept_train, kept_dev, dropped by reason
     translations: dict[str, dict[str, Any]]  # source -> language -> kept, rejected by reason, engine
@@ -69,7 +69,8 @@ def read_results(workspace: Workspace, settings: Settings) -> Results:
         per_query=per_query,
         dev={
             name: _read_evaluation(workspace.scores(name, DEV), evaluation_stage(name, settings.averages))
-            for name in (*settings.objectives, *settings.averages)
+            for name in systems_of(settings.objectives, settings.averages)
+            if name != BM25
         },
         histories={name: _read_history(workspace.history(name), name) for name in settings.objectives},
         pairs={
@@ -90,9 +91,8 @@ def read_results(workspace: Workspace, settings: Settings) -> Results:
 
 
 def systems_of(objectives: Sequence[str], averages: Sequence[str] = ()) -> tuple[str, ...]:
-    """Return the systems that are scored: BM25, and the encoders before and after training, plain and debiased."""
-    encoders = (UNTRAINED, *objectives, *averages)
-    return (BM25, *(f"{name}{form}" for name in encoders for form in ("", *DEBIASINGS)))
+    """Return the systems that are scored: BM25, and every encoder (untrained, trained, averaged) plain and debiased."""
+    return (BM25, *(f"{name}{form}" for name in (UNTRAINED, *objectives, *averages) for form in ("", *DEBIASINGS)))
 
 
 def training_languages(results: Results) -> frozenset[str]:

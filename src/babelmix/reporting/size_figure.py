@@ -16,9 +16,8 @@ from babelmix.evaluation.query_scores import SCOPES
 from babelmix.evaluation.significance import score_interval
 from babelmix.reporting.compare import reference_of
 from babelmix.reporting.drawing import COLOURS, SHAPES
-from babelmix.reporting.experiments import Experiment, by_size
+from babelmix.reporting.experiment_files import Experiment, by_size
 from babelmix.reporting.names import MEASURE_NAMES, SCOPE_TITLES
-from babelmix.workspace import LIR, encoder_of
 
 APART = 1.08  # times the size, from one system to the next, so that no interval covers another
 
@@ -30,14 +29,12 @@ def size_figure(runs: Sequence[Experiment], sizes: Mapping[str, int]) -> alt.Top
         runs: of one benchmark, as `read_experiments` returns them.
         sizes: size -> number of parameters outside the embeddings, as `encoder_sizes` returns it.
     """
-    systems = _systems(runs[0])
+    systems = _systems(runs)
     rows = list(_rows(runs, sizes, systems))
-    free = {name: name.endswith(LIR) for name in systems}
-    # A system with LIR has the colour of its encoder, dashed and hollow.
-    encoders = [name for name in systems if not free[name]]
-    stroke = [COLOURS[encoders.index(encoder_of(name)) % len(COLOURS)] for name in systems]
-    fill = ["white" if free[name] else colour for name, colour in zip(systems, stroke, strict=True)]
-    dash = [[5, 3] if free[name] else [1, 0] for name in systems]
+    # The debiased reference, the last one, has the colour of its encoder, dashed and hollow.
+    trained = [COLOURS[place % len(COLOURS)] for place in range(len(systems) - 1)]
+    stroke, fill = [*trained, trained[0]], [*trained, "white"]
+    dash = [*([1, 0] for _ in trained), [5, 3]]
     legend = alt.Legend(orient="top", symbolStrokeWidth=2)
 
     def by_system(values: Sequence[Any]) -> dict[str, Any]:
@@ -70,11 +67,13 @@ def size_figure(runs: Sequence[Experiment], sizes: Mapping[str, int]) -> alt.Top
     )
 
 
-def _systems(run: Experiment) -> list[str]:
-    """Return the objectives, the reference of the comparisons first, and the reference with LIR."""
-    objectives = run.settings.objectives
+def _systems(runs: Sequence[Experiment]) -> list[str]:
+    """Return the objectives, the reference of the comparisons first, and last the reference in its best free form."""
+    objectives = runs[0].settings.objectives
     reference = reference_of(objectives)
-    return [reference, *(name for name in objectives if name != reference), reference + LIR]
+    free = {run.best[reference] for run in runs}
+    name = next(iter(free)) if len(free) == 1 else f"{reference}, best debiasing"
+    return [reference, *(name for name in objectives if name != reference), name]
 
 
 def _measure(run: Experiment) -> str:
@@ -86,13 +85,14 @@ def _rows(
 ) -> Iterator[dict[str, str | float]]:
     groups, first = by_size(runs), runs[0].settings
     evaluation = runs[0].evaluations[systems[0]]
-    for scope in SCOPES:
-        if evaluation["scopes"][scope]["map"] is None:
-            continue
-        for size, parameters in sizes.items():
-            for place, system in enumerate(systems):
+    scopes = [scope for scope in SCOPES if evaluation["scopes"][scope]["map"] is not None]
+    for size, parameters in sizes.items():
+        for place, name in enumerate(systems):
+            system = name if place < len(systems) - 1 else groups[size][0].best[systems[0]]
+            scores = [run.scores[system] for run in groups[size]]
+            for scope in scopes:
                 found = score_interval(
-                    [run.scores[system] for run in groups[size]],
+                    scores,
                     scope,
                     np.random.default_rng(first.seed),
                     first.evaluate.resamples,
@@ -100,7 +100,7 @@ def _rows(
                 )
                 yield {
                     "scope": SCOPE_TITLES[scope],
-                    "system": system,
+                    "system": name,
                     "at": round(parameters * APART ** (place - (len(systems) - 1) / 2)),
                     "mean": round(found.mean, 4),
                     "low": round(found.low, 4),
@@ -118,7 +118,7 @@ def _title(runs: Sequence[Experiment], measure: str) -> alt.TitleParams:
     subtitle = [
         "Parameters outside the embeddings, log scale. Bars: 95 % bootstrap intervals, the translations of a question",
         f"together, over {'; over '.join(over)}.",
-        f"{LIR}: language directions removed after training, at no training cost. Overlapping bars do not show that",
+        "Hollow: debiased after training, at no training cost; dev chose the form. Overlapping bars do not show that",
         "systems are equal: a hard question is hard for all of them. `babelmix compare` prints the paired differences.",
     ]
     return alt.TitleParams(

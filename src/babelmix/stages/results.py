@@ -46,13 +46,14 @@ def compare_experiments(
     The tables also go to `place` in the Markdown files of `into`, and the scores over the sizes to `figure`, a .svg.
     """
     from babelmix.reporting import experiments
+    from babelmix.reporting.experiment_files import experiment_names
 
     experiments.check_into(into, place)
     if figure:
         from babelmix.reporting.drawing import claim_svg
 
         claim_svg(figure)
-    found = list(names or experiments.experiment_names(Path(), benchmark))
+    found = list(names or experiment_names(Path(), [benchmark]))
     runs = experiments.read_experiments(Path(), found, benchmark)
     text = experiments.to_markdown(runs)
     if figure:
@@ -63,6 +64,36 @@ def compare_experiments(
     for file in into:
         experiments.write_into(file, place, text)
     written = ", ".join(str(file) for file in (*into, figure) if file)
+    return text, f"compared {len(found)} experiments{f', wrote {written}' if written else ''}"
+
+
+def rivals(names: Sequence[str] | None, into: Path | None, figure: Path | None) -> tuple[str, str]:
+    """Compare recipes, averages and debiasings with plain hybrid; return the tables, and what was compared and written.
+
+    The experiments are all of this commit's that have both benchmarks of the trade-off, unless named. The tables also
+    go to the place "rivals" of a Markdown file, and the trade-off to `figure`, a .svg.
+    """
+    from babelmix.reporting import experiments, rivals
+    from babelmix.reporting.experiment_files import experiment_names
+    from babelmix.reporting.rival_tables import to_markdown
+
+    if into:
+        experiments.check_into([into], "rivals")
+    if figure:
+        from babelmix.reporting.drawing import claim_svg
+
+        claim_svg(figure)
+    found = list(names or experiment_names(Path(), [rivals.PARALLEL, rivals.NATIVE]))
+    sizes = rivals.read_rivals(Path(), found, say)
+    text = to_markdown(sizes)
+    if figure:
+        from babelmix.reporting.drawing import save
+        from babelmix.reporting.trade_off_figure import trade_off_figure
+
+        save(trade_off_figure(sizes), figure)
+    if into:
+        experiments.write_into(into, "rivals", text)
+    written = ", ".join(str(file) for file in (into, figure) if file)
     return text, f"compared {len(found)} experiments{f', wrote {written}' if written else ''}"
 
 
