@@ -15,7 +15,7 @@ from babelmix.benchmarks.dev import dev_benchmark
 from babelmix.benchmarks.files import read_benchmark, write_benchmark
 from babelmix.benchmarks.own import own_files, own_names
 from babelmix.benchmarks.sources import miracl, nanobeir
-from babelmix.benchmarks.sources.beir import DATASETS
+from babelmix.benchmarks.sources.beir_tasks import TASKS
 from babelmix.cli import data, systems
 from babelmix.common.errors import UserError
 from babelmix.corpus import registry as corpus
@@ -204,12 +204,12 @@ def fields(results: Any) -> dict[str, Any]:
 
 
 def test_what_is_known_of_a_name_stands_in_one_place() -> None:
-    assert len(benchmarks.BENCHMARKS) == 5 + 13 + 18
+    assert len(benchmarks.BENCHMARKS) == 4 + 26 + 13 + 18
     of_hub = {f"nanobeir-{task}" for task in nanobeir.TASKS} | {f"miracl-{lang}" for lang in miracl.LANGUAGES}
     known = benchmarks.BENCHMARKS | corpus.PAIR_SOURCES
     assert {name for name, one in known.items() if one.hub} == {*of_hub, "mmarco"}
     ndcg = {name for name in benchmarks.BENCHMARKS if benchmarks.main_score(name, graded=False) == "ndcg_at_10"}
-    assert ndcg == {*DATASETS, *of_hub}
+    assert ndcg == {*TASKS, *of_hub}
     assert benchmarks.main_score("faq", graded=True) == "ndcg_at_10" and benchmarks.main_score("faq", False) == "map"
     assert benchmarks.licence_of("faq") == "faq: yours"
     tables = {"faq": Table(path=Path("data/own/faq.jsonl"), language="en"), "nq": Table(hub="org/nq", language="en")}

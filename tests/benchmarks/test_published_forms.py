@@ -256,6 +256,8 @@ def test_every_published_form_gives_the_same_benchmark(drawn: Any, forms: Any, e
         assert without_own(found) == without_own(expected)
         assert [row for row in found.own_passages if row.id] == [row for row in expected.own_passages if row.id]
         assert comes_back(found, Path(folder) / "x")
+        beir.stream(Path(folder) / "loose", Path(folder) / "streamed")
+        assert read_benchmark(Path(folder) / "streamed") == replace(found, name="streamed")
     full = {
         name: f"{title if title.strip() else ''} {text if text.strip() else ''}"
         for name, (title, text) in corpus.items()

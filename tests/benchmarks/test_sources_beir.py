@@ -11,8 +11,7 @@ import pytest
 
 from babelmix.benchmarks.benchmark import Itself, Lost, OwnId, Passage, Qrel, Query
 from babelmix.benchmarks.files import read_benchmark, write_benchmark
-from babelmix.benchmarks.registry import BENCHMARKS
-from babelmix.benchmarks.sources import beir
+from babelmix.benchmarks.sources import beir, beir_tasks
 from babelmix.common.errors import UserError
 
 DOCUMENTS = [
@@ -368,22 +367,12 @@ def test_a_file_that_is_not_utf8_is_told(tmp_path: Path, name: str):
     assert caught.value.where.startswith(f"{raw / name}, line ")
 
 
-def test_an_unknown_dataset_is_refused_before_anything_is_downloaded(tmp_path: Path):
-    with pytest.raises(UserError, match=r"unknown BEIR dataset 'nf-corpus'; did you mean 'nfcorpus'"):
-        beir.fetch("nf-corpus", tmp_path / "raw")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_every_dataset_of_the_settings_has_its_checksum():
-    assert set(beir.DATASETS) == {one.name for one in beir.BENCHMARKS} <= BENCHMARKS.keys()
-
-
 @pytest.fixture(scope="module")
 def nfcorpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not os.environ.get("BABELMIX_MIRROR"):
         pytest.skip("BABELMIX_MIRROR is not set: the published files are not at hand")
     folder = tmp_path_factory.mktemp("raw") / "nfcorpus"
-    beir.fetch("nfcorpus", folder)
+    beir_tasks.fetch("nfcorpus", folder)
     return folder
 
 

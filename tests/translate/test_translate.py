@@ -385,7 +385,8 @@ def english_queries(*texts: str) -> Benchmark:
 
 
 def ask(benchmark: Benchmark, cache: Path, *languages: str, by: Translate = SETTINGS.translate):
-    return translate_queries(benchmark, languages, by, threads=2, cache=cache)
+    queries, left_out = translate_queries(benchmark.queries, languages, by, threads=2, cache=cache)
+    return replace(benchmark, queries=tuple(queries)), left_out
 
 
 def test_english_queries_are_asked_in_the_other_languages_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

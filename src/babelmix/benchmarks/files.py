@@ -6,7 +6,8 @@ for passage in read_passages(Path("data/benchmarks/miracl-sw")):      # one line
     ...
 """
 
-from collections.abc import Collection, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,50 +28,58 @@ class Answers(NamedTuple):
     lost: tuple[Lost, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Others:
+    """What a benchmark folder has beside the passages; queries come in ascending order of id."""
+
+    queries: Iterable[Query]
+    qrels: Iterable[Qrel]
+    itself: Iterable[Itself] = ()
+    own_queries: Iterable[OwnId] = ()
+    own_passages: Iterable[OwnId] = ()
+    lost: Iterable[Lost] = ()
+    about: About | None = None
+
+
 def write_benchmark(folder: Path, benchmark: Benchmark, about: About | None = None) -> None:
     """Write a benchmark's files, replacing the folder as a whole; see `stream_benchmark`."""
-    stream_benchmark(
-        folder,
-        benchmark.queries,
-        benchmark.passages,
-        benchmark.qrels,
+    others = Others(
+        queries=benchmark.queries,
+        qrels=benchmark.qrels,
         itself=benchmark.itself,
         own_queries=benchmark.own_queries,
         own_passages=benchmark.own_passages,
         lost=benchmark.lost,
         about=about,
     )
+    stream_benchmark(folder, benchmark.passages, lambda: others)
 
 
-def stream_benchmark(
-    folder: Path,
-    queries: Iterable[Query],
-    passages: Iterable[Passage],
-    qrels: Iterable[Qrel],
-    *,
-    itself: Iterable[Itself] = (),
-    own_queries: Iterable[OwnId] = (),
-    own_passages: Iterable[OwnId] = (),
-    lost: Iterable[Lost] = (),
-    about: About | None = None,
-) -> None:
-    """Write a benchmark row by row; queries and passages come in ascending order of id.
+def stream_benchmark(folder: Path, passages: Iterable[Passage], others: Callable[[], Others]) -> None:
+    """Write a benchmark row by row: the passages, in ascending order of id, and then what `others` returns.
 
-    It writes `queries.jsonl`, `passages.jsonl` and `qrels.jsonl`, and if they have rows `itself.jsonl`,
-    `own-queries.jsonl`, `own-passages.jsonl` and `lost.jsonl`; `about.json` says what the build left out. It writes the
-    files in the order of the arguments, so an iterator may give what an earlier one gathered.
+    It is called when all passages are written, so it may use what their iterator gathered. The files are
+    `queries.jsonl`, `passages.jsonl` and `qrels.jsonl`, and if they have rows `itself.jsonl`, `own-queries.jsonl`,
+    `own-passages.jsonl` and `lost.jsonl`; `about.json` says what the build left out.
     """
-    others = {"itself": itself, "own-queries": own_queries, "own-passages": own_passages, "lost": lost}
     with new_folder(folder) as staging:
-        write_rows(staging / "queries.jsonl", queries)
         write_rows(staging / "passages.jsonl", passages)
-        write_rows(staging / "qrels.jsonl", qrels)
-        for name, rows in others.items():
+        rest = others()
+        write_rows(staging / "queries.jsonl", rest.queries)
+        write_rows(staging / "qrels.jsonl", rest.qrels)
+        optional = {
+            "itself": rest.itself,
+            "own-queries": rest.own_queries,
+            "own-passages": rest.own_passages,
+            "lost": rest.lost,
+        }
+        for name, rows in optional.items():
             file = staging / f"{name}.jsonl"
             write_rows(file, rows)
             if not file.stat().st_size:
                 file.unlink()
-        if about is not None:
+        if rest.about is not None:
+            about = rest.about
             left_out = {reason: number for reason, number in about.left_out.items() if number}
             write_json(staging / "about.json", {"form": about.form, "split": about.split, "left_out": left_out})
 

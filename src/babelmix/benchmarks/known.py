@@ -1,16 +1,18 @@
 """The entry of a known benchmark: its name, licence, main score, and how to fetch and build it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from babelmix.benchmarks.benchmark import About, Benchmark
+from babelmix.benchmarks.benchmark import About, Benchmark, Query
 from babelmix.benchmarks.settings import BenchmarkSettings
 
 NDCG = "ndcg_at_10"
 Fetch = Callable[[Path], str | None]
 Build = Callable[[Path, BenchmarkSettings, str | None], tuple[Benchmark, About]]
-Stream = Callable[[Path, Path], dict[str, int]]
+# From the English queries to all that are asked, in more languages, and how many could not be asked, by reason.
+Ask = Callable[[Sequence[Query]], tuple[Sequence[Query], Mapping[str, int]]]
+Stream = Callable[[Path, Path, str | None, Ask], Mapping[str, int]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +21,8 @@ class KnownBenchmark:
 
     `fetch(folder)` downloads the raw files and replaces the folder as a whole; it returns a notice that the licence
     asks for, or None. An entry has one of two: `build(folder, settings, split)` returns the benchmark and its `About`;
-    `stream(folder, output)` writes a benchmark that is larger than memory, and returns what it left out, by reason.
+    `stream(folder, output, split, ask)` writes a benchmark that may be larger than memory, with the queries that `ask`
+    returns, and returns what it left out, by reason.
     """
 
     name: str

@@ -13,6 +13,7 @@ class BenchmarkSettings(Section):
     languages: Literal["all"] | tuple[str, ...]
     max_passage_characters: int = Field(ge=1)
     query_languages: tuple[str, ...] = ()  # machine translations, for benchmarks with only English queries
+    translated: tuple[str, ...] = ()  # the user's own benchmarks that are asked in `query_languages` too, as BEIR is
     splits: dict[str, str] = Field(
         default_factory=dict
     )  # the split of each benchmark in BEIR form; "test" unless given

@@ -1,6 +1,7 @@
-"""Download public files over https, checked by sha256, and unpack zip archives safely.
+"""Download public files over https, checked by a checksum, and unpack zip archives safely.
 
     fetch_file("https://example.org/en.json", sha256="9f86...", path=Path("data/raw/en.json"))
+    fetch_large_file("https://example.org/a.zip", Checksum("md5", "d41d..."), Path("a.zip"), max_bytes=8 << 30)
     unpack_zip(Path("nfcorpus.zip"), Path("data/raw/nfcorpus"))
 
 If the environment variable BABELMIX_MIRROR names a folder, `$BABELMIX_MIRROR/<host>/<path>` is tried first. So this
@@ -17,6 +18,7 @@ from collections.abc import Callable, Iterator
 from copy import copy
 from http.client import HTTPException
 from pathlib import Path
+from typing import Literal, NamedTuple
 from urllib.error import HTTPError
 from urllib.parse import unquote, urlsplit
 from urllib.request import urlopen
@@ -35,27 +37,46 @@ _AGAIN = "delete the archive and fetch it again"
 _DAMAGE = (BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError, OverflowError)
 
 
-def fetch_file(url: str, sha256: str, path: Path, *, max_bytes: int = MAX_FILE_BYTES) -> None:
-    """Download the public file at an https address, check its sha256 (hexadecimal) and write it to `path`.
+class Checksum(NamedTuple):
+    """What a publisher says about a file: the name of the hash, and its value in hexadecimal digits.
 
-    The file is taken from `$BABELMIX_MIRROR/<host>/<path>` if that exists. UserError, and `path` is unchanged: no
-    network, an HTTP error, more than `max_bytes`, a wrong checksum.
+    sha256 is the one to use. md5 is for publishers that give no other: it finds a damaged file, not a forged one.
+    """
+
+    algorithm: Literal["sha256", "md5"]
+    value: str
+
+
+def fetch_file(url: str, sha256: str, path: Path, *, max_bytes: int = MAX_FILE_BYTES) -> None:
+    """Download the public file at an https address, check its sha256 and write it; see `fetch_large_file`."""
+    fetch_large_file(url, Checksum("sha256", sha256), path, max_bytes=max_bytes)
+
+
+def fetch_large_file(url: str, expected: Checksum, path: Path, *, max_bytes: int) -> None:
+    """Download the public file at an https address in blocks of 1 MiB, check it, and rename it to `path`.
+
+    The file may be larger than memory. It is copied from `$BABELMIX_MIRROR/<host>/<path>` if that exists. UserError,
+    and `path` is unchanged: no network, an HTTP error, more than `max_bytes`, a wrong checksum.
     """
     parts = urlsplit(url)
     if parts.scheme != "https":
         raise UserError("not an https address", where=url, how="give an address that begins with https://")
     root = mirror()
     local = root / parts.netloc / unquote(parts.path).lstrip("/") if root else None
-    if local and local.is_file():
-        origin, data = str(local), local.read_bytes()
-    else:
-        origin, data = url, _download_file(url, max_bytes)
-    found = hashlib.sha256(data).hexdigest()
-    if found != sha256:
-        how = "the file was changed or cut short: replace it, or fetch it again"
-        raise UserError(f"wrong checksum: sha256 is {found}, expected {sha256}", where=origin, how=how)
+    mirrored = local is not None and local.is_file()
+    origin = str(local) if mirrored else url
+    digest, size = hashlib.new(expected.algorithm, usedforsecurity=False), 0
     with new_binary_file(path) as stream:
-        stream.write(data)
+        for block in _file_blocks(Path(origin)) if mirrored else _downloaded_blocks(url):
+            size += len(block)
+            if size > max_bytes:
+                raise UserError(f"more than {max_bytes} bytes", where=origin, how="check the address")
+            digest.update(block)
+            stream.write(block)
+        if digest.hexdigest() != expected.value:
+            what = f"wrong checksum: {expected.algorithm} is {digest.hexdigest()}, expected {expected.value}"
+            how = "the file was changed or cut short: replace it, or fetch it again"
+            raise UserError(what, where=origin, how=how)
 
 
 def unpack_zip(
@@ -139,15 +160,27 @@ def _blocks(package: ZipFile, member: ZipInfo, where: str) -> Iterator[bytes]:
         raise UserError(f"{size} bytes, but {member.file_size} declared", where=where, how=_AGAIN)
 
 
-def _download_file(url: str, max_bytes: int) -> bytes:
+def _file_blocks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as stream:
+        while block := stream.read(_BLOCK_BYTES):
+            yield block
+
+
+def _downloaded_blocks(url: str) -> Iterator[bytes]:
+    """Yield the answer of a server in blocks; UserError for no network, an HTTP error and a broken connection."""
     how = "connect to the network, or set BABELMIX_MIRROR to a folder that holds <host>/<path>"
     try:
-        with urlopen(url, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 -- https was checked above
-            data: bytes = answer.read(max_bytes + 1)
+        answer = urlopen(url, timeout=TIMEOUT_SECONDS)  # noqa: S310 -- the caller checked for https
     except HTTPError as error:
         raise UserError(f"the server answers {error.code} {error.reason}", where=url, how=how) from error
     except (OSError, HTTPException) as error:
         raise UserError(f"no answer ({error})", where=url, how=how) from error
-    if len(data) > max_bytes:
-        raise UserError(f"more than {max_bytes} bytes", where=url, how="check the address")
-    return data
+    with answer:
+        while True:
+            try:
+                block: bytes = answer.read(_BLOCK_BYTES)
+            except (OSError, HTTPException) as error:
+                raise UserError(f"no answer ({error})", where=url, how=how) from error
+            if not block:
+                return
+            yield block

@@ -25,11 +25,19 @@ def check_settings(settings: Settings, path: str) -> None:
 
 
 def check_own_benchmarks(settings: Settings, path: Path) -> None:
-    """Raise UserError for a benchmark that is neither known nor has files below data/own, beside the settings."""
+    """Raise UserError for a benchmark that is neither known nor has files below data/own, beside the settings.
+
+    Also for one that is both: its files would be passed over.
+    """
+    root = path.parent / OWN
     for name in settings.benchmarks:
-        root = path.parent / OWN
-        if name not in BENCHMARKS and own_files(name, root) is None:
-            raise unknown_benchmark(name, f"{path}, benchmarks", root)
+        if name in BENCHMARKS and (shadowed := own_files(name, root)) is not None:
+            what = f"{quoted(name)} is a known benchmark, and has files of yours too"
+            raise UserError(what, where=str(shadowed), how=f"call yours something else, such as my-{name}")
+    for where, names in (("benchmarks", settings.benchmarks), ("benchmark.translated", settings.benchmark.translated)):
+        for name in names:
+            if name not in BENCHMARKS and own_files(name, root) is None:
+                raise unknown_benchmark(name, f"{path}, {where}", root)
 
 
 def _check_names(settings: Settings, path: str) -> None:
@@ -113,6 +121,13 @@ def _check_benchmarks(settings: Settings, path: str) -> None:
             raise UserError(f"{name} has only one split", where=where, how=f"take {name} out")
     where = f"{path}, benchmark.query_languages"
     _check("language", benchmark.query_languages, settings.translate.routes, where)
+    where = f"{path}, benchmark.translated"
+    for name in benchmark.translated:
+        check_name(name, where)
+        if name in BENCHMARKS:
+            what = f"{name} is not a benchmark of your own"
+            raise UserError(what, where=where, how=f"take {name} out: BEIR's are translated without it")
+    _check_once("benchmark", benchmark.translated, where)
     if benchmark.languages != "all":
         _check("language", benchmark.languages, LANGUAGES, f"{path}, benchmark.languages")
 

@@ -1,13 +1,16 @@
 """Benchmarks: built of raw files, of the dev split, or of what a command names."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+from babelmix.benchmarks.benchmark import Query
 from babelmix.benchmarks.dev import dev_benchmark
 from babelmix.benchmarks.files import is_built, read_about, write_benchmark
 from babelmix.benchmarks.folder import read_folder
+from babelmix.benchmarks.known import Ask
 from babelmix.benchmarks.own import benchmark_of, own_files, unknown_benchmark
 from babelmix.benchmarks.registry import BENCHMARKS
 from babelmix.common.errors import UserError
@@ -45,27 +48,43 @@ def build_dev(settings: Settings) -> str:
 def build_into(name: str, raw: Path, output: Path, settings: Settings) -> Mapping[str, int]:
     """Build a benchmark of its raw files into `output`, and return what was left out, by reason.
 
-    The English queries of BEIR are asked in `benchmark.query_languages` too, translated by machine. UserError for an
-    unknown name.
+    The English queries of BEIR, and of `benchmark.translated`, are asked in `benchmark.query_languages` too, translated
+    by machine. UserError for an unknown name.
     """
     known = benchmark_of(name)
+    ask = (
+        _ask_in_more_languages(settings) if known.translated_queries or name in settings.benchmark.translated else _ask
+    )
+    split = settings.benchmark.splits.get(name)
     if known.stream is not None:
-        return known.stream(raw, output)
+        return known.stream(raw, output, split, ask)
     if known.build is None:
         raise ValueError(f"{name} has neither `build` nor `stream`")
-    benchmark, about = known.build(raw, settings.benchmark, settings.benchmark.splits.get(name))
-    if known.translated_queries:
-        from babelmix.translate.queries import translate_queries
-        from babelmix.translate.route import allow_models
-
-        allow_models(settings.translate)
-        languages, cache = settings.benchmark.query_languages, cache_dir() / "translations"
-        benchmark, unasked = translate_queries(
-            benchmark, languages, settings.translate, threads=settings.threads, cache=cache
-        )
-        about = replace(about, left_out={**about.left_out, **unasked})
-    write_benchmark(output, benchmark, about)
+    benchmark, about = known.build(raw, settings.benchmark, split)
+    queries, unasked = ask(benchmark.queries)
+    about = replace(about, left_out={**about.left_out, **unasked})
+    write_benchmark(output, replace(benchmark, queries=tuple(queries)), about)
     return about.left_out
+
+
+def _ask(queries: Sequence[Query]) -> tuple[Sequence[Query], dict[str, int]]:
+    """Return the queries as the benchmark has them."""
+    return queries, {}
+
+
+def _ask_in_more_languages(settings: Settings) -> Ask:
+    """Return what adds machine translations to English queries."""
+    from babelmix.translate.queries import translate_queries
+    from babelmix.translate.route import allow_models
+
+    allow_models(settings.translate)
+    return partial(
+        translate_queries,
+        languages=settings.benchmark.query_languages,
+        translate=settings.translate,
+        threads=settings.threads,
+        cache=cache_dir() / "translations",
+    )
 
 
 @contextmanager
@@ -103,7 +122,7 @@ def open_benchmark(name: str, split: str | None = None, *, strict: bool = False)
             fetch_into(name, Path(scratch) / "raw" / name, settings)
             left_out = build_into(name, Path(scratch) / "raw" / name, built, settings)
         tell_left_out(left_out, strict=strict, where=name)
-        if split is None and (taken := read_about(built).split) not in (None, "test"):
+        if name not in BENCHMARKS and split is None and (taken := read_about(built).split) not in (None, "test"):
             say(f"{name}: there are no judgements named test; those of {taken!r} are taken")
         yield built
 

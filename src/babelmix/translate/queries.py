@@ -1,28 +1,27 @@
 """The queries of an English benchmark, translated into more languages by machine: cross-lingual BEIR."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
-from babelmix.benchmarks.benchmark import Benchmark, Query
+from babelmix.benchmarks.benchmark import Query
 from babelmix.translate.filter import text_rejection_reason
 from babelmix.translate.route import Route
 from babelmix.translate.settings import Translate
 
 
 def translate_queries(
-    benchmark: Benchmark, languages: Sequence[str], translate: Translate, *, threads: int, cache: Path
-) -> tuple[Benchmark, dict[str, int]]:
+    queries: Sequence[Query], languages: Sequence[str], translate: Translate, *, threads: int, cache: Path
+) -> tuple[list[Query], dict[str, int]]:
     """Translate the English queries of a benchmark into each of these languages, by the routes of the pairs.
 
-    Returns the benchmark with these queries added, and how many the filter rejected, by language. A translation that
+    Returns all queries, in ascending order of id, and how many the filter rejected, by language. A translation that
     equals its source stays: a query may be a name, and a person would type it the same. It skips a language that the
     benchmark has queries in, and counts one whose route does not pass English.
     """
-    english = [query for query in benchmark.queries if query.lang == "en"]
-    queries, left_out = list(benchmark.queries), {}
+    english = [query for query in queries if query.lang == "en"]
+    asked, left_out = list(queries), dict[str, int]()
     for lang in languages:
-        if not english or any(query.lang == lang for query in benchmark.queries):
+        if not english or any(query.lang == lang for query in queries):
             continue
         hops = translate.hops("en", lang)
         if not hops:
@@ -34,7 +33,6 @@ def translate_queries(
             for query, text in zip(english, translations, strict=True)
             if text_rejection_reason(query.text, text, translate.filter) in (None, "untranslated", "source-words")
         ]
-        queries += kept
+        asked += kept
         left_out[f"{lang} queries badly translated"] = len(english) - len(kept)
-    queries.sort(key=lambda query: query.id)
-    return replace(benchmark, queries=tuple(queries)), left_out
+    return sorted(asked, key=lambda query: query.id), left_out

@@ -1,7 +1,7 @@
-"""BEIR: documents, queries and graded qrels, in English and in the languages of their translations.
+"""BEIR's form: documents, queries and graded qrels, in English and in the languages of their translations.
 
-    fetch("nfcorpus", Path("data/raw/nfcorpus"))
-    benchmark, counts = build(Path("data/raw/nfcorpus"), "nfcorpus")    # 323 queries, 3,633 passages
+    benchmark, counts = build(Path("data/own/faq"), "faq")
+    counts = stream(Path("data/raw/nfcorpus"), Path("data/benchmarks/nfcorpus"))    # 323 queries, 3,633 passages
 
 A folder in BEIR form (arXiv:2104.08663), with the files of other languages beside the English ones:
 
@@ -14,49 +14,37 @@ files as people publish them: also as `.gz`, in any encoding of Unicode, with nu
 blank lines, and judgements in any of the forms of `judgements`.
 """
 
+import json
 import re
-import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from babelmix.benchmarks.benchmark import About, Benchmark, Passage, Query
-from babelmix.benchmarks.known import NDCG, KnownBenchmark
-from babelmix.benchmarks.settings import BenchmarkSettings
-from babelmix.benchmarks.sources.judgements import ENDINGS, read_judgements
-from babelmix.benchmarks.sources.texts import Texts, judged_texts, text_of
+from babelmix.benchmarks.benchmark import About, Benchmark, OwnId, Passage, Query
+from babelmix.benchmarks.files import Others, stream_benchmark
+from babelmix.benchmarks.known import Ask
+from babelmix.benchmarks.sorting import Digests, SortedPassages
+from babelmix.benchmarks.sources.judgements import ENDINGS, Judgements, read_judgements
+from babelmix.benchmarks.sources.texts import (
+    Held,
+    Joined,
+    PassageCounts,
+    Texts,
+    join_judgements,
+    judged_texts,
+    text_of,
+    two_texts,
+)
 from babelmix.common.errors import UserError, unknown_name
-from babelmix.common.files import new_folder
+from babelmix.common.files import scratch_folder
 from babelmix.common.languages import LANGUAGES
-from babelmix.common.reading import checked_id, shown
+from babelmix.common.reading import checked_id, json_rows, shown
 from babelmix.common.text import spaced_form
-from babelmix.download.https import fetch_file, unpack_zip
 
-ADDRESS = "https://public.ukp.informatik.tu-darmstadt.de/thakur/BEIR/datasets"
-TEST = "test"  # the default split
-# The sha256 of each official zip.
-DATASETS = {"nfcorpus": "efe5be03f8c5b86a5870102d0599d227c8c6e2484328e68c6522560385671b0b"}
 # The names of ids in BEIR, then in mteb, ir_datasets, and Tevatron or TREC.
 _DOCUMENT_IDS = ("_id", "id", "doc_id", "docid")
 _QUERY_IDS = ("_id", "id", "query_id", "qid")
-
-
-def fetch(name: str, folder: Path) -> None:
-    """Download an official BEIR dataset, check its sha256, unpack it, and replace the folder as a whole.
-
-    `folder` then holds `corpus.jsonl`, `queries.jsonl` and `qrels/<split>.tsv`. UserError for an unknown name.
-    """
-    if name not in DATASETS:
-        raise unknown_name("BEIR dataset", name, DATASETS, where="fetch")
-    with new_folder(folder) as staging:
-        archive, unpacked = staging / "archive", staging / "unpacked"
-        fetch_file(f"{ADDRESS}/{name}.zip", DATASETS[name], archive)
-        unpack_zip(archive, unpacked, keep=lambda path: path.endswith((".jsonl", ".tsv")))
-        for path in sorted((unpacked / name).iterdir()):  # the zip has one folder, with the name of the dataset
-            path.rename(staging / path.name)
-        archive.unlink()
-        shutil.rmtree(unpacked)
 
 
 def build(folder: Path, name: str, *, split: str | None = None) -> tuple[Benchmark, dict[str, int]]:
@@ -92,6 +80,118 @@ def build(folder: Path, name: str, *, split: str | None = None) -> tuple[Benchma
         holders=lambda own: [held for lang in corpora if (held := f"{lang}:{own}") in passages.rows],
         languages=lambda _: corpora,
     )
+
+
+def stream(
+    folder: Path, output: Path, *, split: str | None = None, ask: Ask = lambda queries: (queries, {})
+) -> dict[str, int]:
+    """Write the benchmark of `build` to `output` without holding its passages in memory, and return the counts.
+
+    Memory has the queries, the judgements and 24 bytes of each document; the passages are sorted on the disk of
+    `output`. The files are those of `write_benchmark(output, build(folder))`, with the queries that `ask` returns, and
+    `about.json`. UserError as for `build`; an id with two texts is found after all other faults of the corpora.
+    """
+    chosen, file = find_qrels(folder, split)
+    queries = Texts[Query]()
+    asked: dict[str, set[str]] = {}
+    for lang, path in _files(folder, "queries").items():
+        queries.read(path, partial(_query, lang, asked))
+    with scratch_folder(output) as scratch:
+        corpus = _Corpus(folder, scratch, asked)
+        judgements = read_judgements(file, asked, corpus.documents)
+        counts: dict[str, int] = {}
+
+        def others() -> Others:
+            joined = corpus.join(file, queries, judgements)
+            asking, unasked = ask(joined.queries)
+            counts.update(joined.counts | dict(unasked))
+            return Others(
+                queries=asking,
+                qrels=joined.qrels,
+                itself=joined.itself,
+                own_queries=joined.own_queries,
+                own_passages=corpus.own_ids(),
+                lost=joined.lost,
+                about=About(split=chosen, left_out=counts),
+            )
+
+        judged = {document for _, document in judgements.scores}
+        stream_benchmark(output, corpus.passages(judged), others)
+    return counts
+
+
+class _Corpus:
+    """The corpora of a folder, larger than memory: read once, sorted on disk, and known by what judgements need."""
+
+    def __init__(self, folder: Path, scratch: Path, asked: Mapping[str, set[str]]) -> None:
+        self.files, self.themselves, self.documents = _files(folder, "corpus"), set[str](), Digests()
+        self._asked, self._sorted, self._own = asked, SortedPassages(scratch), scratch / "own.jsonl"
+        with self._own.open("w", encoding="utf-8") as stream:
+            for lang, path in self.files.items():
+                for where, row in json_rows(path):
+                    own, passage = _document(lang, asked, self.themselves, row, where)
+                    self._sorted.add(passage)
+                    self.documents.add(own)
+                    stream.write(json.dumps([own, lang, bool(passage.text)]) + "\n")
+        self._held: dict[str, list[Held]] = {}  # of the documents that are judged, or are a query
+        self._repeated: set[int] = set()
+        self._spoken: set[str] = set()
+        self._counts = PassageCounts(0, 0, 0)
+
+    def passages(self, judged: set[str]) -> Iterator[Passage]:
+        """Yield the passages that have a text by id, each once; remember those of judged documents."""
+        named, texts, full, blank = judged | self.themselves, Digests(), 0, 0
+        previous = None
+        for number, passage in self._sorted:
+            if previous is not None and previous.id == passage.id:
+                if previous != passage:
+                    raise self._two_texts(passage)
+                self._repeated.add(number)
+                continue
+            previous, own = passage, passage.id.removeprefix(f"{passage.lang}:")
+            if own in named:
+                self._held.setdefault(own, []).append(Held(passage.id, passage.lang, bool(passage.text)))
+            if not passage.text:
+                blank += 1
+                continue
+            full += 1
+            self._spoken.add(passage.lang)
+            texts.add(f"{passage.lang}\0{passage.text}")
+            yield passage
+        self._counts = PassageCounts(blank, len(self._repeated), full - len(texts))
+
+    def join(self, file: Path, queries: Texts[Query], judgements: Judgements) -> Joined:
+        """Join queries to the passages, all of which `passages` has yielded."""
+        return join_judgements(
+            file,
+            queries,
+            judgements,
+            {(own, f"{lang}:{own}") for own in self.themselves for lang in self.files},
+            held=lambda own: self._held.get(own, ()),
+            languages=lambda _: self.files,
+            full={row.id for rows in self._held.values() for row in rows if row.full},
+            spoken=self._spoken,
+            passages=self._counts,
+        )
+
+    def own_ids(self) -> Iterator[OwnId]:
+        """Yield the ids of all documents in the order of the files, as `benchmark.own_ids` has them."""
+        with self._own.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines):
+                own, lang, full = json.loads(line)
+                yield OwnId(own, f"{lang}:{own}" if full and number not in self._repeated else "", lang)
+
+    def _two_texts(self, passage: Passage) -> UserError:
+        """Return the error for an id with two texts, with the first two places that differ."""
+        first: tuple[str, Passage] | None = None
+        file = self.files[passage.lang]
+        for where, raw in json_rows(file):
+            own, row = _document(passage.lang, self._asked, set(), raw, where)
+            if row.id == passage.id:
+                first = first or (where, row)
+                if row != first[1]:
+                    return two_texts(own, file, first[0], where)
+        raise ValueError(f"{passage.id} has one text in {file}: the file changed while it was read")
 
 
 def _query(lang: str, asked: dict[str, set[str]], row: dict[str, Any], where: str) -> tuple[str, Query]:
@@ -168,21 +268,3 @@ def _files(folder: Path, kind: str) -> dict[str, Path]:
         how = f"put {kind}.jsonl (English) or {kind}.<lang>.jsonl there, or fetch the dataset again"
         raise UserError(f"no file of the {kind} here", where=str(folder), how=how)
     return dict(sorted(found.items(), key=lambda item: (item[0] != "en", item[0])))
-
-
-def _build(name: str, folder: Path, settings: BenchmarkSettings, split: str | None) -> tuple[Benchmark, About]:
-    benchmark, left_out = build(folder, name, split=split or TEST)
-    return benchmark, About(split=split or TEST, left_out=left_out)
-
-
-BENCHMARKS = (
-    KnownBenchmark(
-        name="nfcorpus",
-        licence="NFCorpus: for academic use",
-        fetch=partial(fetch, "nfcorpus"),
-        build=partial(_build, "nfcorpus"),
-        splits=True,
-        translated_queries=True,
-        main_score=NDCG,
-    ),
-)

@@ -18,8 +18,8 @@ from functools import partial
 from pathlib import Path
 
 from babelmix.benchmarks.benchmark import Passage, Qrel, Query
-from babelmix.benchmarks.files import stream_benchmark
-from babelmix.benchmarks.known import NDCG, KnownBenchmark
+from babelmix.benchmarks.files import Others, stream_benchmark
+from babelmix.benchmarks.known import NDCG, Ask, KnownBenchmark
 from babelmix.common.errors import UserError, unknown_name
 from babelmix.common.reading import checked_id, checked_text, numbered_lines
 from babelmix.common.text import published_form
@@ -86,7 +86,7 @@ def stream(folder: Path, lang: str, output: Path) -> dict[str, int]:
                 raise UserError(f"passage {docid!r} is not in the corpus, or is empty", where=where, how=_AGAIN)
             yield Qrel(question, row_of[docid], relevance)
 
-    stream_benchmark(output, queries, passages(), answers())
+    stream_benchmark(output, passages(), lambda: Others(queries=queries, qrels=answers()))
     counts.update(queries=len(queries), unanswered_topics=len(topics) - len(queries), qrels=len(qrels))
     names = ("queries", "unanswered_topics", "passages", "empty_passages", "repeated_passages", "qrels")
     return {name: counts[name] for name in names}
@@ -172,7 +172,7 @@ def _read_corpus(shards: list[Path]) -> Iterator[tuple[str, str]]:
             raise UserError(what, where=f"{file}, line {number}", how=_AGAIN) from error
 
 
-def _stream(lang: str, folder: Path, output: Path) -> dict[str, int]:
+def _stream(lang: str, folder: Path, output: Path, split: str | None, ask: Ask) -> dict[str, int]:
     return stream(folder, lang, output)
 
 

@@ -5,10 +5,10 @@ queries.read(Path("queries.jsonl"), read_query)         # each id once, every ro
 benchmark, left_out = judged_texts("mine", Path("qrels.jsonl"), queries, passages, judgements, ...)
 """
 
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Container, Iterable, Set
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from babelmix.benchmarks.benchmark import Benchmark, Itself, Lost, OwnId, Passage, Qrel, Query, own_ids
 from babelmix.benchmarks.sources.judgements import Judgements
@@ -38,9 +38,41 @@ class Texts(Generic[Row]):
             own, row = read(raw, where)
             if self.rows.setdefault(row.id, row) != row:
                 first = next(place for place, other in json_rows(file) if read(other, place)[1].id == row.id)
-                how = f"{first.removeprefix(f'{file}, ')} has it already: keep one of them"
-                raise UserError(f"duplicate id {shown(own)} with another text", where=where, how=how)
+                raise two_texts(own, file, first, where)
             self.all_rows.append(OwnId(own, row.id, row.lang))
+
+
+class Held(NamedTuple):
+    """A passage of a judged document: its id, its language, and whether it has a text."""
+
+    id: str
+    lang: str
+    full: bool
+
+
+class PassageCounts(NamedTuple):
+    """How many passages of the files have no text, repeat another, or have the text of another in their language."""
+
+    without_text: int
+    repeated: int
+    with_text_of_another: int
+
+
+class Joined(NamedTuple):
+    """A benchmark but for its passages, sorted as in its files, and the counts of what is left out, by reason."""
+
+    queries: tuple[Query, ...]
+    qrels: tuple[Qrel, ...]
+    itself: tuple[Itself, ...]
+    own_queries: tuple[OwnId, ...]
+    lost: tuple[Lost, ...]
+    counts: dict[str, int]
+
+
+def two_texts(own: str, file: Path, first: str, where: str) -> UserError:
+    """Return the error for an id that has one text at `first` and another at `where`, both in `file`."""
+    how = f"{first.removeprefix(f'{file}, ')} has it already: keep one of them"
+    return UserError(f"duplicate id {shown(own)} with another text", where=where, how=how)
 
 
 def judged_texts(
@@ -54,10 +86,63 @@ def judged_texts(
     holders: Callable[[str], Iterable[str]],
     languages: Callable[[str], Iterable[str]],
 ) -> tuple[Benchmark, dict[str, int]]:
-    """Return the benchmark of the queries that have an answer, and how much it leaves out, by reason.
+    """Return the benchmark of the queries that have an answer, and how much it leaves out, see `join_judgements`.
 
-    No system finds a relevant document that is missing or has no text; it counts in the denominators, as in trec_eval
-    (`Benchmark.lost`). A query that is itself a document does not find itself (`Benchmark.itself`).
+    Args:
+        name: of the benchmark.
+        file: see `join_judgements`, as for the queries, the judgements, `itself` and `languages`.
+        queries: all of them, judged or not.
+        passages: all of them.
+        judgements: by the user's ids.
+        itself: (question, passage id) where the passage is the question.
+        holders: from a document in a judgement to the ids of its passages, in every language that has it.
+        languages: from a missing document to the languages whose rankings miss it.
+    """
+    full = {passage.id: passage for passage in passages.rows.values() if passage.text}
+    joined = join_judgements(
+        file,
+        queries,
+        judgements,
+        itself,
+        held=lambda document: [Held(row, passages.rows[row].lang, row in full) for row in holders(document)],
+        languages=languages,
+        full=full,
+        spoken={passage.lang for passage in full.values()},
+        passages=PassageCounts(
+            len(passages.rows) - len(full),
+            len(passages.all_rows) - len(passages.rows),
+            len(full) - len({(row.lang, row.text) for row in full.values()}),
+        ),
+    )
+    return Benchmark(
+        name,
+        joined.queries,
+        tuple(sorted(full.values(), key=lambda row: row.id)),
+        joined.qrels,
+        itself=joined.itself,
+        own_queries=joined.own_queries,
+        own_passages=own_ids(passages.all_rows, full),
+        lost=joined.lost,
+    ), joined.counts
+
+
+def join_judgements(
+    file: Path,
+    queries: Texts[Query],
+    judgements: Judgements,
+    itself: Set[tuple[str, str]],
+    *,
+    held: Callable[[str], Iterable[Held]],
+    languages: Callable[[str], Iterable[str]],
+    full: Container[str],
+    spoken: Set[str],
+    passages: PassageCounts,
+) -> Joined:
+    """Join queries to the passages that the judgements name, and count what is left out, by reason.
+
+    It needs no texts of passages, so these may be larger than memory. No system finds a relevant document that is
+    missing or has no text; it counts in the denominators, as in trec_eval (`Benchmark.lost`). A query that is itself a
+    document does not find itself (`Benchmark.itself`).
 
     - `queries without judgements` in this split, `queries without a relevant document` (no score of 1 or more),
       `queries without text`, `queries known to judgements alone`: left out, as are `judgements of queries without
@@ -71,35 +156,34 @@ def judged_texts(
     - `passages that are their own query`, and `qrels of a query to itself`, which are left out.
 
     Args:
-        name: of the benchmark.
         file: with the judgements; the UserError for queries without any answer names it.
         queries: all of them, judged or not.
-        passages: all of them.
         judgements: by the user's ids.
         itself: (question, passage id) where the passage is the question.
-        holders: from a document in a judgement to the ids of its passages, in every language that has it.
+        held: from a document in a judgement to its passages, in every language that has it.
         languages: from a missing document to the languages whose rankings miss it.
+        full: the ids of the passages that have a text, of those at least that `itself` names.
+        spoken: the languages of the passages that have a text.
+        passages: what was counted of them.
     """
     asking = {query.parallel_id for query in queries.rows.values() if query.text}
-    full = {passage.id: passage for passage in passages.rows.values() if passage.text}
-    spoken = {passage.lang for passage in full.values()}
     qrels: list[Qrel] = []
     lost: list[Lost] = []
     mute = below = empty = unknown = own = 0
     for (question, document), score in judgements.scores.items():
-        held = list(holders(document))
+        found = list(held(document))
         if question not in asking:
             mute += 1
         elif score < 1:
             below += 1
-        elif any((question, passage) in itself for passage in held):
+        elif any((question, row.id) in itself for row in found):
             own += 1
         else:
-            blank = [passages.rows[passage].lang for passage in held if passage not in full]
-            qrels += (Qrel(question, passage, score) for passage in held if passage in full)
-            missed = blank if held else languages(document)
+            blank = [row.lang for row in found if not row.full]
+            qrels += (Qrel(question, row.id, score) for row in found if row.full)
+            missed = blank if found else languages(document)
             lost += (Lost(question, lang, score) for lang in missed if lang in spoken)
-            empty, unknown = empty + len(blank), unknown + (not held)
+            empty, unknown = empty + len(blank), unknown + (not found)
     answered = {row.parallel_id for row in (*qrels, *lost)}
     named = {question for question, _ in judgements.scores}
     kept = {query.id: query for query in queries.rows.values() if query.text and query.parallel_id in answered}
@@ -111,9 +195,9 @@ def judged_texts(
         "queries without text": sum(not query.text for query in queries.rows.values()),
         "queries known to judgements alone": len(named - {query.parallel_id for query in queries.rows.values()}),
         "repeated queries": len(queries.all_rows) - len(queries.rows),
-        "documents without text": len(passages.rows) - len(full),
-        "repeated documents": len(passages.all_rows) - len(passages.rows),
-        "documents with the text of another": len(full) - len({(row.lang, row.text) for row in full.values()}),
+        "documents without text": passages.without_text,
+        "repeated documents": passages.repeated,
+        "documents with the text of another": passages.with_text_of_another,
         "repeated judgements": judgements.repeated,
         "judgements of one pair with two scores": judgements.differing,
         "judgements of queries without text": mute,
@@ -128,16 +212,14 @@ def judged_texts(
         what = f"no query has an answer ({reasons})" if reasons else "no query has an answer"
         how = "give at least one judgement of 1 or more to a document that has a text"
         raise UserError(what, where=str(file), how=how)
-    return Benchmark(
-        name,
+    return Joined(
         tuple(sorted(kept.values(), key=lambda row: row.id)),
-        tuple(sorted(full.values(), key=lambda row: row.id)),
         tuple(sorted(qrels, key=lambda row: (row.parallel_id, row.passage))),
-        itself=tuple(sorted(found_themselves, key=lambda row: (row.parallel_id, row.passage))),
-        own_queries=own_ids(queries.all_rows, kept),
-        own_passages=own_ids(passages.all_rows, full),
-        lost=tuple(sorted(lost, key=lambda row: (row.parallel_id, row.lang, row.relevance))),
-    ), counts
+        tuple(sorted(found_themselves, key=lambda row: (row.parallel_id, row.passage))),
+        own_ids(queries.all_rows, kept),
+        tuple(sorted(lost, key=lambda row: (row.parallel_id, row.lang, row.relevance))),
+        counts,
+    )
 
 
 def text_of(row: dict[str, Any], name: str, where: str, *, needed: bool = True) -> str:
