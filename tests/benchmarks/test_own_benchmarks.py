@@ -112,6 +112,47 @@ def test_beir_s_form_is_read_with_the_split_that_is_asked_for(settle: Callable[.
         data.benchmark("animals.v2")
 
 
+class Translator:
+    """A route that puts the language before each text."""
+
+    def __init__(self, hops: Any, threads: int, cache: Path) -> None:
+        self.lang = hops[-1].target
+
+    def translate(self, texts: list[str]) -> list[str]:
+        return [f"({self.lang}) {text}" for text in texts]
+
+
+def test_english_queries_are_asked_in_more_languages_if_the_settings_say_so(
+    settle: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("babelmix.translate.queries.Route", Translator)
+    beir(Path("data/own/animals"))
+    settle("animals", query_languages=["pt", "es"])
+    assert {query.lang for query in built("animals").queries} == {"en"}
+    settle("animals", query_languages=["pt", "es"], translated=["animals"])
+    found = built("animals")
+    assert [query.id for query in found.queries] == [f"{lang}:{n}" for lang in ("en", "es", "pt") for n in range(3)]
+    assert found.queries[-1].text == "(pt) What does the bird eat?"
+    about = json.loads(Path("data/benchmarks/animals/about.json").read_text())
+    assert (about["form"], about["split"]) == ("beir", "test")
+
+
+def test_a_known_task_of_beir_is_streamed_with_translated_queries(
+    settle: Callable[..., None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("babelmix.translate.queries.Route", Translator)
+    settle("msmarco", query_languages=["pt"])
+    beir(Path("data/raw/msmarco"))
+    data.benchmark("msmarco")
+    found = read_benchmark(Path("data/benchmarks/msmarco"))
+    assert [query.id for query in found.queries] == ["en:0", "pt:0"]  # of the split dev
+    assert len(found.passages) == 3
+    settle("msmarco", query_languages=["pt"], splits={"msmarco": "test"})
+    data.benchmark("msmarco")
+    assert len(read_benchmark(Path("data/benchmarks/msmarco")).queries) == 6
+    assert "2 queries without judgements" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("place", ["animals.json", "animals.en.json", "animals-en.json", "animals/en.json"])
 def test_squad_s_form_is_a_file_or_a_folder(place: str, settle: Callable[..., None]) -> None:
     squad(Path("data/own") / place)

@@ -63,6 +63,11 @@ def test_the_project_s_own_settings_are_valid() -> None:
         ("benchmarks", ["-faq"], "benchmarks: '-faq' is not a valid name"),
         ("benchmark.splits", {"xquad-r": "dev"}, "benchmark.splits: xquad-r has only one split"),
         ("benchmark.splits", {"faq": "../dev"}, "benchmark.splits.faq: '../dev' is not a valid name"),
+        ("benchmark.splits", {"arguana": "dev"}, "benchmark.splits: arguana has only one split; take arguana out"),
+        ("benchmark.translated", ["faq"], "benchmark.translated: unknown benchmark 'faq'; .*data/own/faq"),
+        ("benchmark.translated", ["../faq"], "benchmark.translated: '../faq' is not a valid name"),
+        ("benchmark.translated", ["xquad-r"], "benchmark.translated: xquad-r is not a benchmark of your own; take"),
+        ("source", {"nq": {"hub": "a/b", "language": "en"}}, "source: 'nq' is taken"),
         ("objective.bm25", {"alpha": 1}, "objective: 'bm25' is taken"),
         ("objective.a/b", {"alpha": 1}, "objective: 'a/b' is not a valid name"),
         ("model.presets.\n", {"layers": 1, "learning_rate": 0.1}, r"model.presets: '\\n' is not a valid name"),
@@ -344,6 +349,18 @@ def test_the_file_of_a_benchmark_of_the_users_own_is_looked_for_beside_the_setti
     changed(tmp_path, "benchmarks", ["faqs"])
     with pytest.raises(UserError, match="unknown benchmark 'faqs'; did you mean 'faq'"):
         load_settings(path)
+
+
+def test_files_under_the_name_of_a_known_benchmark_are_not_passed_over(tmp_path: Path) -> None:
+    path = changed(tmp_path, "benchmarks", ["gnome-help", "scifact"])
+    assert load_settings(path).benchmarks == ("gnome-help", "scifact")
+    (tmp_path / "data/own/scifact").mkdir(parents=True)
+    with pytest.raises(UserError) as caught:
+        load_settings(path)
+    assert str(caught.value) == (
+        f"{tmp_path}/data/own/scifact: 'scifact' is a known benchmark, and has files of yours too; call yours "
+        "something else, such as my-scifact"
+    )
 
 
 # What hypothesis makes of the project's own file: lines left out, repeated, moved, and bits of YAML between.

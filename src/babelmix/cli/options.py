@@ -15,8 +15,8 @@ SystemName = Annotated[
 ]
 _BENCHMARK: Any = typer.Option(
     "--benchmark",
-    help="gnome-help, debian-handbook, xquad-r, mlqa-r, nfcorpus, nanobeir-TASK, miracl-LANGUAGE; or a path: a "
-    "benchmark folder, a folder in BEIR form, a SQuAD-form file or a folder of them.",
+    help="gnome-help, debian-handbook, xquad-r, mlqa-r, a task of BEIR such as nfcorpus, nanobeir-TASK, "
+    "miracl-LANGUAGE; or a path: a benchmark folder, a folder in BEIR form, a SQuAD-form file or a folder of them.",
 )
 BenchmarkName = Annotated[str, _BENCHMARK]
 OptionalBenchmark = Annotated[str | None, _BENCHMARK]  # where --system says it

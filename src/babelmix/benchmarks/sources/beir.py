@@ -87,7 +87,7 @@ def stream(
 ) -> dict[str, int]:
     """Write the benchmark of `build` to `output` without holding its passages in memory, and return the counts.
 
-    Memory has the queries, the judgements and 24 bytes of each document; the passages are sorted on the disk of
+    Memory has the queries, the judgements and some 32 bytes of each document; the passages are sorted on the disk of
     `output`. The files are those of `write_benchmark(output, build(folder))`, with the queries that `ask` returns, and
     `about.json`. UserError as for `build`; an id with two texts is found after all other faults of the corpora.
     """
