@@ -2,9 +2,9 @@
 
     sentence_spans("One is here. Two was there.", "en")      # [(0, 13), (13, 27)]
 
-Thai has no full stop: blanks part its clauses, and the dots that it has belong to abbreviations, at which a splitter
-for sentences cuts a year off its era (99 % of its cuts in the Thai files here). So a Thai candidate is a run of clauses
-of one line, of about the length that sentences have in other languages.
+Thai has no full stop: blanks part its clauses, and its dots belong to abbreviations. A splitter for sentences cuts
+there, most often a year off its era. So a Thai candidate is a run of clauses of one line, of about the length that
+sentences have in other languages.
 """
 
 import re
@@ -15,8 +15,8 @@ from babelmix.corpus.sentences import split
 
 # The mean sentence of the Arabic and Portuguese files has 177 and 178 characters.
 THAI_CHARACTERS = 180
-# A blank between two clauses, and not one beside a number or after a dot: dates and eras stay whole.
-_THAI_GAP = re.compile(r"(?<=[^\s.\d]) +(?=[^\s\d])")
+# A blank between two clauses, and not one beside a number or an abbreviation: dates and eras stay whole.
+_THAI_GAP = re.compile(r"(?<=[^\s.\d]) +(?=[^\s\d])(?![^\s.]{1,3}\.)")
 
 
 def sentence_spans(text: str, lang: str) -> list[tuple[int, int]]:
@@ -25,13 +25,9 @@ def sentence_spans(text: str, lang: str) -> list[tuple[int, int]]:
     No sentence crosses the end of a line. The white space behind a sentence belongs to it. A piece without a letter or
     digit (a list's star, a lone bracket) belongs to the sentence before it, or to the next one if it is the first.
     """
-    starts = list(_starts(text, lang))
-    kept: list[int] = []
-    for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
-        if re.search(r"\w", text[start:end]):
-            kept.append(start)
-    edges = [0, *kept[1:], len(text)] if kept else [0, len(text)]
-    return list(pairwise(edges))
+    pieces = pairwise([*_starts(text, lang), len(text)])
+    kept = [start for start, end in pieces if re.search(r"\w", text[start:end])]
+    return list(pairwise([0, *kept[1:], len(text)]))
 
 
 def _starts(text: str, lang: str) -> Iterator[int]:
