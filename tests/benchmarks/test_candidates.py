@@ -39,7 +39,8 @@ def test_thai_clauses_are_gathered_and_no_date_or_era_is_cut():
     assert first + second + third == text and third == clause
     assert len(first.strip()) <= THAI_CHARACTERS < len(f"{first}{second.split(' ')[0]}")
     assert date in second
-    assert cut(" ".join([date] * 20), "th") == [" ".join([date] * 20)]  # no blank that parts clauses
+    dates = " ".join(["3 ธันวาคม พ.ศ. 2533"] * 20)
+    assert cut(dates, "th") == [dates]  # no blank that parts clauses
 
 
 def test_a_piece_without_a_letter_joins_its_neighbour():
