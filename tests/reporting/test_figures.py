@@ -131,6 +131,18 @@ def test_missing_figures_are_a_dash_or_no_mark(results, tmp_path):
     assert "Cross-lingual" not in {row["scope"] for row in shown(figures.scores(results))}
 
 
+def test_a_native_pool_has_no_distance_to_draw_and_says_that_its_own_language_is_right(results, tmp_path):
+    for found in results.evaluations.values():
+        found["xquad-r"]["bias"]["rank_distance_share"] = None
+        found["xquad-r"]["scopes"]["crosslingual"] = {"map": None, "ndcg_at_10": None, "by": {}}
+    chart = figures.language_bias(results, "xquad-r")
+    assert {row["system"] for row in shown(chart) if "system" in row} == set(SYSTEMS)
+    assert [row["text"] for row in shown(chart) if "line" in row] == ["share of the pool 9%"]
+    assert "to prefer it is right" in str(chart.to_dict()["title"])
+    assert set(numbers(heat_maps.pair_scores(results, "xquad-r", "hybrid"))) == {(lang, lang) for lang in XQUAD}
+    assert draw(results, tmp_path)
+
+
 def test_a_benchmark_without_the_languages_of_its_queries_has_no_blind_share(tmp_path):
     results = make_results(SYSTEMS, **{"miracl": (("de", "es"), ("en", "fr"))})
     assert figures.unbiased_share(results.evaluations["hybrid"]["miracl"]) is None

@@ -55,6 +55,22 @@ def test_the_main_scores_are_those_of_the_evaluations(project):
     assert found["hybrid"]["gnome-help"] == expected
 
 
+def test_a_pool_of_native_questions_is_reported_without_what_it_cannot_have(tmp_path):
+    settings, workspace = make_project(tmp_path, benchmarks=("gnome-help", "native"), questions=8), Workspace(tmp_path)
+    write_report(workspace, settings)
+    write_pages(workspace, settings)
+    text = workspace.report.read_text()
+    parallel, native = text.split("## native\n")
+    native = native.split("## All benchmarks")[0]
+    assert "a system is right to prefer it" in native and "a system is right" not in parallel
+    (row,) = re.findall(r"^\| hybrid \|(.*)\|$", native.split("### Language bias")[0], re.MULTILINE)
+    assert [cell.strip() == "–" for cell in row.split("|")] == [False, True, *[False] * 5]
+    assert "| multilingual |" in native and "cross-lingual |" not in native
+    assert json.loads(workspace.main_scores.read_text())["hybrid"]["native"]["crosslingual"] is None
+    assert {file.name for file in workspace.figures.iterdir()} >= {"bias-native.png", "pairs-native.png"}
+    assert "rank distance" not in (workspace.explore / "native.html").read_text().split("<h2", 1)[1]
+
+
 @pytest.mark.parametrize(("objectives", "benchmarks", "scopes"), [(2, 2, 3), (2, 3, 2), (4, 3, 1), (4, 4, 1)])
 def test_the_main_scores_stay_within_twelve_numbers_as_long_as_multilingual_alone_fits(
     project, objectives, benchmarks, scopes

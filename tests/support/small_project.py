@@ -96,8 +96,9 @@ def write_translations(folder: Path, *, units: int) -> None:
 
 
 def make_benchmark(name: str, languages: tuple[str, ...], questions: int) -> Benchmark:
-    """Every question asked and answered in every language."""
-    numbers = [(lang, f"q{n:04}") for lang in sorted(languages) for n in range(questions)]
+    """Every question asked and answered in every language; each in one language if the name is `native`."""
+    asked = "{lang}-q{n:04}" if name == "native" else "q{n:04}"
+    numbers = [(lang, asked.format(lang=lang, n=n)) for lang in sorted(languages) for n in range(questions)]
     queries = tuple(Query(f"{lang}:{question}", question, lang, "?") for lang, question in numbers)
     passages = tuple(Passage(f"{lang}:{question}", lang, "!") for lang, question in numbers)
     return Benchmark(name, queries, passages, tuple(Qrel(question, f"{lang}:{question}") for lang, question in numbers))

@@ -6,7 +6,7 @@ from typing import Any
 from babelmix.evaluation.query_scores import SCOPES
 from babelmix.reporting.compare import Comparison, shown_systems
 from babelmix.reporting.dev_choice import marked
-from babelmix.reporting.figures import unbiased_share
+from babelmix.reporting.figures import answers_in_own_language, unbiased_share
 from babelmix.reporting.names import MEASURE_NAMES, SCOPE_NAMES
 from babelmix.reporting.results import Results, seen, training_languages
 from babelmix.reporting.tables import count, interval, number, signed, table
@@ -18,6 +18,10 @@ BIAS = (
     "passages that are in the query's language. PEER: the probability that the answers in all languages have equal "
     "expected ranks (arXiv 2405.00978); it is constant if every language has exactly one answer. Mono − cross: the "
     "monolingual minus the cross-lingual score."
+)
+NATIVE = (
+    "Every answer is in its question's own language, so a system is right to prefer it. No question has a rank "
+    "distance or a cross-lingual score, and PEER is a constant."
 )
 SYSTEMS = (
     "bm25 counts word overlap, with one index for each language (k1 0.9, b 0.4, no stemming). It does not find a "
@@ -65,6 +69,7 @@ def benchmark_tables(results: Results, benchmark: str) -> list[str]:
         "### Language bias",
         table(("", "rank distance", "of random", "Max@R", "own language", "PEER", "mono − cross"), bias_rows),
         BIAS,
+        *([NATIVE] if answers_in_own_language(evaluations[UNTRAINED]) else []),
         _shares(evaluations),
         "### Languages seen in training, and unseen languages",
         *_seen_and_unseen(evaluations, training_languages(results), measure),

@@ -67,24 +67,29 @@ def language_bias(results: Results, benchmark: str) -> alt.TopLevelMixin:
     """Bars for each system: the share of the query's language in the ten best, and the rank distance of right answers.
 
     The dashed line marks an unbiased ranking on the left and a random ranking on the right. Read both: a random ranking
-    is unbiased too.
+    is unbiased too. Without a rank distance, because each query has one answer, there is no right panel.
     """
     found, colours = evaluations_of(results, benchmark), _colours(results)
     blind = next((share for share in map(unbiased_share, found.values()) if share is not None), None)
     own = {name: evaluation["bias"]["same_language_share_top10"] for name, evaluation in found.items()}
     distance = {name: evaluation["bias"]["rank_distance_share"] for name, evaluation in found.items()}
-    left = _bars(own, blind, "unbiased", colours, pale=True).properties(
-        width=330, title=_heading("Ten best passages in the query's language")
-    )
-    right = _bars(distance, 1.0, "random ranking", colours).properties(
-        width=210, title=_heading("Rank distance of right answers")
-    )
-    return alt.hconcat(left, right, spacing=40).properties(
-        title=title_of(
-            f"{benchmark}: language bias",
-            "Left: coloured is the query's language, pale the others; the line is unbiased. Right: shorter is better.",
+    native = all(map(answers_in_own_language, found.values()))
+    panels = [
+        _bars(own, blind, "share of the pool" if native else "unbiased", colours, pale=True).properties(
+            width=330, title=_heading("Ten best passages in the query's language")
         )
-    )
+    ]
+    line = "the answer is in the query's language, so to prefer it is right" if native else "the line is unbiased"
+    note = f"Left: coloured is the query's language, pale the others; {line}. Right: shorter is better."
+    if any(value is not None for value in distance.values()):
+        panels.append(
+            _bars(distance, 1.0, "random ranking", colours).properties(
+                width=210, title=_heading("Rank distance of right answers")
+            )
+        )
+    else:
+        note = f"Coloured is the query's language, pale the others; {line}."
+    return alt.hconcat(*panels, spacing=40).properties(title=title_of(f"{benchmark}: language bias", note))
 
 
 def losses(results: Results) -> alt.TopLevelMixin:
@@ -120,6 +125,11 @@ def losses(results: Results) -> alt.TopLevelMixin:
             )
         )
     )
+
+
+def answers_in_own_language(evaluation: dict[str, Any]) -> bool:
+    """Return whether a pool of several languages has every answer in its question's own language alone."""
+    return len(evaluation["bias"]["language_share_pool"]) > 1 and not evaluation["scopes"]["crosslingual"]["by"]
 
 
 def unbiased_share(evaluation: dict[str, Any]) -> float | None:
