@@ -14,16 +14,20 @@ from babelmix.common.files import temporary_folder
 from babelmix.common.outputs import claim_file
 from babelmix.common.progress import say
 from babelmix.common.similarities import named_similarity
+from babelmix.evaluation.contrastive_entropy import contrastive_entropy
 from babelmix.evaluation.evaluate import evaluate
+from babelmix.evaluation.hubness import hubness
+from babelmix.evaluation.ranks import TOP
 from babelmix.evaluation.score_files import COLUMNS, KEYS, write_evaluation
 from babelmix.settings.params import Settings
 from babelmix.stages.benchmarks import open_benchmark, tell_left_out
 from babelmix.stages.systems import Prompts, benchmarks_of, embed_into, no_directions
-from babelmix.workspace import BM25, HERE, LIR
+from babelmix.workspace import BM25, DEV, HERE, LIR
 
 if TYPE_CHECKING:
     from babelmix.retrieval.embeddings import Embeddings
     from babelmix.retrieval.scorers import Scorer
+    from babelmix.retrieval.vectors import Rows
 
 Scored = tuple["Scorer", dict[str, Any]]  # what scores, and what the file of scores says of it
 
@@ -45,9 +49,13 @@ def evaluate_system(system: str, settings: Settings) -> str:
         if system == BM25:
             _evaluate(judged, _bm25(folder), system, *files[system])
             continue
-        opened = _opened(HERE.embeddings(system, benchmark), folder, None)
-        _evaluate(judged, _cosines(opened), system, *files[system])
-        _evaluate(judged, _without(opened, HERE.lir(system), judged[0]), system + LIR, *files[system + LIR])
+        vectors, temperature = HERE.embeddings(system, benchmark), settings.train.temperature
+        opened, nonsense = _opened(vectors, folder, None), _nonsense(vectors, folder, HERE.nonsense(system))
+        without = _without(opened, HERE.lir(system), judged[0], nonsense)
+        for name, scored in ((system, _cosines(opened, nonsense)), (system + LIR, without)):
+            if benchmark == DEV:
+                scored[1]["contrastive_entropy"] = contrastive_entropy(judged[0], scored[0], temperature)
+            _evaluate(judged, scored, name, *files[name])
     return f"wrote {len(names) * len(benchmarks)} scores to {HERE.scores(system, benchmarks[0]).parent}"
 
 
@@ -87,15 +95,16 @@ def evaluate_any(
     name = f"{model or embeddings}{LIR if lir else ''}"
     with open_benchmark(benchmark, split, strict=strict) as folder, temporary_folder() as scratch:
         judged = _read_judged(folder, strict=strict, where=benchmark)
-        vectors = embeddings
+        vectors, nonsense = embeddings, None
         if model and model != BM25:
-            vectors = Path(scratch) / "vectors"
-            embed_into(model, folder, vectors, settings(), prompts)
+            vectors, file = Path(scratch) / "vectors", Path(scratch) / "nonsense.npz"
+            embed_into(model, folder, vectors, settings(), prompts, file)
+            nonsense = _nonsense(vectors, folder, file)
         if vectors is None:
             scored = _bm25(folder)
         else:
             opened = _opened(vectors, folder, similarity)
-            scored = _without(opened, lir, judged[0]) if lir else _cosines(opened)
+            scored = _without(opened, lir, judged[0], nonsense) if lir else _cosines(opened, nonsense)
         if not embeddings:
             scored[1].pop("vectors", None)
         _evaluate(judged, scored, name, output, per_query)
@@ -141,17 +150,34 @@ def _opened(vectors: Path, benchmark: Path, similarity: str | None) -> tuple["Em
     return opened, str(vectors)
 
 
-def _cosines(opened: tuple["Embeddings", str]) -> Scored:
-    """Return the scores of vectors, their similarity and how they were joined to the texts."""
+def _nonsense(vectors: Path, benchmark: Path, file: Path) -> "Rows | None":
+    """Return the nonsense queries, comparable with the passages; None if the vectors were made without them."""
+    from babelmix.retrieval.embeddings import open_embeddings
+    from babelmix.retrieval.nonsense import read_nonsense
+
+    return open_embeddings(vectors, benchmark, queries=read_nonsense(file)).queries if file.exists() else None
+
+
+def _cosines(opened: tuple["Embeddings", str], nonsense: "Rows | None" = None) -> Scored:
+    """Return the scores of vectors, their similarity and how they were joined to the texts.
+
+    With the vectors of nonsense queries, also which passages come first for these.
+    """
     from babelmix.retrieval.scorers import CosineScorer
+    from babelmix.retrieval.search import search
 
     found, where = opened
-    about = {"similarity": found.similarity, "vectors": found.joined}
+    about: dict[str, Any] = {"similarity": found.similarity, "vectors": found.joined}
+    if nonsense is not None:
+        about["nonsense"] = hubness(search(nonsense, found.passages, TOP, where=where).passage)
     return CosineScorer(found.queries, found.passages, where=where), about
 
 
-def _without(opened: tuple["Embeddings", str], file: Path, qrels: Qrels) -> Scored:
-    """Return the scores of vectors without the directions, of a LIR file, of the languages that the texts are in."""
+def _without(opened: tuple["Embeddings", str], file: Path, qrels: Qrels, nonsense: "Rows | None" = None) -> Scored:
+    """Return the scores of vectors without the directions, of a LIR file, of the languages that the texts are in.
+
+    Nonsense is in no language: like a language without text, it loses the directions of all languages together.
+    """
     from babelmix.retrieval.lir import read_directions, remove_directions
 
     found, where = opened
@@ -161,4 +187,6 @@ def _without(opened: tuple["Embeddings", str], file: Path, qrels: Qrels) -> Scor
     languages = [qrels.languages[number] for number in qrels.passage_language.tolist()]
     queries = remove_directions(found.queries[:], [query.lang for query in qrels.queries], directions)
     passages = remove_directions(found.passages[:], languages, directions)
-    return _cosines((replace(found, queries=queries, passages=passages), where))
+    if nonsense is not None:
+        nonsense = remove_directions(nonsense[:], ["und"] * nonsense.shape[0], directions)
+    return _cosines((replace(found, queries=queries, passages=passages), where), nonsense)

@@ -65,10 +65,24 @@ def load_model(name: str, prompts: Prompts = (None, None), *, quiet: bool = Fals
     return encoder
 
 
-def embed_into(model: str, benchmark: Path, output: Path, settings: Settings, prompts: Prompts = (None, None)) -> str:
-    """Encode the queries and passages of a benchmark folder into a folder; return what was written."""
+def embed_into(
+    model: str,
+    benchmark: Path,
+    output: Path,
+    settings: Settings,
+    prompts: Prompts = (None, None),
+    nonsense: Path | None = None,
+) -> str:
+    """Encode the queries and passages of a benchmark folder into a folder; return what was written.
+
+    With `nonsense`, also encode the nonsense queries into that file.
+    """
+    from babelmix.retrieval.nonsense import write_nonsense
+
     encoder = load_model(model, prompts)
     (counts,), _ = _embed(encoder, model, [(benchmark, output)], settings, prompts, quiet=True)
+    if nonsense is not None:
+        write_nonsense(nonsense, encoder, settings.embed, settings.threads)
     return f"wrote {counts[0]} + {counts[1]} rows to {output}"
 
 
@@ -78,13 +92,14 @@ def embed_system(system: str, settings: Settings) -> str:
     Returns what was written. One process does all of it, so the model is loaded once and equal texts are encoded once.
     """
     from babelmix.encoder.usage import similarity_of
-    from babelmix.retrieval import lir
+    from babelmix.retrieval import lir, nonsense
 
     names, model, directions = benchmarks_of(system, settings), str(HERE.model(system)), HERE.lir(system)
     folders = [(HERE.benchmark(name), HERE.embeddings(system, name)) for name in names]
     for _, output in folders:
         claim_folder(output)
     claim_file(directions, written=lir.ARRAYS)
+    claim_file(HERE.nonsense(system), written=(nonsense.NAME,))
     sample = _sample(settings)
     encoder = load_model(model)
     if (similarity := similarity_of(encoder)[0]) != "cosine":
@@ -92,6 +107,7 @@ def embed_system(system: str, settings: Settings) -> str:
     texts = [pair.passage for pair in sample]
     counts, vectors = _embed(encoder, model, folders, settings, (None, None), texts, quiet=False)
     _write_directions(directions, vectors, sample, settings)
+    nonsense.write_nonsense(HERE.nonsense(system), encoder, settings.embed, settings.threads)
     rows = sum(queries + passages for queries, passages in counts)
     return (
         f"wrote {rows} rows of {len(names)} benchmarks to {HERE.embeddings(system, names[0]).parent}, and {directions}"
