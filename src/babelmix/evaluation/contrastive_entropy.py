@@ -6,10 +6,9 @@ It falls smoothly where mAP and recall move in steps, so it is what scaling laws
 (Fang et al. 2024, arXiv 2403.18684).
 """
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from babelmix.benchmarks.qrels import Qrels
 from babelmix.retrieval.scorers import Scorer
@@ -39,49 +38,51 @@ def contrastive_entropy(qrels: Qrels, scorer: Scorer, temperature: float) -> dic
     """
     lang = np.array([query.lang for query in qrels.queries])
     own = np.array(qrels.languages)[qrels.passage_language[qrels.passage]] == lang[qrels.query]
-    query, passage = qrels.query[own], qrels.passage[own]  # the pairs
-    lang = lang[query]
-    _, question = np.unique([qrels.queries[row].parallel_id for row in query.tolist()], return_inverse=True)
+    pairs = np.flatnonzero(own)
+    pairs = pairs[np.argsort(lang[qrels.query[pairs]], kind="stable")]  # language by language
+    query, passage = qrels.query[pairs].astype(np.intp), qrels.passage[pairs]
+    names, code = np.unique(lang[query], return_inverse=True)
+    questions, question = np.unique([qrels.queries[row].parallel_id for row in query.tolist()], return_inverse=True)
+    has = np.zeros((len(names), len(questions)), dtype=np.bool_)
+    has[code, question] = True
+    comparable = has.astype(np.int64) @ has.T > 1  # [asked in, answered in]: questions to tell apart
+    total, count = np.zeros(comparable.shape), np.zeros(comparable.shape, dtype=np.int64)
     score = scorer.score_block(slice(0, scorer.shape[1]))
-    several = len(set(question.tolist())) > 1
-    rows = {name: np.flatnonzero(lang == name) for name in sorted(set(lang.tolist()))}
-    sums: dict[tuple[str, str], float] = {}
-    counts: dict[tuple[str, str], int] = {}
     pooled, answers = 0.0, 0
-    for asked, asking in rows.items():
-        common = {name: np.intersect1d(question[asking], question[at]) for name, at in rows.items()}
-        for start in range(0, len(asking), QUERIES):
-            part = asking[start : start + QUERIES]
-            scores = score(query[part].astype(np.intp))[:, passage].astype(np.float64) / temperature
-            same = question[part, None] == question
-            negatives = _log_sum_exp(np.where(same, -np.inf, scores))
-            if several:
-                pooled += float((np.logaddexp(scores, negatives[:, None]) - scores)[same].sum())
-                answers += int(np.count_nonzero(same))
-            for name, at in rows.items():
-                if len(common[name]) < 2:
-                    continue
-                both = np.isin(question[part], common[name])
-                columns = at[np.isin(question[at], common[name])]
-                each = scores[np.ix_(both, columns)]
-                losses = _log_sum_exp(each) - each[question[part[both], None] == question[columns]]
-                sums[asked, name] = sums.get((asked, name), 0.0) + float(losses.sum())
-                counts[asked, name] = counts.get((asked, name), 0) + len(losses)
-    means = {pair: total / counts[pair] for pair, total in sums.items()}
+    for asked in range(len(names)):
+        rival = has[asked, question]  # what an InfoNCE of this language's queries is over
+        rivals_of, start = np.unique(code[rival], return_index=True)
+        for rows in _blocks(np.flatnonzero(code == asked)):
+            with threadpool_limits(1, "blas"):  # as in ranks: small products on one core
+                scores = score(query[rows])[:, passage].astype(np.float64) / temperature
+            most = scores.max(axis=1)
+            likely = np.exp(scores - most[:, None])
+            row, right = np.nonzero(question[rows, None] == question)
+            loss = most[row] - scores[row, right]
+            sums = np.add.reduceat(likely[:, rival], start, axis=1)
+            single = np.log(sums[row, np.searchsorted(rivals_of, code[right])]) + loss
+            np.add.at(total[asked], code[right], single)
+            np.add.at(count[asked], code[right], 1)
+            if len(questions) > 1:
+                answer = likely[row, right]
+                likely[row, right] = 0
+                pooled += float((np.log(likely.sum(axis=1)[row] + answer) + loss).sum())
+                answers += len(right)
+    count[~comparable] = 0
+    means = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+    diagonal = np.eye(len(names), dtype=np.bool_)
     return {
-        "monolingual": _mean([mean for (asked, name), mean in means.items() if asked == name]),
-        "crosslingual": _mean([mean for (asked, name), mean in means.items() if asked != name]),
+        "monolingual": _mean(means[diagonal]),
+        "crosslingual": _mean(means[~diagonal]),
         "pooled": pooled / answers if answers else None,
     }
 
 
-def _log_sum_exp(scores: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Return log(sum(exp(row))) of each row of [n, m]; minus infinity for a row of minus infinities."""
-    most = scores.max(axis=1)
-    shift = np.where(np.isfinite(most), most, 0.0)
-    with np.errstate(divide="ignore"):  # the log of 0
-        return np.log(np.exp(scores - shift[:, None]).sum(axis=1)) + shift
+def _blocks(rows: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+    return [rows[start : start + QUERIES] for start in range(0, len(rows), QUERIES)]
 
 
-def _mean(values: list[float]) -> float | None:
-    return sum(values) / len(values) if values else None
+def _mean(means: NDArray[np.float64]) -> float | None:
+    """Return the mean of those that are there; None if none is."""
+    there = means[~np.isnan(means)]
+    return float(there.mean()) if len(there) else None

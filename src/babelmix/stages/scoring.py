@@ -49,12 +49,13 @@ def evaluate_system(system: str, settings: Settings) -> str:
         if system == BM25:
             _evaluate(judged, _bm25(folder), system, *files[system])
             continue
-        vectors, temperature = HERE.embeddings(system, benchmark), settings.train.temperature
-        opened, nonsense = _opened(vectors, folder, None), _nonsense(vectors, folder, HERE.nonsense(system))
+        opened = _opened(HERE.embeddings(system, benchmark), folder, None)
+        nonsense = _nonsense(opened, folder, HERE.nonsense(system))
         without = _without(opened, HERE.lir(system), judged[0], nonsense)
         for name, scored in ((system, _cosines(opened, nonsense)), (system + LIR, without)):
             if benchmark == DEV:
-                scored[1]["contrastive_entropy"] = contrastive_entropy(judged[0], scored[0], temperature)
+                found = contrastive_entropy(judged[0], scored[0], settings.train.temperature)
+                scored[1]["contrastive_entropy"] = found
             _evaluate(judged, scored, name, *files[name])
     return f"wrote {len(names) * len(benchmarks)} scores to {HERE.scores(system, benchmarks[0]).parent}"
 
@@ -95,16 +96,16 @@ def evaluate_any(
     name = f"{model or embeddings}{LIR if lir else ''}"
     with open_benchmark(benchmark, split, strict=strict) as folder, temporary_folder() as scratch:
         judged = _read_judged(folder, strict=strict, where=benchmark)
-        vectors, nonsense = embeddings, None
+        vectors, nonsense = embeddings, Path(scratch) / "nonsense.npz"
         if model and model != BM25:
-            vectors, file = Path(scratch) / "vectors", Path(scratch) / "nonsense.npz"
-            embed_into(model, folder, vectors, settings(), prompts, file)
-            nonsense = _nonsense(vectors, folder, file)
+            vectors = Path(scratch) / "vectors"
+            embed_into(model, folder, vectors, settings(), prompts, nonsense)
         if vectors is None:
             scored = _bm25(folder)
         else:
             opened = _opened(vectors, folder, similarity)
-            scored = _without(opened, lir, judged[0], nonsense) if lir else _cosines(opened, nonsense)
+            rows = _nonsense(opened, folder, nonsense)
+            scored = _without(opened, lir, judged[0], rows) if lir else _cosines(opened, rows)
         if not embeddings:
             scored[1].pop("vectors", None)
         _evaluate(judged, scored, name, output, per_query)
@@ -150,12 +151,18 @@ def _opened(vectors: Path, benchmark: Path, similarity: str | None) -> tuple["Em
     return opened, str(vectors)
 
 
-def _nonsense(vectors: Path, benchmark: Path, file: Path) -> "Rows | None":
+def _nonsense(opened: tuple["Embeddings", str], benchmark: Path, file: Path) -> "Rows | None":
     """Return the nonsense queries, comparable with the passages; None if the vectors were made without them."""
     from babelmix.retrieval.embeddings import open_embeddings
     from babelmix.retrieval.nonsense import read_nonsense
+    from babelmix.retrieval.vectors import UnitRows
 
-    return open_embeddings(vectors, benchmark, queries=read_nonsense(file)).queries if file.exists() else None
+    if not file.exists():
+        return None
+    found, where = opened
+    if found.similarity == "cosine":
+        return UnitRows(read_nonsense(file))
+    return open_embeddings(Path(where), benchmark, queries=read_nonsense(file)).queries
 
 
 def _cosines(opened: tuple["Embeddings", str], nonsense: "Rows | None" = None) -> Scored:
