@@ -31,7 +31,7 @@ def contrastive_entropy(qrels: Qrels, scorer: Scorer, temperature: float) -> dic
         qrels: of held-out pairs, see benchmarks/dev.py: each question has one query and one passage in each language
             that it has, and each passage answers one question.
         scorer: cosines.
-        temperature: of the softmax, that of the training.
+        temperature: of the softmax, that of the training; below .003 an exponential may vanish in float64.
 
     Returns:
         The three figures; None for a scope without two questions to tell apart.
