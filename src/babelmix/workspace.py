@@ -81,6 +81,10 @@ class Workspace:
         """A system's vectors of a benchmark."""
         return self.data / "embeddings" / system / benchmark
 
+    def nonsense(self, system: str) -> Path:
+        """A system's vectors of the nonsense queries (benchmarks/nonsense.py)."""
+        return self.data / "embeddings" / system / "nonsense.npz"
+
     def lir(self, system: str) -> Path:
         """The directions of each language in a system's vectors."""
         return self.data / "lir" / f"{system}.npz"

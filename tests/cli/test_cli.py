@@ -75,7 +75,7 @@ def test_evaluate_keeps_its_contract(
         assert measures <= scores["scopes"][setting].keys()
         assert scores["scopes"][setting]["by"].keys() == groups
         assert all(measures <= group.keys() for group in scores["scopes"][setting]["by"].values())
-    assert "rank_distance" in scores["bias"]
+    assert "rank_distance" in scores["bias"] and scores["nonsense"]["same_first"] > 0
 
 
 def test_embedding_first_gives_the_same_scores(
@@ -95,7 +95,9 @@ def test_embedding_first_gives_the_same_scores(
         tmp_path / "q.npz",
     )
     babelmix("evaluate", "--model", tiny_encoder, "--benchmark", own_benchmark, "--output", two)
-    assert json.loads(one.read_text())["scopes"] == json.loads(two.read_text())["scopes"]
+    first, second = json.loads(one.read_text()), json.loads(two.read_text())
+    assert first["scopes"] == second["scopes"] and first["bias"] == second["bias"]
+    assert first["nonsense"] == second["nonsense"] | {"same_first": None, "distinct_top10": None}
     with np.load(tmp_path / "q.npz", allow_pickle=False) as columns:
         assert len(columns["average_precision"]) == 30 * (3 + 1)
 

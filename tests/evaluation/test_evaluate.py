@@ -302,7 +302,7 @@ def test_queries_in_a_language_without_passages_are_cross_lingual_only():
 def test_the_json_has_the_promised_fields_and_no_others():
     benchmark = parallel()
     found = to_json(scored(benchmark, *random_vectors(benchmark, 8)), "models/hybrid")
-    assert list(found) == ["benchmark", "system", "left_out", "main_score", "scopes", "bias"]
+    assert list(found) == ["benchmark", "system", "left_out", "nonsense", "main_score", "scopes", "bias"]
     assert (found["benchmark"], found["system"]) == ("toy", "models/hybrid")
     assert list(found["scopes"]) == ["monolingual", "crosslingual", "multilingual"]
     for name, scope in found["scopes"].items():
@@ -312,8 +312,11 @@ def test_the_json_has_the_promised_fields_and_no_others():
             assert set(figures) == {*MEASURES, "queries"}
     assert set(found["bias"]) == {
         *("rank_distance", "rank_distance_share", "max_rank", "language_share_top10", "language_share_pool"),
-        *("language_share_by", "same_language_share_top10", "peer", "mono_minus_cross", "by"),
+        *("language_share_by", "same_language_share_top10", "peer", "mono_minus_cross", "by", "lpr", "lpr_expected"),
+        *("recall_same_at_10", "recall_same_at_100", "recall_across_at_10", "recall_across_at_100", "mrc_at_10"),
     }
+    assert list(found["nonsense"])[:2] == ["same_first", "distinct_top10"]
+    assert found["nonsense"]["same_first"] is None and 0 < found["nonsense"]["same_first_queries"] <= 1
     assert list(found["bias"]["by"]) == list(LANGUAGES)
     assert found == json.loads(json.dumps(found))
 

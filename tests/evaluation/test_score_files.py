@@ -68,6 +68,16 @@ def test_files_of_the_older_release_are_read_and_their_old_names_said_once(
     assert any("toy.json: `headline` is called `main_score` now; only this release" in line for line in lines)
 
 
+def test_files_without_the_figures_of_this_release_are_read(written: tuple[Path, Path]) -> None:
+    old = json.loads(written[0].read_text())
+    for name in ("lpr", "lpr_expected", "mrc_at_10", *(name for name in old["bias"] if name.startswith("recall_"))):
+        del old["bias"][name]
+    del old["nonsense"]
+    assert parse_evaluation(json.dumps(old), "toy.json") == old
+    with pytest.raises(UserError, match=r"toy\.json, bias\.lpr"):
+        parse_evaluation(json.dumps(old | {"bias": old["bias"] | {"lpr": "high"}}), "toy.json")
+
+
 def test_a_command_may_replace_scores_of_either_release(written: tuple[Path, Path], tmp_path: Path) -> None:
     for _ in range(2):
         assert claim_file(written[0], written=KEYS) == written[0]

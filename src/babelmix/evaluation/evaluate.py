@@ -17,6 +17,7 @@ import numpy as np
 
 from babelmix.benchmarks.qrels import Qrels
 from babelmix.benchmarks.registry import main_score
+from babelmix.evaluation.hubness import Hubness, hubness, sampled_queries
 from babelmix.evaluation.language_bias import Bias, language_bias
 from babelmix.evaluation.measures import MEASURES, mean_of_means, measures
 from babelmix.evaluation.query_scores import POOL, QueryScores, short_id
@@ -26,12 +27,13 @@ from babelmix.retrieval.scorers import Scorer
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """One system on one benchmark: the scores of every query, and the language bias."""
+    """One system on one benchmark: the scores of every query, the language bias, and the hubs."""
 
     benchmark: str
     main_score: str  # the measure that the benchmark's own papers report: a name in MEASURES
     scores: QueryScores
     bias: Bias
+    hubness: Hubness  # of a hundred of the queries, to hold that of nonsense queries against
     left_out: Mapping[str, int] = field(default_factory=dict[str, int])  # rows missing from the rankings, by reason
 
     def mean(self, scope: str, measure: str = "map") -> float | None:
@@ -74,4 +76,5 @@ def evaluate(qrels: Qrels, scores: Scorer) -> Evaluation:
     columns = np.concatenate([single_measures, pooled_measures], axis=1)
     found = QueryScores(scope, parallel_id, query_language, passage_language, *columns)
     measure = main_score(qrels.name, bool((relevance > 1).any()))
-    return Evaluation(qrels.name, measure, found, language_bias(qrels, ranks), qrels.left_out)
+    hubs = hubness(ranks.top[sampled_queries(qrels)])
+    return Evaluation(qrels.name, measure, found, language_bias(qrels, ranks), hubs, qrels.left_out)

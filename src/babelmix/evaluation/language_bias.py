@@ -4,7 +4,7 @@
     bias.rank_distance              # 10 for a perfect ranking of XQuAD-R, 10,845.8 for a random one
     bias.language_share_top10       # to compare with bias.language_share_pool
 
-Every figure is a mean over the queries of a language, then over the query languages.
+Every figure but MRC@10 is a mean over the queries of a language, then over the query languages.
 """
 
 from dataclasses import dataclass
@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from babelmix.benchmarks.qrels import Qrels
+from babelmix.evaluation.consistency import mrc_at_10
+from babelmix.evaluation.language_preference import Preference, language_preference
 from babelmix.evaluation.measures import group_means, mean_of_means
 from babelmix.evaluation.ranks import Ranks
 
@@ -31,6 +33,8 @@ class Bias:
     language_share_by: dict[str, dict[str, float]]  # query language -> passage language -> share of the ten best
     same_language_share_top10: float | None  # share of the ten best that are in the query's language
     peer: float | None  # probability of equal expected rank, see peer()
+    preference: Preference  # LPR, and recall in the query's language and in others
+    mrc_at_10: float | None  # how far the translations of a question have the same ten best, see consistency
 
     @property
     def rank_distance_share(self) -> float | None:
@@ -87,6 +91,8 @@ def language_bias(qrels: Qrels, ranks: Ranks) -> Bias:
         language_share_by=share_by,
         same_language_share_top10=sum(own) / len(own) if own else None,
         peer=mean_of_means(peer(qrels.query, answered_in, ranks.pool), lang) if mixed else None,
+        preference=language_preference(qrels, ranks),
+        mrc_at_10=mrc_at_10(qrels, ranks),
     )
 
 

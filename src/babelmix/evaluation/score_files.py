@@ -8,6 +8,7 @@ read_query_scores(Path("scores.npz"), "scores.npz").average_precision
 import json
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Literal
 
@@ -21,6 +22,7 @@ from babelmix.common.files import new_binary_file, new_file
 from babelmix.common.old_names import with_new_names
 from babelmix.common.reading import parse_json
 from babelmix.evaluation.evaluate import Evaluation
+from babelmix.evaluation.hubness import Hubness
 from babelmix.evaluation.measures import MEASURES, group_means, mean_of_means
 from babelmix.evaluation.query_scores import SCOPES, QueryScores
 
@@ -51,7 +53,7 @@ def to_json(evaluation: Evaluation, system: str, **about: Any) -> dict[str, Any]
     """Return the figures in the form that `babelmix evaluate` writes; numbers are rounded to 6 decimals.
 
     `about` adds facts of the system and of the benchmark, for example `similarity`. Its `left_out` is merged with what
-    the rankings left out.
+    the rankings left out, and its `nonsense`, the Hubness of nonsense queries, with that of the benchmark's queries.
 
     `queries` counts rankings: in the cross-lingual scope a query counts once for each language that it is scored
     against. A figure that the benchmark does not allow is None, never NaN: for example the cross-lingual figures where
@@ -68,6 +70,11 @@ def to_json(evaluation: Evaluation, system: str, **about: Any) -> dict[str, Any]
             "system": system,
             **about,
             "left_out": {**about.get("left_out", {}), **evaluation.left_out},
+            "nonsense": {
+                **asdict(about.get("nonsense") or Hubness(None, None)),
+                "same_first_queries": evaluation.hubness.same_first,
+                "distinct_top10_queries": evaluation.hubness.distinct_top10,
+            },
             "main_score": evaluation.main_score,
             "scopes": scopes,
             "bias": {
@@ -79,6 +86,8 @@ def to_json(evaluation: Evaluation, system: str, **about: Any) -> dict[str, Any]
                 "language_share_by": bias.language_share_by,
                 "same_language_share_top10": bias.same_language_share_top10,
                 "peer": bias.peer,
+                **asdict(bias.preference),
+                "mrc_at_10": bias.mrc_at_10,
                 "mono_minus_cross": None if mono is None or cross is None else mono - cross,
                 "by": bias.rank_distance_by,
             },
@@ -170,6 +179,14 @@ class _Bias(BaseModel):
     language_share_by: dict[str, dict[str, Figure]]
     same_language_share_top10: Figure
     by: dict[str, Figure]
+    # Of this release on.
+    lpr: Figure = None
+    lpr_expected: Figure = None
+    recall_same_at_10: Figure = None
+    recall_same_at_100: Figure = None
+    recall_across_at_10: Figure = None
+    recall_across_at_100: Figure = None
+    mrc_at_10: Figure = None
 
 
 class _Evaluation(BaseModel):
@@ -179,6 +196,8 @@ class _Evaluation(BaseModel):
     main_score: Literal["map", "map_at_20", "ndcg_at_10", "recall_at_1", "recall_at_10", "recall_at_100"]
     scopes: _Scopes
     bias: _Bias
+    nonsense: dict[str, Figure] | None = None
+    contrastive_entropy: dict[str, Figure] | None = None
 
 
 @contextmanager

@@ -18,7 +18,9 @@ from babelmix.workspace import BM25, HERE
 if TYPE_CHECKING:
     from babelmix.retrieval.embeddings import Embeddings
     from babelmix.retrieval.language_means import LanguageRows, Means
+    from babelmix.retrieval.vectors import Rows
 
+NO_LANGUAGE = "und"
 COMMON = "the common mean stands for theirs"
 CHOICES = ("shift", "centre")  # keys of a file of chosen strengths
 
@@ -45,9 +47,15 @@ class Texts:
     queries: "LanguageRows"
     passages: "LanguageRows"
     means: "Mapping[str, Means]"
+    nonsense: "Rows | None" = None  # nonsense queries, which are in no language
 
 
-Debiased = tuple["tuple[Embeddings, str]", dict[str, Any]]  # vectors and their folder, what a file says of them
+class Debiased(NamedTuple):
+    """Vectors without their language and their folder, what a file of scores says of them, and nonsense queries."""
+
+    opened: "tuple[Embeddings, str]"
+    about: dict[str, Any]
+    nonsense: "Rows | None"
 
 
 def check_wanted(wanted: Wanted, model: str | None) -> None:
@@ -74,7 +82,13 @@ def check_wanted(wanted: Wanted, model: str | None) -> None:
         raise UserError(f"{name} takes its means from the index", where="--means", how=how)
 
 
-def texts_of(opened: "tuple[Embeddings, str]", qrels: Qrels, training: Path | None, names: Iterable[str]) -> Texts:
+def texts_of(
+    opened: "tuple[Embeddings, str]",
+    qrels: Qrels,
+    training: Path | None,
+    names: Iterable[str],
+    nonsense: "Rows | None" = None,
+) -> Texts:
     """Return a benchmark's vectors with the means of the named debiasings, and say which languages have none.
 
     Args:
@@ -82,6 +96,7 @@ def texts_of(opened: "tuple[Embeddings, str]", qrels: Qrels, training: Path | No
         qrels: of the benchmark; it names the languages.
         training: a file of means of training text, where a name needs it.
         names: debiasings, without the plus sign.
+        nonsense: vectors of nonsense queries, if there are any.
     """
     from babelmix.retrieval.language_means import TOO_FEW, LanguageRows, read_means
     from babelmix.retrieval.offsets import TRAINING, TRANSDUCTIVE, means_of_index
@@ -105,11 +120,15 @@ def texts_of(opened: "tuple[Embeddings, str]", qrels: Qrels, training: Path | No
             say(f"{qrels.name}: {TOO_FEW} passages or fewer in {', '.join(lacking)}: {COMMON}")
         if len(passages.languages) == 1 and "shift-index" in names:
             say(f"{qrels.name}: all passages are in one language, so shift-index changes nothing")
-    return Texts(opened, queries, passages, means)
+    return Texts(opened, queries, passages, means, nonsense)
 
 
 def moved(texts: Texts, name: str, strength: float) -> Debiased:
-    """Return the vectors of a benchmark moved by a form and a strength, and what the file of scores says of it."""
+    """Return the vectors of a benchmark moved by a form and a strength, and what the file of scores says of it.
+
+    Nonsense is in no language: it moves as queries of a language without text.
+    """
+    from babelmix.retrieval.language_means import LanguageRows
     from babelmix.retrieval.offsets import TRAINING, move
 
     found, where = texts.opened
@@ -117,11 +136,20 @@ def moved(texts: Texts, name: str, strength: float) -> Debiased:
     training = name in TRAINING
     languages = (*(texts.queries.languages if training else ()), *texts.passages.languages)
     about = _about(name, strength, _lacking(texts.means[name], languages), training=training)
-    return (replace(found, queries=queries, passages=passages), where), about
+    nonsense = texts.nonsense
+    if nonsense is not None:
+        spoken = LanguageRows.of(nonsense, [NO_LANGUAGE] * nonsense.shape[0])
+        nonsense, _ = move(name, texts.means[name], strength, spoken, texts.passages, where=where)
+    return Debiased((replace(found, queries=queries, passages=passages), where), about, nonsense)
 
 
-def without_directions(opened: "tuple[Embeddings, str]", file: Path, qrels: Qrels) -> Debiased:
-    """Return vectors without the directions, of a LIR file, of the languages that the texts are in."""
+def without_directions(
+    opened: "tuple[Embeddings, str]", file: Path, qrels: Qrels, nonsense: "Rows | None" = None
+) -> Debiased:
+    """Return vectors without the directions, of a LIR file, of the languages that the texts are in.
+
+    Nonsense is in no language: like a language without text, it loses the directions of all languages together.
+    """
     from babelmix.retrieval.lir import read_directions, remove_directions
 
     found, where = opened
@@ -134,7 +162,9 @@ def without_directions(opened: "tuple[Embeddings, str]", file: Path, qrels: Qrel
     passages = remove_directions(found.passages[:], languages, directions)
     lacking = tuple(sorted({*spoken, *qrels.languages} - directions.by_language.keys()))
     about = _about("lir", None, lacking, training=True)
-    return (replace(found, queries=queries, passages=passages), where), about
+    if nonsense is not None:
+        nonsense = remove_directions(nonsense[:], [NO_LANGUAGE] * nonsense.shape[0], directions)
+    return Debiased((replace(found, queries=queries, passages=passages), where), about, nonsense)
 
 
 def choose_strengths(system: str, dev: Mapping[str, tuple[Qrels, Texts]]) -> dict[str, float]:
@@ -156,7 +186,7 @@ def choose_strengths(system: str, dev: Mapping[str, tuple[Qrels, Texts]]) -> dic
         pooled: dict[float, dict[str, float]] = {strength: {} for strength in STRENGTHS}
         for strength, scores in pooled.items():
             for benchmark, (qrels, texts) in dev.items():
-                (found, where), _ = moved(texts, name, strength)
+                found, where = moved(texts, name, strength).opened
                 score = evaluate(qrels, CosineScorer(found.queries, found.passages, where=where)).mean("multilingual")
                 scores[benchmark] = round(score or 0.0, 6)  # as in the files of scores
         chosen[name] = choose(pooled)

@@ -1,6 +1,6 @@
 """The scores of systems, as they are and with each debiasing."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,10 @@ from babelmix.common.files import temporary_folder
 from babelmix.common.outputs import claim_file
 from babelmix.common.progress import say
 from babelmix.common.similarities import named_similarity
+from babelmix.evaluation.contrastive_entropy import contrastive_entropy
 from babelmix.evaluation.evaluate import evaluate
+from babelmix.evaluation.hubness import hubness
+from babelmix.evaluation.ranks import TOP
 from babelmix.evaluation.score_files import COLUMNS, KEYS, write_evaluation
 from babelmix.settings.params import Settings
 from babelmix.stages.benchmarks import open_benchmark, tell_left_out
@@ -29,11 +32,12 @@ from babelmix.stages.debiasing import (
     without_directions,
 )
 from babelmix.stages.systems import Prompts, benchmarks_of, dev_benchmarks, embed_into
-from babelmix.workspace import BM25, DEBIASINGS, HERE, LIR
+from babelmix.workspace import BM25, DEBIASINGS, DEV, HERE, LIR
 
 if TYPE_CHECKING:
     from babelmix.retrieval.embeddings import Embeddings
     from babelmix.retrieval.scorers import Scorer
+    from babelmix.retrieval.vectors import Rows
 
 Judged = tuple[Qrels, About]
 Scored = tuple["Scorer", dict[str, Any]]  # what scores, and what the file of scores says of it
@@ -56,10 +60,16 @@ def evaluate_system(system: str, settings: Settings) -> str:
             _evaluate(_read_judged(folder), _bm25(folder), system, *_files(system, benchmark))
     else:
         claim_file(HERE.debiasing(system), written=CHOICES)
+        temperature = settings.train.temperature
         ready = {name: _ready(system, name) for name in dev_benchmarks(settings)}
         strengths = choose_strengths(system, {name: (judged[0], texts) for name, (judged, texts) in ready.items()})
         for benchmark in benchmarks:
-            _evaluate_forms(system, benchmark, strengths, *(ready.pop(benchmark, None) or _ready(system, benchmark)))
+            judged, texts = ready.pop(benchmark, None) or _ready(system, benchmark)
+            for name, scored in _forms(system, strengths, judged[0], texts):
+                if benchmark == DEV:
+                    found = contrastive_entropy(judged[0], scored[0], temperature)
+                    scored[1]["contrastive_entropy"] = found
+                _evaluate(judged, scored, name, *_files(name, benchmark))
     return f"wrote {len(names) * len(benchmarks)} scores to {HERE.scores(system, benchmarks[0]).parent}"
 
 
@@ -98,15 +108,16 @@ def evaluate_any(
     name = f"{model or embeddings}{wanted.name}"
     with open_benchmark(benchmark, split, strict=strict) as folder, temporary_folder() as scratch:
         judged = _read_judged(folder, strict=strict, where=benchmark)
-        vectors = embeddings
+        vectors, nonsense = embeddings, Path(scratch) / "nonsense.npz"
         if model and model != BM25:
             vectors = Path(scratch) / "vectors"
-            embed_into(model, folder, vectors, settings(), prompts)
+            embed_into(model, folder, vectors, settings(), prompts, nonsense)
         if vectors is None:
             scored = _bm25(folder)
         else:
             opened = _opened(vectors, folder, similarity)
-            scored = _wanted(opened, wanted, judged[0])
+            rows = _nonsense(opened, folder, nonsense)
+            scored = _wanted(opened, wanted, judged[0], rows)
         if not embeddings:
             scored[1].pop("vectors", None)
         _evaluate(judged, scored, name, output, per_query)
@@ -116,19 +127,19 @@ def evaluate_any(
 def _ready(system: str, benchmark: str) -> tuple[Judged, Texts]:
     """Read the qrels of a benchmark, open a system's vectors of it, and take the means of all debiasings."""
     judged = _read_judged(HERE.benchmark(benchmark))
-    opened = _opened(HERE.embeddings(system, benchmark), HERE.benchmark(benchmark), None)
+    folder = HERE.benchmark(benchmark)
+    opened = _opened(HERE.embeddings(system, benchmark), folder, None)
     names = [form.removeprefix("+") for form in DEBIASINGS if form != LIR]
-    return judged, texts_of(opened, judged[0], HERE.offsets(system), names)
+    nonsense = _nonsense(opened, folder, HERE.nonsense(system))
+    return judged, texts_of(opened, judged[0], HERE.offsets(system), names, nonsense)
 
 
-def _evaluate_forms(system: str, benchmark: str, strengths: Mapping[str, float], judged: Judged, texts: Texts) -> None:
-    """Score the vectors of a system on a benchmark, as they are and with each debiasing."""
-    _evaluate(judged, _cosines(texts.opened), system, *_files(system, benchmark))
-    without = without_directions(texts.opened, HERE.lir(system), judged[0])
-    _evaluate(judged, _debiased(without), system + LIR, *_files(system + LIR, benchmark))
+def _forms(system: str, strengths: Mapping[str, float], qrels: Qrels, texts: Texts) -> Iterator[tuple[str, Scored]]:
+    """Yield the name and the scores of a system's vectors, as they are and with each debiasing."""
+    yield system, _cosines(texts.opened, texts.nonsense)
+    yield system + LIR, _debiased(without_directions(texts.opened, HERE.lir(system), qrels, texts.nonsense))
     for form, strength in strengths.items():
-        name = f"{system}+{form}"
-        _evaluate(judged, _debiased(moved(texts, form, strength)), name, *_files(name, benchmark))
+        yield f"{system}+{form}", _debiased(moved(texts, form, strength))
 
 
 def _files(system: str, benchmark: str) -> tuple[Path, Path]:
@@ -174,26 +185,46 @@ def _opened(vectors: Path, benchmark: Path, similarity: str | None) -> tuple["Em
     return opened, str(vectors)
 
 
-def _cosines(opened: tuple["Embeddings", str]) -> Scored:
-    """Return the scores of vectors, their similarity and how they were joined to the texts."""
+def _nonsense(opened: tuple["Embeddings", str], benchmark: Path, file: Path) -> "Rows | None":
+    """Return the nonsense queries, comparable with the passages; None if the vectors were made without them."""
+    from babelmix.retrieval.embeddings import open_embeddings
+    from babelmix.retrieval.nonsense import read_nonsense
+    from babelmix.retrieval.vectors import UnitRows
+
+    if not file.exists():
+        return None
+    found, where = opened
+    if found.similarity == "cosine":
+        return UnitRows(read_nonsense(file))
+    return open_embeddings(Path(where), benchmark, queries=read_nonsense(file)).queries
+
+
+def _cosines(opened: tuple["Embeddings", str], nonsense: "Rows | None" = None) -> Scored:
+    """Return the scores of vectors, their similarity and how they were joined to the texts.
+
+    With the vectors of nonsense queries, also which passages come first for these.
+    """
     from babelmix.retrieval.scorers import CosineScorer
+    from babelmix.retrieval.search import search
 
     found, where = opened
-    about = {"similarity": found.similarity, "vectors": found.joined}
+    about: dict[str, Any] = {"similarity": found.similarity, "vectors": found.joined}
+    if nonsense is not None:
+        about["nonsense"] = hubness(search(nonsense, found.passages, TOP, where=where).passage)
     return CosineScorer(found.queries, found.passages, where=where), about
 
 
-def _wanted(opened: tuple["Embeddings", str], wanted: Wanted, qrels: Qrels) -> Scored:
+def _wanted(opened: tuple["Embeddings", str], wanted: Wanted, qrels: Qrels, nonsense: "Rows | None" = None) -> Scored:
     """Return the scores of vectors with the debiasing that a user named, at its whole strength unless given."""
     if wanted.lir:
-        return _debiased(without_directions(opened, wanted.lir, qrels))
+        return _debiased(without_directions(opened, wanted.lir, qrels, nonsense))
     if wanted.debias is None:
-        return _cosines(opened)
-    texts = texts_of(opened, qrels, wanted.means, [wanted.debias])
+        return _cosines(opened, nonsense)
+    texts = texts_of(opened, qrels, wanted.means, [wanted.debias], nonsense)
     return _debiased(moved(texts, wanted.debias, 1.0 if wanted.strength is None else wanted.strength))
 
 
 def _debiased(found: Debiased) -> Scored:
     """Return the scores of debiased vectors, with what is to be said of the debiasing."""
-    scorer, about = _cosines(found[0])
-    return scorer, about | found[1]
+    scorer, about = _cosines(found.opened, found.nonsense)
+    return scorer, about | found.about

@@ -70,10 +70,24 @@ def load_model(name: str, prompts: Prompts = (None, None), *, quiet: bool = Fals
     return encoder
 
 
-def embed_into(model: str, benchmark: Path, output: Path, settings: Settings, prompts: Prompts = (None, None)) -> str:
-    """Encode the queries and passages of a benchmark folder into a folder; return what was written."""
+def embed_into(
+    model: str,
+    benchmark: Path,
+    output: Path,
+    settings: Settings,
+    prompts: Prompts = (None, None),
+    nonsense: Path | None = None,
+) -> str:
+    """Encode the queries and passages of a benchmark folder into a folder; return what was written.
+
+    With `nonsense`, also encode the nonsense queries into that file.
+    """
+    from babelmix.retrieval.nonsense import write_nonsense
+
     encoder = load_model(model, prompts)
     (counts,), _ = _embed(encoder, model, [(benchmark, output)], settings, prompts, quiet=True)
+    if nonsense is not None:
+        write_nonsense(nonsense, encoder, settings.embed, settings.threads)
     return f"wrote {counts[0]} + {counts[1]} rows to {output}"
 
 
@@ -84,7 +98,7 @@ def embed_system(system: str, settings: Settings) -> str:
     model is loaded once and equal texts are encoded once. Returns what was written.
     """
     from babelmix.encoder.usage import similarity_of
-    from babelmix.retrieval import language_means, lir
+    from babelmix.retrieval import language_means, lir, nonsense
 
     names, model = benchmarks_of(system, settings), str(HERE.model(system))
     directions, means = HERE.lir(system), HERE.offsets(system)
@@ -93,6 +107,7 @@ def embed_system(system: str, settings: Settings) -> str:
         claim_folder(output)
     claim_file(directions, written=lir.ARRAYS)
     claim_file(means, written=language_means.ARRAYS)
+    claim_file(HERE.nonsense(system), written=(nonsense.NAME,))
     sample = _sample(settings)
     encoder = load_model(model)
     if (similarity := similarity_of(encoder)[0]) != "cosine":
@@ -100,6 +115,7 @@ def embed_system(system: str, settings: Settings) -> str:
     counts, vectors = _embed(encoder, model, folders, settings, (None, None), _texts(sample), quiet=False)
     _write_directions(directions, vectors["passage"], sample, settings)
     _write_means(means, vectors, sample)
+    nonsense.write_nonsense(HERE.nonsense(system), encoder, settings.embed, settings.threads)
     rows = sum(queries + passages for queries, passages in counts)
     written = f"{HERE.embeddings(system, names[0]).parent}, and {directions} and {means}"
     return f"wrote {rows} rows of {len(names)} benchmarks to {written}"
