@@ -22,7 +22,7 @@ from babelmix.evaluation.significance import holm
 from babelmix.reporting.compare import Comparison, contrast
 from babelmix.reporting.names import MEASURE_NAMES, SCOPE_NAMES
 from babelmix.reporting.results import parse_parameters, systems_of
-from babelmix.reporting.tables import interval, number, signed, table
+from babelmix.reporting.tables import TESTS, interval, number, signed, table, tests, tests_explained
 from babelmix.settings.params import Settings, parse_settings
 from babelmix.workspace import HERE
 
@@ -94,11 +94,14 @@ def encoder_sizes(root: Path, runs: Sequence[Experiment]) -> dict[str, int]:
 
 
 def compare_experiments(runs: Sequence[Experiment]) -> dict[str, list[Comparison]]:
-    """Make the report's comparisons for each size, over its seeds; p_holm is corrected over all of them."""
+    """Make the report's comparisons for each size, over its seeds; p_holm is corrected over all of them.
+
+    They are one table, with the equivalence bound of the first run.
+    """
     found: list[tuple[str, Comparison]] = []
     for size, group in by_size(runs).items():
         scores = {system: [run.scores[system] for run in group] for system in group[0].scores}
-        found += [(size, row) for row in contrast(group[0].evaluations, scores, group[0].settings)]
+        found += [(size, row) for row in contrast(group[0].evaluations, scores, runs[0].settings)]
     corrected = holm([row.difference for _, row in found])
     rows: dict[str, list[Comparison]] = {}
     for (size, row), difference in zip(found, corrected, strict=True):
@@ -112,6 +115,7 @@ def to_markdown(runs: Sequence[Experiment]) -> str:
     rows = [(size, system, *cells) for size, group in groups.items() for system, cells in _score_rows(group).items()]
     first = next(iter(runs[0].evaluations.values()))
     name, benchmark = MEASURE_NAMES[first["main_score"]], first["benchmark"]
+    bound = runs[0].settings.evaluate.equivalence_bound
     seeds = "; ".join(f"{size} {', '.join(str(run.settings.seed) for run in group)}" for size, group in groups.items())
     compared = [
         (
@@ -120,7 +124,7 @@ def to_markdown(runs: Sequence[Experiment]) -> str:
             SCOPE_NAMES[row.scope],
             signed(row.difference.mean),
             interval(row.difference),
-            f"{row.difference.p_holm:.4f}",
+            *tests(row.difference),
             " ".join(signed(value) for value in row.difference.by_seed),
             row.difference.verdict,
         )
@@ -141,12 +145,10 @@ def to_markdown(runs: Sequence[Experiment]) -> str:
         [
             f"{benchmark}; means over seeds ± standard deviation. Seeds: {seeds}.",
             table(head, rows),
-            "Differences; 95 % interval by bootstrap over questions (the translations of a question together) and "
-            "seeds; sign-flip p over questions, Holm's correction over the whole table. The verdict names a direction "
-            "if the interval excludes zero and p (Holm) is below .05.",
+            "Differences; 95 % interval of Student's t over questions (the translations of a question together) and "
+            f"seeds; a size with one seed has it over questions alone. {tests_explained(bound)}",
             table(
-                ("size", "systems", "scope", "difference", "95 % interval", "p (Holm)", "each seed", "verdict"),
-                compared,
+                ("size", "systems", "scope", "difference", "95 % interval", *TESTS, "each seed", "verdict"), compared
             ),
         ]
     )
