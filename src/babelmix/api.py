@@ -30,6 +30,7 @@ from babelmix.encoder.settings import Embed
 from babelmix.evaluation import evaluate as evaluation
 from babelmix.evaluation.evaluate import Evaluation
 from babelmix.evaluation.query_scores import SCOPES, QueryScores
+from babelmix.evaluation.settings import EQUIVALENCE_BOUND
 from babelmix.evaluation.significance import Difference, holm, paired_difference
 from babelmix.retrieval.bm25 import Bm25Scorer
 from babelmix.retrieval.scorers import CosineScorer, Scorer
@@ -125,13 +126,16 @@ def compare(
     first: Evaluation | Sequence[Evaluation],
     second: Evaluation | Sequence[Evaluation],
     *,
-    resamples: int = 2000,
-    seed: int = 13,
+    bound: float = EQUIVALENCE_BOUND,
 ) -> dict[str, Difference]:
     """Return first minus second in mAP, by scope, with a 95 % interval over questions and a p corrected by Holm.
 
+    The verdict is "better", "worse", "equivalent" (the difference is shown to be less than `bound`, either way) or "no
+    difference shown".
+
     Give several evaluations of each, one a training seed in the same order, and the interval is over seeds too. Scopes
-    that the benchmark lacks are left out. Raises UserError for two systems that were scored on different queries.
+    that the benchmark lacks are left out. Raises UserError for two systems that were scored on different queries, or
+    with other numbers of seeds.
 
     >>> benchmark = read_benchmark("tests/golden/xquad-r-60")
     >>> rng = np.random.default_rng(13)
@@ -141,9 +145,8 @@ def compare(
     ('better', True)
     """
     one, other = _by_seed(first), _by_seed(second)
-    rng = np.random.default_rng(seed)
     scopes = [scope for scope in SCOPES if one[0].groups(scope)[0].any()]
-    found = holm([paired_difference(one, other, scope, rng, resamples) for scope in scopes])
+    found = holm([paired_difference(one, other, scope, bound=bound) for scope in scopes])
     return dict(zip(scopes, found, strict=True))
 
 

@@ -44,7 +44,7 @@ def project(
     raw["pairs"] |= {"languages": [], "dev_share": 0.3, "dev_questions": 20}
     raw["translate"]["languages"] = []
     raw["train"] |= SMALL
-    raw["evaluate"] |= {"resamples": 100, "lir_passages": 20}
+    raw["evaluate"] |= {"lir_passages": 20}
     raw["model"]["presets"]["base"] |= {"layers": 2, "folder": str(tiny_transformer)}
     folder = tmp_path / "project"
     write_benchmark(folder / "data/own/faq.v2", dev_benchmark(parallel_pairs, 8))

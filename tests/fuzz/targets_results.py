@@ -75,7 +75,6 @@ def _row(rng: Random, data: bytes) -> bytes:
 def _results_settings() -> Settings:
     raw, _ = params()
     raw = raw | {"objectives": ["contrastive", "hybrid"], "benchmarks": ["gnome-help"], "source": {}}
-    raw["evaluate"] = raw["evaluate"] | {"resamples": 100}
     return parse_settings(json.dumps(raw), "params.yaml")
 
 

@@ -90,7 +90,6 @@ def tiny_params(transformer: Path) -> dict[str, Any]:
     params["translate"]["max_pairs"] = 40
     params["train"] |= {"steps": 4, "batch_size": 4}
     params["benchmarks"] = ["gnome-help"]
-    params["evaluate"]["resamples"] = 100
     presets = params["model"]["presets"]
     for size in SIZES:
         layers = {"small": 1, "base": 2, "large": 2}[size]

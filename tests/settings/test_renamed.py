@@ -49,6 +49,16 @@ def test_both_names_are_one_too_many() -> None:
         with_new_names(raw, "params.yaml")
 
 
+def test_a_setting_that_is_gone_is_left_out_with_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    raw = {"evaluate": {"resamples": 2000, "lir_rank": 1}, "train": {"resamples": 3}}
+    assert with_new_names(raw, "params.yaml") == {"evaluate": {"lir_rank": 1}, "train": {"resamples": 3}}
+    assert raw["evaluate"] == {"resamples": 2000, "lir_rank": 1}
+    assert capsys.readouterr().err == (
+        "babelmix: params.yaml: evaluate.resamples has no effect, intervals are no longer drawn at random; delete it, "
+        "the next release refuses it\n"
+    )
+
+
 def test_what_is_not_a_mapping_is_left_to_the_validation() -> None:
     raw = {"train": None, "recipes": {"paper": 3}, "source": [], "translate": {"gate": 1}}
     assert with_new_names(raw, "p") == raw | {"translate": {"filter": 1}}

@@ -37,7 +37,7 @@ def make_project(
     """Write params.yaml, dvc.lock, metrics/, benchmarks, embeddings and pairs of one run; return its settings."""
     raw = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
     raw["model"]["size"], raw["objectives"], raw["benchmarks"] = size, list(objectives), list(benchmarks)
-    raw["evaluate"]["resamples"], raw["averages"] = 200, list(averages)
+    raw["averages"] = list(averages)
     root.mkdir(parents=True, exist_ok=True)
     Workspace(root).params.write_text(yaml.safe_dump(raw), encoding="utf-8")
     workspace = Workspace(root)

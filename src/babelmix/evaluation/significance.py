@@ -1,22 +1,23 @@
-"""Is one system better than another? A paired comparison over questions and seeds, of the figure that a scope reports.
+"""Is one system better than another, or as good? A paired comparison over questions and seeds, of a scope's figure.
 
-    rng = numpy.random.default_rng(13)
-    differences = holm([paired_difference([hybrid], [contrastive], scope, rng, resamples=2000) for scope in SCOPES])
-    differences[2].mean, differences[2].low, differences[2].high, differences[2].p_holm
+    differences = holm([paired_difference([hybrid], [contrastive], scope) for scope in SCOPES])
+    differences[2].mean, differences[2].low, differences[2].high, differences[2].p_holm, differences[2].verdict
 
-The bootstrap draws whole questions: the translations of a question and its language pairs rise and fall together, so
-counting them as independent would make every interval too narrow. If there are several trainings that differ in the
-seed alone, it draws seeds too.
+Nothing is drawn at random: intervals and p come from the mean squares over questions and seeds, see `crossed`. The
+translations of a question and its language pairs rise and fall together, so they count as one sample.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from babelmix.common.errors import UserError
+from babelmix.evaluation.crossed import crossed_mean
 from babelmix.evaluation.query_scores import QueryScores
+from babelmix.evaluation.question_values import question_values
+from babelmix.evaluation.settings import EQUIVALENCE_BOUND
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +25,10 @@ class Interval:
     """One system's score in a measure."""
 
     mean: float
-    low: float  # 95 % interval, percentile bootstrap over questions and, if there are several, seeds
+    low: float  # 95 % interval over questions and, if there are several, seeds; infinite for one question
     high: float
     questions: int
+    seeds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,92 +36,141 @@ class Difference:
     """First system minus second, in the compared measure."""
 
     mean: float
-    low: float  # 95 % interval, percentile bootstrap over questions and, if there are several, seeds
+    low: float  # 95 % interval over questions and, if there are several, seeds; infinite for one question
     high: float
-    p: float  # two-sided sign-flip permutation test over questions
+    lower: float  # one-sided: the truth is above it with 95 % confidence
+    bound: float  # differences below it count as none
+    p: float  # two-sided, that there is no difference
+    p_equivalent: float  # that the difference is `bound` or more, either way: two one-sided tests
     p_holm: float  # p corrected for its family; equal to p for a family of one
+    p_equivalent_holm: float  # p_equivalent corrected for its family, which is another
     questions: int
     by_seed: tuple[float, ...]  # the difference of each pair of trainings, in the order given
 
     @property
     def verdict(self) -> str:
-        """Better or worse if the 95 % interval excludes zero and the corrected p is below .05, else no difference."""
-        if self.p_holm >= 0.05 or self.low <= 0 <= self.high:
-            return "no difference shown"
-        return "better" if self.low > 0 else "worse"
+        """Return "better" or "worse" if p_holm < .05, else "equivalent" if p_equivalent_holm < .05.
+
+        Otherwise nothing is shown: "no difference shown". The interval excludes zero wherever p_holm < .05.
+        """
+        if self.p_holm < 0.05:
+            return "better" if self.mean > 0 else "worse"
+        return "equivalent" if self.p_equivalent_holm < 0.05 else "no difference shown"
+
+    @property
+    def no_worse(self) -> bool:
+        """True if the loss is below the bound with 95 % confidence; a "better" or a small "worse" can be so too.
+
+        It is not corrected for the number of rows. It holds for one row that was named before looking, and for the
+        claim that *all* of several rows are no worse (an intersection-union test, Berger 1982); not for a row picked
+        among many.
+        """
+        return self.lower > -self.bound
 
 
 def paired_difference(
     first: Sequence[QueryScores],
     second: Sequence[QueryScores],
     scope: str,
-    rng: np.random.Generator,
-    resamples: int,
     measure: str = "average_precision",
+    bound: float = EQUIVALENCE_BOUND,
 ) -> Difference:
     """Compare the means of a measure of two systems in one scope.
 
     The compared figure is the one that the scope reports: the mean over languages, or language pairs, of the mean over
-    their queries; then over seeds. The bootstrap draws questions with replacement and, independently, seeds (Efron and
-    Tibshirani 1993, percentile interval). With two or three seeds the interval is still too narrow, so `by_seed` has
-    the difference of each seed. The permutation test flips the sign of all differences of a question at once, averaged
-    over seeds. The observed order counts as one permutation, so p is never 0 (Phipson and Smyth 2010). The test says
-    nothing about other trainings.
+    their queries; then over seeds. Interval and p are those of Student's t, with questions and seeds as crossed random
+    effects (`crossed_mean`). With one seed they are over questions alone, and say nothing about other trainings. With
+    one question the interval is infinite and p is 1. Equivalence is shown by two one-sided tests against the bound
+    (Schuirmann 1987).
 
     Args:
         first: scores of one system, for each seed, of G languages or pairs and N questions in this scope.
         second: scores of the other on the same queries, with the same seeds in the same order.
         scope: a name in SCOPES.
-        rng: draws the resamples; the same state gives the same numbers.
-        resamples: number of bootstrap samples, and of permutations.
         measure: a column of QueryScores.
+        bound: the largest difference that counts as none, in the unit of the measure; above 0.
 
     Raises:
-        UserError: the two were not scored on the same queries, or the scope has none.
+        UserError: the two were not scored on the same queries or have other numbers of seeds, or the scope is empty.
     """
-    _check_same_queries((*first, *second))
-    mask, cells, count = _cells(first[0], scope)
-    changes = [getattr(a, measure)[mask] - getattr(b, measure)[mask] for a, b in zip(first, second, strict=True)]
-    totals = [_sums(change, cells, count) for change in changes]
-    by_seed = tuple(float(_figure(total.sum(axis=0), count.sum(axis=0))) for total in totals)
-    low, high = _bootstrap(totals, count, rng, resamples)
-
-    # Flipping signs does not change the counts, so the figure is a signed sum of one share for each question.
-    share = (np.mean(totals, axis=0) / count.sum(axis=0)).mean(axis=1)
-    flipped = rng.choice((-1.0, 1.0), size=(resamples, len(count))) @ share
-    # Equal sums are added in another order: the factor keeps rounding from counting them as smaller.
-    as_extreme = np.abs(flipped) >= abs(share.sum()) * (1 - 1e-9)
-    p = (1 + int(np.count_nonzero(as_extreme))) / (1 + resamples)
-    return Difference(sum(by_seed) / len(by_seed), low, high, p, p, len(count), by_seed)
+    return pooled_difference([(first, second)], scope, measure, bound)
 
 
-def score_interval(
-    scores: Sequence[QueryScores], scope: str, rng: np.random.Generator, resamples: int, measure: str
-) -> Interval:
+def pooled_difference(
+    tasks: Sequence[tuple[Sequence[QueryScores], Sequence[QueryScores]]],
+    scope: str,
+    measure: str = "average_precision",
+    bound: float = EQUIVALENCE_BOUND,
+) -> Difference:
+    """Compare two systems in the mean over tasks, such as those of BEIR, each with questions of its own.
+
+    Every task weighs the same. The tasks are the ones that are asked about, not a sample of tasks. A seed is one
+    training, so its effect is common to all tasks. Arguments and errors as for `paired_difference`; UserError for
+    tasks with other numbers of seeds, and without tasks.
+    """
+    if not tasks:
+        raise UserError("no tasks to compare", where=f"scope {scope!r}", how="give the scores of one task or more")
+    values: list[NDArray[np.float64]] = []
+    for first, second in tasks:
+        _check_seeds(len(first), len(second))
+        _check_seeds(len(tasks[0][0]), len(first))
+        _check_same_queries((*first, *second))
+        values.append(np.array([question_values(a, scope, measure, b) for a, b in zip(first, second, strict=True)]))
+    found = crossed_mean(values)
+    p, p_equivalent = found.p_differs(), max(found.p_above(-bound), found.p_below(bound))
+    return Difference(
+        found.mean,
+        *found.limits(0.95),
+        lower=found.limits(0.90)[0],
+        bound=bound,
+        p=p,
+        p_equivalent=p_equivalent,
+        p_holm=p,
+        p_equivalent_holm=p_equivalent,
+        questions=sum(task.shape[1] for task in values),
+        by_seed=tuple(np.mean([task.mean(axis=1) for task in values], axis=0).tolist()),
+    )
+
+
+def score_interval(scores: Sequence[QueryScores], scope: str, measure: str) -> Interval:
     """Return one system's score in one scope, over seeds, with an interval as in `paired_difference`.
 
     Overlapping intervals of two systems do not show that the systems are equal: hard questions are hard for both, and
     only the paired difference removes that effect. Arguments and errors as for `paired_difference`.
     """
     _check_same_queries(scores)
-    mask, cells, count = _cells(scores[0], scope)
-    totals = [_sums(getattr(one, measure)[mask], cells, count) for one in scores]
-    by_seed = [float(_figure(total.sum(axis=0), count.sum(axis=0))) for total in totals]
-    low, high = _bootstrap(totals, count, rng, resamples)
-    return Interval(sum(by_seed) / len(by_seed), low, high, len(count))
+    values = np.array([question_values(one, scope, measure) for one in scores])
+    found = crossed_mean([values])
+    return Interval(found.mean, *found.limits(0.95), questions=values.shape[1], seeds=len(scores))
 
 
 def holm(family: Sequence[Difference]) -> tuple[Difference, ...]:
-    """Return the differences, in the order given, with p_holm corrected for all of the family.
+    """Return the differences, in the order given, with p_holm and p_equivalent_holm corrected for all of the family.
 
     Holm's step-down (1979): the i-th smallest of m p-values times (m - i + 1), at least the one before it, at most 1.
+    A table is one family. Differences and equivalences are two questions, each corrected over all rows of the table.
     """
-    corrected: dict[int, float] = {}
-    floor = 0.0
-    for step, position in enumerate(sorted(range(len(family)), key=lambda i: family[i].p)):
-        floor = max(floor, min(1.0, (len(family) - step) * family[position].p))
+    differs = _corrected(family, lambda difference: difference.p)
+    equivalent = _corrected(family, lambda difference: difference.p_equivalent)
+    return tuple(
+        replace(difference, p_holm=one, p_equivalent_holm=other)
+        for difference, one, other in zip(family, differs, equivalent, strict=True)
+    )
+
+
+def _corrected(family: Sequence[Difference], p_of: Callable[[Difference], float]) -> list[float]:
+    p = [p_of(difference) for difference in family]
+    corrected, floor = [0.0] * len(p), 0.0
+    for step, position in enumerate(sorted(range(len(p)), key=p.__getitem__)):
+        floor = max(floor, min(1.0, (len(p) - step) * p[position]))
         corrected[position] = floor
-    return tuple(replace(difference, p_holm=corrected[i]) for i, difference in enumerate(family))
+    return corrected
+
+
+def _check_seeds(one: int, other: int) -> None:
+    if one != other or not one:
+        how = "give one evaluation of each for every seed, in the same order"
+        raise UserError(f"{one} trainings are compared with {other}", where="seeds", how=how)
 
 
 def _check_same_queries(systems: Sequence[QueryScores]) -> None:
@@ -128,49 +179,3 @@ def _check_same_queries(systems: Sequence[QueryScores]) -> None:
             if not np.array_equal(getattr(systems[0], column), getattr(scores, column)):
                 how = "evaluate both systems on the same benchmark"
                 raise UserError("the two systems were scored on different queries", where=column, how=how)
-
-
-def _cells(scores: QueryScores, scope: str) -> tuple[NDArray[np.bool_], NDArray[np.intp], NDArray[np.float64]]:
-    """Return the mask of a scope's rows, the cell (question, group) of each, and the counts by question and group."""
-    mask, group_names = scores.groups(scope)
-    if not mask.any():
-        how = "choose a scope that the benchmark has"
-        raise UserError("no queries to compare", where=f"scope {scope!r}", how=how)
-    question, group, shape = _numbered(scores.parallel_id[mask], group_names)
-    cells = question * shape[1] + group
-    count: NDArray[np.float64] = np.bincount(cells, minlength=shape[0] * shape[1]).astype(np.float64)
-    return mask, cells, count.reshape(shape)
-
-
-def _sums(values: NDArray[np.float64], cells: NDArray[np.intp], count: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the sums of the values by question and group."""
-    sums = np.bincount(cells, weights=values, minlength=count.size).astype(np.float64)
-    return sums.reshape(count.shape)
-
-
-def _bootstrap(
-    totals: Sequence[NDArray[np.float64]], count: NDArray[np.float64], rng: np.random.Generator, resamples: int
-) -> tuple[float, float]:
-    """Return the 95 % interval of the figure, over questions and seeds; `totals` and `count` by question and group."""
-    questions, trainings = len(count), len(totals)
-    weights = rng.multinomial(questions, np.full(questions, 1 / questions), size=resamples).astype(np.float64)
-    drawn = np.array([_figure(weights @ total, weights @ count) for total in totals])  # [seeds, resamples]
-    seeds = rng.multinomial(trainings, np.full(trainings, 1 / trainings), size=resamples) / trainings
-    low, high = np.percentile((drawn * seeds.T).sum(axis=0), (2.5, 97.5))
-    return float(low), float(high)
-
-
-def _numbered(
-    question: NDArray[np.str_], group: NDArray[np.str_]
-) -> tuple[NDArray[np.intp], NDArray[np.intp], tuple[int, int]]:
-    """Return the number of each row's question, that of its group, and the counts of questions and groups."""
-    questions, question_number = np.unique(question, return_inverse=True)
-    groups, group_number = np.unique(group, return_inverse=True)
-    return question_number, group_number, (len(questions), len(groups))
-
-
-def _figure(total: NDArray[np.float64], count: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean of total / count over groups, the last axis, without groups that have no queries."""
-    present = count > 0
-    means = np.divide(total, count, out=np.zeros_like(total), where=present)
-    return means.sum(axis=-1) / present.sum(axis=-1)

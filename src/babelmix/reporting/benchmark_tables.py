@@ -9,7 +9,7 @@ from babelmix.reporting.dev_choice import marked
 from babelmix.reporting.figures import answers_in_own_language, unbiased_share
 from babelmix.reporting.names import MEASURE_NAMES, SCOPE_NAMES
 from babelmix.reporting.results import Results, seen, training_languages
-from babelmix.reporting.tables import count, interval, number, signed, table
+from babelmix.reporting.tables import TESTS, count, interval, number, signed, table, tests, tests_explained
 from babelmix.workspace import UNTRAINED
 
 BIAS = (
@@ -128,7 +128,7 @@ def comparison_tables(comparisons: Sequence[Comparison]) -> list[str]:
             signed(row.difference.mean),
             interval(row.difference),
             f"{row.difference.p:.4f}",
-            f"{row.difference.p_holm:.4f}",
+            *tests(row.difference),
             row.difference.verdict,
         )
         for row in comparisons
@@ -136,8 +136,7 @@ def comparison_tables(comparisons: Sequence[Comparison]) -> list[str]:
     questions = max(row.difference.questions for row in comparisons)
     return [
         f"### Paired differences in {MEASURE_NAMES[comparisons[0].measure]}",
-        table(("systems", "scope", "difference", "95 % interval", "p", "p (Holm)", "verdict"), rows),
-        f"Bootstrap and sign-flip test over {count(questions)} questions, the translations of a question together; "
-        "Holm's correction over all comparisons of this report. The verdict names a direction if the interval excludes "
-        "zero and p (Holm) is below .05.",
+        table(("systems", "scope", "difference", "95 % interval", "p", *TESTS, "verdict"), rows),
+        f"Intervals and p of Student's t over {count(questions)} questions, the translations of a question together. "
+        f"{tests_explained(comparisons[0].difference.bound)}",
     ]

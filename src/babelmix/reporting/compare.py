@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from babelmix.evaluation.measures import MEASURES
 from babelmix.evaluation.query_scores import QueryScores
 from babelmix.evaluation.score_files import read_query_scores
@@ -69,10 +67,9 @@ def shown_systems(results: Results) -> list[str]:
 
 
 def compare(results: Results, settings: Settings) -> list[Comparison]:
-    """Make every comparison; p_holm is corrected over all that are returned.
+    """Make every comparison; p_holm is corrected over those of the same benchmark, which make one table.
 
-    Each comparison starts its generator from the seed, so another benchmark does not change the other figures. Raises
-    UserError for two systems that were not scored on the same queries.
+    Raises UserError for two systems that were not scored on the same queries.
     """
     free = best_debiasing(dev_of(results), reference_of(settings.objectives))
     compared = {name for pair in contrasts(settings.objectives, free) for name in pair}
@@ -81,9 +78,10 @@ def compare(results: Results, settings: Settings) -> list[Comparison]:
         evaluations = {name: results.evaluations[name][benchmark] for name in compared}
         files = {name: results.per_query[name][benchmark] for name in compared}
         scores = {name: [read_query_scores(file, str(file))] for name, file in files.items()}
-        found += contrast(evaluations, scores, settings, free)
-    corrected = holm([row.difference for row in found])
-    return [replace(row, difference=difference) for row, difference in zip(found, corrected, strict=True)]
+        rows = contrast(evaluations, scores, settings, free)
+        corrected = holm([row.difference for row in rows])
+        found += [replace(row, difference=difference) for row, difference in zip(rows, corrected, strict=True)]
+    return found
 
 
 def contrast(
@@ -97,7 +95,7 @@ def contrast(
     Args:
         evaluations: by system, the JSON of one seed: it names the benchmark, its main score and its scopes.
         scores: by system, the scores of each seed.
-        settings: objectives, seed of the resamples and their number.
+        settings: objectives, and the bound of equivalence.
         free: the reference with its best debiasing, see `contrasts`.
     """
     found: list[Comparison] = []
@@ -106,8 +104,8 @@ def contrast(
         name, measure = str(evaluation["benchmark"]), str(evaluation["main_score"])
         for scope in POOL_FIRST:
             if evaluation["scopes"][scope]["map"] is not None:
-                rng = np.random.default_rng(settings.seed)
-                resamples, column = settings.evaluate.resamples, MEASURES[measure]
-                difference = paired_difference(scores[first], scores[second], scope, rng, resamples, column)
+                difference = paired_difference(
+                    scores[first], scores[second], scope, MEASURES[measure], settings.evaluate.equivalence_bound
+                )
                 found.append(Comparison(name, first, second, scope, measure, difference))
     return found

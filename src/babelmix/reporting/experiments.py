@@ -30,7 +30,7 @@ from babelmix.reporting.experiment_files import (
 )
 from babelmix.reporting.names import MEASURE_NAMES, SCOPE_NAMES
 from babelmix.reporting.results import systems_of
-from babelmix.reporting.tables import interval, number, signed, table
+from babelmix.reporting.tables import TESTS, interval, number, signed, table, tests, tests_explained
 from babelmix.workspace import DEBIASINGS, LIR, UNTRAINED, encoder_of
 
 # What must be equal in experiments whose sizes and seeds are compared.
@@ -81,14 +81,17 @@ def encoder_sizes(root: Path, runs: Sequence[Experiment]) -> dict[str, int]:
 
 
 def compare_experiments(runs: Sequence[Experiment]) -> dict[str, list[Comparison]]:
-    """Make the report's comparisons for each size, over its seeds; p_holm is corrected over all of them."""
+    """Make the report's comparisons for each size, over its seeds; p_holm is corrected over all of them.
+
+    They are one table, with the equivalence bound of the first run.
+    """
     found: list[tuple[str, Comparison]] = []
     for size, group in by_size(runs).items():
         settings = group[0].settings
         free = group[0].best[reference_of(settings.objectives)]
         compared = {name for pair in contrasts(settings.objectives, free) for name in pair}
         scores = {system: [run.scores[system] for run in group] for system in compared}
-        found += [(size, row) for row in contrast(group[0].evaluations, scores, settings, free)]
+        found += [(size, row) for row in contrast(group[0].evaluations, scores, runs[0].settings, free)]
     corrected = holm([row.difference for _, row in found])
     rows: dict[str, list[Comparison]] = {}
     for (size, row), difference in zip(found, corrected, strict=True):
@@ -104,6 +107,7 @@ def to_markdown(runs: Sequence[Experiment]) -> str:
     ]
     first = next(iter(runs[0].evaluations.values()))
     name, benchmark = MEASURE_NAMES[first["main_score"]], first["benchmark"]
+    bound = runs[0].settings.evaluate.equivalence_bound
     seeds = "; ".join(f"{size} {', '.join(str(run.settings.seed) for run in group)}" for size, group in groups.items())
     compared = [
         (
@@ -112,7 +116,7 @@ def to_markdown(runs: Sequence[Experiment]) -> str:
             SCOPE_NAMES[row.scope],
             signed(row.difference.mean),
             interval(row.difference),
-            f"{row.difference.p_holm:.4f}",
+            *tests(row.difference),
             " ".join(signed(value) for value in row.difference.by_seed),
             row.difference.verdict,
         )
@@ -133,12 +137,10 @@ def to_markdown(runs: Sequence[Experiment]) -> str:
         [
             f"{benchmark}; means over seeds ± standard deviation. Seeds: {seeds}.",
             table(head, rows),
-            "Differences; 95 % interval by bootstrap over questions (the translations of a question together) and "
-            "seeds; sign-flip p over questions, Holm's correction over the whole table. The verdict names a direction "
-            "if the interval excludes zero and p (Holm) is below .05.",
+            "Differences; 95 % interval of Student's t over questions (the translations of a question together) and "
+            f"seeds; a size with one seed has it over questions alone. {tests_explained(bound)}",
             table(
-                ("size", "systems", "scope", "difference", "95 % interval", "p (Holm)", "each seed", "verdict"),
-                compared,
+                ("size", "systems", "scope", "difference", "95 % interval", *TESTS, "each seed", "verdict"), compared
             ),
         ]
     )

@@ -2,8 +2,8 @@
 
     to_markdown(results, settings, compare(results, settings), {"scores.png": "Mean average precision"})
 
-A table is one paragraph. The text says "better" or "worse" only if the 95 % interval excludes zero and Holm's p is
-below .05.
+A table is one paragraph. The text says "better" or "worse" only if Holm's p is below .05, so that the 95 % interval
+excludes zero, and "equivalent" only if that is shown too.
 """
 
 from collections.abc import Sequence

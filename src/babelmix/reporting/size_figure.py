@@ -5,11 +5,11 @@ save(size_figure(runs, encoder_sizes(Path("."), runs)), Path("sizes.svg"))
 """
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import altair as alt
-import numpy as np
 
 from babelmix.evaluation.measures import MEASURES
 from babelmix.evaluation.query_scores import SCOPES
@@ -82,30 +82,30 @@ def _measure(run: Experiment) -> str:
 
 def _rows(
     runs: Sequence[Experiment], sizes: Mapping[str, int], systems: Sequence[str]
-) -> Iterator[dict[str, str | float]]:
-    groups, first = by_size(runs), runs[0].settings
+) -> Iterator[dict[str, str | float | None]]:
+    groups = by_size(runs)
     evaluation = runs[0].evaluations[systems[0]]
-    scopes = [scope for scope in SCOPES if evaluation["scopes"][scope]["map"] is not None]
-    for size, parameters in sizes.items():
-        for place, name in enumerate(systems):
-            system = name if place < len(systems) - 1 else groups[size][0].best[systems[0]]
-            scores = [run.scores[system] for run in groups[size]]
-            for scope in scopes:
-                found = score_interval(
-                    scores,
-                    scope,
-                    np.random.default_rng(first.seed),
-                    first.evaluate.resamples,
-                    MEASURES[_measure(runs[0])],
-                )
+    for scope in SCOPES:
+        if evaluation["scopes"][scope]["map"] is None:
+            continue
+        for size, parameters in sizes.items():
+            for place, name in enumerate(systems):
+                system = name if place < len(systems) - 1 else groups[size][0].best[systems[0]]
+                scores = [run.scores[system] for run in groups[size]]
+                found = score_interval(scores, scope, MEASURES[_measure(runs[0])])
                 yield {
                     "scope": SCOPE_TITLES[scope],
                     "system": name,
                     "at": round(parameters * APART ** (place - (len(systems) - 1) / 2)),
                     "mean": round(found.mean, 4),
-                    "low": round(found.low, 4),
-                    "high": round(found.high, 4),
+                    "low": _end(found.low),
+                    "high": _end(found.high),
                 }
+
+
+def _end(value: float) -> float | None:
+    """Return an end of an interval; None, which draws no bar, for that of one question."""
+    return round(value, 4) if math.isfinite(value) else None
 
 
 def _title(runs: Sequence[Experiment], measure: str) -> alt.TitleParams:
@@ -116,8 +116,8 @@ def _title(runs: Sequence[Experiment], measure: str) -> alt.TitleParams:
     over += [f"questions alone, as there is one seed ({alone})"] if alone else []
     benchmark = next(iter(runs[0].evaluations.values()))["benchmark"]
     subtitle = [
-        "Parameters outside the embeddings, log scale. Bars: 95 % bootstrap intervals, the translations of a question",
-        f"together, over {'; over '.join(over)}.",
+        "Parameters outside the embeddings, log scale. Bars: 95 % intervals of Student's t, with the",
+        f"translations of a question together, over {'; over '.join(over)}.",
         "Hollow: debiased after training, at no training cost; dev chose the form. Overlapping bars do not show that",
         "systems are equal: a hard question is hard for all of them. `babelmix compare` prints the paired differences.",
     ]

@@ -3,10 +3,13 @@
 table(("system", "mAP"), [("hybrid", number(0.5))])      # "| system | mAP |\n| --- | ---: |\n| hybrid | 0.500 |"
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from babelmix.evaluation.significance import Difference
+
+TESTS = ("p (Holm)", "p equivalent (Holm)", "no loss")
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
@@ -16,7 +19,9 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def interval(difference: Difference) -> str:
-    """Return the 95 % interval in words: "+0.010 to +0.020"."""
+    """Return the 95 % interval in words: "+0.010 to +0.020"; of one question "not known"."""
+    if not math.isfinite(difference.high):
+        return "not known"
     return f"{signed(difference.low)} to {signed(difference.high)}"
 
 
@@ -33,3 +38,18 @@ def count(value: int) -> str:
 def signed(value: float) -> str:
     """Return a difference with its sign; the minus is U+2212."""
     return f"{value:+.3f}".replace("-", "−")
+
+
+def tests(difference: Difference) -> tuple[str, str, str]:
+    """Return the cells of the columns TESTS."""
+    no_loss = "yes" if difference.no_worse else "not shown"
+    return f"{difference.p_holm:.4f}", f"{difference.p_equivalent_holm:.4f}", no_loss
+
+
+def tests_explained(bound: float) -> str:
+    """Return how the columns TESTS and the verdict of a table are read."""
+    return (
+        "Holm's correction over the whole table. The verdict names a direction if p (Holm) is below .05; the interval "
+        f'then excludes zero. Else it is "equivalent" if p equivalent (Holm), for a difference within ±{bound:g}, is '
+        f"below .05. No loss: with 95 % confidence the first system loses less than {bound:g}, each row taken alone."
+    )

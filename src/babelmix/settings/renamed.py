@@ -1,5 +1,7 @@
 """Old names of settings, read for one release: version 0.2 reads them, the next one refuses them as unknown.
 
+A setting that is gone without a new name is left out for that release, with a line that says why.
+
 with_new_names({"train": {"look_steps": 120}}, "params.yaml")     # {"train": {"eval_steps": 120}}
 """
 
@@ -19,6 +21,10 @@ _NAMES: Mapping[tuple[str, ...], Mapping[str, str]] = {
     ("source", "*"): {"unit": "parallel_id"},
     ("embed",): {"bfloat16": "precision"},
 }
+# section -> name that is gone -> why
+_DROPPED: Mapping[str, Mapping[str, str]] = {
+    "evaluate": {"resamples": "intervals are no longer drawn at random"},
+}
 # new name -> old value -> new value
 _VALUES: Mapping[str, Mapping[str | bool, str]] = {
     "precision": {True: "bfloat16", False: "float32", "yes": "bfloat16", "no": "float32"},
@@ -32,7 +38,7 @@ _VALUES: Mapping[str, Mapping[str | bool, str]] = {
 
 
 def with_new_names(raw: dict[str, Any], path: str) -> dict[str, Any]:
-    """Return parameters with every old name replaced by the new one, and say which; `raw` is left as it is.
+    """Return parameters with every old name replaced by the new one or left out, and say which; `raw` stays as it is.
 
     UserError where a section has both names.
     """
@@ -42,6 +48,17 @@ def with_new_names(raw: dict[str, Any], path: str) -> dict[str, Any]:
     if replaced:
         changes = ", ".join(replaced)
         say(f"{path}: old names are read once more: {changes}; write the new ones, the next release refuses the old")
+    return _without_dropped(raw, path)
+
+
+def _without_dropped(raw: dict[str, Any], path: str) -> dict[str, Any]:
+    for section, names in _DROPPED.items():
+        for name, why in names.items():
+            own = raw.get(section)
+            if isinstance(own, dict) and name in own:
+                kept: dict[str, Any] = {key: value for key, value in own.items() if key != name}
+                raw = raw | {section: kept}
+                say(f"{path}: {section}.{name} has no effect, {why}; delete it, the next release refuses it")
     return raw
 
 
