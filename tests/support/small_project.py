@@ -11,7 +11,7 @@ from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query
 from babelmix.benchmarks.files import write_benchmark
 from babelmix.benchmarks.qrels import qrels_of
 from babelmix.corpus.records import Pair, Rejected, write_rows
-from babelmix.evaluation.evaluate import evaluate
+from babelmix.evaluation.evaluate import Evaluation, evaluate
 from babelmix.evaluation.score_files import OLD_COLUMNS, OLD_KEYS, per_query, to_json
 from babelmix.reporting.results import systems_of
 from babelmix.retrieval.scorers import CosineScorer
@@ -44,13 +44,17 @@ def make_project(
     for number, name in enumerate(benchmarks):
         benchmark = make_benchmark(name, languages, questions)
         write_benchmark(workspace.benchmark(name), benchmark)
+        made: dict[float, tuple[tuple[np.ndarray, np.ndarray], Evaluation]] = {}  # by bias
         for system in systems_of(objectives, averages):
-            vectors = make_vectors(benchmark, bias_of(system), seed=number)
+            bias = bias_of(system)
+            if bias not in made:
+                rows = make_vectors(benchmark, bias, seed=number)
+                made[bias] = rows, evaluate(qrels_of(benchmark), CosineScorer(*rows))
+            vectors, evaluation = made[bias]
             folder = workspace.embeddings(system, name)
             folder.mkdir(parents=True, exist_ok=True)
             for array, rows in zip(("queries", "passages"), vectors, strict=True):
                 np.save(folder / f"{array}.npy", rows)
-            evaluation = evaluate(qrels_of(benchmark), CosineScorer(*vectors))
             write_json(workspace.scores(system, name), to_json(evaluation, system))
             np.savez_compressed(workspace.query_scores(system, name), **per_query(evaluation))
     dev = make_benchmark(DEV, languages, questions)
