@@ -12,7 +12,7 @@ from babelmix.encoder.load import load_encoder
 from babelmix.encoder.settings import Embed
 from babelmix.retrieval.nonsense import read_nonsense, write_nonsense
 
-EMBED = Embed(batch_size=16, max_tokens=64, context=False, precision="float32")
+EMBED = Embed(max_tokens=64, context=False, precision="float32")
 
 
 def test_they_are_the_vectors_of_queries(tiny_encoder: Path, tmp_path: Path) -> None:
