@@ -34,7 +34,7 @@ from babelmix.reporting.tables import interval, number, signed, table
 from babelmix.workspace import DEBIASINGS, LIR, UNTRAINED, encoder_of
 
 # What must be equal in experiments whose sizes and seeds are compared.
-SAME = ("objectives", "objective_presets", "pairs", "translate", "train", "embed", "benchmark")
+SAME = ("objectives", "objective_presets", "averages", "average", "pairs", "translate", "train", "embed", "benchmark")
 
 
 def read_experiments(root: Path, names: Sequence[str], benchmark: str) -> list[Experiment]:
@@ -50,7 +50,7 @@ def read_experiments(root: Path, names: Sequence[str], benchmark: str) -> list[E
         for run in group:
             shown = [
                 system
-                for system in systems_of(run.settings.objectives)
+                for system in systems_of(run.settings.objectives, run.settings.averages)
                 if system == (encoder := encoder_of(system))
                 or (system in known and system in (encoder + LIR, best[encoder]))
             ]
@@ -64,9 +64,10 @@ def _best_forms(group: Sequence[Opened], known: frozenset[str]) -> dict[str, str
     An experiment of an older release has LIR alone: then nothing is to choose, and no dev split is read.
     """
     best: dict[str, str] = {}
-    for encoder in (UNTRAINED, *group[0].settings.objectives):
+    settings = group[0].settings
+    for encoder in (UNTRAINED, *settings.objectives, *settings.averages):
         forms = [encoder + debiasing for debiasing in DEBIASINGS if encoder + debiasing in known]
-        splits = dev_benchmarks(group[0].settings.benchmarks)
+        splits = dev_benchmarks(settings.benchmarks)
         best[encoder] = best_debiasing(read_dev(group, forms, splits) if len(forms) > 1 else {}, encoder)
     return best
 
