@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach minor,11 12 13,$(shell command -v python3.$(mino
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro sizes results mt-cost ablation check test types tests speed golden fuzz drills requirements ui setup
+.PHONY: repro sizes results mt-cost ablation rivals check test types tests speed golden fuzz drills requirements ui setup
 repro: setup  # the experiment, then whether it gave the committed results again: a line, no failure of the run
 	dvc repro
 	@babelmix verify || true
@@ -34,6 +34,15 @@ ablation: setup  # what a teacher adds to plain hybrid, and how much of it is th
 	  -S 'objectives=[hybrid,distilled,two-languages,three-quarters]' || exit 1; done
 	babelmix compare --benchmark xquad-r --name ablation --into docs/results/teacher.md \
 	  ablation-small-13 ablation-base-13
+
+RIVALS := small-13 small-14 small-15 base-13 base-14 base-15 large-13 large-14
+rivals: setup  # what beats plain hybrid at equal compute: recipes, averages, free debiasing; a day
+	for run in $(RIVALS); do dvc exp run --temp -n rivals-$$run \
+	  -S model.size=$${run%-*} -S seed=$${run#*-} -S 'model.teachers=[large]' \
+	  -S 'benchmarks=[xquad-r,native,native-dev,nfcorpus]' \
+	  -S 'objectives=[contrastive,hybrid,crosslingual,mixed,within,distilled-first,consistent,hybrid-averaged,hybrid-twice,hybrid-thrice]' \
+	  -S 'averages=[hybrid-start,crosslingual-start,contrastive-crosslingual]' || exit 1; done
+	babelmix rivals --into docs/results/rivals.md --figure docs/figures/trade-off.svg $(RIVALS:%=rivals-%)
 
 check: setup  # style, types and the fast tests
 	ruff check .

@@ -133,10 +133,11 @@ def test_the_tables_have_every_shown_system_within_120_columns(sizes: list[SizeR
     text = to_markdown(sizes)
     tables = [block.splitlines() for block in text.split("\n\n") if block.startswith("|")]
     assert len(tables) == 2 * (2 + 2 + 2 + 1)
-    assert max(len(line) for lines in tables for line in lines) <= 120
+    longer = len("contrastive-crosslingual") - len("hybrid-start")  # the longest name that the study has
+    assert max(len(line) for lines in tables for line in lines) + longer <= 120
     scores, grid = tables[0], next(lines for lines in tables if lines[0].startswith("| small, multi |"))
     assert len(scores) == 2 + len(sizes[0].shown) and len(grid) == 2 + len(sizes[0].cost)
-    assert scores[2].startswith("| bm25 | – | – |")
+    assert scores[2].startswith("| bm25 | – | ")
     assert next(line for line in scores if line.startswith("| hybrid-twice |")).split("|")[2].strip() == "480"
     against = [line for lines in tables for line in lines if line.startswith("| hybrid-twice+")]
     assert any(line.split("|")[2].strip() == "hybrid-twice" for line in against)
@@ -175,7 +176,8 @@ def test_the_command_writes_the_tables_and_the_figure(
     page, figure = tmp_path / "rivals.md", tmp_path / "trade-off.svg"
     page.write_text("<!-- babelmix compare: begin rivals -->\n<!-- babelmix compare: end rivals -->\n")
     assert run(["rivals", "base-13", "--into", str(page), "--figure", str(figure)]) == 0
-    text, _, _ = capsys.readouterr().out.partition("\ncompared 1 experiments, wrote ")
+    text, _, _ = capsys.readouterr().out.partition("compared 1 experiments, wrote ")
+    text = text.rpartition("\n")[0]
     assert text and text in page.read_text()
     assert "@font-face" in figure.read_text()
     before = page.read_bytes(), figure.read_bytes()

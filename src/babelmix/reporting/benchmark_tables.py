@@ -66,6 +66,7 @@ def benchmark_tables(results: Results, benchmark: str) -> list[str]:
         table(("", f"mono {name}", f"cross {name}", f"multi {name}", *pooled), rows),
         "Means over languages, or over ordered pairs of languages. The last four columns belong to the multilingual "
         f"pool: mAP with equal weight for every query, AP at 20, recall. {SYSTEMS}{unseen if languages else ''}",
+        *_strengths(evaluations),
         "### Language bias",
         table(("", "rank distance", "of random", "Max@R", "own language", "PEER", "mono − cross"), bias_rows),
         BIAS,
@@ -74,6 +75,13 @@ def benchmark_tables(results: Results, benchmark: str) -> list[str]:
         "### Languages seen in training, and unseen languages",
         *_seen_and_unseen(evaluations, training_languages(results), measure),
     ]
+
+
+def _strengths(evaluations: dict[str, dict[str, Any]]) -> list[str]:
+    """Return the strength of each debiased form of the table, which its evaluation names; nothing without one."""
+    said = [(system, evaluation.get("debiasing") or {}) for system, evaluation in evaluations.items()]
+    known = [f"{marked(system)} {one['strength']:g}" for system, one in said if one.get("strength") is not None]
+    return [f"Strength of the debiasing, chosen on dev: {', '.join(known)}."] if known else []
 
 
 def _by_query_language(evaluations: dict[str, dict[str, Any]]) -> list[str]:

@@ -34,7 +34,7 @@ from babelmix.reporting.tables import TESTS, interval, number, signed, table, te
 from babelmix.workspace import DEBIASINGS, LIR, UNTRAINED, encoder_of
 
 # What must be equal in experiments whose sizes and seeds are compared.
-SAME = ("objectives", "objective_presets", "pairs", "translate", "train", "embed", "benchmark")
+SAME = ("objectives", "objective_presets", "averages", "average", "pairs", "translate", "train", "embed", "benchmark")
 
 
 def read_experiments(root: Path, names: Sequence[str], benchmark: str) -> list[Experiment]:
@@ -64,9 +64,10 @@ def _best_forms(group: Sequence[Opened], known: frozenset[str]) -> dict[str, str
     An experiment of an older release has LIR alone: then nothing is to choose, and no dev split is read.
     """
     best: dict[str, str] = {}
-    for encoder in (UNTRAINED, *group[0].settings.objectives, *group[0].settings.averages):
+    settings = group[0].settings
+    for encoder in (UNTRAINED, *settings.objectives, *settings.averages):
         forms = [encoder + debiasing for debiasing in DEBIASINGS if encoder + debiasing in known]
-        splits = dev_benchmarks(group[0].settings.benchmarks)
+        splits = dev_benchmarks(settings.benchmarks)
         best[encoder] = best_debiasing(read_dev(group, forms, splits) if len(forms) > 1 else {}, encoder)
     return best
 

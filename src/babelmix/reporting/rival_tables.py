@@ -75,19 +75,19 @@ def _recommendation(found: SizeRivals) -> Iterator[str]:
 def _scores(found: SizeRivals) -> Iterator[str]:
     yield f"### Scores, {found.size}"
     rows: list[Sequence[str]] = []
+    beir = [(task, english) for task in found.tasks for english in (True, False)]
+    others: list[Sequence[str]] = []
     for name in found.shown:
-        distance = [one["bias"]["rank_distance"] for one in found.evaluations[PARALLEL][name]]
         cells = [_score(found, name, score) for score in ("mono", "cross", "multi", "native mono", "native")]
-        cells.insert(3, _mean(distance, ".0f"))
-        dev = short(found.dev[name].pooled) if name in found.dev else DASH
-        rows.append((marked(name), _steps(found, name), dev, *cells))
-    head = ("", "steps", "dev", "mono", "cross", "multi", "rank dist.", "native mono", "native pool")
-    yield table(head, rows)
-    yield f"mAP; mono, cross, multi and rank distance on {PARALLEL}."
-    if found.tasks:
-        names = [(task, english) for task in found.tasks for english in (True, False)]
-        beir = [(marked(name), *(_score(found, name, beir_score(*one)) for one in names)) for name in found.shown]
-        yield table(("nDCG@10", *(f"{task}, {'en' if english else 'others'}" for task, english in names)), beir)
+        cells.insert(3, _mean([one["bias"]["rank_distance"] for one in found.evaluations[PARALLEL][name]], ".0f"))
+        rows.append((marked(name), _steps(found, name), *cells))
+        dev = found.dev.get(name)
+        chosen_by = (DASH, DASH) if dev is None else (short(dev.pooled), short(dev.monolingual))
+        others.append((marked(name), *chosen_by, *(_score(found, name, beir_score(*one)) for one in beir)))
+    yield table(("mAP", "steps", "mono", "cross", "multi", "rank dist.", "native mono", "native pool"), rows)
+    yield f"Mono, cross, multi and rank distance on {PARALLEL}. Below: mAP on dev, and nDCG@10."
+    tasks = (f"{task}, {'en' if english else 'others'}" for task, english in beir)
+    yield table(("", "dev", "dev mono", *tasks), others)
 
 
 def _grid_note() -> str:
@@ -181,9 +181,9 @@ def _tested(difference: Difference | None) -> tuple[str, str]:
 
 
 def _half(found: Interval | Difference) -> str:
-    """Return half of the interval's width; nothing where one question gives none."""
+    """Return half of the interval's width, to be added; nothing where one question gives none."""
     half = (found.high - found.low) / 2
-    return f" ± {short(half)}" if math.isfinite(half) else ""
+    return f"±{short(half)}" if math.isfinite(half) else ""
 
 
 def short(value: float, form: str = ".3f") -> str:
