@@ -35,14 +35,28 @@ ablation: setup  # what a teacher adds to plain hybrid, and how much of it is th
 	babelmix compare --benchmark xquad-r --name ablation --into docs/results/teacher.md \
 	  ablation-small-13 ablation-base-13
 
-RIVALS := small-13 small-14 small-15 base-13 base-14 base-15 large-13 large-14
-rivals: setup  # what beats plain hybrid at equal compute: recipes, averages, free debiasing; a day
-	for run in $(RIVALS); do dvc exp run --temp -n rivals-$$run \
-	  -S model.size=$${run%-*} -S seed=$${run#*-} -S 'model.teachers=[large]' \
-	  -S 'benchmarks=[xquad-r,native,native-dev,nfcorpus]' \
-	  -S 'objectives=[contrastive,hybrid,crosslingual,mixed,within,distilled-first,consistent,hybrid-averaged,hybrid-twice,hybrid-thrice]' \
-	  -S 'averages=[hybrid-start,crosslingual-start,contrastive-crosslingual]' || exit 1; done
-	babelmix rivals --into docs/results/rivals.md --figure docs/figures/trade-off.svg $(RIVALS:%=rivals-%)
+# The recipes with one seed, and BEIR with 6 layers; the leading recipes with more seeds.
+LEADERS := contrastive,hybrid,crosslingual
+RECIPES := $(LEADERS),hybrid-twice,within,distilled-first,consistent
+ALL_RECIPES := $(RECIPES),mixed,hybrid-averaged
+AVERAGES := hybrid-start,crosslingual-start,contrastive-crosslingual
+POOLS := xquad-r,native,native-dev
+POOLS_AND_BEIR := $(POOLS),nfcorpus,scifact
+rival = dvc exp run --temp -n rivals-$(1)-$(2) -S model.size=$(1) -S seed=$(2) -S 'model.teachers=[large]' \
+  -S 'objectives=[$(3)]' -S 'averages=[$(AVERAGES)]' -S 'benchmarks=[$(4)]'
+rivals: setup  # what beats plain hybrid at equal compute: recipes, averages, free debiasing; three hours
+	$(call rival,small,13,$(ALL_RECIPES),$(POOLS))
+	$(call rival,base,13,$(RECIPES),$(POOLS_AND_BEIR))
+	$(call rival,large,13,$(LEADERS),$(POOLS))
+	$(call rival,small,14,$(LEADERS),$(POOLS))
+	$(call rival,base,14,$(LEADERS),$(POOLS))
+	$(call rival,large,14,$(LEADERS),$(POOLS))
+	$(call rival,small,15,$(LEADERS),$(POOLS))
+	$(call rival,base,15,$(LEADERS),$(POOLS))
+	babelmix rivals --into docs/results/rivals.md --figure docs/figures/trade-off.svg \
+	  $(foreach run,small-13 small-14 small-15 base-13 base-14 base-15 large-13 large-14,rivals-$(run))
+	babelmix rivals --into docs/results/rivals-one-seed.md rivals-small-13
+	babelmix rivals --into docs/results/rivals-beir.md rivals-base-13
 
 check: setup  # style, types and the fast tests
 	ruff check .

@@ -12,6 +12,7 @@ from small_project import LANGUAGES, make_benchmark, make_project, make_vectors
 from babelmix.benchmarks.files import write_benchmark
 from babelmix.benchmarks.qrels import qrels_of
 from babelmix.evaluation.contrastive_entropy import contrastive_entropy
+from babelmix.retrieval.language_means import LanguageRows, Means, language_means, write_means
 from babelmix.retrieval.lir import find_directions, read_directions, remove_directions, write_directions
 from babelmix.retrieval.scorers import CosineScorer
 from babelmix.settings.params import Settings
@@ -34,11 +35,17 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     spoken = [passage.lang for passage in DEV_BENCHMARK.passages if passage.lang != "ar"]
     text = vectors[1][[passage.lang != "ar" for passage in DEV_BENCHMARK.passages]]
     write_directions(HERE.lir("hybrid"), find_directions(text, spoken, 1))
+    means = language_means(LanguageRows.of(text, spoken))
+    write_means(HERE.offsets("hybrid"), Means(means, means))
     return settings
 
 
 def figures(system: str, benchmark: str) -> dict[str, Any]:
     return json.loads(HERE.scores(system, benchmark).read_text())
+
+
+def unit(rows: np.ndarray) -> np.ndarray:
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float16)
 
 
 def test_nonsense_is_scored_with_the_passages_of_each_form(project: Settings) -> None:
@@ -49,7 +56,12 @@ def test_nonsense_is_scored_with_the_passages_of_each_form(project: Settings) ->
     spoken = [lang for lang in sorted(LANGUAGES) for _ in range(12)]
     directions = read_directions(HERE.lir("hybrid"))
     moved = remove_directions(nonsense, ["und"] * 100, directions), remove_directions(passages, spoken, directions)
-    for system, (asked, pool) in {"hybrid": (nonsense, passages), "hybrid" + LIR: moved}.items():
+    own = {lang: passages[[one == lang for one in spoken]].astype(float).mean(axis=0) for lang in LANGUAGES}
+    centre = np.mean(list(own.values()), axis=0)
+    strength = json.loads(HERE.debiasing("hybrid").read_text())["centre-index"]["chosen"]
+    centred = unit(nonsense - strength * centre), unit(passages - strength * np.array([own[lang] for lang in spoken]))
+    forms = {"hybrid": (nonsense, passages), "hybrid" + LIR: moved, "hybrid+centre-index": centred}
+    for system, (asked, pool) in forms.items():
         scores = (asked.astype(float) @ pool.astype(float).T).astype(np.float32)
         order = np.argsort(-scores, axis=1, kind="stable")[:, :10]
         found = figures(system, "gnome-help")["nonsense"]

@@ -18,6 +18,7 @@ from babelmix.encoder.fingerprint import hash_model
 from babelmix.settings.params import Settings, load_settings
 from babelmix.stages.averaging import average_folders, average_system, chosen_share
 from babelmix.stages.benchmarks import build_dev
+from babelmix.stages.debiasing import Wanted
 from babelmix.stages.scoring import evaluate_any
 
 
@@ -41,7 +42,7 @@ def project(
 
 def pooled_map(model: str, settings: Settings) -> float:
     evaluate_any(
-        "data/benchmarks/dev", Path("scores.json"), lambda: settings, model=model, embeddings=None, lir=None,
+        "data/benchmarks/dev", Path("scores.json"), lambda: settings, model=model, embeddings=None, wanted=Wanted(),
         per_query=None, similarity=None, prompts=(None, None), split=None, strict=False,
     )  # fmt: skip
     return json.loads(Path("scores.json").read_text())["scopes"]["multilingual"]["map"]

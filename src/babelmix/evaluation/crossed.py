@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtr, stdtrit
 
 ROUNDING = 1e-12  # a mean or a standard error below this is zero but for rounding; measures are of the order of 1
 
@@ -29,6 +28,8 @@ class Estimate:
         """Return the two-sided interval of this confidence, such as .95."""
         if self.standard_error == 0:
             return self.mean, self.mean
+        from scipy.special import stdtrit  # what only reads scores need not wait for its import
+
         half = float(stdtrit(self.degrees, (1 + confidence) / 2)) * self.standard_error
         return self.mean - half, self.mean + half
 
@@ -50,6 +51,8 @@ class Estimate:
     def _tail(self, distance: float) -> float:
         if self.standard_error == 0:
             return 0.0 if distance > 0 else 1.0
+        from scipy.special import stdtr
+
         return float(stdtr(self.degrees, -distance / self.standard_error))
 
 
