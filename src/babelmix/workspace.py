@@ -5,7 +5,7 @@ HERE.scores("hybrid+lir", "xquad-r")          # metrics/evaluation/hybrid+lir/xq
 remade_by("train", "hybrid")                  # "run `dvc repro train@hybrid`"
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -187,6 +187,11 @@ class Workspace:
 
 
 HERE = Workspace()
+
+
+def dev_benchmarks(benchmarks: Sequence[str]) -> tuple[str, ...]:
+    """Return the dev splits, which choose everything: that of the pairs, and the native pool's if it is scored."""
+    return (DEV, NATIVE_DEV) if NATIVE_DEV in benchmarks else (DEV,)
 
 
 def vector_store() -> Path:

@@ -16,7 +16,7 @@ from babelmix.common.errors import UserError
 from babelmix.corpus.records import Pair
 from babelmix.encoder.fingerprint import hash_model
 from babelmix.settings.params import Settings, load_settings
-from babelmix.stages.averaging import average_folders, average_system, chosen_share
+from babelmix.stages.averaging import average_folders, average_system
 from babelmix.stages.benchmarks import build_dev
 from babelmix.stages.debiasing import Wanted
 from babelmix.stages.scoring import evaluate_any
@@ -52,7 +52,7 @@ def test_the_share_with_the_best_dev_score_is_taken_and_written_down(project: Se
     line = average_system("hybrid-start", project)
     found = json.loads(Path("metrics/average/hybrid-start.json").read_text())
     dev, share = found["dev"], found["share"]
-    assert (found["first"], found["second"], list(dev)) == ("hybrid", "untrained", ["0.25", "0.5", "0.75", "1"])
+    assert (found["first"], found["second"], list(dev)) == ("hybrid", "untrained", ["1", "0.75", "0.5", "0.25"])
     assert dev[f"{share:g}"]["dev"] == max(score["dev"] for score in dev.values())
     assert len({score["dev"] for score in dev.values()}) > 1, "the shares differ in their scores"
     assert dev["1"]["dev"] == pooled_map("models/hybrid", project)
@@ -76,12 +76,6 @@ def test_the_dev_split_of_the_native_pool_counts_where_it_is_a_benchmark(project
     found = json.loads(Path("metrics/average/hybrid-start.json").read_text())
     assert all(scores["dev"] == scores["native-dev"] for scores in found["dev"].values())
     assert "mAP on dev and native-dev, of" in Path("models/hybrid-start/README.md").read_text()
-
-
-def test_the_highest_mean_wins_and_the_largest_share_among_equals() -> None:
-    assert chosen_share({0.25: {"dev": 0.5, "native-dev": 0.2}, 0.5: {"dev": 0.4, "native-dev": 0.4}}) == 0.5
-    assert chosen_share({0.25: {"dev": 0.5}, 0.5: {"dev": 0.5}, 1.0: {"dev": 0.4}}) == 0.5
-    assert chosen_share({0.25: {"dev": 0.1}, 1.0: {"dev": 0.1}}) == 1
 
 
 def test_an_unknown_average_is_told(project: Settings) -> None:

@@ -89,7 +89,7 @@ def tiny_params(transformer: Path) -> dict[str, Any]:
     params["pairs"] |= {"languages": ["en", "de", "fr"], "dev_share": 0.3, "dev_questions": 20}
     params["translate"]["max_pairs"] = 40
     params["train"] |= {"steps": 4, "batch_size": 4}
-    params["benchmarks"] = ["gnome-help"]
+    params["benchmarks"], params["averages"] = ["gnome-help"], ["hybrid-start"]
     presets = params["model"]["presets"]
     for size in SIZES:
         layers = {"small": 1, "base": 2, "large": 2}[size]

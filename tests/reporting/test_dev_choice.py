@@ -7,13 +7,12 @@ from hypothesis import strategies as st
 from babelmix.reporting.dev_choice import (
     DevFigures,
     best_debiasing,
-    dev_benchmarks,
     dev_figures,
     is_transductive,
     marked,
     recommended,
 )
-from babelmix.workspace import DEBIASINGS, encoder_of
+from babelmix.workspace import DEBIASINGS, dev_benchmarks, encoder_of
 
 SYSTEMS = [name + form for name in ("untrained", "hybrid", "hybrid-start") for form in ("", *DEBIASINGS)]
 figures = st.dictionaries(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from babelmix.workspace import DEBIASINGS, DEV, NATIVE_DEV, encoder_of
+from babelmix.workspace import DEBIASINGS, encoder_of
 
 TRANSDUCTIVE = DEBIASINGS[3:]  # estimated on the passages of the index
 
@@ -24,11 +24,6 @@ class DevFigures:
 
     pooled: float
     monolingual: float
-
-
-def dev_benchmarks(benchmarks: Sequence[str]) -> tuple[str, ...]:
-    """Return the names of the dev splits of a run that scores these benchmarks."""
-    return (DEV, NATIVE_DEV) if NATIVE_DEV in benchmarks else (DEV,)
 
 
 def dev_figures(evaluations: Iterable[dict[str, Any]]) -> DevFigures:

@@ -17,7 +17,7 @@ from babelmix.common.files import new_binary_file
 from babelmix.evaluation.query_scores import SCOPES
 from babelmix.evaluation.significance import holm
 from babelmix.reporting.compare import Comparison, contrast, contrasts, reference_of
-from babelmix.reporting.dev_choice import best_debiasing, dev_benchmarks, marked
+from babelmix.reporting.dev_choice import best_debiasing, marked
 from babelmix.reporting.experiment_files import (
     Experiment,
     Opened,
@@ -31,7 +31,7 @@ from babelmix.reporting.experiment_files import (
 from babelmix.reporting.names import MEASURE_NAMES, SCOPE_NAMES
 from babelmix.reporting.results import systems_of
 from babelmix.reporting.tables import TESTS, interval, number, signed, table, tests, tests_explained
-from babelmix.workspace import DEBIASINGS, LIR, UNTRAINED, encoder_of
+from babelmix.workspace import DEBIASINGS, LIR, UNTRAINED, dev_benchmarks, encoder_of
 
 # What must be equal in experiments whose sizes and seeds are compared.
 SAME = ("objectives", "objective_presets", "averages", "average", "pairs", "translate", "train", "embed", "benchmark")

@@ -24,7 +24,7 @@ from babelmix.evaluation.significance import (
     pooled_difference,
     score_interval,
 )
-from babelmix.reporting.dev_choice import TRANSDUCTIVE, DevFigures, best_debiasing, dev_benchmarks, recommended
+from babelmix.reporting.dev_choice import TRANSDUCTIVE, DevFigures, best_debiasing, recommended
 from babelmix.reporting.experiment_files import (
     LazyScores,
     Opened,
@@ -38,7 +38,7 @@ from babelmix.reporting.experiment_files import (
 from babelmix.reporting.results import systems_of
 from babelmix.reporting.rival_costs import PLAIN, at_equal_compute, costs, plain_hybrids
 from babelmix.settings.params import Settings
-from babelmix.workspace import BM25, DEBIASINGS, DEV, HERE, NATIVE_DEV, encoder_of
+from babelmix.workspace import BM25, DEBIASINGS, DEV, HERE, NATIVE_DEV, dev_benchmarks, encoder_of
 
 PARALLEL, NATIVE = "xquad-r", "native"  # an answer in every language; an answer in the asker's language alone
 SAME = ("objective_presets", "average", "sources", "pairs", "translate", "train", "embed", "benchmark")

@@ -1,21 +1,22 @@
 """Weight averages: of the pipeline, with the share that the dev split chooses, or of any two encoders."""
 
-from collections.abc import Mapping
 from pathlib import Path
+from statistics import fmean
 
 from babelmix.benchmarks.qrels import read_qrels
 from babelmix.common.errors import UserError, unknown_name
 from babelmix.common.files import temporary_folder, write_json
 from babelmix.common.outputs import claim_file, claim_folder
 from babelmix.encoder.average import average
+from babelmix.evaluation.choice import choose
 from babelmix.evaluation.evaluate import evaluate
 from babelmix.retrieval.embeddings import open_embeddings
 from babelmix.retrieval.scorers import CosineScorer
 from babelmix.settings.params import Settings
 from babelmix.stages.systems import embed_into
-from babelmix.workspace import DEV, HERE, NATIVE_DEV
+from babelmix.workspace import HERE, dev_benchmarks
 
-SHARES = (0.25, 0.5, 0.75, 1.0)  # of the first encoder; at 1 nothing is averaged
+SHARES = (1.0, 0.75, 0.5, 0.25)  # of the first encoder; at 1 nothing is averaged
 _KEYS = ("first", "second", "share", "dev")  # of the file of scores
 
 
@@ -31,7 +32,7 @@ def average_system(name: str, settings: Settings) -> str:
     first, second = HERE.model(parts.first), HERE.model(parts.second)
     claim_folder(output, inputs=(first, second))
     claim_file(scores, written=_KEYS)
-    benchmarks = [DEV, *(name for name in settings.benchmarks if name == NATIVE_DEV)]
+    benchmarks = dev_benchmarks(settings.benchmarks)
     dev: dict[float, dict[str, float]] = {}
     for share in SHARES:
         with temporary_folder() as scratch:
@@ -41,8 +42,8 @@ def average_system(name: str, settings: Settings) -> str:
                 benchmark: _multilingual_map(model, HERE.benchmark(benchmark), Path(scratch) / benchmark, settings)
                 for benchmark in benchmarks
             }
-    share = chosen_share(dev)
-    tried = ", ".join(f"{one:g} ({_mean(found):.4f})" for one, found in dev.items())
+    share = choose(dev)  # of equals the largest
+    tried = ", ".join(f"{one:g} ({fmean(found.values()):.4f})" for one, found in dev.items())
     average(
         first,
         second,
@@ -60,19 +61,6 @@ def average_folders(first: Path, second: Path, share: float, output: Path) -> st
     """Average any two encoders at a given share; return what was written."""
     average(first, second, share, output, title=output.name, reason="given by hand")
     return f"wrote {output}"
-
-
-def chosen_share(dev: Mapping[float, Mapping[str, float]]) -> float:
-    """Return the share with the highest mean over its benchmarks, the largest among equals.
-
-    Args:
-        dev: share of the first encoder -> benchmark -> score.
-    """
-    return max(dev, key=lambda share: (_mean(dev[share]), share))
-
-
-def _mean(scores: Mapping[str, float]) -> float:
-    return round(sum(scores.values()) / len(scores), 6)
 
 
 def _multilingual_map(model: Path, benchmark: Path, vectors: Path, settings: Settings) -> float:

@@ -31,8 +31,8 @@ from babelmix.stages.debiasing import (
     texts_of,
     without_directions,
 )
-from babelmix.stages.systems import Prompts, benchmarks_of, dev_benchmarks, embed_into
-from babelmix.workspace import BM25, DEBIASINGS, DEV, HERE, LIR
+from babelmix.stages.systems import Prompts, benchmarks_of, embed_into
+from babelmix.workspace import BM25, DEBIASINGS, DEV, HERE, LIR, dev_benchmarks
 
 if TYPE_CHECKING:
     from babelmix.retrieval.embeddings import Embeddings
@@ -61,7 +61,7 @@ def evaluate_system(system: str, settings: Settings) -> str:
     else:
         claim_file(HERE.debiasing(system), written=CHOICES)
         temperature = settings.train.temperature
-        ready = {name: _ready(system, name) for name in dev_benchmarks(settings)}
+        ready = {name: _ready(system, name) for name in dev_benchmarks(settings.benchmarks)}
         strengths = choose_strengths(system, {name: (judged[0], texts) for name, (judged, texts) in ready.items()})
         for benchmark in benchmarks:
             judged, texts = ready.pop(benchmark, None) or _ready(system, benchmark)

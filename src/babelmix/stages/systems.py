@@ -11,7 +11,7 @@ from babelmix.common.outputs import claim_file, claim_folder
 from babelmix.common.progress import progress, say
 from babelmix.settings.params import Settings
 from babelmix.stages.benchmarks import open_benchmark
-from babelmix.workspace import BM25, DEV, HERE, NATIVE_DEV, UNTRAINED, vector_store
+from babelmix.workspace import BM25, DEV, HERE, UNTRAINED, vector_store
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -35,11 +35,6 @@ def check_system(name: str, settings: Settings, *, where: str, encoder: bool) ->
 def benchmarks_of(system: str, settings: Settings) -> list[str]:
     """Return the benchmarks that a system of the pipeline is scored on; an encoder also on the dev split."""
     return [*settings.benchmarks, *([] if system == BM25 else [DEV])]
-
-
-def dev_benchmarks(settings: Settings) -> list[str]:
-    """Return the benchmarks that everything is chosen on: the dev split, and the native pool's if it is scored."""
-    return [DEV, *(name for name in settings.benchmarks if name == NATIVE_DEV)]
 
 
 def model_folder(name: str) -> Path:
