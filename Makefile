@@ -55,8 +55,8 @@ rivals: setup  # what beats plain hybrid at equal compute: recipes, averages, fr
 	$(call rival,base,15,$(LEADERS),$(POOLS))
 	babelmix rivals --into docs/results/rivals.md --figure docs/figures/trade-off.svg \
 	  $(foreach run,small-13 small-14 small-15 base-13 base-14 base-15 large-13 large-14,rivals-$(run))
-	babelmix rivals --into docs/results/rivals-one-seed.md rivals-small-13
-	babelmix rivals --into docs/results/rivals-beir.md rivals-base-13
+	babelmix rivals --into docs/results/rivals-3-layers.md rivals-small-13
+	babelmix rivals --into docs/results/rivals-6-layers.md rivals-base-13
 
 check: setup  # style, types and the fast tests
 	ruff check .
