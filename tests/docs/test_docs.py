@@ -104,7 +104,7 @@ def test_examples_of_params_yaml_load(page: Path) -> None:
 def test_tables_have_a_place_for_the_commands_that_write_them(page: Path) -> None:
     for command in (found for line in lines(page) for found in words(line) if "--into" in found):
         given = dict(pairwise(command))
-        name = given.get("--name") or given.get("--benchmark") or "routes"
+        name = given.get("--name") or given.get("--benchmark") or ("rivals" if "rivals" in command else "routes")
         check_into([ROOT / given["--into"]], name)
 
 
