@@ -5,6 +5,7 @@ print(to_markdown(read_rivals(Path("."), names, say)))
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import product
 from statistics import fmean
 from typing import Any
 
@@ -54,15 +55,16 @@ def _answer(sizes: Sequence[SizeRivals]) -> str:
             lines[-1] += f" Left out, as not every seed has them: {', '.join(found.left_out)}."
     aim = (
         f"Aim: multilingual mAP on {PARALLEL} at least {AIM:.2f} above plain hybrid at equal compute, and no "
-        "monolingual loss beyond the bound. The dev splits recommend, at each size:"
+        "monolingual loss beyond the bound. The dev splits recommend, at each size and cost:"
     )
     return "\n".join([aim, "", *lines])
 
 
 def _recommendation(found: SizeRivals) -> Iterator[str]:
-    for transductive, of in ((False, "By training text alone"), (True, "With the index's own passages too")):
-        name = found.recommended(transductive=transductive)
-        text = f"{of}: **{marked(name)}**"
+    ways = ((False, "by training text alone"), (True, "with the index's own passages too"))
+    for plain, (transductive, way) in product(found.plain, ways):
+        name = found.recommended(plain, transductive=transductive)
+        text = f"At most {count(round(found.plain[plain]))} steps, {way}: **{marked(name)}**"
         if (name, "multi") in found.differences:
             multi, mono = found.differences[name, "multi"], found.differences[name, "mono"]
             text += (

@@ -91,10 +91,11 @@ class SizeRivals:
         """Return the plain hybrid that a system is compared with."""
         return at_equal_compute(self.cost[encoder_of(system)], self.plain)
 
-    def recommended(self, *, transductive: bool) -> str:
-        """Return the system that the dev splits recommend; plain hybrid itself is always a candidate."""
+    def recommended(self, plain: str, *, transductive: bool) -> str:
+        """Return the system that the dev splits recommend among those that cost no more than a plain hybrid, or it."""
         bound = self.settings.evaluate.equivalence_bound
-        return recommended(self.dev, reference=PLAIN, bound=bound, transductive=transductive) or PLAIN
+        dev = {name: own for name, own in self.dev.items() if self.cost[encoder_of(name)] <= self.plain[plain]}
+        return recommended(dev, reference=plain, bound=bound, transductive=transductive) or plain
 
     def reaches_aim(self, system: str) -> bool:
         """Whether the pooled score is better by the aim at least, and the monolingual one no worse than the bound."""
@@ -192,7 +193,7 @@ def _by_system(found: Sequence[Mapping[str, dict[str, Any]]]) -> dict[str, list[
 
 def _shown(found: SizeRivals) -> tuple[str, ...]:
     """Return BM25, each encoder and its best form by training text and by the index, and what dev recommends."""
-    chosen = {found.recommended(transductive=kind) for kind in (False, True)}
+    chosen = {found.recommended(plain, transductive=kind) for plain in found.plain for kind in (False, True)}
     for encoder in found.cost:
         for forms in (DEBIASINGS[: -len(TRANSDUCTIVE)], TRANSDUCTIVE):
             chosen.add(best_debiasing(found.dev, encoder, forms))
