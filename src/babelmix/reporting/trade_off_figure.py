@@ -20,6 +20,7 @@ TITLES = {"x": "native pool, pooled mAP", "y": "XQuAD-R, multilingual mAP"}
 POINT: dict[str, Any] = {"size": 55, "opacity": 1, "strokeWidth": 1.6}
 WIDTH, HEIGHT = 620, 330
 GAP = 15  # pixels between two labels
+FAR = 0.5  # of plain hybrid: what scores less would press all others into a corner
 
 
 def trade_off_figure(sizes: Sequence[SizeRivals]) -> alt.TopLevelMixin:
@@ -35,15 +36,27 @@ def trade_off_figure(sizes: Sequence[SizeRivals]) -> alt.TopLevelMixin:
         "squares by training text, triangles by the passages of the index (transductive). Dev splits chose the forms.",
         f"Bars: 95 % intervals over questions and seeds. Dashed lines cross at plain {PLAIN}.",
     ]
+    if far := [f"{name} ({found.size})" for found in sizes for name in sorted(far_below(found))]:
+        subtitle.append(f"Not drawn, as they have less than half of plain {PLAIN}'s mAP: {', '.join(far)}.")
     title = alt.TitleParams(
         "The trade-off between languages", subtitle=subtitle, subtitlePadding=5, offset=14, fontWeight="normal"
     )
     return alt.vconcat(*panels, spacing=24).properties(title=title)
 
 
+def far_below(found: SizeRivals) -> set[str]:
+    """Return the encoders that score less than FAR times as much as plain hybrid in either pool: pruned, untrained."""
+    scores = found.scores
+    pools = ("multi", "native")
+    return {
+        name for name in found.cost if any(scores[name, pool].mean < FAR * scores[PLAIN, pool].mean for pool in pools)
+    }
+
+
 def _rows(found: SizeRivals) -> Iterator[dict[str, Any]]:
+    far = far_below(found)
     for name in found.shown:
-        if name == BM25:
+        if name == BM25 or encoder_of(name) in far:
             continue
         x, y = found.scores[name, "native"], found.scores[name, "multi"]
         encoder = encoder_of(name)
