@@ -148,7 +148,11 @@ def _of_size(
         systems=tuple(systems),
         left_out=left_out,
         shown=(),
-        tasks=tuple(name for name, main_score in first.items() if main_score == "ndcg_at_10"),
+        tasks=tuple(
+            name
+            for name, main_score in first.items()
+            if main_score == "ndcg_at_10" or name in settings.benchmark.translated  # BEIR's, or one's own in its form
+        ),
         dev=dev,
         cost=cost,
         plain=plain_hybrids(settings, cost),
