@@ -84,6 +84,23 @@ def run(
     return model, history
 
 
+class Stopped(Exception):
+    """Raised in the middle of a training."""
+
+
+def stop_after(number: int) -> Callable[[int], None]:
+    """Return an `on_progress` that raises after so many steps."""
+    done = 0
+
+    def on_progress(steps: int) -> None:
+        nonlocal done
+        done += steps
+        if done == number:
+            raise Stopped
+
+    return on_progress
+
+
 def inputs_of(
     settings: Settings,
     encoder: Path,

@@ -13,12 +13,14 @@ from safetensors.torch import save_file
 from small_training import (
     ALONE,
     Job,
+    Stopped,
     hashes,
     inputs_of,
     run,
     same,
     small_settings,
     start,
+    stop_after,
     write_result,
     write_small_tokenized,
 )
@@ -30,10 +32,6 @@ from babelmix.training.checkpoint import Checkpoint, CheckpointStore
 from babelmix.training.tokenized_pairs import TokenizedPairs, read_tokenized
 
 HARD: dict[str, Any] = {"dropout": 0.1, "freeze_word_embeddings": False}
-
-
-class Stopped(Exception):
-    """Raised in the middle of a training."""
 
 
 @pytest.fixture(scope="module")
@@ -54,16 +52,8 @@ def checkpoints_of(tiny_encoder: Path, tokens: Path, store: Path, **changes: Any
 
 def stop(encoder: Path, tokenized: TokenizedPairs, checkpoints: CheckpointStore, after: int, **changes: Any) -> None:
     """Train, and stop after that step."""
-    done = 0
-
-    def on_progress(steps: int) -> None:
-        nonlocal done
-        done += steps
-        if done == after:
-            raise Stopped
-
     with pytest.raises(Stopped):
-        run(encoder, tokenized, small_settings(**changes), checkpoints=checkpoints, on_progress=on_progress)
+        run(encoder, tokenized, small_settings(**changes), checkpoints=checkpoints, on_progress=stop_after(after))
 
 
 @pytest.mark.slow

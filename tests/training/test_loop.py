@@ -2,7 +2,6 @@
 
 import csv
 import subprocess
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,14 @@ import pytest
 import torch
 from small_training import (
     Job,
+    Stopped,
     hashes,
     inputs_of,
     run,
     same,
     small_settings,
     start,
+    stop_after,
     weights,
     write_result,
     write_small_tokenized,
@@ -160,23 +161,6 @@ def test_the_history_is_a_table_with_dev_losses_where_they_were_taken(
     for scope in ("english", "monolingual", "crosslingual", "pooled"):
         losses = {row["step"]: float(row[f"dev_{scope}"]) for row in rows if row[f"dev_{scope}"]}
         assert list(losses) == ["5", "10", "12"] and all(0 < loss < 20 for loss in losses.values())
-
-
-class Stopped(Exception):
-    """Raised in the middle of a training."""
-
-
-def stop_after(number: int) -> Callable[[int], None]:
-    """Return an `on_progress` that raises after so many steps."""
-    done = 0
-
-    def on_progress(steps: int) -> None:
-        nonlocal done
-        done += steps
-        if done == number:
-            raise Stopped
-
-    return on_progress
 
 
 @pytest.mark.slow

@@ -8,12 +8,14 @@ import pytest
 import torch
 import yaml
 from small_training import (
+    Stopped,
     hashes,
     inputs_of,
     one_thread,
     run,
     same,
     small_settings,
+    stop_after,
     weights,
     write_project,
     write_small_tokenized,
@@ -29,10 +31,6 @@ from babelmix.training.checkpoint import CheckpointStore
 from babelmix.training.losses import BatchRows, batch_loss
 from babelmix.training.step import Engine, Extras
 from babelmix.training.tokenized_pairs import TokenizedPairs, read_tokenized
-
-
-class Stopped(Exception):
-    """Raised in the middle of a training."""
 
 
 @pytest.fixture(scope="module")
@@ -94,16 +92,8 @@ def test_a_stopped_average_ends_with_the_same_weights(
     settings, objective = small_settings(), Objective(alpha=0.5, average_from=0.6)
     whole, _ = run(tiny_encoder, tokenized, settings, objective)
     store = CheckpointStore(tmp_path / "store", inputs_of(settings, tiny_encoder, tokens))
-    done = 0
-
-    def on_progress(steps: int) -> None:
-        nonlocal done
-        done += steps
-        if done == after:
-            raise Stopped
-
     with pytest.raises(Stopped):
-        run(tiny_encoder, tokenized, settings, objective, checkpoints=store, on_progress=on_progress)
+        run(tiny_encoder, tokenized, settings, objective, checkpoints=store, on_progress=stop_after(after))
     checkpoint = store.read()
     assert checkpoint and checkpoint.step == after // 5 * 5
     assert any(name.startswith("best.") for name in checkpoint.tensors) == (after == 11)

@@ -1,7 +1,8 @@
 """Commands for systems, all that is scored: vectors, where languages lie in them, scores and single queries."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -9,6 +10,10 @@ from babelmix.cli.options import BenchmarkName, OptionalBenchmark, PassagePrompt
 from babelmix.common.errors import UserError
 from babelmix.common.progress import done, say
 from babelmix.workspace import HERE, remade_by
+
+if TYPE_CHECKING:
+    from babelmix.settings.params import Settings
+    from babelmix.stages.systems import Prompts
 
 T = TypeVar("T")
 
@@ -61,16 +66,10 @@ def lir(
     passage_prompt: PassagePrompt = None,
 ) -> None:
     """Find the directions of each language in unlabelled training passages, for `evaluate --lir`."""
-    from babelmix.settings.params import load_settings
     from babelmix.stages import systems
 
-    settings = load_settings()
-    if system is not None:
-        systems.check_system(system, settings, where=_alone("lir", system, model, output), encoder=True)
-        model, output = str(HERE.model(system)), HERE.lir(system)
-    model, output = _needed("lir", "--model", model), _needed("lir", "--output", output)
-    line = systems.find_directions(model, output, settings, (query_prompt, passage_prompt))
-    done(line, "babelmix evaluate")
+    prompts = query_prompt, passage_prompt
+    _by_training_text("lir", systems.find_directions, HERE.lir, system, model, output, prompts)
 
 
 def offsets(
@@ -81,15 +80,11 @@ def offsets(
     passage_prompt: PassagePrompt = None,
 ) -> None:
     """Find the mean of each language in unlabelled training text, for `evaluate --debias shift --means`."""
-    from babelmix.settings.params import load_settings
     from babelmix.stages import systems
 
-    settings = load_settings()
-    if system is not None:
-        systems.check_system(system, settings, where=_alone("offsets", system, model, output), encoder=True)
-        model, output = str(HERE.model(system)), HERE.offsets(system)
-    model, output = _needed("offsets", "--model", model), _needed("offsets", "--output", output)
-    done(systems.find_means(model, output, settings, (query_prompt, passage_prompt)), "babelmix evaluate")
+    _by_training_text(
+        "offsets", systems.find_means, HERE.offsets, system, model, output, (query_prompt, passage_prompt)
+    )
 
 
 def directions(
@@ -198,6 +193,27 @@ def _trained_models() -> list[str]:
             how = f"{remade_by('train', folder.name)}, or name one or two models with --model"
             raise UserError("no such model", where=str(folder), how=how)
     return [str(folder) for folder in folders]
+
+
+def _by_training_text(
+    command: str,
+    find: "Callable[[str, Path, Settings, Prompts], str]",
+    file_of: Callable[[str], Path],
+    system: str | None,
+    model: str | None,
+    output: Path | None,
+    prompts: "Prompts",
+) -> None:
+    """Write where languages lie in training text: of a system into `file_of(system)`, or of any model into a file."""
+    from babelmix.settings.params import load_settings
+    from babelmix.stages.systems import check_system
+
+    settings = load_settings()
+    if system is not None:
+        check_system(system, settings, where=_alone(command, system, model, output), encoder=True)
+        model, output = str(HERE.model(system)), file_of(system)
+    model, output = _needed(command, "--model", model), _needed(command, "--output", output)
+    done(find(model, output, settings, prompts), "babelmix evaluate")
 
 
 def _alone(command: str, system: str, *others: object) -> str:
