@@ -13,8 +13,9 @@ from babelmix.common.files import cache_dir
 
 BM25, UNTRAINED, LIR, DEV = "bm25", "untrained", "+lir", "dev"
 NATIVE_DEV = "native-dev"  # the dev split of the native pool: recipes are chosen on it too where it is built
-# What is done to an encoder's vectors without training: the first three by training text, the others by the index.
-DEBIASINGS = (LIR, "+shift", "+centre", "+shift-index", "+centre-index", "+centre-asked")
+# What is done to an encoder's vectors without training: by training text, or by the passages of the index.
+BY_TEXT, BY_INDEX = (LIR, "+shift", "+centre"), ("+shift-index", "+centre-index", "+centre-asked")
+DEBIASINGS = (*BY_TEXT, *BY_INDEX)
 
 
 @dataclass(frozen=True, slots=True)

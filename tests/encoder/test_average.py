@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from babelmix.common.errors import UserError
 from babelmix.common.outputs import MANIFEST
-from babelmix.encoder.average import average, average_tensor
+from babelmix.encoder.average import average, average_tensor, match
 from babelmix.encoder.fingerprint import hash_model
 from babelmix.encoder.load import load_encoder
 
@@ -45,7 +45,7 @@ def change(file: Path, **values: object) -> None:
 
 
 def run(first: Path, second: Path, share: float, output: Path) -> Path:
-    average(first, second, share, output, title="halfway", reason="chosen by hand")
+    average(match(first, second), share, output, title="halfway", reason="chosen by hand")
     return output
 
 

@@ -21,7 +21,7 @@ from babelmix.reporting.rival_tables import to_markdown
 from babelmix.reporting.rivals import SAME, SizeRivals, read_rivals
 from babelmix.reporting.trade_off_figure import far_below, trade_off_figure
 from babelmix.settings.params import load_settings
-from babelmix.workspace import DEBIASINGS, encoder_of
+from babelmix.workspace import BY_INDEX, BY_TEXT, encoder_of
 
 BENCHMARKS = ("xquad-r", "native", "native-dev", "nfcorpus")
 RUNS = {  # tag -> size, seed, objectives beside the two that all have
@@ -121,7 +121,7 @@ def test_dev_alone_chooses_what_is_shown_and_recommended(sizes: list[SizeRivals]
     found = sizes[0]
     for encoder in found.cost:
         shown = [name for name in found.shown if name.startswith(f"{encoder}+")]
-        for forms in (DEBIASINGS[:3], DEBIASINGS[3:]):
+        for forms in (BY_TEXT, BY_INDEX):
             best = max((f"{encoder}{form}" for form in forms), key=lambda name: found.dev[name].pooled)
             assert best in shown
     chosen = found.recommended("hybrid", transductive=True)

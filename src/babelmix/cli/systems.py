@@ -82,9 +82,8 @@ def offsets(
     """Find the mean of each language in unlabelled training text, for `evaluate --debias shift --means`."""
     from babelmix.stages import systems
 
-    _by_training_text(
-        "offsets", systems.find_means, HERE.offsets, system, model, output, (query_prompt, passage_prompt)
-    )
+    prompts = query_prompt, passage_prompt
+    _by_training_text("offsets", systems.find_means, HERE.offsets, system, model, output, prompts)
 
 
 def directions(

@@ -1,6 +1,7 @@
 """Weight averages: one encoder whose weights lie on the line between those of two others.
 
-    average(Path("models/hybrid"), Path("models/untrained"), 0.5, Path("halfway"), title="halfway", reason="by hand")
+    both = match(Path("models/hybrid"), Path("models/untrained"))
+    average(both, 0.5, Path("halfway"), title="halfway", reason="by hand")
 
 Two encoders that were trained from one start can be averaged weight by weight (Model soups, arXiv 2203.05482). The line
 from the start to the trained encoder keeps much of what either is good at (WiSE-FT, arXiv 2109.01903), as does the line
@@ -9,6 +10,7 @@ from a monolingual retriever to a cross-lingual one (arXiv 2507.08480).
 
 import json
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +54,34 @@ scores = model.encode_query(["wie drucke ich?"]) @ model.encode_document(["Choos
 """
 
 
-def average(first: Path, second: Path, share: float, output: Path, *, title: str, reason: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """Two encoders that can be averaged, the files of each, relative to its folder, and the sha256 of both."""
+
+    first: Path
+    second: Path
+    files: tuple[str, ...]
+    first_hash: str
+    second_hash: str
+
+
+def match(first: Path, second: Path) -> Matching:
+    """Check and hash two encoders once, for any number of shares.
+
+    Args:
+        first: a SentenceTransformer folder.
+        second: another one, of the same architecture, vocabulary, pooling and prompts.
+
+    Raises:
+        UserError: a folder is not a complete encoder, or the two do not match, which names the first difference.
+    """
+    hide_progress_bars()
+    for folder in (first, second):
+        check_encoder(folder)
+    return Matching(first, second, tuple(_matching_files(first, second)), hash_model(first), hash_model(second))
+
+
+def average(both: Matching, share: float, output: Path, *, title: str, reason: str) -> None:
     """Write the encoder whose weights are `share` of the first's and `1 - share` of the second's.
 
     Each weight is share * first + (1 - share) * second, computed in float32 and stored as the first stores it. Weights
@@ -60,30 +89,26 @@ def average(first: Path, second: Path, share: float, output: Path, *, title: str
     0. Tokenizer and configuration are the first's. Equal inputs give equal bytes.
 
     Args:
-        first: a SentenceTransformer folder.
-        second: another one, of the same architecture, vocabulary, pooling and prompts.
+        both: the two encoders.
         share: of the first, 0 to 1.
         output: folder to write or replace.
         title: of the model card.
         reason: how the share was chosen, for the model card.
 
     Raises:
-        UserError: a folder is not a complete encoder; the two do not match, which names the first difference; or the
-            share is not between 0 and 1; or `claim_folder` refuses the output.
+        UserError: the weights do not match, which names the first difference; the share is not between 0 and 1; or
+            `claim_folder` refuses the output.
     """
+    first, second = both.first, both.second
     claim_folder(output, inputs=(first, second))
     if not 0 <= share <= 1:
         raise UserError(f"the share {share:g} is not between 0 and 1", where="--share", how="take one, such as 0.5")
-    hide_progress_bars()
-    for folder in (first, second):
-        check_encoder(folder)
-    files = _matching_files(first, second)
     card = CARD.format(
         title=title, share=share, rest=1 - share, reason=reason,
-        first=first.name, first_hash=hash_model(first), second=second.name, second_hash=hash_model(second),
+        first=first.name, first_hash=both.first_hash, second=second.name, second_hash=both.second_hash,
     )  # fmt: skip
     with new_folder(output) as folder:
-        for name in files:
+        for name in both.files:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             if name.endswith(WEIGHTS):
                 _average_file(first / name, second / name, share, folder / name)

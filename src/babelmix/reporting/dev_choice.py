@@ -13,9 +13,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from babelmix.workspace import DEBIASINGS, encoder_of
-
-TRANSDUCTIVE = DEBIASINGS[3:]  # estimated on the passages of the index
+from babelmix.workspace import BY_INDEX, DEBIASINGS, encoder_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +67,7 @@ def recommended(
 
 def is_transductive(system: str) -> bool:
     """Whether the system's debiasing was estimated on the passages of the index that it searches."""
-    return system.removeprefix(encoder_of(system)) in TRANSDUCTIVE
+    return system.removeprefix(encoder_of(system)) in BY_INDEX
 
 
 def marked(system: str) -> str:

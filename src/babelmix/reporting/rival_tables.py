@@ -13,7 +13,7 @@ from babelmix.evaluation.significance import Difference, Interval
 from babelmix.reporting.dev_choice import best_debiasing, marked
 from babelmix.reporting.rivals import AIM, BEIR, NATIVE, PARALLEL, SizeRivals, beir_score
 from babelmix.reporting.tables import count, signed, table
-from babelmix.workspace import BM25, DEBIASINGS, DEV, encoder_of
+from babelmix.workspace import BM25, BY_INDEX, BY_TEXT, DEBIASINGS, DEV, encoder_of
 
 DASH = "–"
 SIGNS = {"better": "▲", "worse": "▼", "equivalent": "=", "no difference shown": "·"}
@@ -103,7 +103,7 @@ def _grids(found: SizeRivals) -> Iterator[str]:
     for benchmark, name in ((PARALLEL, f"{found.size}, multi"), (NATIVE, f"{found.size}, native pool")):
         rows: list[Sequence[str]] = []
         for encoder in found.cost:
-            best = {best_debiasing(found.dev, encoder, forms) for forms in (DEBIASINGS[:3], DEBIASINGS[3:])}
+            best = {best_debiasing(found.dev, encoder, forms) for forms in (BY_TEXT, BY_INDEX)}
             row = [encoder]
             for system in (encoder, *(encoder + debiasing for debiasing in DEBIASINGS)):
                 evaluations = found.evaluations[benchmark].get(system, [])
@@ -147,9 +147,7 @@ def _bias(found: SizeRivals) -> Iterator[str]:
     rows: list[Sequence[str]] = []
     for name in found.shown:
         parallel, dev = found.evaluations[PARALLEL][name], found.evaluations[DEV].get(name, [])
-        bias = [
-            _field(parallel, "bias", key) for key in ("lpr", "recall_same_at_10", "recall_across_at_10", "mrc_at_10")
-        ]
+        bias = [_field(parallel, "bias", key) for key in MEASURES]
         entropy = [_field(dev, "contrastive_entropy", key) for key in ("monolingual", "crosslingual", "pooled")]
         rows.append((marked(name), *bias, *entropy, _field(parallel, "nonsense", "same_first")))
     head = ("LPR", "R@10 same", "R@10 across", "MRC@10", "entropy mono", "cross", "pooled", "hubs")

@@ -24,7 +24,7 @@ from babelmix.evaluation.significance import (
     pooled_difference,
     score_interval,
 )
-from babelmix.reporting.dev_choice import TRANSDUCTIVE, DevFigures, best_debiasing, recommended
+from babelmix.reporting.dev_choice import DevFigures, best_debiasing, recommended
 from babelmix.reporting.experiment_files import (
     LazyScores,
     Opened,
@@ -38,7 +38,7 @@ from babelmix.reporting.experiment_files import (
 from babelmix.reporting.results import systems_of
 from babelmix.reporting.rival_costs import PLAIN, at_equal_compute, costs, plain_hybrids
 from babelmix.settings.params import Settings
-from babelmix.workspace import BM25, DEBIASINGS, DEV, HERE, NATIVE_DEV, dev_benchmarks, encoder_of
+from babelmix.workspace import BM25, BY_INDEX, BY_TEXT, DEV, HERE, NATIVE_DEV, dev_benchmarks, encoder_of
 
 PARALLEL, NATIVE = "xquad-r", "native"  # an answer in every language; an answer in the asker's language alone
 SAME = ("objective_presets", "average", "sources", "pairs", "translate", "train", "embed", "benchmark")
@@ -199,7 +199,7 @@ def _shown(found: SizeRivals) -> tuple[str, ...]:
     """Return BM25, each encoder and its best form by training text and by the index, and what dev recommends."""
     chosen = {found.recommended(plain, transductive=kind) for plain in found.plain for kind in (False, True)}
     for encoder in found.cost:
-        for forms in (DEBIASINGS[: -len(TRANSDUCTIVE)], TRANSDUCTIVE):
+        for forms in (BY_TEXT, BY_INDEX):
             chosen.add(best_debiasing(found.dev, encoder, forms))
     return tuple(name for name in found.systems if name == encoder_of(name) or name in chosen)
 

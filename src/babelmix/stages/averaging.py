@@ -4,12 +4,11 @@ from pathlib import Path
 from statistics import fmean
 
 from babelmix.benchmarks.qrels import read_qrels
-from babelmix.common.errors import UserError, unknown_name
+from babelmix.common.errors import unknown_name
 from babelmix.common.files import temporary_folder, write_json
 from babelmix.common.outputs import claim_file, claim_folder
-from babelmix.encoder.average import average
-from babelmix.evaluation.choice import choose
-from babelmix.evaluation.evaluate import evaluate
+from babelmix.encoder.average import average, match
+from babelmix.evaluation.choice import choose, pooled_map
 from babelmix.retrieval.embeddings import open_embeddings
 from babelmix.retrieval.scorers import CosineScorer
 from babelmix.settings.params import Settings
@@ -33,11 +32,11 @@ def average_system(name: str, settings: Settings) -> str:
     claim_folder(output, inputs=(first, second))
     claim_file(scores, written=_KEYS)
     benchmarks = dev_benchmarks(settings.benchmarks)
-    dev: dict[float, dict[str, float]] = {}
+    both, dev = match(first, second), dict[float, dict[str, float]]()
     for share in SHARES:
         with temporary_folder() as scratch:
             model = Path(scratch) / f"{name}-{share:g}"
-            average(first, second, share, model, title=name, reason="tried on the dev split")
+            average(both, share, model, title=name, reason="tried on the dev split")
             dev[share] = {
                 benchmark: _multilingual_map(model, HERE.benchmark(benchmark), Path(scratch) / benchmark, settings)
                 for benchmark in benchmarks
@@ -45,8 +44,7 @@ def average_system(name: str, settings: Settings) -> str:
     share = choose(dev)  # of equals the largest
     tried = ", ".join(f"{one:g} ({fmean(found.values()):.4f})" for one, found in dev.items())
     average(
-        first,
-        second,
+        both,
         share,
         output,
         title=f"{settings.model.size}/{name}/s{settings.seed}",
@@ -59,16 +57,12 @@ def average_system(name: str, settings: Settings) -> str:
 
 def average_folders(first: Path, second: Path, share: float, output: Path) -> str:
     """Average any two encoders at a given share; return what was written."""
-    average(first, second, share, output, title=output.name, reason="given by hand")
+    average(match(first, second), share, output, title=output.name, reason="given by hand")
     return f"wrote {output}"
 
 
 def _multilingual_map(model: Path, benchmark: Path, vectors: Path, settings: Settings) -> float:
-    """Return a model's mAP over the pool of all languages of a benchmark, rounded as in the files of scores."""
+    """Return a model's mAP over the pool of all languages of a benchmark."""
     embed_into(str(model), benchmark, vectors, settings)
     opened = open_embeddings(vectors, benchmark)
-    found = evaluate(read_qrels(benchmark), CosineScorer(opened.queries, opened.passages, where=str(vectors)))
-    score = found.mean("multilingual")
-    if score is None:
-        raise UserError("no query to choose the share by", where=str(benchmark), how="build the benchmark again")
-    return round(score, 6)
+    return pooled_map(read_qrels(benchmark), CosineScorer(opened.queries, opened.passages, where=str(vectors)))

@@ -10,8 +10,7 @@ from babelmix.benchmarks.qrels import Qrels
 from babelmix.common.errors import UserError, unknown_name
 from babelmix.common.files import new_file
 from babelmix.common.progress import say
-from babelmix.evaluation.choice import choose
-from babelmix.evaluation.evaluate import evaluate
+from babelmix.evaluation.choice import choose, pooled_map
 from babelmix.stages.systems import no_directions
 from babelmix.workspace import BM25, HERE
 
@@ -187,8 +186,7 @@ def choose_strengths(system: str, dev: Mapping[str, tuple[Qrels, Texts]]) -> dic
         for strength, scores in pooled.items():
             for benchmark, (qrels, texts) in dev.items():
                 found, where = moved(texts, name, strength).opened
-                score = evaluate(qrels, CosineScorer(found.queries, found.passages, where=where)).mean("multilingual")
-                scores[benchmark] = round(score or 0.0, 6)  # as in the files of scores
+                scores[benchmark] = pooled_map(qrels, CosineScorer(found.queries, found.passages, where=where))
         chosen[name] = choose(pooled)
         written[name] = {"strengths": {str(strength): scores for strength, scores in pooled.items()}}
         written[name]["chosen"] = chosen[name]

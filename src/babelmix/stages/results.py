@@ -1,6 +1,6 @@
 """What people read: the report, single queries, samples of translations, and MLflow."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,23 +48,17 @@ def compare_experiments(
     from babelmix.reporting import experiments
     from babelmix.reporting.experiment_files import experiment_names
 
-    experiments.check_into(into, place)
-    if figure:
-        from babelmix.reporting.drawing import claim_svg
-
-        claim_svg(figure)
+    _claim_places(into, place, figure)
     found = list(names or experiment_names(Path(), [benchmark]))
     runs = experiments.read_experiments(Path(), found, benchmark)
     text = experiments.to_markdown(runs)
-    if figure:
-        from babelmix.reporting.drawing import save
+
+    def draw() -> Any:
         from babelmix.reporting.size_figure import size_figure
 
-        save(size_figure(runs, experiments.encoder_sizes(Path(), runs)), figure)
-    for file in into:
-        experiments.write_into(file, place, text)
-    written = ", ".join(str(file) for file in (*into, figure) if file)
-    return text, f"compared {len(found)} experiments{f', wrote {written}' if written else ''}"
+        return size_figure(runs, experiments.encoder_sizes(Path(), runs))
+
+    return text, _publish(text, into, place, figure, draw, len(found))
 
 
 def rivals(names: Sequence[str] | None, into: Path | None, figure: Path | None) -> tuple[str, str]:
@@ -73,28 +67,49 @@ def rivals(names: Sequence[str] | None, into: Path | None, figure: Path | None) 
     The experiments are all of this commit's that have both benchmarks of the trade-off, unless named. The tables also
     go to the place "rivals" of a Markdown file, and the trade-off to `figure`, a .svg.
     """
-    from babelmix.reporting import experiments, rivals
+    from babelmix.reporting import rivals
     from babelmix.reporting.experiment_files import experiment_names
     from babelmix.reporting.rival_tables import to_markdown
 
-    if into:
-        experiments.check_into([into], "rivals")
+    places, place = [into] if into else [], "rivals"
+    _claim_places(places, place, figure)
+    found = list(names or experiment_names(Path(), [rivals.PARALLEL, rivals.NATIVE]))
+    sizes = rivals.read_rivals(Path(), found, say)
+    text = to_markdown(sizes)
+
+    def draw() -> Any:
+        from babelmix.reporting.trade_off_figure import trade_off_figure
+
+        return trade_off_figure(sizes)
+
+    return text, _publish(text, places, place, figure, draw, len(found))
+
+
+def _claim_places(into: Sequence[Path], place: str, figure: Path | None) -> None:
+    """Raise UserError, before any work, for a file without its place for tables, or a figure that is not ours."""
+    from babelmix.reporting.experiments import check_into
+
+    check_into(into, place)
     if figure:
         from babelmix.reporting.drawing import claim_svg
 
         claim_svg(figure)
-    found = list(names or experiment_names(Path(), [rivals.PARALLEL, rivals.NATIVE]))
-    sizes = rivals.read_rivals(Path(), found, say)
-    text = to_markdown(sizes)
+
+
+def _publish(
+    text: str, into: Sequence[Path], place: str, figure: Path | None, draw: Callable[[], Any], number: int
+) -> str:
+    """Draw the figure and put the tables into their place, where they are asked for; return what was written."""
+    from babelmix.reporting.experiments import write_into
+
     if figure:
         from babelmix.reporting.drawing import save
-        from babelmix.reporting.trade_off_figure import trade_off_figure
 
-        save(trade_off_figure(sizes), figure)
-    if into:
-        experiments.write_into(into, "rivals", text)
-    written = ", ".join(str(file) for file in (into, figure) if file)
-    return text, f"compared {len(found)} experiments{f', wrote {written}' if written else ''}"
+        save(draw(), figure)
+    for file in into:
+        write_into(file, place, text)
+    written = ", ".join(str(file) for file in (*into, figure) if file)
+    return f"compared {number} experiments{f', wrote {written}' if written else ''}"
 
 
 def track(settings: Settings) -> str:

@@ -126,8 +126,8 @@ def evaluate_any(
 
 def _ready(system: str, benchmark: str) -> tuple[Judged, Texts]:
     """Read the qrels of a benchmark, open a system's vectors of it, and take the means of all debiasings."""
-    judged = _read_judged(HERE.benchmark(benchmark))
     folder = HERE.benchmark(benchmark)
+    judged = _read_judged(folder)
     opened = _opened(HERE.embeddings(system, benchmark), folder, None)
     names = [form.removeprefix("+") for form in DEBIASINGS if form != LIR]
     nonsense = _nonsense(opened, folder, HERE.nonsense(system))
