@@ -52,7 +52,7 @@ def test_the_share_with_the_best_dev_score_is_taken_and_written_down(project: Se
     line = average_system("hybrid-start", project)
     found = json.loads(Path("metrics/average/hybrid-start.json").read_text())
     dev, share = found["dev"], found["share"]
-    assert (found["first"], found["second"], list(dev)) == ("hybrid", "untrained", ["1", "0.75", "0.5", "0.25"])
+    assert (found["first"], found["second"], list(dev)) == ("hybrid", "untrained", ["0.25", "0.5", "0.75", "1"])
     assert dev[f"{share:g}"]["dev"] == max(score["dev"] for score in dev.values())
     assert len({score["dev"] for score in dev.values()}) > 1, "the shares differ in their scores"
     assert dev["1"]["dev"] == pooled_map("models/hybrid", project)
