@@ -98,7 +98,7 @@ def open_experiments(root: Path, names: Sequence[str], same: Sequence[str]) -> l
     """
     found = [_open(root, name) for name in names]
     if not found:
-        how = "run `make results`, or dvc exp run, and name the experiments"
+        how = "run `make results` or `make rivals`, or dvc exp run, and name the experiments"
         raise UserError("no experiments to compare", where=str(root), how=how)
     seen: dict[tuple[str, int], str] = {}
     for run in found:
