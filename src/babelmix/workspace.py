@@ -152,6 +152,11 @@ class Workspace:
         return self.metrics / "debiasing" / f"{system}.json"
 
     @property
+    def study(self) -> Path:
+        """What each finished run of the study left: two files a run, committed."""
+        return self.metrics / "study"
+
+    @property
     def main_scores(self) -> Path:
         """At most 12 numbers: the main score by objective, benchmark and scope."""
         return self.metrics / "main_score.json"

@@ -14,7 +14,7 @@ FLOORS = (
     {"stages", "api"},
     {"reporting"},
     {"settings"},
-    {"training"},
+    {"training", "study"},
     {"evaluation", "translate"},
     {"retrieval"},
     {"encoder", "batches"},

@@ -116,7 +116,18 @@ def pooled_difference(
         _check_seeds(len(tasks[0][0]), len(first))
         _check_same_queries((*first, *second))
         values.append(np.array([question_values(a, scope, measure, b) for a, b in zip(first, second, strict=True)]))
-    found = crossed_mean(values)
+    return difference_of(values, bound)
+
+
+def difference_of(tasks: Sequence[NDArray[np.float64]], bound: float = EQUIVALENCE_BOUND) -> Difference:
+    """Return the difference whose values are given, see `paired_difference`.
+
+    Args:
+        tasks: of each task float64 [seeds, questions], values of the first system minus those of the second, see
+            `question_values`.
+        bound: as for `paired_difference`.
+    """
+    found = crossed_mean(tasks)
     p, p_equivalent = found.p_differs(), max(found.p_above(-bound), found.p_below(bound))
     return Difference(
         found.mean,
@@ -127,8 +138,8 @@ def pooled_difference(
         p_equivalent=p_equivalent,
         p_holm=p,
         p_equivalent_holm=p_equivalent,
-        questions=sum(task.shape[1] for task in values),
-        by_seed=tuple(np.mean([task.mean(axis=1) for task in values], axis=0).tolist()),
+        questions=sum(task.shape[1] for task in tasks),
+        by_seed=tuple(np.mean([task.mean(axis=1) for task in tasks], axis=0).tolist()),
     )
 
 
@@ -139,9 +150,13 @@ def score_interval(scores: Sequence[QueryScores], scope: str, measure: str) -> I
     only the paired difference removes that effect. Arguments and errors as for `paired_difference`.
     """
     _check_same_queries(scores)
-    values = np.array([question_values(one, scope, measure) for one in scores])
+    return interval_of(np.array([question_values(one, scope, measure) for one in scores]))
+
+
+def interval_of(values: NDArray[np.float64]) -> Interval:
+    """Return the score whose values are given, float64 [seeds, questions], see `score_interval`."""
     found = crossed_mean([values])
-    return Interval(found.mean, *found.limits(0.95), questions=values.shape[1], seeds=len(scores))
+    return Interval(found.mean, *found.limits(0.95), questions=values.shape[1], seeds=values.shape[0])
 
 
 def holm(family: Sequence[Difference]) -> tuple[Difference, ...]:

@@ -16,6 +16,7 @@ from babelmix.common.section import Section
 from babelmix.corpus.settings import Pairs, Table
 from babelmix.encoder.settings import Average, Embed, Preset
 from babelmix.evaluation.settings import Evaluate
+from babelmix.study.settings import Study
 from babelmix.training.settings import Train
 from babelmix.translate.hops import Hop
 from babelmix.translate.settings import Translate
@@ -51,6 +52,7 @@ class Settings(Section):
     benchmarks: tuple[str, ...] = Field(min_length=1)
     benchmark: BenchmarkSettings
     evaluate: Evaluate
+    study: Study | None = None  # an older release has none
 
     def preset(self) -> Preset:
         """Return the preset that `model.size` names."""
