@@ -34,8 +34,8 @@ class Design:
         seeds: size -> the seeds that every objective has there.
         main: (size, encoder) -> records, one for each of the size's seeds; an encoder is an objective, a weight average
             (of the seeds that have it), "untrained" or "bm25" (one record each).
-        steps: (factor, objective) -> records of the size of `study.steps`, by seed; factor 1 is a main run. The seeds of
-            a factor are those that every objective and factor has.
+        steps: (factor, objective) -> records of the size of `study.steps`, by seed; factor 1 is a main run. The seeds
+            of a factor are those that every objective and factor has.
         left_out: sentences.
     """
 
@@ -59,7 +59,7 @@ def stacked(records: Iterable[Record], system: str, benchmark: str, scope: str) 
 
 
 def designs(records: Mapping[str, Record], study: Study) -> list[Design]:
-    """Return a design for each device, "cpu" first; UserError for runs of one device with other versions of the data."""
+    """Return a design for each device, "cpu" first; UserError for runs of one device on other versions of the data."""
     devices = sorted({one.facts.device for one in records.values()}, key=lambda name: (name != "cpu", name))
     return [
         _design(device, {n: r for n, r in records.items() if r.facts.device == device}, study) for device in devices
