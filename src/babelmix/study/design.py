@@ -98,7 +98,7 @@ def _design(device: str, records: Mapping[str, Record], study: Study) -> Design:
         main |= {(size, name): tuple(own[seed] for seed in common) for name, own in found.items()}
         parameters[size] = main[size, study.objectives[0]][0].facts.parameters_outside_embeddings
         for name in study.averages.names if study.averages else ():
-            owners = [one for own in found.values() for seed, one in own.items() if name in one.facts.systems]
+            owners = [one for own in found.values() for one in own.values() if name in one.facts.systems]
             if owners:
                 main[size, name] = tuple(owners)
         if (untrained := records.get(f"{size}-{UNTRAINED}")) is not None:
