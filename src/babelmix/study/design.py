@@ -4,7 +4,8 @@
         design.main["base", "hybrid"]           # a record for each of design.seeds["base"], in that order
         design.values("base", "hybrid+centre", "xquad-r", "multilingual")       # float64 [seeds, questions]
 
-What is left out, and why, is in `left_out`, as sentences for the reader.
+What is left out, and why, is in `left_out`, as sentences for the reader. `study.compared` has differences with their
+intervals.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,17 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from babelmix.common.errors import UserError
-from babelmix.study.record import Record
+from babelmix.study.record import HOW, Record
 from babelmix.study.runs import planned
+from babelmix.study.same_data import check_same_data
 from babelmix.study.settings import Study
 from babelmix.workspace import BM25, UNTRAINED, encoder_of
 
-DATA = "data/"  # hashes of paths below it must be equal in all runs of a table
+BASELINES = (UNTRAINED, BM25)  # without training, so without a seed
 
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """Finished runs that may be compared, small models first.
+    """Finished runs that may be compared, small models first; without sizes where none is complete.
 
     Attributes:
         device: that all ran on.
@@ -32,8 +34,8 @@ class Design:
         sizes: with at least one seed of every objective, by parameters.
         parameters: size -> parameters outside the embeddings.
         seeds: size -> the seeds that every objective has there.
-        main: (size, encoder) -> records, one for each of the size's seeds; an encoder is an objective, a weight average
-            (of the seeds that have it), "untrained" or "bm25" (one record each).
+        main: (size, encoder) -> records; an encoder is an objective (a record for each of the size's seeds), a weight
+            average (for those of them that have it), "untrained" or "bm25" (one record each). See `seeds_of`.
         steps: (factor, objective) -> records of the size of `study.steps`, by seed; factor 1 is a main run. The seeds
             of a factor are those that every objective and factor has.
         left_out: sentences.
@@ -48,98 +50,123 @@ class Design:
     steps: dict[tuple[float, str], tuple[Record, ...]]
     left_out: tuple[str, ...]
 
+    def records(self, size: str, encoder: str) -> tuple[Record, ...]:
+        """Return `main[size, encoder]`; UserError where there is none."""
+        if (size, encoder) not in self.main:
+            known = ", ".join(name for own, name in self.main if own == size)
+            how = f"choose from {known}" if known else "run `babelmix study`"
+            raise UserError(f"no finished run of {encoder}", where=f"the study at size {size}", how=how)
+        return self.main[size, encoder]
+
+    def seeds_of(self, size: str, encoder: str) -> tuple[int, ...]:
+        """Return the seed of each record of `main[size, encoder]`; none for a baseline, which is not trained."""
+        return tuple(one.run.seed for one in self.records(size, encoder) if encoder not in BASELINES)
+
     def values(self, size: str, system: str, benchmark: str, scope: str) -> NDArray[np.float64]:
-        """Return float64 [seeds, questions] of a system, plain or debiased, see `Record.values`."""
-        return stacked(self.main[size, encoder_of(system)], system, benchmark, scope)
+        """Return float64 [records, questions] of a system, plain or debiased, see `Record.values`."""
+        return stacked(self.records(size, encoder_of(system)), system, benchmark, scope)
 
 
 def stacked(records: Iterable[Record], system: str, benchmark: str, scope: str) -> NDArray[np.float64]:
-    """Return float64 [records, questions]."""
-    return np.array([one.values(system, benchmark, scope) for one in records])
+    """Return float64 [records, questions]; UserError for records with other numbers of questions."""
+    rows = [(one, one.values(system, benchmark, scope)) for one in records]
+    for one, row in rows:
+        if len(row) != len(rows[0][1]):
+            what = f"values of {len(row)} questions, and {rows[0][0].run.name} has {len(rows[0][1])}"
+            raise UserError(what, where=f"{one.file}, {system}, {benchmark}", how=HOW)
+    return np.array([row for _, row in rows])
 
 
 def designs(records: Mapping[str, Record], study: Study) -> list[Design]:
-    """Return a design for each device, "cpu" first; UserError for runs of one device on other versions of the data."""
+    """Return a design for each device, "cpu" first.
+
+    UserError for runs of one device on other versions of the data, and for two records of one run.
+    """
     devices = sorted({one.facts.device for one in records.values()}, key=lambda name: (name != "cpu", name))
     return [
-        _design(device, {n: r for n, r in records.items() if r.facts.device == device}, study) for device in devices
+        _design(device, [one for one in records.values() if one.facts.device == device], study) for device in devices
     ]
 
 
-def check_same_data(records: Iterable[Record]) -> None:
-    """Raise UserError, with both hashes, for two runs that read another version of the same data or benchmark."""
-    seen: dict[str, tuple[str, str]] = {}
-    for one in records:
-        for path, md5 in one.facts.hashes.items():
-            if path.startswith(DATA):
-                first, name = seen.setdefault(path, (md5, one.run.name))
-                if first != md5:
-                    what = f"{name} read version {first} and {one.run.name} version {md5}"
-                    how = "move the records of one version away, or run these again (`babelmix study`)"
-                    raise UserError(what, where=f"records of the study, {path}", how=how)
-
-
-def _design(device: str, records: Mapping[str, Record], study: Study) -> Design:
-    check_same_data(records.values())
-    left_out: list[str] = []
+def _design(device: str, records: list[Record], study: Study) -> Design:
+    by_name = _by_name(records)
+    check_same_data(records)
+    plan = planned(study, {})
+    left_out = _unfinished(by_name, [run.name for run in plan if run.kind in ("main", "steps")])
+    if unplanned := sorted(set(by_name) - {run.name for run in plan}):
+        left_out.append(f"the study does not name these runs: {', '.join(unplanned)}")
     main: dict[tuple[str, str], tuple[Record, ...]] = {}
     seeds: dict[str, tuple[int, ...]] = {}
-    parameters: dict[str, int] = {}
     for size in study.sizes:
-        found = {name: _by_seed(records, size, name) for name in study.objectives}
-        common = tuple(seed for seed in study.seeds if all(seed in own for own in found.values()))
-        for name, own in found.items():
-            if extra := [str(seed) for seed in own if seed not in common]:
-                left_out.append(f"{name} at {size}, seed {', '.join(extra)}: not every objective has this seed")
-        if not common:
-            left_out.append(f"{size}: no seed with every objective")
+        found = _complete(by_name, size, study, left_out)
+        if not found:
             continue
-        seeds[size] = common
-        main |= {(size, name): tuple(own[seed] for seed in common) for name, own in found.items()}
-        parameters[size] = main[size, study.objectives[0]][0].facts.parameters_outside_embeddings
+        main |= {(size, name): records for name, records in found.items()}
+        seeds[size] = tuple(one.run.seed for one in found[study.objectives[0]])
         for name in study.averages.names if study.averages else ():
-            owners = [one for own in found.values() for one in own.values() if name in one.facts.systems]
-            if owners:
-                main[size, name] = tuple(owners)
-        if (untrained := records.get(f"{size}-{UNTRAINED}")) is not None:
-            main[size, UNTRAINED] = (untrained,)
-        else:
+            owners = [one for own in found.values() for one in own if name in one.facts.systems]
+            main |= {(size, name): tuple(owners)} if owners else {}
+        for name, run in ((UNTRAINED, f"{size}-{UNTRAINED}"), (BM25, BM25)):
+            main |= {(size, name): (by_name[run],)} if run in by_name else {}
+        if (size, UNTRAINED) not in main:
             left_out.append(f"{size}: the untrained encoder is not scored")
-        if BM25 in records:
-            main[size, BM25] = (records[BM25],)
-    wanted = [run.name for run in planned(study, {}) if run.kind in ("main", "steps")]
-    missing = [name for name in wanted if name not in records]
-    if missing:
-        left_out.append(f"{len(missing)} of {len(wanted)} planned trainings are not finished")
+    if BM25 not in by_name:
+        left_out.append("BM25 is not scored")
+    parameters = {size: main[size, study.objectives[0]][0].facts.parameters_outside_embeddings for size in seeds}
     sizes = tuple(sorted(seeds, key=parameters.__getitem__))
-    machines = tuple(sorted({one.facts.machine for one in records.values()}))
+    machines = tuple(sorted({one.facts.machine for one in records}))
     return Design(device, machines, sizes, parameters, seeds, main, _steps(records, study, left_out), tuple(left_out))
 
 
-def _by_seed(records: Mapping[str, Record], size: str, objective: str) -> dict[int, Record]:
-    return {
-        one.run.seed: one
-        for one in records.values()
-        if one.run.kind == "main" and one.run.size == size and one.run.objectives == (objective,)
+def _by_name(records: Iterable[Record]) -> dict[str, Record]:
+    found: dict[str, Record] = {}
+    for one in records:
+        if (other := found.setdefault(one.run.name, one)) is not one:
+            what = f"two records of one run on {one.facts.device}: {other.file} and {one.file}"
+            raise UserError(what, where=f"records of the study, {one.run.name}", how="move one of them away")
+    return found
+
+
+def _unfinished(by_name: Mapping[str, Record], wanted: list[str]) -> list[str]:
+    missing = sum(name not in by_name for name in wanted)
+    return [f"{missing} of {len(wanted)} planned trainings are not finished"] if missing else []
+
+
+def _complete(
+    by_name: Mapping[str, Record], size: str, study: Study, left_out: list[str]
+) -> dict[str, tuple[Record, ...]]:
+    """Return objective -> records for the seeds that every objective has; empty without such a seed."""
+    main = [one for one in by_name.values() if one.run.kind == "main" and one.run.size == size]
+    by_seed = {(one.run.objectives[0], one.run.seed): one for one in main}
+    common = [seed for seed in study.seeds if all((name, seed) in by_seed for name in study.objectives)]
+    for name in study.objectives:
+        if extra := [str(seed) for seed in study.seeds if (name, seed) in by_seed and seed not in common]:
+            left_out.append(f"{name} at {size}, seed {', '.join(extra)}: not every objective has this seed")
+    if not common:
+        left_out.append(f"{size}: no seed with every objective" if main else f"{size}: no finished training")
+        return {}
+    return {name: tuple(by_seed[name, seed] for seed in common) for name in study.objectives}
+
+
+def _steps(records: list[Record], study: Study, left_out: list[str]) -> dict[tuple[float, str], tuple[Record, ...]]:
+    """Return the numbers of steps that a seed has for every objective, with the seeds that have all of these."""
+    wanted = study.steps
+    if wanted is None:
+        return {}
+    grid = {
+        (one.run.steps_factor, one.run.objectives[0], one.run.seed): one
+        for one in records
+        if one.run.kind in ("main", "steps") and one.run.size == wanted.size
     }
-
-
-def _steps(
-    records: Mapping[str, Record], study: Study, left_out: list[str]
-) -> dict[tuple[float, str], tuple[Record, ...]]:
-    if study.steps is None:
+    seeds = {
+        factor: {seed for seed in wanted.seeds if all((factor, name, seed) in grid for name in study.objectives)}
+        for factor in sorted({1.0, *wanted.factors})
+    }
+    complete = [factor for factor in seeds if seeds[factor]]
+    common = [seed for seed in wanted.seeds if all(seed in seeds[factor] for factor in complete)]
+    if len(complete) < 2 or not common:
+        left_out.append(f"numbers of steps at {wanted.size}: no seed has every objective with two of them")
         return {}
-    own = [
-        one
-        for one in records.values()
-        if one.run.size == study.steps.size
-        and (one.run.kind == "steps" or (one.run.kind == "main" and one.run.seed in study.steps.seeds))
-    ]
-    grid = {(one.run.steps_factor, one.run.objectives[0], one.run.seed): one for one in own}
-    factors = sorted({factor for factor, _, _ in grid})
-    full = [seed for seed in study.steps.seeds if all((f, o, seed) in grid for f in factors for o in study.objectives)]
-    if len(factors) < 2 or not full:
-        if len(factors) > 1:
-            left_out.append(f"numbers of steps at {study.steps.size}: no seed with every objective and number")
-        return {}
-    return {(f, o): tuple(grid[f, o, seed] for seed in full) for f in factors for o in study.objectives}
+    if lacking := [f"{factor:g}" for factor in seeds if not seeds[factor]]:
+        left_out.append(f"{', '.join(lacking)} times the steps at {wanted.size}: no seed with every objective")
+    return {(f, name): tuple(grid[f, name, seed] for seed in common) for f in complete for name in study.objectives}
