@@ -18,8 +18,9 @@ from babelmix.evaluation.measures import MEASURES
 from babelmix.evaluation.query_scores import SCOPES
 from babelmix.evaluation.question_values import question_values
 from babelmix.reporting.experiment_files import LazyScores, Opened, read_evaluations, read_file
-from babelmix.reporting.lock import hashes, parse_lock
+from babelmix.reporting.lock import parse_lock
 from babelmix.reporting.results import parse_parameters
+from babelmix.reporting.study_hashes import read_hashes
 from babelmix.study.record import Facts, Scope, Scored, key
 from babelmix.study.runs import Run
 from babelmix.study.settings import Study
@@ -27,7 +28,6 @@ from babelmix.workspace import BM25, DEV, HERE, NATIVE_DEV, UNTRAINED, encoder_o
 
 SECTIONS = ("threads", "sources", "source", "pairs", "translate", "recipe", "train", "embed", "benchmark", "evaluate")
 BIAS = ("rank_distance", "rank_distance_share", "lpr", "lpr_expected", "same_language_share_top10", "mrc_at_10")
-KEPT = ("data/benchmarks/", "data/pairs/", "data/tokens", "models/untrained", "src/")  # hashes of what a score is of
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def record_of(
     if run.kind != "rate":
         for benchmark in (name for name in run.benchmarks if name != NATIVE_DEV):
             values |= _values(LazyScores(opened, benchmark, systems), benchmark, scored[benchmark])
-    parameters = parse_parameters(read_file(opened, str(HERE.encoder_metrics)), f"{HERE.encoder_metrics} of {run.name}")
+    parameters = (0, 0) if run.kind == "bm25" else _parameters(opened)
     encoders = list(dict.fromkeys(encoder_of(name) for name in systems if name != BM25))
     preset = settings.preset()
     facts = Facts(
@@ -61,12 +61,12 @@ def record_of(
         revision=revision,
         machine=measured.machine,
         device=measured.device,
-        layers=preset.layers,
+        layers=None if run.kind == "bm25" else preset.layers,
         parameters=parameters[0],
         parameters_outside_embeddings=parameters[1],
         learning_rate=settings.learning_rate(),
         steps=settings.train.steps,
-        hashes=_hashes(opened),
+        hashes=_hashes(opened, run, benchmarks),
         seconds={name: round(value, 1) for name, value in measured.seconds.items()},
         peak_memory=measured.peak_memory,
         losses={name: _losses(opened, name) for name in run.objectives if run.kind in ("rate", "main", "steps")},
@@ -127,15 +127,14 @@ def _scored(evaluation: dict[str, Any], system: str) -> Scored:
     )
 
 
-def _hashes(opened: Opened) -> dict[str, str]:
+def _hashes(opened: Opened, run: Run, benchmarks: list[str]) -> dict[str, str]:
     stages = parse_lock(read_file(opened, str(HERE.lock)), f"{HERE.lock} of {opened.name}")
-    found: dict[str, str] = {}
-    for stage in stages.values():
-        found |= hashes(stage, "deps", KEPT) | hashes(stage, "outs", KEPT)
-    wanted = [str(HERE.benchmark(name)) for name in (*opened.settings.benchmarks, DEV)]
-    return {
-        path: md5 for path, md5 in sorted(found.items()) if not path.startswith("data/benchmarks/") or path in wanted
-    }
+    return read_hashes(stages, run.targets(), benchmarks)
+
+
+def _parameters(opened: Opened) -> tuple[int, int]:
+    path = str(HERE.encoder_metrics)
+    return parse_parameters(read_file(opened, path), f"{path} of {opened.name}")
 
 
 def _losses(opened: Opened, objective: str) -> dict[str, float]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from babelmix.common.errors import UserError
 from babelmix.study.record import HOW, Record
 from babelmix.study.runs import planned
-from babelmix.study.same_data import check_same_data
+from babelmix.study.same_data import check_same_data, check_same_training
 from babelmix.study.settings import Study
 from babelmix.workspace import BM25, UNTRAINED, encoder_of
 
@@ -80,7 +80,8 @@ def stacked(records: Iterable[Record], system: str, benchmark: str, scope: str) 
 def designs(records: Mapping[str, Record], study: Study) -> list[Design]:
     """Return a design for each device, "cpu" first.
 
-    UserError for runs of one device on other versions of the data, and for two records of one run.
+    UserError for runs of one device on other versions of the data or with other settings, and for two records of one
+    run.
     """
     devices = sorted({one.facts.device for one in records.values()}, key=lambda name: (name != "cpu", name))
     return [
@@ -91,6 +92,7 @@ def designs(records: Mapping[str, Record], study: Study) -> list[Design]:
 def _design(device: str, records: list[Record], study: Study) -> Design:
     by_name = _by_name(records)
     check_same_data(records)
+    check_same_training(records)
     plan = planned(study, {})
     left_out = _unfinished(by_name, [run.name for run in plan if run.kind in ("main", "steps")])
     if unplanned := sorted(set(by_name) - {run.name for run in plan}):

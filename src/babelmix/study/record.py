@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from babelmix.common.arrays import read_arrays
+from babelmix.common.arrays import read_arrays, whole_arrays
 from babelmix.common.errors import UserError
 from babelmix.common.files import new_binary_file, new_file
 from babelmix.common.reading import parse_json, read_text
@@ -61,7 +61,7 @@ class Facts(BaseModel):
     machine: str  # processor or GPU, threads, version of torch
     device: str  # "cpu", or the name of a GPU
     layers: int | None
-    parameters: Count
+    parameters: Count  # 0 for BM25
     parameters_outside_embeddings: Count
     learning_rate: float
     steps: Count
@@ -107,9 +107,11 @@ class Record:
     def values(self, system: str, benchmark: str, scope: str) -> NDArray[np.float64]:
         """Return float64 [questions], in the order of their ids; UserError for a damaged file or one without them."""
         name = key(system, benchmark, scope)
-        (stored,) = read_arrays(self.file, [name], what="questions' values", how=HOW)
+        where, what = f"{self.file}, {name}", "questions' values"
+        with whole_arrays(where, what=f".npz file of {what}", how=HOW), self.file.open("rb") as stream:
+            (stored,) = read_arrays(stream, [name], what=what, how=HOW, where=where)
         if stored.dtype.kind != "i" or stored.ndim != 1:
-            raise UserError("not a row of whole numbers", where=f"{self.file}, {name}", how=HOW)
+            raise UserError("not a row of whole numbers", where=where, how=HOW)
         return stored.astype(np.float64) / SCALE
 
 
@@ -121,6 +123,8 @@ def key(system: str, benchmark: str, scope: str) -> str:
 def write_record(folder: Path, run: Run, facts: Facts, values: Mapping[str, NDArray[np.float64]]) -> Path:
     """Write a run's two files and return the second, the .json, which says that the run is finished.
 
+    A kill at any moment leaves the run finished or not, and never one file of an older run beside one of this.
+
     Args:
         folder: of all records.
         run: as it was planned.
@@ -128,9 +132,10 @@ def write_record(folder: Path, run: Run, facts: Facts, values: Mapping[str, NDAr
         values: `key` -> float [questions].
     """
     stored = {name: _small(np.rint(one * SCALE)) for name, one in values.items()}
-    with new_binary_file(folder / f"{run.name}.npz") as stream:
-        np.savez_compressed(stream, allow_pickle=False, **stored)
     file = folder / f"{run.name}.json"
+    with new_binary_file(file.with_suffix(".npz")) as stream:
+        np.savez_compressed(stream, allow_pickle=False, **stored)
+        file.unlink(missing_ok=True)
     with new_file(file) as stream:
         content = {"run": asdict(run), "facts": facts.model_dump()}
         stream.write(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
@@ -138,16 +143,32 @@ def write_record(folder: Path, run: Run, facts: Facts, values: Mapping[str, NDAr
 
 
 def read_record(file: Path) -> Record:
-    """Read one record; UserError for a file that is damaged or lacks a field."""
+    """Read one record; UserError for a file that is damaged, lacks a field or has another run's name."""
     value = parse_json(read_text(file), str(file))
     with fields_checked(str(file)):
         found = _File.model_validate(value)
+    if found.run.name != file.stem:
+        how = "give it back its name, or delete the copy"
+        raise UserError(f"the record of {found.run.name} under another name", where=str(file), how=how)
     return Record(Run(**found.run.model_dump()), found.facts, file.with_suffix(".npz"))
 
 
 def read_records(folder: Path) -> dict[str, Record]:
     """Return name -> record of all finished runs in a folder, by name; empty without the folder."""
     return {file.stem: read_record(file) for file in sorted(folder.glob("*.json"))}
+
+
+def read_all_records(folder: Path) -> dict[str, Record]:
+    """Return the records of a folder and of the folders below it, which hold those of other devices.
+
+    Runs of two devices have the same names. So a name here begins with its folder: "h100/base-hybrid-s13".
+    """
+    folders = (folder, *sorted(path for path in folder.rglob("*") if path.is_dir()))
+    return {
+        (one.relative_to(folder) / name).as_posix(): record
+        for one in folders
+        for name, record in read_records(one).items()
+    }
 
 
 def _small(values: NDArray[np.float64]) -> NDArray[np.integer[Any]]:

@@ -1,9 +1,11 @@
-"""Runs may stand in one table if they read the same data: a score on another version of a benchmark is another score.
+"""Runs may stand in one table if they read the same data and were trained alike: else a score is of something else.
 
 check_same_data(records.values())       # UserError that names two runs and the hash of what each read
+check_same_training(records.values())   # UserError that names two runs and the setting in which they differ
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 from babelmix.common.errors import UserError
 from babelmix.study.record import Record
@@ -11,6 +13,7 @@ from babelmix.study.runs import Run
 from babelmix.workspace import HERE, UNTRAINED
 
 DATA = f"{HERE.data}/"
+HOW = "move the records of one of them away, or run these again (`babelmix study`)"
 # Made by the starting encoder, so that each size has its own: a preset may bring another vocabulary.
 OF_SIZE = (str(HERE.tokens), str(HERE.model(UNTRAINED)))
 
@@ -27,8 +30,22 @@ def check_same_data(records: Iterable[Record]) -> None:
                 first, name = seen.setdefault(key, (md5, one.run.name))
                 if first != md5:
                     what = f"{name} read version {first} and {one.run.name} version {md5}"
-                    how = "move the records of one version away, or run these again (`babelmix study`)"
-                    raise UserError(what, where=f"records of the study, {path}", how=how)
+                    raise UserError(what, where=f"records of the study, {path}", how=HOW)
+
+
+def check_same_training(records: Iterable[Record]) -> None:
+    """Raise UserError for two trainings of sizes or objectives that differ in a setting of `train`.
+
+    The learning rate is of the size and objective. Runs with other numbers of steps are not looked at.
+    """
+    seen: dict[str, tuple[Any, str]] = {}
+    for one in records:
+        if one.run.kind == "main":
+            for name, value in one.facts.settings.get("train", {}).items():
+                first, other = seen.setdefault(name, (value, one.run.name))
+                if first != value and name != "learning_rate":
+                    what = f"{other} was trained with {first} and {one.run.name} with {value}"
+                    raise UserError(what, where=f"records of the study, train.{name}", how=HOW)
 
 
 def _shared(path: str, run: Run) -> tuple[str, str] | None:
