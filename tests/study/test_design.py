@@ -18,7 +18,7 @@ from babelmix.study.settings import StudyAverages, StudySteps
 THREE = {size: SIZES[size] for size in ("large", "small", "base")}
 STEPS = StudySteps(size="base", factors=(0.5, 2), seeds=(13, 14))
 AVERAGES = StudyAverages(names=("crosslingual-start",), sizes=("small", "base"), seeds=(13, 14))
-STUDY = small_study(sizes=THREE, forms=("+centre",), rate_factors=(1,), steps=STEPS, averages=AVERAGES)
+STUDY = small_study(sizes=THREE, forms=("+centre",), steps=STEPS, averages=AVERAGES)
 
 
 @pytest.fixture(scope="module")
@@ -132,15 +132,18 @@ def test_a_size_without_trainings_and_runs_that_are_not_planned_are_said(records
 
 
 def test_two_devices_make_two_designs(records: dict[str, Record]) -> None:
-    small = {name: own for name, own in records.items() if own.run.size == "small"}  # BM25 is not: it says "large"
-    gpu = {f"h100/{name}": edited(own, device="A GPU", machine="A GPU, 16 threads") for name, own in small.items()}
-    gpu["h100/bm25"] = edited(records["bm25"], device="A GPU", hashes={"data/benchmarks/xquad-r": "another"})
+    hashes = {"data/benchmarks/xquad-r": "another version"}
+    own = {name: record for name, record in records.items() if record.run.size == "small" or name == "bm25"}
+    gpu = {
+        f"h100/{name}": edited(record, device="A GPU", machine="16 threads", hashes=hashes)
+        for name, record in own.items()
+    }
     found = designs(gpu | records, STUDY)
     assert [(design.device, design.sizes) for design in found] == [
         ("cpu", ("small", "base", "large")),
         ("A GPU", ("small",)),
     ]
-    assert found[0].machines == ("a processor, 2 threads",) and found[1].machines[0] == "A GPU, 16 threads"
+    assert found[0].machines == ("a processor, 2 threads",) and found[1].machines == ("16 threads",)
     assert found[0].left_out == () and "base: no finished training" in found[1].left_out
     assert all(own.facts.device == "A GPU" for row in found[1].main.values() for own in row)
 

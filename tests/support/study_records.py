@@ -6,7 +6,7 @@
 
 A value is the true score + the question's effect, common to all systems + what the seed adds to one training + a rest.
 The first and the last have a mean of exactly 0 over questions. So with `seed_sd=0` a mean is its true score, but for
-the rounding of records (below 1e-5); with `question_sd=0` too, so is every value.
+the rounding of records (below 1e-6); with `question_sd=0` too, so is every value.
 """
 
 import hashlib

@@ -53,7 +53,6 @@ def record_of(
         for benchmark in (name for name in run.benchmarks if name != NATIVE_DEV):
             values |= _values(LazyScores(opened, benchmark, systems), benchmark, scored[benchmark])
     parameters = (0, 0) if run.kind == "bm25" else _parameters(opened)
-    encoders = list(dict.fromkeys(encoder_of(name) for name in systems if name != BM25))
     preset = settings.preset()
     facts = Facts(
         settings=_settings(opened, run),
@@ -70,7 +69,7 @@ def record_of(
         seconds={name: round(value, 1) for name, value in measured.seconds.items()},
         peak_memory=measured.peak_memory,
         losses={name: _losses(opened, name) for name in run.objectives if run.kind in ("rate", "main", "steps")},
-        strengths=dict(_strengths(opened, encoders, systems)),
+        strengths=dict(_strengths(opened, systems)),
         shares={name: _json(opened, str(HERE.average_scores(name)))["share"] for name in run.averages},
         systems={
             name: {benchmark: _scored(scored[benchmark][name], name) for benchmark in benchmarks} for name in systems
@@ -147,11 +146,11 @@ def _losses(opened: Opened, objective: str) -> dict[str, float]:
     return found
 
 
-def _strengths(opened: Opened, encoders: list[str], systems: list[str]) -> Iterator[tuple[str, float]]:
-    for encoder in encoders:
-        text = _json(opened, str(HERE.debiasing(encoder)))
-        for form, chosen in text.items():
-            if f"{encoder}+{form}" in systems:
+def _strengths(opened: Opened, systems: list[str]) -> Iterator[tuple[str, float]]:
+    debiased = [name for name in systems if name != encoder_of(name)]
+    for encoder in dict.fromkeys(map(encoder_of, debiased)):
+        for form, chosen in _json(opened, str(HERE.debiasing(encoder))).items():
+            if f"{encoder}+{form}" in debiased:
                 yield f"{encoder}+{form}", chosen["chosen"]
 
 
