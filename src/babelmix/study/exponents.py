@@ -1,0 +1,99 @@
+"""The exponents of the error over the size, and their differences, with intervals over questions and seeds.
+
+    found = scaling_of(parameters, errors)                        # errors [sizes, seeds, questions] of one system
+    found.law.exponent, found.interval(found.exponent)
+    interaction(parameters, hybrid, contrastive).exponent.mean    # exponent(hybrid) - exponent(contrastive)
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from babelmix.evaluation.crossed import Estimate, crossed_mean
+from babelmix.evaluation.significance import Difference, difference_of
+from babelmix.study.delta import influence_values
+from babelmix.study.fit_quality import FitQuality, fit_quality
+from babelmix.study.power_law import PowerLaw, fit_power_law, sizes_missing
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """How the error of one system falls with its size."""
+
+    law: PowerLaw
+    exponent: Estimate
+    quality: FitQuality
+    with_floor: PowerLaw | None  # None with less than four sizes
+    floor_exponent: Estimate | None  # None where the data do not tell the floor
+    floor: Estimate | None
+    floor_quality: FitQuality | None
+
+
+@dataclass(frozen=True, slots=True)
+class Interaction:
+    """How the advantage of one system over another changes with the size."""
+
+    exponent: Difference  # exponent of the first minus that of the second: above 0, the first gains more with size
+    gain: Difference  # slope of (error of the second - error of the first) over log10 of the size: score a tenfold
+
+
+def scaling_of(parameters: Floats, errors: Floats) -> Scaling | None:
+    """Return the fits of one system, and their intervals; None with less than three sizes, or an error of 0.
+
+    The intervals are those of these sizes: they say what other questions and seeds would give. What other sizes would
+    give is another matter; `FitQuality.standard_error` says how far these sizes are from one line.
+
+    Args:
+        parameters: float64 [K], small first.
+        errors: float64 [K, S, Q].
+    """
+    if not can_fit(parameters, errors):
+        return None
+    means = errors.mean(axis=(1, 2))
+    law = fit_power_law(parameters, means)
+    exponent = crossed_mean(list(influence_values(lambda e: [fit_power_law(parameters, e).exponent], errors)))
+    quality = fit_quality(parameters, means)
+    if sizes_missing(parameters, floor=True):
+        return Scaling(law, exponent, quality, None, None, None, None)
+    with_floor = fit_power_law(parameters, means, floor=True)
+    own: list[Estimate | None] = [None, None]
+    if with_floor.identified:
+        own = [crossed_mean([values]) for values in influence_values(lambda e: _floor_figures(parameters, e), errors)]
+    return Scaling(law, exponent, quality, with_floor, own[0], own[1], fit_quality(parameters, means, floor=True))
+
+
+def interaction(parameters: Floats, first: Floats, second: Floats) -> Interaction | None:
+    """Compare the exponents of two systems, paired over questions and seeds; None as for `scaling_of`.
+
+    Equal exponents mean that one error is the same share of the other at every size. The slope of the plain difference
+    is given too: a constant share is a shrinking difference where errors fall.
+
+    Args:
+        parameters: float64 [K].
+        first: float64 [K, S, Q], errors of the first system.
+        second: errors of the second, of the same seeds and questions.
+    """
+    if not (can_fit(parameters, first) and can_fit(parameters, second)):
+        return None
+    size, x = len(parameters), np.log10(parameters)
+    weight = (x - x.mean()) / np.square(x - x.mean()).sum()
+
+    def figures(e: Floats) -> list[float]:
+        fits = [fit_power_law(parameters, own).exponent for own in (e[:size], e[size:])]
+        return [fits[0] - fits[1], float(weight @ (e[size:] - e[:size]))]
+
+    exponent, gain = influence_values(figures, np.concatenate([first, second]))
+    return Interaction(difference_of([exponent]), difference_of([gain]))
+
+
+def can_fit(parameters: Floats, errors: Floats) -> bool:
+    """Return whether there are three sizes and one seed of all, and every mean error has a logarithm."""
+    return errors.size > 0 and not sizes_missing(parameters) and bool((errors.mean(axis=(1, 2)) > 0).all())
+
+
+def _floor_figures(parameters: Floats, errors: Floats) -> list[float]:
+    law = fit_power_law(parameters, errors, floor=True)
+    return [law.exponent, law.floor]
