@@ -1,7 +1,7 @@
 """The exponents of the error over the size, and their differences, with intervals over questions and seeds.
 
-    found = scaling_of(parameters, errors)                        # errors [sizes, seeds, questions] of one system
-    found.law.exponent, found.interval(found.exponent)
+    found = scaling_of(parameters, errors)                        # errors [sizes, seeds, questions]
+    found.law.exponent, found.exponent.limits(0.95), found.quality.r2
     interaction(parameters, hybrid, contrastive).exponent.mean    # exponent(hybrid) - exponent(contrastive)
 """
 
@@ -38,6 +38,12 @@ class Interaction:
 
     exponent: Difference  # exponent of the first minus that of the second: above 0, the first gains more with size
     gain: Difference  # slope of (error of the second - error of the first) over log10 of the size: score a tenfold
+    over_sizes: tuple[float, float]  # 95 % interval of the exponent by how far the sizes are from a line, t of K - 2
+
+    @property
+    def holds_over_sizes(self) -> bool:
+        """Return whether the sizes are near enough to a line to tell the sign of the difference of exponents."""
+        return self.over_sizes[0] > 0 or self.over_sizes[1] < 0
 
 
 def scaling_of(parameters: Floats, errors: Floats) -> Scaling | None:
@@ -61,7 +67,8 @@ def scaling_of(parameters: Floats, errors: Floats) -> Scaling | None:
     with_floor = fit_power_law(parameters, means, floor=True)
     own: list[Estimate | None] = [None, None]
     if with_floor.identified:
-        own = [crossed_mean([values]) for values in influence_values(lambda e: _floor_figures(parameters, e), errors)]
+        values = influence_values(lambda e: _floor_figures(parameters, e, with_floor), errors)
+        own = [crossed_mean([one]) for one in values]
     return Scaling(law, exponent, quality, with_floor, own[0], own[1], fit_quality(parameters, means, floor=True))
 
 
@@ -70,6 +77,9 @@ def interaction(parameters: Floats, first: Floats, second: Floats) -> Interactio
 
     Equal exponents mean that one error is the same share of the other at every size. The slope of the plain difference
     is given too: a constant share is a shrinking difference where errors fall.
+
+    The intervals are over questions and seeds, of these sizes. `over_sizes` asks another question: would other sizes
+    show the same? It is the interval of a line through the K log ratios of the two errors, by their scatter around it.
 
     Args:
         parameters: float64 [K].
@@ -86,7 +96,8 @@ def interaction(parameters: Floats, first: Floats, second: Floats) -> Interactio
         return [fits[0] - fits[1], float(weight @ (e[size:] - e[:size]))]
 
     exponent, gain = influence_values(figures, np.concatenate([first, second]))
-    return Interaction(difference_of([exponent]), difference_of([gain]))
+    means = [own.mean(axis=(1, 2)) for own in (first, second)]
+    return Interaction(difference_of([exponent]), difference_of([gain]), _over_sizes(parameters, means[0] / means[1]))
 
 
 def can_fit(parameters: Floats, errors: Floats) -> bool:
@@ -94,6 +105,12 @@ def can_fit(parameters: Floats, errors: Floats) -> bool:
     return errors.size > 0 and not sizes_missing(parameters) and bool((errors.mean(axis=(1, 2)) > 0).all())
 
 
-def _floor_figures(parameters: Floats, errors: Floats) -> list[float]:
-    law = fit_power_law(parameters, errors, floor=True)
+def _over_sizes(parameters: Floats, ratio: Floats) -> tuple[float, float]:
+    error = fit_quality(parameters, ratio).standard_error
+    assert error is not None  # three sizes, no floor
+    return Estimate(fit_power_law(parameters, ratio).exponent, error, len(parameters) - 2).limits(0.95)
+
+
+def _floor_figures(parameters: Floats, errors: Floats, near: PowerLaw) -> list[float]:
+    law = fit_power_law(parameters, errors, floor=True, near=near)
     return [law.exponent, law.floor]

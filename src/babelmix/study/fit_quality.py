@@ -21,7 +21,7 @@ class FitQuality:
     r2: float  # share of the variance of the log error that the fit explains
     largest: float  # the largest |error - fit|, in the unit of the error
     standard_error: float | None  # of the exponent, by what the fit leaves over: other sizes would give another line
-    left_out: float | None  # root mean square of error - forecast over the sizes, each left out once
+    left_out: float | None  # root mean square of error - fit over the sizes, each left out once
     aicc: float | None  # smaller is better
 
 
@@ -49,7 +49,7 @@ def fit_quality(parameters: Any, errors: Any, *, floor: bool = False) -> FitQual
             points - count - 1
         )
     error = None
-    if not floor and points > 2:
+    if not floor:
         x = np.log(n) - np.log(n).mean()
         error = float(np.sqrt(squares / (points - 2) / np.square(x).sum()))
     left_out = None

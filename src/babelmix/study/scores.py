@@ -92,11 +92,11 @@ class StudyScores:
             }
         return choose(pooled) if self.design.sizes and pooled else None
 
-    def has(self, system: str, score: Score) -> bool:
-        """Return whether all sizes have the score of a system."""
-        records = [one for size in self.design.sizes for one in self.design.main.get((size, encoder_of(system)), ())]
-        owned = [one.facts.systems.get(system, {}).get(score.benchmark) for one in records]
-        return bool(owned) and all(own is not None and own.scopes[score.scope].map is not None for own in owned)
+    def has(self, system: str, score: Score, size: str | None = None) -> bool:
+        """Return whether all sizes, or the given one, have the score of a system."""
+        runs = [self.design.main.get((one, encoder_of(system)), ()) for one in ([size] if size else self.design.sizes)]
+        owned = [one.facts.systems.get(system, {}).get(score.benchmark) for run in runs for one in run]
+        return all(runs) and all(own is not None and own.scopes[score.scope].map is not None for own in owned)
 
     def values(self, size: str, system: str, score: Score) -> NDArray[np.float64]:
         """Return float64 [the size's seeds, questions]."""
