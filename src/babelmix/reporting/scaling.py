@@ -20,14 +20,15 @@ from babelmix.workspace import BM25, UNTRAINED
 
 SIGNS = {"better": "▲", "worse": "▼", "equivalent": "=", "no difference shown": "·"}
 SHORTCUTS = (
-    "Read with care: all sizes are cut from one published checkpoint by leaving out layers. That damages the smaller ones "
-    "(see untrained), and the training repairs them too, so a size is no training from scratch. The weights come from 4 "
-    "bits. The makers tuned the checkpoint on question answering data, which may hold passages of these benchmarks. Most "
-    "queries and training pairs were translated by machine."
+    "Read with care: all sizes are cut from one published checkpoint by leaving out layers. That damages the smaller "
+    "ones (see untrained), and the training repairs them too, so a size is no training from scratch. The weights "
+    "come from 4 bits. The makers tuned the checkpoint on question answering data, which may hold passages of these "
+    "benchmarks. Most queries and training pairs were translated by machine."
 )
 SCORES = (
-    "Mean over all seeds of the size, ± half of the 95 % interval over questions and seeds, with one seed over questions "
-    "alone. mAP; of BEIR tasks nDCG@10. † uses the passages of the index, without labels; dev chose the form."
+    "Mean over all seeds of the size, ± half of the 95 % interval over questions and seeds, with one seed over "
+    "questions alone. mAP; of BEIR tasks nDCG@10. † uses the passages of the index, without labels; dev chose the "
+    "form."
 )
 
 
@@ -133,9 +134,9 @@ def _steps(found: StudyScores) -> Iterator[str]:
 
 def _how(rows: int, bound: float) -> str:
     return (
-        "First system minus second, paired over questions and seeds, ± half of the 95 % interval. Holm's correction over "
-        f"all {count(rows)} differences of this table: ▲ better, ▼ worse, = equivalent within {bound:g}, · no difference "
-        "shown. The sentence on top is a family of its own, corrected over its sizes."
+        "First system minus second, paired over questions and seeds, ± half of the 95 % interval. Holm's correction "
+        f"over all {count(rows)} differences of this table: ▲ better, ▼ worse, = equivalent within {bound:g}, · no "
+        "difference shown. The sentence on top is a family of its own, corrected over its sizes."
     )
 
 

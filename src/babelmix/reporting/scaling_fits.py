@@ -21,10 +21,11 @@ from babelmix.study.scores import StudyScores
 DASH = "–"
 QUALITY = ("R²", "largest miss", "left out", "AICc")
 FITS = (
-    "Error = 1 − score = a · N^−b, least squares of the log error over the sizes; N: parameters outside the embeddings. "
-    "Intervals are 95 %, over questions and seeds, of these sizes; ± sizes is the standard error of the exponent by how "
-    "far the sizes are from the line. A bad fit shows as a low R² (of the log errors) or a large miss (the largest "
-    "|error − fit|). Left out: the root mean square miss of a size that the fit has not seen. AICc: smaller is better."
+    "Error = 1 − score = a · N^−b, least squares of the log error over the sizes; N: parameters outside the "
+    "embeddings. Intervals are 95 %, over questions and seeds, of these sizes; ± sizes is the standard error of the "
+    "exponent by how far the sizes are from the line. A bad fit shows as a low R² (of the log errors) or a large "
+    "miss (the largest |error − fit|). Left out: the root mean square miss of a size that the fit has not seen. "
+    "AICc: smaller is better."
 )
 FLOOR = (
     "The same with a floor, error = c + a · N^−b, 0 ≤ c < the smallest error. Not told: the floor is at its bound, so "
@@ -48,8 +49,8 @@ FORECAST = (
     "questions and seeds; a miss whose interval excludes 0 says that the power law does not hold so far."
 )
 ENTROPY = (
-    "Contrastive entropy on the dev split, in nats, as a · N^−b. A training has one figure, so intervals are over seeds "
-    "alone."
+    "Contrastive entropy on the dev split, in nats, as a · N^−b. A training has one figure, so intervals are over "
+    "seeds alone."
 )
 
 
@@ -119,7 +120,7 @@ def _exponents(fits: Mapping[tuple[str, str], Scaling | None]) -> str:
         if fit is None:
             rows.append((*name, *[DASH] * 6))
             continue
-        scatter = f"±{number(fit.quality.standard_error)}"
+        scatter = f"±{number(fit.scatter)}"
         rows.append((*name, estimated(fit.exponent), scatter, *_quality(fit.quality)))
     return table(("score", "system", "exponent b", "± sizes", *QUALITY), rows)
 

@@ -17,9 +17,9 @@ OWN = (
     "the slope is the change for ten times the parameters outside the embeddings."
 )
 PUBLIC = (
-    "Beside it, published models: MLQA, nDCG@10, of families with at least three sizes, from embeddings-benchmark/results "
-    "at f4cc6c8. Another benchmark, another measure, all parameters counted, and each pair of languages searched alone: "
-    "only the sign and the order of size compare."
+    "Beside it, published models: MLQA, nDCG@10, of families with at least three sizes, from "
+    "embeddings-benchmark/results at f4cc6c8. Another benchmark, another measure, all parameters counted, and each "
+    "pair of languages searched alone: only the sign and the order of size compare."
 )
 
 
@@ -34,7 +34,7 @@ def gap_tables(found: StudyScores) -> Iterator[str]:
         if mono.shape != cross.shape:
             return
         gaps = gaps_of(found.parameters, mono, cross)
-        rows.append((marked(system), *(estimated(own, sign=True) for own in gaps.by_size), estimated(gaps.slope, sign=True)))
+        rows.append((marked(system), *(estimated(own, sign=True) for own in (*gaps.by_size, gaps.slope))))
     yield f"### The gap between one language and two, {by_name['mono'].benchmark}"
     yield OWN
     yield table(("gap", *found.design.sizes, "slope"), rows)
@@ -52,5 +52,3 @@ def gap_tables(found: StudyScores) -> Iterator[str]:
             for family in families(read_ladder())
         ],
     )
-
-

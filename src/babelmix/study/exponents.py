@@ -1,8 +1,8 @@
 """The exponents of the error over the size, and their differences, with intervals over questions and seeds.
 
-    found = scaling_of(parameters, errors)                        # errors [sizes, seeds, questions]
-    found.law.exponent, found.exponent.limits(0.95), found.quality.r2
-    interaction(parameters, hybrid, contrastive).exponent.mean    # exponent(hybrid) - exponent(contrastive)
+found = scaling_of(parameters, errors)                        # errors [sizes, seeds, questions]
+found.law.exponent, found.exponent.limits(0.95), found.quality.r2
+interaction(parameters, hybrid, contrastive).exponent.mean    # exponent(hybrid) - exponent(contrastive)
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from babelmix.evaluation.crossed import Estimate, crossed_mean
 from babelmix.evaluation.significance import Difference, difference_of
 from babelmix.study.delta import influence_values
-from babelmix.study.fit_quality import FitQuality, fit_quality
+from babelmix.study.fit_quality import FitQuality, exponent_scatter, fit_quality
 from babelmix.study.power_law import PowerLaw, fit_power_law, sizes_missing
 
 Floats = NDArray[np.float64]
@@ -25,6 +25,7 @@ class Scaling:
 
     law: PowerLaw
     exponent: Estimate
+    scatter: float  # standard error of the exponent by how far the sizes are from the line
     quality: FitQuality
     with_floor: PowerLaw | None  # None with less than four sizes
     floor_exponent: Estimate | None  # None where the data do not tell the floor
@@ -50,7 +51,7 @@ def scaling_of(parameters: Floats, errors: Floats) -> Scaling | None:
     """Return the fits of one system, and their intervals; None with less than three sizes, or an error of 0.
 
     The intervals are those of these sizes: they say what other questions and seeds would give. What other sizes would
-    give is another matter; `FitQuality.standard_error` says how far these sizes are from one line.
+    give is another matter; `scatter` says how far these sizes are from one line.
 
     Args:
         parameters: float64 [K], small first.
@@ -61,15 +62,17 @@ def scaling_of(parameters: Floats, errors: Floats) -> Scaling | None:
     means = errors.mean(axis=(1, 2))
     law = fit_power_law(parameters, means)
     exponent = crossed_mean(list(influence_values(lambda e: [fit_power_law(parameters, e).exponent], errors)))
-    quality = fit_quality(parameters, means)
+    scatter, quality = exponent_scatter(parameters, means), fit_quality(parameters, means)
     if sizes_missing(parameters, floor=True):
-        return Scaling(law, exponent, quality, None, None, None, None)
+        return Scaling(law, exponent, scatter, quality, None, None, None, None)
     with_floor = fit_power_law(parameters, means, floor=True)
     own: list[Estimate | None] = [None, None]
     if with_floor.identified:
         values = influence_values(lambda e: _floor_figures(parameters, e, with_floor), errors)
         own = [crossed_mean([one]) for one in values]
-    return Scaling(law, exponent, quality, with_floor, own[0], own[1], fit_quality(parameters, means, floor=True))
+    return Scaling(
+        law, exponent, scatter, quality, with_floor, own[0], own[1], fit_quality(parameters, means, floor=True)
+    )
 
 
 def interaction(parameters: Floats, first: Floats, second: Floats) -> Interaction | None:
@@ -106,9 +109,8 @@ def can_fit(parameters: Floats, errors: Floats) -> bool:
 
 
 def _over_sizes(parameters: Floats, ratio: Floats) -> tuple[float, float]:
-    error = fit_quality(parameters, ratio).standard_error
-    assert error is not None  # three sizes, no floor
-    return Estimate(fit_power_law(parameters, ratio).exponent, error, len(parameters) - 2).limits(0.95)
+    scatter = exponent_scatter(parameters, ratio)
+    return Estimate(fit_power_law(parameters, ratio).exponent, scatter, len(parameters) - 2).limits(0.95)
 
 
 def _floor_figures(parameters: Floats, errors: Floats, near: PowerLaw) -> list[float]:

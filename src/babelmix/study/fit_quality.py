@@ -20,9 +20,24 @@ class FitQuality:
 
     r2: float  # share of the variance of the log error that the fit explains
     largest: float  # the largest |error - fit|, in the unit of the error
-    standard_error: float | None  # of the exponent, by what the fit leaves over: other sizes would give another line
     left_out: float | None  # root mean square of error - fit over the sizes, each left out once
     aicc: float | None  # smaller is better
+
+
+def exponent_scatter(parameters: Any, errors: Any) -> float:
+    """Return the standard error of the exponent without a floor by what the fit leaves over, with P - 2 degrees.
+
+    It says how far the sizes are from a line, and so what exponent other sizes might give. That other questions or
+    seeds would give other errors is a part of it only.
+
+    Args:
+        parameters: float [P], of at least three sizes.
+        errors: float [P]; or ratios of two errors, for the difference of two exponents.
+    """
+    n, e = np.asarray(parameters, dtype=np.float64), np.asarray(errors, dtype=np.float64)
+    rest = np.log(e) - np.log(fit_power_law(n, e).error(n))
+    x = np.log(n) - np.log(n).mean()
+    return float(np.sqrt(np.square(rest).sum() / (len(e) - 2) / np.square(x).sum()))
 
 
 def fit_quality(parameters: Any, errors: Any, *, floor: bool = False) -> FitQuality:
@@ -45,13 +60,11 @@ def fit_quality(parameters: Any, errors: Any, *, floor: bool = False) -> FitQual
     count = 3 + floor
     aicc = None
     if points > count + 1:
-        aicc = points * float(np.log(max(squares, TINY) / points)) + 2 * count + 2 * count * (count + 1) / (
-            points - count - 1
+        aicc = (
+            points * float(np.log(max(squares, TINY) / points))
+            + 2 * count
+            + 2 * count * (count + 1) / (points - count - 1)
         )
-    error = None
-    if not floor:
-        x = np.log(n) - np.log(n).mean()
-        error = float(np.sqrt(squares / (points - 2) / np.square(x).sum()))
     left_out = None
     if not sizes_missing(np.unique(n)[1:], floor=floor):
         misses: list[float] = []
@@ -61,5 +74,5 @@ def fit_quality(parameters: Any, errors: Any, *, floor: bool = False) -> FitQual
             misses += np.square(e[~kept] - other.error(size)).tolist()
         left_out = float(np.sqrt(np.mean(misses)))
     return FitQuality(
-        1 - squares / spread if spread > TINY else 1.0, float(np.abs(e - law.error(n)).max()), error, left_out, aicc
+        1 - squares / spread if spread > TINY else 1.0, float(np.abs(e - law.error(n)).max()), left_out, aicc
     )

@@ -1,8 +1,8 @@
 """The largest size, forecast from all others: the test that a fit of the past would have passed or failed.
 
-    found = forecast(parameters, hybrid)
-    found.error.mean, found.measured.mean, found.miss.limits(0.95)
-    forecast_gain(parameters, hybrid, contrastive).miss
+found = forecast(parameters, hybrid)
+found.error.mean, found.measured.mean, found.miss.limits(0.95)
+forecast_gain(parameters, hybrid, contrastive).miss
 """
 
 from collections.abc import Callable, Sequence

@@ -69,9 +69,7 @@ def _share(alpha: Floats, eps: float) -> list[Floats]:
 CANDIDATES = (
     _Candidate("shift", "k + k1·α − b·log N", ("k", "b", "k1"), _levels),
     _Candidate("turn", "k + k1·α − (b + b1·α)·log N", ("k", "b", "k1", "b1"), _levels, 2),
-    _Candidate(
-        "bend", "k + k1·α + k2·α² − (b + b1·α + b2·α²)·log N", ("k", "b", "k1", "b1", "k2", "b2"), _curved, 3
-    ),
+    _Candidate("bend", "k + k1·α + k2·α² − (b + b1·α + b2·α²)·log N", ("k", "b", "k1", "b1", "k2", "b2"), _curved, 3),
     _Candidate("power of the share", "k − b·log N − g·log(1 − α + ε)", ("k", "b", "g"), _share),
 )
 

@@ -49,8 +49,9 @@ def fit_power_law(parameters: Any, errors: Any, *, floor: bool = False, near: Po
     """Fit error = a * N^-b, or with a floor error = c + a * N^-b with 0 <= c < the smallest error.
 
     Without a floor this is a straight line through the logarithms, solved exactly. With a floor the sum of squares of
-    log errors is minimised from fixed starts of c (Levenberg and Marquardt, c / smallest error as a logistic function of
-    a free number), and the best is kept; if no floor fits better than none, the floor is 0 and `identified` is False.
+    log errors is minimised from fixed starts of c (Levenberg and Marquardt; c is the smallest error times a logistic
+    function of a free number), and the best is kept. If no floor fits better than none, the floor is 0 and `identified`
+    is False.
 
     Args:
         parameters: float [P], numbers of parameters above 0, P points of at least 3 different sizes, 4 with a floor.
@@ -87,7 +88,9 @@ def _with_floor(x: Floats, logs: Floats, plain: PowerLaw, near: PowerLaw | None)
 
     def slopes(at: Floats) -> Floats:
         rest, floor = parts(at)
-        return np.stack([rest, -x * rest, np.full_like(x, floor * (1 - floor / least))], axis=1) / (floor + rest)[:, None]
+        return (
+            np.stack([rest, -x * rest, np.full_like(x, floor * (1 - floor / least))], axis=1) / (floor + rest)[:, None]
+        )
 
     starts: list[tuple[float, float, float]] = []
     for share in STARTS if near is None else ():
@@ -96,7 +99,11 @@ def _with_floor(x: Floats, logs: Floats, plain: PowerLaw, near: PowerLaw | None)
         starts.append((float(above.mean()) - slope * float(x.mean()), -slope, share))
     if near is not None:
         starts.append((near.level, near.exponent, min(near.floor / least, 1 - EDGE)))
-    best, floor, cost = (plain.level, plain.exponent), 0.0, float(np.square(plain.level - plain.exponent * x - logs).sum()) / 2
+    best, floor, cost = (
+        (plain.level, plain.exponent),
+        0.0,
+        float(np.square(plain.level - plain.exponent * x - logs).sum()) / 2,
+    )
     for level, exponent, share in starts:
         start = [level, exponent, -np.log(1 / share - 1)]
         found: Any = least_squares(residuals, start, slopes, method="lm", ftol=1e-15, xtol=1e-15, gtol=1e-15)

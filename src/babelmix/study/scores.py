@@ -1,8 +1,8 @@
 """What was measured, read once: the values of every question by size, system and score.
 
-    found = StudyScores(design, study)
-    found.scores                                                  # the scores that the study asks about
-    found.errors("hybrid", found.scores[0])                    # float64 [sizes, seeds, questions]: 1 - score
+found = StudyScores(design, study)
+found.scores                                                  # the scores that the study asks about
+found.errors("hybrid", found.scores[0])                    # float64 [sizes, seeds, questions]: 1 - score
 """
 
 from dataclasses import dataclass, field
