@@ -134,6 +134,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow  # it draws
 def test_the_command_writes_the_tables_and_the_figure(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     synthetic_records(project / "metrics/study", sizes=FOUR, seeds=(13,), questions=20)
     page, figure = project / "scaling.md", project / "scaling.svg"

@@ -96,8 +96,8 @@ def test_the_interaction_is_the_difference_of_the_exponents_and_is_paired() -> N
     assert found is not None and one is not None and other is not None
     assert found.exponent.mean == pytest.approx(one.law.exponent - other.law.exponent)
     width = found.exponent.high - found.exponent.low
-    alone = sum(np.subtract(*fit.exponent.limits(0.95)[::-1]) for fit in (one, other))
-    assert width < alone / 3
+    alone = [fit.exponent.limits(0.95) for fit in (one, other)]
+    assert width < sum(high - low for low, high in alone) / 3
     gains = (second - first).mean(axis=(1, 2))
     assert found.gain.mean == pytest.approx(np.polyfit(np.log10(N), gains, 1)[0])
     assert len(found.exponent.by_seed) == 5

@@ -1,6 +1,7 @@
 """Known power laws are found again, and a bad fit shows."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,7 +42,7 @@ def test_a_power_law_with_a_floor_is_found_again(level: float, exponent: float, 
 @given(moved=noise)
 def test_the_line_is_that_of_scipy(moved: np.ndarray) -> None:
     errors = ROUGH * np.exp(moved)
-    line = stats.linregress(np.log(N), np.log(errors))
+    line: Any = stats.linregress(np.log(N), np.log(errors))
     assert fit_power_law(N, errors).exponent == pytest.approx(-line.slope)
     assert exponent_scatter(N, errors) == pytest.approx(line.stderr)
     assert fit_quality(N, errors).r2 == pytest.approx(line.rvalue**2)

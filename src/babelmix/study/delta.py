@@ -38,4 +38,5 @@ def influence_values(figures: Callable[[Floats], Sequence[float]], cells: Floats
             moved[cell] += sign * STEP * error
             ends.append(np.asarray(figures(moved), dtype=np.float64))
         slopes[:, cell] = (ends[0] - ends[1]) / (2 * STEP * error)
-    return np.asarray(figures(errors))[:, None, None] + np.tensordot(slopes, centred, axes=1)
+    moves = (slopes @ centred.reshape(len(errors), -1)).reshape(len(slopes), *cells.shape[1:])
+    return np.asarray(figures(errors), dtype=np.float64)[:, None, None] + moves

@@ -37,7 +37,7 @@ def gaps_of(parameters: Floats, mono: Floats, cross: Floats) -> Gaps:
     slope = None
     if len(np.unique(x)) > 1:
         weight = (x - x.mean()) / np.square(x - x.mean()).sum()
-        slope = crossed_mean([np.tensordot(weight, gaps, axes=1)])
+        slope = crossed_mean([(weight @ gaps.reshape(len(x), -1)).reshape(gaps.shape[1:])])
     return Gaps(tuple(crossed_mean([own]) for own in gaps), slope)
 
 

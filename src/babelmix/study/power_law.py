@@ -92,6 +92,7 @@ def _with_floor(x: Floats, logs: Floats, plain: PowerLaw, near: PowerLaw | None)
             np.stack([rest, -x * rest, np.full_like(x, floor * (1 - floor / least))], axis=1) / (floor + rest)[:, None]
         )
 
+    jacobian: Any = slopes  # scipy's types know its names alone
     starts: list[tuple[float, float, float]] = []
     for share in STARTS if near is None else ():
         above = np.log(np.exp(logs) - share * least)
@@ -106,7 +107,7 @@ def _with_floor(x: Floats, logs: Floats, plain: PowerLaw, near: PowerLaw | None)
     )
     for level, exponent, share in starts:
         start = [level, exponent, -np.log(1 / share - 1)]
-        found: Any = least_squares(residuals, start, slopes, method="lm", ftol=1e-15, xtol=1e-15, gtol=1e-15)
+        found: Any = least_squares(residuals, start, jacobian, method="lm", ftol=1e-15, xtol=1e-15, gtol=1e-15)
         if found.cost < cost * (1 - 1e-9):
             best, floor, cost = (float(found.x[0]), float(found.x[1])), parts(found.x)[1], float(found.cost)
     if floor <= EDGE * least:
