@@ -90,11 +90,13 @@ def test_the_same_records_give_the_same_bytes(folder: Path, text: str) -> None:
 
 def test_two_sizes_are_points_without_a_fit_and_what_is_missing_is_said(folder: Path) -> None:
     study = small_study(sizes={name: SIZES[name] for name in ("small", "base", "layers-9")}, seeds=(13, 14, 15))
-    text = to_markdown(designs(read_records(folder), study), study, ALPHAS)
+    found = designs(read_records(folder), study)
+    text = to_markdown(found, study, ALPHAS)
     assert "2 of the 3 sizes that a fit needs: points, no fit." in text
     assert "exponent b" not in text and "forecast" not in text
-    assert "- layers-9: no seed with every objective" in text
-    chart = scaling_figure(designs(read_records(folder), study)[0], study).to_dict()
+    assert found[0].left_out
+    assert all(f"\n- {line}\n" in text for line in found[0].left_out)
+    chart = scaling_figure(found[0], study).to_dict()
     assert "Too few sizes for a fit." in str(chart)
 
 
