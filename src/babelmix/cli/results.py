@@ -13,6 +13,7 @@ def add_to(app: typer.Typer) -> None:
     app.command(epilog="Example: babelmix report")(report)
     app.command(epilog="Example: babelmix compare --benchmark xquad-r small-s13 base-s13 large-s13")(compare)
     app.command(epilog="Example: babelmix rivals rivals-small-13 rivals-small-14 --figure trade-off.svg")(rivals)
+    app.command(epilog="Example: babelmix scaling --figure scaling.svg")(scaling)
     app.command(epilog="Example: babelmix verify, or babelmix verify --against v0.1.0")(verify)
     app.command(epilog="Example: babelmix track")(track)
     app.command(epilog="Example: babelmix ui --port 5000")(ui)
@@ -62,6 +63,19 @@ def rivals(
     from babelmix.stages import results
 
     text, line = results.rivals(experiments, into, figure)
+    typer.echo(text)
+    done(line, "make ui")
+
+
+def scaling(
+    into: Annotated[Path | None, typer.Option(help="Also put the tables into this Markdown file.")] = None,
+    figure: Annotated[Path | None, typer.Option(help="Also draw the errors over the sizes, as .svg.")] = None,
+) -> None:
+    """Say whether the size of the encoder changes what the batches buy, from the study's finished runs."""
+    from babelmix.settings.params import load_settings
+    from babelmix.stages import results
+
+    text, line = results.scaling(load_settings(), into, figure)
     typer.echo(text)
     done(line, "make ui")
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from babelmix.common.errors import UserError
 from babelmix.common.files import project_root, temporary_folder
 from babelmix.common.outputs import claim_folder
 from babelmix.common.progress import say, terminal
@@ -58,7 +59,7 @@ def compare_experiments(
 
         return size_figure(runs, experiments.encoder_sizes(Path(), runs))
 
-    return text, _publish(text, into, place, figure, draw, len(found))
+    return text, _publish(text, into, place, figure, draw, f"compared {len(found)} experiments")
 
 
 def rivals(names: Sequence[str] | None, into: Path | None, figure: Path | None) -> tuple[str, str]:
@@ -82,7 +83,39 @@ def rivals(names: Sequence[str] | None, into: Path | None, figure: Path | None) 
 
         return trade_off_figure(sizes)
 
-    return text, _publish(text, places, place, figure, draw, len(found))
+    return text, _publish(text, places, place, figure, draw, f"compared {len(found)} experiments")
+
+
+def scaling(settings: Settings, into: Path | None, figure: Path | None) -> tuple[str, str]:
+    """Say whether the size changes what the batches buy; return the tables, and what was read and written.
+
+    All comes from the records of the study's finished runs, which are in Git. The tables also go to the place "scaling"
+    of a Markdown file, and the errors over the sizes to `figure`, a .svg; of several devices the first is drawn.
+    """
+    from babelmix.reporting.scaling import to_markdown
+    from babelmix.study.design import designs
+    from babelmix.study.record import read_records
+
+    places, place = [into] if into else [], "scaling"
+    _claim_places(places, place, figure)
+    study = settings.study
+    if study is None:
+        raise UserError("no study is planned", where=f"{HERE.params}, study", how="add the section `study:`")
+    records = read_records(HERE.study)
+    found = designs(records, study)
+    drawn = next((design for design in found if design.sizes), None)
+    if drawn is None:
+        what = f"no size has a finished run of every objective ({len(records)} finished runs)"
+        raise UserError(what, where=str(HERE.study), how="run `babelmix study`")
+    numbers = {name: settings.objective(name).alpha for name in study.objectives}
+    text = to_markdown(found, study, {name: alpha for name, alpha in numbers.items() if isinstance(alpha, float)})
+
+    def draw() -> Any:
+        from babelmix.reporting.scaling_figure import scaling_figure
+
+        return scaling_figure(drawn, study)
+
+    return text, _publish(text, places, place, figure, draw, f"read {len(records)} finished runs")
 
 
 def _claim_places(into: Sequence[Path], place: str, figure: Path | None) -> None:
@@ -97,9 +130,9 @@ def _claim_places(into: Sequence[Path], place: str, figure: Path | None) -> None
 
 
 def _publish(
-    text: str, into: Sequence[Path], place: str, figure: Path | None, draw: Callable[[], Any], number: int
+    text: str, into: Sequence[Path], place: str, figure: Path | None, draw: Callable[[], Any], read: str
 ) -> str:
-    """Draw the figure and put the tables into their place, where they are asked for; return what was written."""
+    """Draw the figure and put the tables into their place, where they are asked for; return what was done."""
     from babelmix.reporting.experiments import write_into
 
     if figure:
@@ -109,7 +142,7 @@ def _publish(
     for file in into:
         write_into(file, place, text)
     written = ", ".join(str(file) for file in (*into, figure) if file)
-    return f"compared {number} experiments{f', wrote {written}' if written else ''}"
+    return f"{read}{f', wrote {written}' if written else ''}"
 
 
 def track(settings: Settings) -> str:

@@ -1,0 +1,153 @@
+"""Does the size change what the batches buy: the answer, the scores and the fits over sizes, in Markdown.
+
+print(to_markdown(designs(read_records(HERE.study), study), study, {"contrastive": 1.0, "hybrid": 0.5}))
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+from babelmix.evaluation.significance import Difference, Interval, holm, interval_of
+from babelmix.reporting.dev_choice import marked
+from babelmix.reporting.scaling_fits import DASH, fit_tables, pairs_of, systems_of
+from babelmix.reporting.scaling_gap import gap_tables
+from babelmix.reporting.tables import count, number, signed, table
+from babelmix.study.design import Design
+from babelmix.study.gains import gains, step_gains
+from babelmix.study.scores import StudyScores
+from babelmix.study.settings import Study
+from babelmix.study.verdict import verdict
+from babelmix.workspace import BM25, UNTRAINED
+
+SIGNS = {"better": "▲", "worse": "▼", "equivalent": "=", "no difference shown": "·"}
+SHORTCUTS = (
+    "Read with care: all sizes are cut from one published checkpoint by leaving out layers. That damages the smaller "
+    "ones (see untrained), and the training repairs them too, so a size is no training from scratch. The weights "
+    "come from 4 bits. The makers tuned the checkpoint on question answering data, which may hold passages of these "
+    "benchmarks. Most queries and training pairs were translated by machine."
+)
+SCORES = (
+    "Mean over all seeds of the size, ± half of the 95 % interval over questions and seeds, with one seed over "
+    "questions alone. mAP; of BEIR tasks nDCG@10. † uses the passages of the index, without labels; dev chose the "
+    "form."
+)
+
+
+def to_markdown(found: Sequence[Design], study: Study, alphas: Mapping[str, float]) -> str:
+    """Return a section for each device: figures from different devices are not mixed in one table.
+
+    Args:
+        found: as `designs` returns them.
+        study: the settings.
+        alphas: objective -> share of monolingual batches, of those that have one number.
+    """
+    return "\n\n".join(text for design in found for text in _section(design, study, alphas, several=len(found) > 1))
+
+
+def _section(design: Design, study: Study, alphas: Mapping[str, float], *, several: bool) -> Iterator[str]:
+    found = StudyScores(design, study)
+    if several:
+        yield f"## On {design.device}"
+    yield f"**{verdict(design, study)}**"
+    if design.sizes:
+        own = (f"{size} {', '.join(map(str, design.seeds[size]))}" for size in design.sizes)
+        yield f"Seeds: {'; '.join(own)}. Machine: {'; '.join(design.machines)}."
+    if design.left_out:
+        yield "\n".join(["Left out:", "", *(f"- {line}" for line in design.left_out)])
+    if not (design.sizes and found.scores):
+        return
+    yield from _scores(found)
+    yield from _differences(found)
+    yield SHORTCUTS
+    yield from fit_tables(found, alphas)
+    yield from gap_tables(found)
+    yield from _steps(found)
+
+
+def _scores(found: StudyScores) -> Iterator[str]:
+    rows: list[Sequence[str]] = []
+    for size in found.design.sizes:
+        millions = f"{found.design.parameters[size] / 1e6:.1f}"
+        for system in (*systems_of(found), UNTRAINED, BM25):
+            cells = [
+                _interval(interval_of(found.values(size, system, score))) if found.has(system, score, size) else DASH
+                for score in found.scores
+            ]
+            if set(cells) != {DASH}:
+                rows.append((size, millions, marked(system), *cells))
+    yield "### Scores"
+    yield SCORES
+    yield table(("size", "N, millions", "system", *(score.name for score in found.scores)), rows)
+
+
+def _differences(found: StudyScores) -> Iterator[str]:
+    if not found.others:
+        return
+    family: dict[tuple[str, str, str, str], Difference] = {}
+    for first, second in pairs_of(found):
+        for score in found.scores:
+            for size, one in gains(found, first, second, score).items():
+                family[size, first, second, score.name] = one
+    tested = dict(zip(family, holm(list(family.values())), strict=True))
+    rows = [
+        (
+            size,
+            f"{first} − {marked(second)}",
+            *(_change(tested[size, first, second, score.name]) for score in found.scores),
+        )
+        for size in found.design.sizes
+        for first, second in pairs_of(found)
+    ]
+    yield "### Differences"
+    yield _how(len(family), next(iter(family.values())).bound)
+    yield table(("size", "systems", *(score.name for score in found.scores)), rows)
+
+
+def _steps(found: StudyScores) -> Iterator[str]:
+    design = found.design
+    if not (design.steps and found.others):
+        return
+    asked = [score for score in found.scores if score.benchmark == found.study.benchmarks[0]]
+    by_factor = {
+        (name, score.name): step_gains(found, name, found.reference, score) for name in found.others for score in asked
+    }
+    tested = iter(holm([one for own in by_factor.values() for one in own.values()]))
+    corrected = {(*where, factor): next(tested) for where, own in by_factor.items() for factor in own}
+    factors = sorted({factor for factor, _ in design.steps})
+    rows = [
+        (
+            count(design.steps[factor, found.reference][0].facts.steps),
+            f"{name} − {found.reference}",
+            *(_change(corrected[name, score.name, factor]) for score in asked),
+        )
+        for factor in factors
+        for name in found.others
+    ]
+    size = found.study.steps.size if found.study.steps else ""
+    seeds = ", ".join(str(one.run.seed) for one in design.steps[factors[0], found.reference])
+    yield f"### With fewer and more steps, {size}"
+    yield (
+        "An advantage that more training closes is no advantage of the batches. "
+        f"Seeds: {seeds}. {_how(len(corrected), next(iter(corrected.values())).bound)}"
+    )
+    yield table(("steps", "systems", *(score.name for score in asked)), rows)
+
+
+def _how(rows: int, bound: float) -> str:
+    return (
+        "First system minus second, paired over questions and seeds, ± half of the 95 % interval. Holm's correction "
+        f"over all {count(rows)} differences of this table: ▲ better, ▼ worse, = equivalent within {bound:g}, · no "
+        "difference shown. The sentence on top is a family of its own, corrected over its sizes."
+    )
+
+
+def _interval(found: Interval) -> str:
+    return f"{number(found.mean)}{_half(found)}"
+
+
+def _change(difference: Difference) -> str:
+    return f"{signed(difference.mean)}{_half(difference)} {SIGNS[difference.verdict]}"
+
+
+def _half(found: Interval | Difference) -> str:
+    half = (found.high - found.low) / 2
+    return f" ±{number(half)}" if math.isfinite(half) else ""

@@ -1,0 +1,115 @@
+"""What was measured, read once: the values of every question by size, system and score.
+
+found = StudyScores(design, study)
+found.scores                                                  # the scores that the study asks about
+found.errors("hybrid", found.scores[0])                    # float64 [sizes, seeds, questions]: 1 - score
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from babelmix.evaluation.choice import choose
+from babelmix.study.design import Design
+from babelmix.study.rates import dev_scores
+from babelmix.study.settings import Study
+from babelmix.workspace import NATIVE_DEV, encoder_of
+
+NATIVE = "native"  # the pool in which the answer is in the asker's language alone
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One figure of a benchmark, by its main score."""
+
+    name: str
+    benchmark: str
+    scope: str
+
+
+@dataclass(frozen=True)
+class StudyScores:
+    """The runs of a design, with each row of values read once."""
+
+    design: Design
+    study: Study
+    _read: dict[tuple[str, str, Score], NDArray[np.float64]] = field(
+        default_factory=dict[tuple[str, str, Score], NDArray[np.float64]]
+    )
+
+    @property
+    def parameters(self) -> NDArray[np.float64]:
+        """Return float64 [sizes], parameters outside the embeddings, small first."""
+        return np.array([self.design.parameters[size] for size in self.design.sizes], dtype=np.float64)
+
+    @property
+    def reference(self) -> str:
+        """Return the objective that the others are compared with, the first of the study: standard contrastive."""
+        return self.study.objectives[0]
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Return the other objectives; the question of the study is about the first of them, hybrid."""
+        return self.study.objectives[1:]
+
+    @property
+    def scores(self) -> tuple[Score, ...]:
+        """Return the figures asked about that every run has: the main benchmark's scopes come first, the pool foremost.
+
+        The native pool has its pool alone. Another benchmark, such as one of BEIR, has the queries in the language of
+        its passages, and those in the other languages.
+        """
+        main, *others = self.study.benchmarks
+        asked = [Score(name, main, scope) for name, scope in MAIN.items()]
+        for benchmark in (name for name in others if name != NATIVE_DEV):
+            if benchmark == NATIVE:
+                asked.append(Score(NATIVE, NATIVE, "multilingual"))
+            else:
+                asked += [
+                    Score(f"{benchmark}, {name}", benchmark, scope)
+                    for name, scope in (("own language", "monolingual"), ("others", "crosslingual"))
+                ]
+        return tuple(one for one in asked if all(self.has(name, one) for name in self.study.objectives))
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Return the seeds that every size has: those of the fits."""
+        own = [self.design.seeds[size] for size in self.design.sizes]
+        return tuple(seed for seed in (own[0] if own else ()) if all(seed in seeds for seeds in own))
+
+    @property
+    def free(self) -> str | None:
+        """Return the reference in the free form that dev chose for all sizes together; None without forms."""
+        pooled: dict[str, dict[str, float]] = {}
+        for form in self.study.forms:
+            system = self.reference + form
+            pooled[system] = {
+                f"{record.run.name} {split}": score
+                for size in self.design.sizes
+                for record in self.design.main[size, self.reference]
+                for split, score in dev_scores(record, system).items()
+            }
+        return choose(pooled) if self.design.sizes and pooled else None
+
+    def has(self, system: str, score: Score, size: str | None = None) -> bool:
+        """Return whether all sizes, or the given one, have the score of a system."""
+        runs = [self.design.main.get((one, encoder_of(system)), ()) for one in ([size] if size else self.design.sizes)]
+        owned = [one.facts.systems.get(system, {}).get(score.benchmark) for run in runs for one in run]
+        return all(runs) and all(own is not None and own.scopes[score.scope].map is not None for own in owned)
+
+    def values(self, size: str, system: str, score: Score) -> NDArray[np.float64]:
+        """Return float64 [the size's seeds, questions]."""
+        where = size, system, score
+        if where not in self._read:
+            self._read[where] = self.design.values(size, system, score.benchmark, score.scope)
+        return self._read[where]
+
+    def errors(self, system: str, score: Score) -> NDArray[np.float64]:
+        """Return float64 [sizes, seeds, questions], 1 - value, of the seeds that every size has."""
+        sizes = self.design.sizes
+        rows = [[self.design.seeds[size].index(seed) for seed in self.seeds] for size in sizes]
+        return 1 - np.stack([self.values(size, system, score)[own] for size, own in zip(sizes, rows, strict=True)])
+
+
+MAIN = {"pool": "multilingual", "cross": "crosslingual", "mono": "monolingual"}
