@@ -14,7 +14,7 @@ import altair as alt
 from babelmix.evaluation.measures import MEASURES
 from babelmix.evaluation.query_scores import SCOPES
 from babelmix.evaluation.significance import score_interval
-from babelmix.reporting.compare import reference_of
+from babelmix.reporting.results import reference_of
 from babelmix.reporting.drawing import COLOURS, SHAPES
 from babelmix.reporting.experiment_files import Experiment, by_size
 from babelmix.reporting.names import MEASURE_NAMES, SCOPE_TITLES
