@@ -60,9 +60,7 @@ def test_sizes_recipes_and_seeds_stand_in_order_within_100_columns() -> None:
 
 
 def test_each_main_benchmark_has_a_table_without_the_columns_that_it_lacks() -> None:
-    found = show(
-        row("", benchmark="gnome-help"), row("a"), row("b", benchmark="native", cross=""), row("c", gain=0.01)
-    )
+    found = show(row("", benchmark="gnome-help"), row("a"), row("b", benchmark="native", cross=""), row("c", gain=0.01))
     first, second = found.stdout.split("\n\n")
     assert first.startswith("main score on native\n") and "cross" not in first and "gain" not in first
     assert second.startswith("main score on xquad-r\n") and "cross" in second and "gain" in second

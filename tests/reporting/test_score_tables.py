@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from small_project import make_project
 
 from babelmix.cli import run
@@ -152,3 +153,21 @@ def test_the_command_says_what_it_wrote(
     said = capsys.readouterr()
     assert "wrote metrics/main_score.json, metrics/scores.csv and metrics/by_language.csv" in said.out + said.err
     assert all((root / name).is_file() for name in WRITTEN)
+
+
+def test_dvc_draws_the_main_scores_by_columns_that_the_table_has_in_cells_that_say_what_they_show(
+    project: tuple[Path, Settings],
+) -> None:
+    (plot,) = (
+        own["metrics/scores.csv"]
+        for own in yaml.safe_load(Path("dvc.yaml").read_text())["plots"]
+        if "metrics/scores.csv" in own
+    )
+    columns = rows_of(project[0] / "metrics/scores.csv")[0].keys()
+    assert {plot["x"], plot["y"]} <= columns
+    template = Path(f".dvc/plots/{plot['template']}.json").read_text()
+    assert set(re.findall(r"datum\.(\w+)", template)) == {"benchmark", "scope"} <= columns
+    for anchor in ("DATA", "TITLE", "X", "X_LABEL", "Y", "COLOR"):
+        assert f'"<DVC_METRIC_{anchor}>"' in template
+    # A grid of rows and columns would move the cells behind one that is missing under the wrong heads.
+    assert json.loads(template)["facet"]["field"] == "place"

@@ -21,7 +21,7 @@ def add_to(app: typer.Typer) -> None:
 def report(
     part: Annotated[str, typer.Argument(help="report, scores, explore or samples.")] = "report",
 ) -> None:
-    """Write the report, or the main scores alone (scores), pages of single queries (explore), samples of translations."""
+    """Write the report, or a part of it: the main scores, pages of single queries, or samples of translations."""
     from babelmix.common.errors import unknown_name
     from babelmix.settings.params import load_settings
     from babelmix.stages import results

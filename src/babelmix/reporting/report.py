@@ -17,6 +17,7 @@ from babelmix.reporting.results import Results, read_results, reference_of
 from babelmix.settings.params import Settings
 from babelmix.workspace import UNTRAINED, Workspace
 
+
 def write_report(workspace: Workspace, settings: Settings) -> None:
     """Write the figures and report.md, from the metrics of the pipeline.
 

@@ -87,7 +87,7 @@ def read_results(workspace: Workspace, settings: Settings) -> Results:
 
 
 def read_evaluations(workspace: Workspace, settings: Settings) -> dict[str, dict[str, dict[str, Any]]]:
-    """Return system -> benchmark -> evaluation; UserError for a missing or broken file, with the stage that writes it."""
+    """Return system -> benchmark -> evaluation; UserError for a missing or broken file, with its stage."""
     return {
         system: {
             benchmark: _read_evaluation(
@@ -100,7 +100,7 @@ def read_evaluations(workspace: Workspace, settings: Settings) -> dict[str, dict
 
 
 def read_counts(workspace: Workspace, settings: Settings) -> Counts:
-    """Return the counts of the training pairs; UserError for a missing or broken file, with the stage that writes it."""
+    """Return the counts of the training pairs; UserError for a missing or broken file, with its stage."""
     return Counts(
         pairs={
             name: _read_counts(workspace.pair_counts(name), f"pairs@{name}", dict[str, _Kept])
