@@ -4,10 +4,19 @@ PYTHON ?= $(firstword $(foreach minor,11 12 13,$(shell command -v python3.$(mino
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro sizes results mt-cost ablation rivals check test types tests speed golden fuzz drills requirements ui setup
+.PHONY: repro exps sizes results mt-cost ablation rivals check test types tests speed golden fuzz drills requirements ui setup
 repro: setup  # the experiment, then whether it gave the committed results again: a line, no failure of the run
 	dvc repro
 	@babelmix verify || true
+
+# Of every commit that experiments start from. A column that is not named here would be one of hundreds: all settings,
+# and the hashes of all files.
+COLUMNS := Experiment objective benchmark pool cross mono gain seed model.size train.steps non_embedding_parameters
+exps: setup  # all DVC experiments side by side: size, objective, seed, and the main score; 100 columns
+	@dvc exp show --csv --precision 6 --hide-workspace --hide-queued --hide-failed --drop '.*' \
+	  $(foreach column,$(COLUMNS),--keep '$(column)$$') \
+	  $$(git for-each-ref --format='%(refname)' 'refs/exps/??/*/*' | sed 's|refs/exps/\(..\)/\([^/]*\).*|--rev=\1\2|' | sort -u) \
+	  | python scripts/experiments.py
 
 sizes: setup  # XQuAD-R at three sizes with the code at hand, seed 13, and the figure of the README; half an hour after make repro
 	for size in small base large; do dvc exp run --temp -n size-$$size \

@@ -158,8 +158,13 @@ class Workspace:
 
     @property
     def main_scores(self) -> Path:
-        """At most 12 numbers: the main score by objective, benchmark and scope."""
+        """A few numbers of the objective under study, for DVC."""
         return self.metrics / "main_score.json"
+
+    @property
+    def score_table(self) -> Path:
+        """The main score of each encoder on each benchmark in each scope."""
+        return self.metrics / "scores.csv"
 
     @property
     def by_language(self) -> Path:

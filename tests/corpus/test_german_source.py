@@ -78,6 +78,7 @@ def test_german_alone_goes_from_its_file_to_the_report(
             systems.embed(system=system)
             systems.evaluate(system=system)
     systems.evaluate(system="bm25")
+    results.report("scores")
     results.report()
     text = Path("reports/report.md").read_text()
     assert "| languages in training | de |" in text and "faq.v2: yours" in text and "mine: yours" in text

@@ -23,7 +23,7 @@ EVERY = os.environ.get("BABELMIX_DRILLS") == "every"
 
 def prepare(stage: str, folder: Path, encoder: Path, pairs: list[Pair]) -> None:
     """Write a small project in which the stage can run."""
-    if stage in ("evaluate", "explore", "report", "track"):
+    if stage in ("evaluate", "explore", "report", "scores", "track"):
         make_project(folder, questions=6, benchmarks=("gnome-help",), languages=("de", "en"))
         if stage == "track":
             (folder / "reports/figures").mkdir(parents=True)

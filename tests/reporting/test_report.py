@@ -1,20 +1,17 @@
-import csv
 import json
 import re
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from small_project import make_project
 
 from babelmix.common.errors import UserError
-from babelmix.reporting.compare import compare, reference_of
+from babelmix.reporting.compare import compare
 from babelmix.reporting.explore_page import write_pages
 from babelmix.reporting.markdown import to_markdown
-from babelmix.reporting.report import main_scores, write_report
-from babelmix.reporting.results import read_results, seen
+from babelmix.reporting.report import write_report
+from babelmix.reporting.results import read_results, reference_of, seen
 from babelmix.workspace import DEBIASINGS, Workspace
 
 pytestmark = pytest.mark.slow  # drawings take seconds
@@ -46,15 +43,6 @@ def test_the_report_is_the_same_bytes_when_written_again(copy):
     assert all_bytes(root) == before
 
 
-def test_the_main_scores_are_those_of_the_evaluations(project):
-    root, _ = project
-    found = json.loads((root / "metrics/main_score.json").read_text())
-    assert list(found) == ["contrastive", "hybrid"]
-    evaluation = json.loads((root / "metrics/evaluation/hybrid/gnome-help.json").read_text())
-    expected = {name: evaluation["scopes"][name]["map"] for name in ("multilingual", "crosslingual", "monolingual")}
-    assert found["hybrid"]["gnome-help"] == expected
-
-
 def test_a_pool_of_native_questions_is_reported_without_what_it_cannot_have(tmp_path):
     settings, workspace = make_project(tmp_path, benchmarks=("gnome-help", "native"), questions=8), Workspace(tmp_path)
     write_report(workspace, settings)
@@ -66,40 +54,8 @@ def test_a_pool_of_native_questions_is_reported_without_what_it_cannot_have(tmp_
     (row,) = re.findall(r"^\| hybrid \|(.*)\|$", native.split("### Language bias")[0], re.MULTILINE)
     assert [cell.strip() == "–" for cell in row.split("|")] == [False, True, *[False] * 5]
     assert "| multilingual |" in native and "cross-lingual |" not in native
-    assert json.loads(workspace.main_scores.read_text())["hybrid"]["native"]["crosslingual"] is None
     assert {file.name for file in workspace.figures.iterdir()} >= {"bias-native.png", "pairs-native.png"}
     assert "rank distance" not in (workspace.explore / "native.html").read_text().split("<h2", 1)[1]
-
-
-@pytest.mark.parametrize(("objectives", "benchmarks", "scopes"), [(2, 2, 3), (2, 3, 2), (4, 3, 1), (4, 4, 1)])
-def test_the_main_scores_stay_within_twelve_numbers_as_long_as_multilingual_alone_fits(
-    project, objectives, benchmarks, scopes
-):
-    results = read_results(Workspace(project[0]), project[1])
-    evaluation = results.evaluations["hybrid"]["gnome-help"]
-    by_benchmark = {f"b{n}": evaluation for n in range(benchmarks)}
-    names = [f"o{n}" for n in range(objectives)]
-    wide = replace(
-        results,
-        evaluations={name: by_benchmark for name in ["untrained", *names]},
-        histories=dict.fromkeys(names, ()),
-    )
-    found = main_scores(wide)
-    assert {len(row) for scores in found.values() for row in scores.values()} == {scopes}
-    assert all("multilingual" in row for scores in found.values() for row in scores.values())
-
-
-def test_the_table_by_language_averages_back_to_the_scope(project):
-    root, _ = project
-    with (root / "metrics/by_language.csv").open(newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    evaluation = json.loads((root / "metrics/evaluation/hybrid/gnome-help.json").read_text())
-    for scope, expected in evaluation["scopes"].items():
-        chosen = [
-            row for row in rows if (row["system"], row["benchmark"], row["scope"]) == ("hybrid", "gnome-help", scope)
-        ]
-        assert np.mean([float(row["map"]) for row in chosen]) == pytest.approx(expected["map"], abs=2e-6)
-    assert {row["languages"]: row["seen"] for row in rows}["ar-de"] == "partly"
 
 
 def test_seen_is_given_for_languages_and_pairs():
@@ -193,8 +149,6 @@ def test_an_average_has_its_rows_and_no_losses(tmp_path):
     rows = [line for line in text.splitlines() if line.startswith("| hybrid-start")]
     assert sum(line.startswith("| hybrid-start |") for line in rows) == 4, "scores, bias, seen and unseen, dev"
     assert sum(line.startswith("| hybrid-start+lir |") for line in rows) == 4
-    main = json.loads((tmp_path / "metrics/main_score.json").read_text())
-    assert list(main) == ["contrastive", "hybrid"]
     (tmp_path / "metrics/evaluation/hybrid-start/dev.json").unlink()
     with pytest.raises(UserError, match="run `dvc repro evaluate-average@hybrid-start`"):
         write_report(Workspace(tmp_path), settings)
@@ -319,9 +273,6 @@ def test_a_benchmark_headed_by_ndcg_is_reported_by_query_language(tmp_path):
     text = (tmp_path / "reports/report.md").read_text()
     assert "| query language | en nDCG@10 | en R@100 | pt nDCG@10 | pt R@100 |" in text
     assert "### Paired differences in nDCG@10" in text
-    headed = json.loads((tmp_path / "metrics/main_score.json").read_text())["hybrid"]["nfcorpus"]["multilingual"]
-    evaluation = json.loads((tmp_path / "metrics/evaluation/hybrid/nfcorpus.json").read_text())
-    assert headed == evaluation["scopes"]["multilingual"]["ndcg_at_10"]
 
 
 def test_the_parameters_are_those_that_the_encoder_stage_counted(project):

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from babelmix.cli import run
 from babelmix.common.errors import UserError
 from babelmix.reporting.verify import MAIN_TOLERANCE, render, verify
 
-MAIN = "metrics/main_score.json"
+MAIN = "metrics/scores.csv"
+NESTED = "metrics/main_score.json"
 ROWS = "metrics/by_language.csv"
 SCORES = {
     system: {"gnome-help": {"multilingual": 0.27, "monolingual": 0.67}, "xquad-r": {"multilingual": 0.5}}
@@ -33,6 +35,12 @@ def git(root: Path, *arguments: str) -> None:
 def write(root: Path, path: str, text: str) -> None:
     (root / path).parent.mkdir(parents=True, exist_ok=True)
     (root / path).write_text(text, encoding="utf-8")
+
+
+def main_rows(scores: dict[str, Any] = SCORES) -> str:
+    """scores.csv: {system: {benchmark: {scope: score}}}, and one scope without queries."""
+    lines = [f"{s},{b},{c},map,{x}" for s, own in scores.items() for b, row in own.items() for c, x in row.items()]
+    return "\n".join(["system,benchmark,scope,measure,score", *lines, "hybrid,native,crosslingual,map,", ""])
 
 
 def rows(score: float = 0.4, recall: float = 0.6, queries: int = 100) -> str:
@@ -62,7 +70,7 @@ def lock(trained: str = "aa", code: str = "11") -> str:
 
 @pytest.fixture(scope="module")
 def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository whose tag `old` has the older names of files and columns, and other scores."""
+    """A repository whose tags `old` and `nested` have the older names and forms of files, and other scores."""
     root = tmp_path_factory.mktemp("committed")
     git(root, "init", "--quiet")
     write(root, "params.yaml", "seed: 13\n")
@@ -74,8 +82,13 @@ def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     git(root, "commit", "--quiet", "--message", "old")
     git(root, "tag", "old")
     (root / "metrics/headline.json").unlink()
-    write(root, MAIN, json.dumps(SCORES))
+    write(root, NESTED, json.dumps({"hybrid": {"gnome-help": {"multilingual": 0.26, "crosslingual": None}}}))
     write(root, ROWS, rows())
+    git(root, "add", "--all")
+    git(root, "commit", "--quiet", "--message", "nested")
+    git(root, "tag", "nested")
+    write(root, NESTED, json.dumps({"objective": "hybrid", "benchmark": "gnome-help", "pool": 0.27}))
+    write(root, MAIN, main_rows())
     write(root, "dvc.lock", lock())
     write(root, "reports/report.md", "hybrid .27\n")
     write(root, "reports/figures/scores.png", "drawn")
@@ -99,9 +112,9 @@ def told(root: Path, revision: str = "HEAD", width: int = 80) -> str:
 
 def change(root: Path, by: float) -> None:
     """Move one main score, and all that follows from it."""
-    scores = json.loads((root / MAIN).read_text())
+    scores = deepcopy(SCORES)
     scores["hybrid"]["gnome-help"]["multilingual"] += by
-    write(root, MAIN, json.dumps(scores))
+    write(root, MAIN, main_rows(scores))
     write(root, "dvc.lock", lock("bb"))
     write(root, "reports/report.md", f"hybrid {by}\n")
 
@@ -120,7 +133,7 @@ def test_within_tolerances_it_tells_the_largest_difference_where_it_begins_and_t
     text = told(project)
     assert "hybrid gnome-help multilingual 0.2700 0.2718 +0.0018 0.0080" in text
     assert "multilingual 0.4000 0.3600 -0.0400 0.0500 de map" in text
-    assert "within tolerances: largest difference +0.0018 (hybrid gnome-help multilingual); 1 of 6 main scores" in text
+    assert "within tolerances: largest difference +0.0018 (hybrid gnome-help multilingual); 1 of 7 main scores" in text
     assert "the difference begins at train@hybrid: same inputs and command, other bytes; the kind of processor" in text
     assert "git checkout HEAD -- dvc.lock metrics reports" in text
     git(project, "checkout", "HEAD", "--", "dvc.lock", "metrics", "reports")
@@ -130,10 +143,10 @@ def test_within_tolerances_it_tells_the_largest_difference_where_it_begins_and_t
 @pytest.mark.parametrize(
     ("edit", "beyond"),
     [
-        (lambda root: change(root, -1.1 * MAIN_TOLERANCE), "1 of 6 main scores and 0 of 4 scores by language"),
-        (lambda root: write(root, ROWS, rows(0.46)), "0 of 6 main scores and 1 of 4 scores by language"),
-        (lambda root: write(root, ROWS, rows(recall=0.49)), "0 of 6 main scores and 1 of 4 scores by language"),
-        (lambda root: write(root, ROWS, rows().replace("en,,,", "en,.1,,")), "0 of 6 main scores and 1 of 4"),
+        (lambda root: change(root, -1.1 * MAIN_TOLERANCE), "1 of 7 main scores and 0 of 4 scores by language"),
+        (lambda root: write(root, ROWS, rows(0.46)), "0 of 7 main scores and 1 of 4 scores by language"),
+        (lambda root: write(root, ROWS, rows(recall=0.49)), "0 of 7 main scores and 1 of 4 scores by language"),
+        (lambda root: write(root, ROWS, rows().replace("en,,,", "en,.1,,")), "0 of 7 main scores and 1 of 4"),
     ],
 )
 def test_beyond_a_tolerance_it_is_not_reproduced(edit: Callable[[Path], None], beyond: str, project: Path) -> None:
@@ -150,7 +163,7 @@ def test_more_queries_make_a_tolerance_narrower(project: Path) -> None:
 
 
 def test_a_benchmark_that_was_not_scored_is_not_reproduced_and_a_new_one_is_counted(project: Path) -> None:
-    write(project, MAIN, json.dumps({"hybrid": {"gnome-help": {"multilingual": 0.27}, "nfcorpus": {"monolingual": 1}}}))
+    write(project, MAIN, main_rows({"hybrid": {"gnome-help": {"multilingual": 0.27}, "nfcorpus": {"monolingual": 1}}}))
     found = verify(project)
     assert found.only_made == 1 and not found.reproduced
     missing = (
@@ -161,7 +174,7 @@ def test_a_benchmark_that_was_not_scored_is_not_reproduced_and_a_new_one_is_coun
 
 
 def test_another_set_of_benchmarks_cannot_be_compared(project: Path) -> None:
-    write(project, MAIN, json.dumps({"hybrid": {"miracl-de": {"monolingual": 0.5}}}))
+    write(project, MAIN, main_rows({"hybrid": {"miracl-de": {"monolingual": 0.5}}}).replace("native", "miracl-de"))
     write(project, ROWS, rows().replace("gnome-help", "miracl-de"))
     with pytest.raises(UserError, match="no score in common with commit"):
         verify(project)
@@ -177,7 +190,7 @@ def test_local_changes_and_new_files_are_named(project: Path) -> None:
     assert found.new == ("reports/figures/new.png",)
     assert found.outputs == ("dvc.lock", "reports/figures/scores.png", "reports/figures/new.png")
     text = told(project)
-    assert "reproduced: all 6 main scores and 4 by language are equal" in text
+    assert "reproduced: all 7 main scores and 4 by language are equal" in text
     assert "these are not the committed settings, code or data: params.yaml" in text
     assert "new files, which the commit lacks: reports/figures/new.png" in text
 
@@ -188,8 +201,16 @@ def test_an_older_commit_is_read_under_the_older_names(project: Path) -> None:
     assert [(score.name, score.committed, score.made) for score in found.main] == [
         ("hybrid gnome-help multilingual", 0.25, 0.27)
     ]
-    assert len(found.by_language) == 4 and found.only_made == 5 and not found.is_head
+    assert len(found.by_language) == 4 and found.only_made == 6 and not found.is_head
     assert "git checkout" not in told(project, "old")
+
+
+def test_a_commit_with_nested_main_scores_is_compared_with_the_table(project: Path) -> None:
+    found = verify(project, "nested")
+    assert [(score.name, score.committed, score.made) for score in found.main] == [
+        ("hybrid gnome-help multilingual", 0.26, 0.27)
+    ]
+    assert found.not_made == ("hybrid gnome-help crosslingual",)
 
 
 def test_a_project_below_the_top_of_its_repository_is_read_too(committed: Path, tmp_path: Path) -> None:
@@ -206,9 +227,11 @@ def test_a_project_below_the_top_of_its_repository_is_read_too(committed: Path, 
     ("path", "text", "what"),
     [
         (MAIN, None, "no such file; run `make repro`"),
-        (MAIN, '{"hybrid": "good"}', "'good' is not a score"),
-        (MAIN, '{"hybrid": NaN}', "a score is nan"),
-        (MAIN, '{"hybrid": 1' + "0" * 400 + "}", "is not a score"),
+        (MAIN, "a,b\n1,2\n", "not a table of main scores"),
+        (MAIN, "", "not a table of main scores"),
+        (MAIN, main_rows({"hybrid": {"gnome-help": {"multilingual": "good"}}}), "'good' is not a score"),
+        (MAIN, main_rows({"hybrid": {"gnome-help": {"multilingual": "nan"}}}), "a score is nan"),
+        (MAIN, main_rows({"hybrid": {"gnome-help": {"multilingual": "1e400"}}}), "a score is inf"),
         (ROWS, "a,b\n1,2\n", "not a table of scores by language"),
         (ROWS, f"a,b\n{'x' * 200_000},2\n", "not a table .field larger than"),
         (ROWS, rows().replace("0.4", "x"), "'x' is not a score"),
@@ -224,6 +247,23 @@ def test_files_that_no_run_wrote_are_an_error(path: str, text: str | None, what:
         verify(project)
 
 
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ('{"hybrid": "good"}', "main_score.json of commit .*: 'good' is not a score"),
+        ('{"hybrid": NaN}', "a score is nan"),
+        ('{"hybrid": 1' + "0" * 400 + "}", "is not a score"),
+    ],
+)
+def test_a_commit_whose_nested_scores_are_none_is_an_error(text: str, what: str, project: Path) -> None:
+    git(project, "rm", "--quiet", "--cached", MAIN)
+    write(project, NESTED, text)
+    git(project, "add", NESTED)
+    git(project, "commit", "--quiet", "--message", "nested")
+    with pytest.raises(UserError, match=what):
+        verify(project)
+
+
 def test_a_fresh_clone_has_no_run_to_compare(project: Path) -> None:
     shutil.rmtree(project / "metrics/evaluation")
     with pytest.raises(UserError, match="metrics: no run to compare: these are the committed scores; run `make repro`"):
@@ -235,9 +275,9 @@ def test_without_git_a_commit_or_committed_scores_there_is_nothing_to_compare(pr
         verify(project, "v9")
     with pytest.raises(UserError, match="no commit '--all'"):
         verify(project, "--all")
-    git(project, "rm", "--quiet", "--cached", MAIN)
+    git(project, "rm", "--quiet", "--cached", MAIN, NESTED)
     git(project, "commit", "--quiet", "--message", "without scores")
-    with pytest.raises(UserError, match=r"main_score\.json: commit .* has no such file"):
+    with pytest.raises(UserError, match=r"scores\.csv: commit .* has no such file"):
         verify(project)
     shutil.rmtree(project / ".git")
     with pytest.raises(UserError, match="no Git checkout"):

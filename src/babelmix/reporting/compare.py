@@ -14,7 +14,7 @@ from babelmix.evaluation.score_files import read_query_scores
 from babelmix.evaluation.significance import Difference, holm, paired_difference
 from babelmix.reporting.dev_choice import DevFigures, best_debiasing, dev_figures
 from babelmix.reporting.names import POOL_FIRST
-from babelmix.reporting.results import Results
+from babelmix.reporting.results import Results, reference_of
 from babelmix.settings.params import Settings
 from babelmix.workspace import LIR, NATIVE_DEV, encoder_of
 
@@ -29,11 +29,6 @@ class Comparison:
     scope: str
     measure: str  # a name in measures.MEASURES
     difference: Difference
-
-
-def reference_of(objectives: Sequence[str]) -> str:
-    """Return the objective that the others are compared with: contrastive, or else the first."""
-    return "contrastive" if "contrastive" in objectives else objectives[0]
 
 
 def contrasts(objectives: Sequence[str], free: str) -> list[tuple[str, str]]:

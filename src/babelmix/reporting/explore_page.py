@@ -15,9 +15,9 @@ from babelmix.benchmarks.files import read_benchmark
 from babelmix.benchmarks.registry import licence_of
 from babelmix.common.files import new_file, new_folder
 from babelmix.evaluation.score_files import read_query_scores
-from babelmix.reporting.compare import reference_of
 from babelmix.reporting.explore import RANKS, RIGHT, Entry, View, by_language, one_line, summarise
 from babelmix.reporting.explore_choice import IMPROVED, RANDOM, WORSENED, Choice, choose, show_chosen
+from babelmix.reporting.results import reference_of
 from babelmix.retrieval.embeddings import open_embeddings
 from babelmix.settings.params import Settings
 from babelmix.workspace import UNTRAINED, Workspace

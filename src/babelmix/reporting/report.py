@@ -1,4 +1,4 @@
-"""The report: the main scores, one table by language, and reports/report.md with its figures.
+"""The report: reports/report.md with its figures.
 
     write_report(HERE, load_settings())
 
@@ -6,75 +6,29 @@ Every file depends on the metrics and the settings alone, not on the time of day
 the same bytes.
 """
 
-import csv
-import json
 from pathlib import Path
-from typing import Any
 
 from babelmix.common.files import new_file, new_folder
-from babelmix.evaluation.measures import MEASURES
 from babelmix.reporting import figures, heat_maps
-from babelmix.reporting.compare import compare, reference_of
+from babelmix.reporting.compare import compare
 from babelmix.reporting.drawing import save
 from babelmix.reporting.markdown import to_markdown
-from babelmix.reporting.names import POOL_FIRST
-from babelmix.reporting.results import Results, read_results, seen, training_languages
+from babelmix.reporting.results import Results, read_results, reference_of
 from babelmix.settings.params import Settings
 from babelmix.workspace import UNTRAINED, Workspace
 
-MAIN_SCORES = 12  # at most, in metrics/main_score.json
-
 
 def write_report(workspace: Workspace, settings: Settings) -> None:
-    """Write the main scores, the table by language, the figures and report.md, from the metrics of the pipeline.
+    """Write the figures and report.md, from the metrics of the pipeline.
 
     Raises UserError for a missing or broken file, with the stage that writes it.
     """
     results = read_results(workspace, settings)
     comparisons = compare(results, settings)
-    with new_file(workspace.main_scores) as stream:
-        json.dump(main_scores(results), stream, indent=2)
-        stream.write("\n")
-    with new_file(workspace.by_language) as stream:
-        rows = by_language(results)
-        writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
     with new_folder(workspace.figures) as folder:
         captions = draw(results, folder)
     with new_file(workspace.report) as stream:
         stream.write(to_markdown(results, settings, comparisons, captions))
-
-
-def main_scores(results: Results) -> dict[str, dict[str, dict[str, float | None]]]:
-    """Return the main score by objective, benchmark and scope: at most 12 numbers, multilingual first."""
-    cells = len(results.histories) * len(results.evaluations[UNTRAINED])
-    scopes = POOL_FIRST[: max(1, MAIN_SCORES // cells)]
-    return {
-        objective: {
-            benchmark: {scope: evaluation["scopes"][scope][evaluation["main_score"]] for scope in scopes}
-            for benchmark, evaluation in results.evaluations[objective].items()
-        }
-        for objective in results.histories
-    }
-
-
-def by_language(results: Results) -> list[dict[str, Any]]:
-    """Return one row for each system, benchmark, scope and language or ordered pair of languages.
-
-    `seen` says whether the training pairs have these languages: yes, partly (one of a pair) or no. It is the same for
-    every system, so that rows can be compared; an objective with its own list of languages saw only those.
-    """
-    known = training_languages(results)
-    return [
-        {"system": system, "benchmark": benchmark, "scope": scope, "languages": languages}
-        | {measure: scores[measure] for measure in MEASURES}
-        | {"queries": scores["queries"], "seen": seen(languages, known)}
-        for system, evaluations in results.evaluations.items()
-        for benchmark, evaluation in evaluations.items()
-        for scope in POOL_FIRST
-        for languages, scores in evaluation["scopes"][scope]["by"].items()
-    ]
 
 
 def draw(results: Results, folder: Path) -> dict[str, str]:

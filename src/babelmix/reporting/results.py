@@ -38,15 +38,21 @@ class HistoryRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Results:
+class Counts:
+    """How many training pairs there are, by source and language; JSON files are kept as they were written."""
+
+    pairs: dict[str, dict[str, Any]]  # source -> language -> kept_train, kept_dev, dropped by reason
+    translations: dict[str, dict[str, Any]]  # source -> language -> kept, rejected by reason, engine
+
+
+@dataclass(frozen=True, slots=True)
+class Results(Counts):
     """Everything measured in one run of the pipeline; JSON files are kept as they were written."""
 
     evaluations: dict[str, dict[str, dict[str, Any]]]  # system -> benchmark -> evaluation
     per_query: dict[str, dict[str, Path]]  # system -> benchmark -> the scores of every query, .npz
     dev: dict[str, dict[str, Any]]  # system with vectors -> evaluation of the dev split
     histories: dict[str, tuple[HistoryRow, ...]]  # by objective
-    pairs: dict[str, dict[str, Any]]  # source -> language -> kept_train, kept_dev, dropped by reason
-    translations: dict[str, dict[str, Any]]  # source -> language -> kept, rejected by reason, engine
     parameters: tuple[int, int]  # of the encoder: all, and those outside the embeddings
 
 
@@ -55,24 +61,47 @@ def read_results(workspace: Workspace, settings: Settings) -> Results:
 
     Raises UserError for a missing or broken file, with the stage that writes it.
     """
-    evaluations: dict[str, dict[str, dict[str, Any]]] = {}
-    per_query: dict[str, dict[str, Path]] = {}
-    for system in systems_of(settings.objectives, settings.averages):
-        for benchmark in settings.benchmarks:
-            stage = evaluation_stage(system, settings.averages)
-            scores = _read_evaluation(workspace.scores(system, benchmark), stage)
-            evaluations.setdefault(system, {})[benchmark] = scores
-            file = _existing(workspace.query_scores(system, benchmark), stage)
-            per_query.setdefault(system, {})[benchmark] = file
+    evaluations = read_evaluations(workspace, settings)
+    counts = read_counts(workspace, settings)
     return Results(
         evaluations=evaluations,
-        per_query=per_query,
+        per_query={
+            system: {
+                benchmark: _existing(
+                    workspace.query_scores(system, benchmark), evaluation_stage(system, settings.averages)
+                )
+                for benchmark in settings.benchmarks
+            }
+            for system in evaluations
+        },
         dev={
             name: _read_evaluation(workspace.scores(name, DEV), evaluation_stage(name, settings.averages))
-            for name in systems_of(settings.objectives, settings.averages)
+            for name in evaluations
             if name != BM25
         },
         histories={name: _read_history(workspace.history(name), name) for name in settings.objectives},
+        pairs=counts.pairs,
+        translations=counts.translations,
+        parameters=_read_parameters(workspace.encoder_metrics),
+    )
+
+
+def read_evaluations(workspace: Workspace, settings: Settings) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return system -> benchmark -> evaluation; UserError for a missing or broken file, with its stage."""
+    return {
+        system: {
+            benchmark: _read_evaluation(
+                workspace.scores(system, benchmark), evaluation_stage(system, settings.averages)
+            )
+            for benchmark in settings.benchmarks
+        }
+        for system in systems_of(settings.objectives, settings.averages)
+    }
+
+
+def read_counts(workspace: Workspace, settings: Settings) -> Counts:
+    """Return the counts of the training pairs; UserError for a missing or broken file, with its stage."""
+    return Counts(
         pairs={
             name: _read_counts(workspace.pair_counts(name), f"pairs@{name}", dict[str, _Kept])
             for name in settings.sources
@@ -86,7 +115,6 @@ def read_results(workspace: Workspace, settings: Settings) -> Results:
             }
             for name in settings.sources
         },
-        parameters=_read_parameters(workspace.encoder_metrics),
     )
 
 
@@ -95,10 +123,15 @@ def systems_of(objectives: Sequence[str], averages: Sequence[str] = ()) -> tuple
     return (BM25, *(f"{name}{form}" for name in (UNTRAINED, *objectives, *averages) for form in ("", *DEBIASINGS)))
 
 
-def training_languages(results: Results) -> frozenset[str]:
+def reference_of(objectives: Sequence[str]) -> str:
+    """Return the objective that the others are compared with: contrastive, or else the first."""
+    return "contrastive" if "contrastive" in objectives else objectives[0]
+
+
+def training_languages(counts: Counts) -> frozenset[str]:
     """Return the languages of the training pairs, human and machine-translated."""
-    human = (lang for found in results.pairs.values() for lang, counts in found.items() if counts["kept_train"])
-    machine = (lang for found in results.translations.values() for lang, counts in found.items() if counts["kept"])
+    human = (lang for found in counts.pairs.values() for lang, own in found.items() if own["kept_train"])
+    machine = (lang for found in counts.translations.values() for lang, own in found.items() if own["kept"])
     return frozenset((*human, *machine))
 
 

@@ -9,7 +9,7 @@ training amplifies the difference. The tolerances come from two default runs wit
 commits 233d621 and e9d68bf of this repository. Between them the training was rewritten to skip padding, so the order
 of the additions changed.
 
-- The 12 main scores differed by .0020 (root mean square) and .0035 (largest). Another kind of processor gave .2746
+- 12 main scores differed by .0020 (root mean square) and .0035 (largest). Another kind of processor gave .2746
   where .2728 was committed. Tolerance: .008, four times the root mean square.
 - A score of one language or pair is a mean of n queries, and its noise falls with the root of n. Times this root, mAP
   and nDCG differed by .08 (root mean square) and .35 (largest), recall by .11 and .60. Tolerance: .5 and 1 over the
@@ -36,9 +36,11 @@ from babelmix.workspace import HERE
 if TYPE_CHECKING:
     from rich.console import Console
 
-MAIN_SCORES = (str(HERE.main_scores), str(HERE.metrics / "headline.json"))  # and its name in older commits
-BY_LANGUAGE = (str(HERE.by_language),)
+# A table, and the two files of older commits that had the main scores of the objectives as nested objects.
+MAIN_SCORES = (str(HERE.score_table), str(HERE.main_scores), str(HERE.metrics / "headline.json"))
+BY_LANGUAGE = str(HERE.by_language)
 KEYS = {"system": "variant", "benchmark": "benchmark", "scope": "setting", "languages": "languages"}  # and older names
+MAIN_KEYS = ("system", "benchmark", "scope")
 NOT_SCORES = {*KEYS, *KEYS.values(), "queries", "seen"}
 WRITTEN = {  # by a run, and committed -> what differs in it
     str(HERE.lock): "hashes of what the stages read and wrote",
@@ -50,7 +52,7 @@ MAIN_TOLERANCE, MEAN_TOLERANCE, RECALL_TOLERANCE = 0.008, 0.5, 1.0  # the last t
 SHOWN = 5  # differences in the table, of main scores and of those by language
 NAMED = 3  # stages, files or scores that a line names
 LINE = 1000  # characters of a line
-AGAIN = "run `babelmix report`, or name another commit: --against REVISION"
+AGAIN = "run `babelmix report scores`, or name another commit: --against REVISION"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +109,10 @@ def verify(root: Path, revision: str = "HEAD") -> Verification:
         what = "no run to compare: these are the committed scores"
         raise UserError(what, where=str(HERE.metrics), how="run `make repro`")
     main, main_not_made, only_main = _match(
-        _main_scores(*commits.read_first(root, commit, MAIN_SCORES)), _main_scores(*_made(root, MAIN_SCORES))
+        _main_scores(*commits.read_first(root, commit, MAIN_SCORES)), _main_scores(*_made(root, MAIN_SCORES[0]))
     )
     rows, rows_not_made, only_rows = _match(
-        _scores_by_language(*commits.read_first(root, commit, BY_LANGUAGE)),
+        _scores_by_language(*commits.read_first(root, commit, (BY_LANGUAGE,))),
         _scores_by_language(*_made(root, BY_LANGUAGE)),
     )
     if not main and not rows:
@@ -220,6 +222,18 @@ def _match(committed: _Scores, made: _Scores) -> tuple[list[Score], list[str], i
 
 
 def _main_scores(text: str, where: str) -> _Scores:
+    """Return the main scores by system, benchmark and scope, of a table or of an older commit's nested objects."""
+    if where.startswith(str(HERE.score_table)):
+        rows = _rows(text, where)
+        if not rows or not {*MAIN_KEYS, "score"} <= rows[0].keys():
+            raise UserError("not a table of main scores", where=where, how=AGAIN)
+        return {
+            " ".join(row[key] or "" for key in MAIN_KEYS): (
+                _score(row["score"], where) if row["score"] else None,
+                MAIN_TOLERANCE,
+            )
+            for row in rows
+        }
     return {" ".join(path): (value, MAIN_TOLERANCE) for path, value in _leaves(parse_json(text, where), (), where)}
 
 
@@ -264,12 +278,11 @@ def _score(value: Any, where: str) -> float:
     return number
 
 
-def _made(root: Path, names: tuple[str, ...]) -> tuple[str, str]:
-    """Return the text of the first of these files that is there, and its path for errors."""
-    for name in names:
-        if (root / name).is_file():
-            return read_text(root / name), name
-    raise UserError("no such file", where=names[0], how="run `make repro`")
+def _made(root: Path, name: str) -> tuple[str, str]:
+    """Return the text of a file that the run wrote, and its path for errors."""
+    if not (root / name).is_file():
+        raise UserError("no such file", where=name, how="run `make repro`")
+    return read_text(root / name), name
 
 
 def _first_stages(root: Path, commit: str) -> Iterator[str]:

@@ -12,13 +12,21 @@ from babelmix.settings.params import Settings
 from babelmix.workspace import HERE
 
 
+def scores(settings: Settings) -> str:
+    """Write the main scores and the table by language; return what was written."""
+    from babelmix.reporting.score_tables import write_scores
+
+    write_scores(HERE, settings)
+    return f"wrote {HERE.main_scores}, {HERE.score_table} and {HERE.by_language}"
+
+
 def report(settings: Settings) -> str:
-    """Write the main scores, the table by language and the report with its figures; return what was written."""
+    """Write the report with its figures; return what was written."""
     from babelmix.reporting.report import write_report
 
     claim_folder(HERE.figures)
     write_report(HERE, settings)
-    return f"wrote {HERE.report} and {HERE.main_scores}"
+    return f"wrote {HERE.report}"
 
 
 def explore_pages(settings: Settings) -> str:

@@ -54,7 +54,11 @@ class Run:
         ]
 
     def targets(self) -> list[str]:
-        """Return the DVC stages that score the run; DVC runs what they need."""
+        """Return the DVC stages to run; DVC runs what they need. Only a training has main scores for `dvc exp show`."""
+        return ["scores"] if self.kind in ("main", "steps") else self.scored_by()
+
+    def scored_by(self) -> list[str]:
+        """Return the DVC stages that score the run's own systems."""
         if self.kind == "bm25":
             return ["evaluate-bm25"]
         if self.kind == "untrained":
