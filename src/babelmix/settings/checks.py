@@ -170,14 +170,15 @@ def _check_study(settings: Settings, study: Study, path: str) -> None:
 
 def _check_study_average(average: Average, name: str, study: Study, where: str) -> None:
     """Raise UserError for an average that no single training of the study can make."""
-    owner = next((one for one in study.objectives if name.startswith(f"{one}-")), None)
-    if owner is None:
+    owners = [one for one in study.objectives if name.startswith(f"{one}-")]
+    if not owners:
         how = f"call it after its objective, such as {study.objectives[0]}-{name}"
         raise UserError(f"{quoted(name)} does not begin with an objective of the study", where=where, how=how)
-    for part in (average.first, average.second):
-        if part not in (UNTRAINED, owner):
-            what = f"{quoted(name)} needs {quoted(part)}, which a run of {owner} does not train"
-            raise UserError(what, where=where, how=f"take an average of {owner} and {UNTRAINED}")
+    for owner in owners:  # `planned` gives it to each
+        for part in (average.first, average.second):
+            if part not in (UNTRAINED, owner):
+                what = f"{quoted(name)} needs {quoted(part)}, which a run of {owner} does not train"
+                raise UserError(what, where=where, how=f"take an average of {owner} and {UNTRAINED}")
 
 
 def _check_factors(factors: tuple[float, ...], where: str) -> None:

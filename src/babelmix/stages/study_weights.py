@@ -125,7 +125,7 @@ def drop_weights(state: Path, cache: Path, kept: frozenset[str], is_due: Callabl
 
 
 def is_due(
-    name: str, path: str, runs: dict[str, Run], done: frozenset[str], rates: dict[tuple[str, str], float]
+    name: str, path: str, runs: Mapping[str, Run], done: frozenset[str], rates: Mapping[tuple[str, str], float]
 ) -> bool:
     """Return whether what a run made at a path is no longer needed.
 
