@@ -309,6 +309,6 @@ def test_an_experiment_of_other_settings_is_refused() -> None:
     check_settings(opened, now, overrides)
     raw["train"]["steps"] = 99
     opened.settings = parse_settings(yaml.safe_dump(raw), "params.yaml")
-    told = r"^experiment study-a: it has other settings \(train\); `dvc exp remove study-a`, then run `babelmix study` again$"
+    told = r"^experiment study-a: it has other settings \(train\); `dvc exp remove study-a`, then run `babelmix study` "
     with pytest.raises(UserError, match=told):
         check_settings(opened, now, overrides)

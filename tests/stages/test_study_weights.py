@@ -1,6 +1,5 @@
 """What leaves DVC's cache and what stays: the rules, a small real DVC project, and a whole study of five runs there."""
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -37,7 +36,7 @@ DVC_YAML = {
     "encoder": {
         "cmd": "mkdir -p models/untrained metrics && echo tokens > models/untrained/tokenizer"
         " && cp $DVC_ROOT/made/metrics/encoder.json metrics/",
-        "deps": ["dvc.yaml"],
+        "deps": ["origin"],
         "params": ["model.size"],
         "outs": ["models/untrained", "metrics/encoder.json"],
     },
@@ -78,7 +77,8 @@ DVC_YAML = {
 
 
 def run(*command: str) -> str:
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert not done.returncode, done.stdout + done.stderr
     return done.stdout
 
 
@@ -106,7 +106,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setenv(f"GIT_{name}_EMAIL", "a@example.org")
     Path("params.yaml").write_text(yaml.safe_dump(raw))
     Path("dvc.yaml").write_text(yaml.safe_dump({"stages": DVC_YAML}, sort_keys=False))
-    Path(".gitignore").write_text("/made\n/.babelmix\n")
+    Path("origin").write_text("a")
+    Path(".gitignore").write_text("/made\n/.babelmix\n/elsewhere\n")
     run("git", "init", "--quiet")
     run("dvc", "init", "--quiet")
     run("dvc", "config", "core.analytics", "false")
@@ -197,8 +198,9 @@ def test_what_is_there_before_or_in_the_workspace_stays(tmp_path: Path) -> None:
 
 
 def test_weights_of_a_sweep_wait_for_its_choice_and_its_heir() -> None:
-    study = Study(sizes=("small", "base"), objectives=("hybrid", "contrastive"), seeds=(13, 14), benchmarks=(NATIVE_DEV,),
-                  rate_factors=(1, 2))  # fmt: skip
+    study = Study.model_validate(
+        STUDY | {"sizes": ["small", "base"], "objectives": ["hybrid", "contrastive"], "seeds": [13, 14]}
+    )
     runs = {one.name: one for one in planned(study, {})}
     sweep = frozenset(("small-rate-x1", "small-rate-x2"))
     rates = {("small", "hybrid"): 2.0, ("small", "contrastive"): 1.0}
