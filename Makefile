@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach minor,11 12 13,$(shell command -v python3.$(mino
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro exps sizes results mt-cost ablation rivals check test types tests speed golden fuzz drills requirements ui setup
+.PHONY: repro exps study sizes results mt-cost ablation rivals check test types tests speed golden fuzz drills requirements ui setup
 repro: setup  # the experiment, then whether it gave the committed results again: a line, no failure of the run
 	dvc repro
 	@babelmix verify || true
@@ -17,6 +17,9 @@ exps: setup  # all DVC experiments side by side: size, objective, seed, and the 
 	  $(foreach column,$(COLUMNS),--keep '$(column)$$') \
 	  $$(git for-each-ref --format='%(refname)' 'refs/exps/??/*/*' | sed 's|refs/exps/\(..\)/\([^/]*\).*|--rev=\1\2|' | sort -u) \
 	  | python scripts/experiments.py
+
+study: setup  # the study over sizes: what is missing of its 151 runs, ten hours in all; goes on where it stopped
+	babelmix study
 
 sizes: setup  # XQuAD-R at three sizes with the code at hand, seed 13, and the figure of the README; half an hour after make repro
 	for size in small base large; do dvc exp run --temp -n size-$$size \

@@ -98,6 +98,7 @@ def tiny_params(transformer: Path) -> dict[str, Any]:
     # DVC parses this file once for each stage, slowly: what no stage here reads is left out.
     params["model"]["presets"] = {size: presets[size] for size in SIZES}
     params["translate"]["candidates"] = {}
+    del params["study"]
     return params
 
 

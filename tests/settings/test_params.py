@@ -32,7 +32,7 @@ def test_the_project_s_own_settings_are_valid() -> None:
     settings = load_settings(ROOT / "params.yaml")
     presets = settings.model.presets
     packaged = {name: preset.layers for name, preset in presets.items() if preset.hub is None}
-    assert packaged == {"small": 3, "base": 6, "large": 12}
+    assert packaged == {"small": 3, "base": 6, "large": 12, "layers-2": 2, "layers-4": 4, "layers-9": 9}
     assert all(preset.folder is None for preset in presets.values())
     assert {"xlmr-base", "labse", "e5-small", "mmbert-base", "eurobert-210m"} < presets.keys() - packaged.keys()
     assert settings.learning_rate() == settings.preset().learning_rate
@@ -71,6 +71,26 @@ def test_the_project_s_own_settings_are_valid() -> None:
         ("objective.bm25", {"alpha": 1}, "objective: 'bm25' is taken"),
         ("objective.a/b", {"alpha": 1}, "objective: 'a/b' is not a valid name"),
         ("model.presets.\n", {"layers": 1, "learning_rate": 0.1}, r"model.presets: '\\n' is not a valid name"),
+        ("study.sizes", ["larg"], r"study.sizes: unknown size 'larg'; did you mean 'large'\?"),
+        ("study.sized", ["base"], "study.sized: unknown setting 'sized'; did you mean 'sizes'"),
+        ("study.steps.seed", [13], "study.steps.seed: unknown setting 'seed'; did you mean 'seeds'"),
+        ("study.objectives", ["hybrid", "hybrid"], "study.objectives: objective 'hybrid' comes twice; name it once"),
+        ("study.seeds", [13, 13], "study.seeds: seed 13 comes twice; name it once"),
+        ("study.benchmarks", ["xquad-r"], "study.benchmarks: native-dev is missing; add native-dev: learning rates"),
+        ("study.benchmarks", ["native-dev", "faq"], "study.benchmarks: unknown benchmark 'faq'; .*data/own/faq"),
+        ("study.rate_factors", [1, 0], "study.rate_factors: 0 is not above 0; write a factor such as 0.5 or 2"),
+        ("study.rate_factors", [1, 1.0], "study.rate_factors: factor 1 comes twice"),
+        ("study.forms", ["centre"], r"study.forms: unknown debiasing 'centre'; did you mean '\+centre'"),
+        ("study.steps.size", "xlmr-l6", "study.steps.size: unknown size 'xlmr-l6'; valid: base, large, layers-2"),
+        ("study.steps.factors", [-1], "study.steps.factors: -1 is not above 0"),
+        ("study.averages.seeds", [20], "study.averages.seeds: unknown seed '20'; valid: 13, 14, 15, 16, 17"),
+        ("study.averages.names", ["start"], "study.averages.names: unknown average 'start'; valid: contrastive-cross"),
+        (
+            "study.averages.names",
+            ["contrastive-crosslingual"],
+            "study.averages.names: 'contrastive-crosslingual' needs 'crosslingual', which a run of contrastive does "
+            "not train; take an average of contrastive and untrained",
+        ),
         ("averages", ["hybrid-strat"], "averages: unknown average 'hybrid-strat'; did you mean 'hybrid-start'"),
         ("averages", ["hybrid-start", "hybrid-start"], "averages: average 'hybrid-start' comes twice"),
         (
@@ -149,6 +169,18 @@ def test_the_project_s_own_settings_are_valid() -> None:
         ("train.bfloat16", "perhaps", "train.bfloat16: not true or false; it says 'perhaps'"),
     ],
 )
+def test_an_average_of_the_study_is_called_after_its_objective(tmp_path: Path) -> None:
+    file = changed(tmp_path, "average.start", ["hybrid", "untrained"])
+    raw = yaml.safe_load(file.read_text())
+    raw["study"]["averages"]["names"] = ["start"]
+    told = (
+        r"study.averages.names: 'start' does not begin with an objective of the study; "
+        r"call it after its objective, such as contrastive-start$"
+    )
+    with pytest.raises(UserError, match=told):
+        parse_settings(yaml.safe_dump(raw), "params.yaml")
+
+
 def test_a_faulty_setting_is_told(field: str, value: Any, told: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=told):
         load_settings(changed(tmp_path, field, value))

@@ -116,10 +116,11 @@ def test_what_a_run_changes_and_which_stages_score_it() -> None:
         "train.learning_rate=6.25e-05",
         "train.steps=240",
     ]
-    assert run.targets() == ["evaluate@crosslingual", "evaluate-average@crosslingual-start"]
+    assert run.targets() == ["scores"]
+    assert run.scored_by() == ["evaluate@crosslingual", "evaluate-average@crosslingual-start"]
     longer = run_of("base-hybrid-s14-x2")
     assert longer.overrides(1.25e-4, 240)[-2:] == ["train.learning_rate=0.00025", "train.steps=480"]
-    assert longer.targets() == ["evaluate@hybrid"] and longer.averages == ()
+    assert longer.scored_by() == ["evaluate@hybrid"] and longer.averages == ()
     sweep = run_of("base-rate-x0.5")
     assert sweep.overrides(1e-4, 240)[2:6] == [
         "objectives=[contrastive,hybrid,crosslingual]",

@@ -128,7 +128,7 @@ def _scored(evaluation: dict[str, Any], system: str) -> Scored:
 
 def _hashes(opened: Opened, run: Run, benchmarks: list[str]) -> dict[str, str]:
     stages = parse_lock(read_file(opened, str(HERE.lock)), f"{HERE.lock} of {opened.name}")
-    return read_hashes(stages, run.targets(), benchmarks)
+    return read_hashes(stages, run.scored_by(), benchmarks)
 
 
 def _parameters(opened: Opened) -> tuple[int, int]:

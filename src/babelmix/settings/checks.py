@@ -1,6 +1,6 @@
 """Checks across sections of params.yaml: names that must exist, and settings that exclude one another."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from babelmix.benchmarks.own import OWN, own_files, unknown_benchmark
@@ -8,10 +8,12 @@ from babelmix.benchmarks.registry import BENCHMARKS
 from babelmix.common.errors import UserError, quoted, shown, unknown_name
 from babelmix.common.languages import LANGUAGES
 from babelmix.corpus.registry import PAIR_SOURCES
+from babelmix.encoder.settings import Average
 from babelmix.settings.names import BESIDE_BENCHMARKS, SYSTEMS, check_name
 from babelmix.settings.schema import Settings
+from babelmix.study.settings import Study
 from babelmix.translate.hops import check_target, parse_route
-from babelmix.workspace import UNTRAINED
+from babelmix.workspace import DEBIASINGS, NATIVE_DEV, UNTRAINED
 
 
 def check_settings(settings: Settings, path: str) -> None:
@@ -22,6 +24,8 @@ def check_settings(settings: Settings, path: str) -> None:
     _check_objectives(settings, path)
     _check_averages(settings, path)
     _check_benchmarks(settings, path)
+    if settings.study:
+        _check_study(settings, settings.study, path)
 
 
 def check_own_benchmarks(settings: Settings, path: Path) -> None:
@@ -34,7 +38,10 @@ def check_own_benchmarks(settings: Settings, path: Path) -> None:
         if name in BENCHMARKS and (shadowed := own_files(name, root)) is not None:
             what = f"{quoted(name)} is a known benchmark, and has files of yours too"
             raise UserError(what, where=str(shadowed), how=f"call yours something else, such as my-{name}")
-    for where, names in (("benchmarks", settings.benchmarks), ("benchmark.translated", settings.benchmark.translated)):
+    named = {"benchmarks": settings.benchmarks, "benchmark.translated": settings.benchmark.translated}
+    if settings.study:
+        named["study.benchmarks"] = settings.study.benchmarks
+    for where, names in named.items():
         for name in names:
             if name not in BENCHMARKS and own_files(name, root) is None:
                 raise unknown_benchmark(name, f"{path}, {where}", root)
@@ -105,14 +112,7 @@ def _check_averages(settings: Settings, path: str) -> None:
 
 def _check_benchmarks(settings: Settings, path: str) -> None:
     benchmark = settings.benchmark
-    taken = BESIDE_BENCHMARKS | {*PAIR_SOURCES, *settings.source}
-    for name in settings.benchmarks:
-        if name not in BENCHMARKS:
-            if "/" in name:
-                how = f"write its name, {shown(Path(name).name)}, and put its files below {OWN}"
-                raise UserError(f"{quoted(name)} is a path", where=f"{path}, benchmarks", how=how)
-            check_name(name, f"{path}, benchmarks", taken)
-    _check_once("benchmark", settings.benchmarks, f"{path}, benchmarks")
+    _check_benchmark_names(settings, settings.benchmarks, f"{path}, benchmarks")
     for name, split in benchmark.splits.items():
         where = f"{path}, benchmark.splits"
         check_name(name, where)
@@ -132,18 +132,75 @@ def _check_benchmarks(settings: Settings, path: str) -> None:
         _check("language", benchmark.languages, LANGUAGES, f"{path}, benchmark.languages")
 
 
-def _check(kind: str, names: tuple[str, ...], valid: Iterable[str], where: str) -> None:
+def _check_benchmark_names(settings: Settings, names: tuple[str, ...], where: str) -> None:
+    """Raise UserError, at `where`, for a name that no benchmark can have, or one that comes twice."""
+    taken = BESIDE_BENCHMARKS | {*PAIR_SOURCES, *settings.source}
+    for name in names:
+        if name not in BENCHMARKS:
+            if "/" in name:
+                how = f"write its name, {shown(Path(name).name)}, and put its files below {OWN}"
+                raise UserError(f"{quoted(name)} is a path", where=where, how=how)
+            check_name(name, where, taken)
+    _check_once("benchmark", names, where)
+
+
+def _check_study(settings: Settings, study: Study, path: str) -> None:
+    _check("size", study.sizes, settings.model.presets, f"{path}, study.sizes")
+    _check("objective", study.objectives, settings.objective_presets, f"{path}, study.objectives")
+    _check_once("seed", study.seeds, f"{path}, study.seeds")
+    _check_benchmark_names(settings, study.benchmarks, f"{path}, study.benchmarks")
+    if NATIVE_DEV not in study.benchmarks:
+        how = f"add {NATIVE_DEV}: learning rates are chosen on it"
+        raise UserError(f"{NATIVE_DEV} is missing", where=f"{path}, study.benchmarks", how=how)
+    _check_factors(study.rate_factors, f"{path}, study.rate_factors")
+    _check("debiasing", study.forms, DEBIASINGS, f"{path}, study.forms")
+    if study.steps:
+        where = f"{path}, study.steps"
+        _check("size", (study.steps.size,), study.sizes, f"{where}.size")
+        _check("seed", study.steps.seeds, study.seeds, f"{where}.seeds")
+        _check_factors(study.steps.factors, f"{where}.factors")
+    if study.averages:
+        where = f"{path}, study.averages"
+        _check("size", study.averages.sizes, study.sizes, f"{where}.sizes")
+        _check("seed", study.averages.seeds, study.seeds, f"{where}.seeds")
+        _check("average", study.averages.names, settings.average, f"{where}.names")
+        for name in study.averages.names:
+            _check_study_average(settings.average[name], name, study, f"{where}.names")
+
+
+def _check_study_average(average: Average, name: str, study: Study, where: str) -> None:
+    """Raise UserError for an average that no single training of the study can make."""
+    owners = [one for one in study.objectives if name.startswith(f"{one}-")]
+    if not owners:
+        how = f"call it after its objective, such as {study.objectives[0]}-{name}"
+        raise UserError(f"{quoted(name)} does not begin with an objective of the study", where=where, how=how)
+    for owner in owners:  # `planned` gives it to each
+        for part in (average.first, average.second):
+            if part not in (UNTRAINED, owner):
+                what = f"{quoted(name)} needs {quoted(part)}, which a run of {owner} does not train"
+                raise UserError(what, where=where, how=f"take an average of {owner} and {UNTRAINED}")
+
+
+def _check_factors(factors: tuple[float, ...], where: str) -> None:
+    for factor in factors:
+        if factor <= 0:
+            raise UserError(f"{factor:g} is not above 0", where=where, how="write a factor such as 0.5 or 2")
+    _check_once("factor", factors, where)
+
+
+def _check(kind: str, names: tuple[str | int, ...], valid: Iterable[str | int], where: str) -> None:
     """Raise UserError, at `where`, for a name that is not valid or comes twice."""
     choices = frozenset(valid)
     for name in names:
         if name not in choices:
-            raise unknown_name(kind, name, choices, where=where)
+            raise unknown_name(kind, str(name), map(str, choices), where=where)
     _check_once(kind, names, where)
 
 
-def _check_once(kind: str, names: tuple[str, ...], where: str) -> None:
-    seen: set[str] = set()
+def _check_once(kind: str, names: Sequence[str | float], where: str) -> None:
+    seen: set[str | float] = set()
     for name in names:
         if name in seen:
-            raise UserError(f"{kind} {quoted(name)} comes twice", where=where, how="name it once")
+            shown_name = quoted(name) if isinstance(name, str) else f"{name:g}"
+            raise UserError(f"{kind} {shown_name} comes twice", where=where, how="name it once")
         seen.add(name)

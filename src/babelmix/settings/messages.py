@@ -2,6 +2,7 @@
 
 import reprlib
 from collections.abc import Mapping, Sequence
+from types import NoneType
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -88,8 +89,8 @@ def _settings_of(model: type[BaseModel], path: Sequence[str | int]) -> list[str]
     for part in path:
         fields = {field.alias or name: field.annotation for name, field in model.model_fields.items()}
         kind: Any = fields.get(str(part))
-        while get_args(kind):  # dict[str, Preset]
-            kind = get_args(kind)[-1]
+        while members := [one for one in get_args(kind) if one is not NoneType]:  # dict[str, Preset], Study | None
+            kind = members[-1]
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             model = kind
     return [field.alias or name for name, field in model.model_fields.items()]
