@@ -215,8 +215,8 @@ STAGES = {
     "evaluate": EVALUATE,
     CARELESS: replace(EVALUATE, load=_load_careless),
     "report": Stage(
-        ["report"],
-        ("reports/figures", "reports/report.md", "metrics/main_score.json", "metrics/by_language.csv"),
+        ["report", "run"],
+        ("reports/figures", "reports/run.md", "metrics/main_score.json", "metrics/by_language.csv"),
         _load_report,
         old_params={"objectives": ["contrastive"]},
         params={"objectives": ["contrastive", "hybrid"]},

@@ -172,7 +172,7 @@ def test_repro_runs_every_stage_and_a_second_one_only_tracks(project: Project) -
 
     main_scores = json.loads((project.folder / "metrics/main_score.json").read_text())
     assert main_scores.keys() == {"contrastive", "hybrid"}
-    assert (project.folder / "reports/report.md").stat().st_size > 1000
+    assert (project.folder / "reports/run.md").stat().st_size > 1000
     assert {Path(name).suffix for name in written_files(project.folder / "reports/figures")} == {".png"}
     assert "<script" not in (project.folder / "reports/explore/gnome-help.html").read_text()
     scored = {path.parent.name for path in (project.folder / "metrics/evaluation").glob("*/gnome-help.json")}
@@ -257,7 +257,7 @@ def test_six_queued_variants_give_six_runs_and_again_none(project: Project) -> N
         assert (params["model.size"], params["objective"], params["seed"]) == (*name.split("/")[:2], "13")
         assert re.fullmatch("[0-9a-f]{40}", tags["dvc.rev"]), tags
         assert any("data/tokens" in key for key in tags), tags
-    reports = {path.parent.parent.parent.name for path in (project.folder / "mlruns").rglob("reports/report.md")}
+    reports = {path.parent.parent.parent.name for path in (project.folder / "mlruns").rglob("reports/run.md")}
     assert reports == set(runs.values())
 
 

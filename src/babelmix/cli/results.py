@@ -19,14 +19,19 @@ def add_to(app: typer.Typer) -> None:
 
 
 def report(
-    part: Annotated[str, typer.Argument(help="report, explore or samples.")] = "report",
+    part: Annotated[str, typer.Argument(help="study, run, explore or samples.")] = "study",
 ) -> None:
-    """Write the report, or its pages of single queries (explore), or its samples of translations (samples)."""
+    """Write the report of the study, or of the last run (run), single queries (explore), translations (samples)."""
     from babelmix.common.errors import unknown_name
     from babelmix.settings.params import load_settings
     from babelmix.stages import results
 
-    parts = {"report": results.report, "explore": results.explore_pages, "samples": results.samples}
+    parts = {
+        "study": results.study_report,
+        "run": results.run_report,
+        "explore": results.explore_pages,
+        "samples": results.samples,
+    }
     if part not in parts:
         raise unknown_name("part", part, parts, where="report")
     done(parts[part](load_settings()), "make ui")

@@ -50,7 +50,7 @@ MAIN_TOLERANCE, MEAN_TOLERANCE, RECALL_TOLERANCE = 0.008, 0.5, 1.0  # the last t
 SHOWN = 5  # differences in the table, of main scores and of those by language
 NAMED = 3  # stages, files or scores that a line names
 LINE = 1000  # characters of a line
-AGAIN = "run `babelmix report`, or name another commit: --against REVISION"
+AGAIN = "run `babelmix report run`, or name another commit: --against REVISION"
 
 
 @dataclass(frozen=True, slots=True)

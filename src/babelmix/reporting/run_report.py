@@ -1,4 +1,4 @@
-"""The report: the main scores, one table by language, and reports/report.md with its figures.
+"""The report of a run: the main scores, one table by language, and reports/run.md with its figures.
 
     write_report(HERE, load_settings())
 
@@ -26,7 +26,7 @@ MAIN_SCORES = 12  # at most, in metrics/main_score.json
 
 
 def write_report(workspace: Workspace, settings: Settings) -> None:
-    """Write the main scores, the table by language, the figures and report.md, from the metrics of the pipeline.
+    """Write the main scores, the table by language, the figures and run.md, from the metrics of the pipeline.
 
     Raises UserError for a missing or broken file, with the stage that writes it.
     """
@@ -42,7 +42,7 @@ def write_report(workspace: Workspace, settings: Settings) -> None:
         writer.writerows(rows)
     with new_folder(workspace.figures) as folder:
         captions = draw(results, folder)
-    with new_file(workspace.report) as stream:
+    with new_file(workspace.run_report) as stream:
         stream.write(to_markdown(results, settings, comparisons, captions))
 
 

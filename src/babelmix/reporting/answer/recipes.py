@@ -1,0 +1,186 @@
+"""Which recipe to take: every encoder and debiasing at every size, and the cheapest that reaches a wanted score.
+
+The dev splits choose the debiasing of an encoder. Whether that form reaches the wanted score is read off the test
+benchmark, and so is a wish, not a proof.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from statistics import fmean, median
+
+from babelmix.reporting.answer.document import Finder, Offer, Paragraph, Section, Table
+from babelmix.reporting.answer.words import millions
+from babelmix.reporting.dev_choice import is_transductive, marked
+from babelmix.reporting.names import MEASURE_NAMES
+from babelmix.reporting.tables import number
+from babelmix.study.design import Design
+from babelmix.study.rates import dev_scores
+from babelmix.study.record import Record
+from babelmix.study.settings import Study
+from babelmix.workspace import BM25, NATIVE_DEV, UNTRAINED
+
+STEP = 0.02  # of mAP, between two wanted scores
+NEEDS_INDEX = (
+    "† needs the passages of the index that it searches, and `+centre-asked` also the queries' languages; without a "
+    "dagger a form needs training text alone."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """An encoder of one size in one form, with the means over its seeds."""
+
+    size: str
+    encoder: str
+    form: str  # "" is plain
+    records: tuple[Record, ...]
+
+    @property
+    def system(self) -> str:
+        """The name that scores have."""
+        return self.encoder + self.form
+
+    @property
+    def dev(self) -> float | None:
+        """The mean of the pooled mAP over the dev splits, which choose; None for what needs no choice."""
+        found = [list(dev_scores(one, self.system).values()) for one in self.records if self.encoder != BM25]
+        return fmean(map(fmean, found)) if found and all(found) else None
+
+    @property
+    def seconds(self) -> float | None:
+        """The median seconds that training took, with averaging; 0 without training, None where nobody measured it."""
+        if self.encoder in (BM25, UNTRAINED):
+            return 0.0
+        stages = ("train@", f"average@{self.encoder}")
+        own = [
+            sum(value for name, value in one.facts.seconds.items() if name.startswith(stages)) for one in self.records
+        ]
+        measured = [value for value in own if value]
+        return median(measured) if measured else None
+
+    def score(self, benchmark: str, scope: str) -> float | None:
+        """Return the main score, the mean over seeds; None where a record lacks it."""
+        own = [
+            one.score(self.system, benchmark, scope) if benchmark in one.facts.systems[self.system] else None
+            for one in self.records
+        ]
+        known = [value for value in own if value is not None]
+        return fmean(known) if known and len(known) == len(own) else None
+
+
+def recipes(design: Design, study: Study) -> list[Recipe]:
+    """Return all encoders and forms that the records have, small sizes first, trained ones first."""
+    averages = study.averages.names if study.averages else ()
+    return [
+        Recipe(size, encoder, form, design.main[size, encoder])
+        for size in design.sizes
+        for encoder in (*study.objectives, *averages, UNTRAINED, BM25)
+        if (size, encoder) in design.main
+        for form in ("", *study.forms)
+        if all(encoder + form in one.facts.systems for one in design.main[size, encoder])
+    ]
+
+
+def recipes_section(design: Design, study: Study, suffix: str) -> Section:
+    """Return the scores of all recipes and forms, of the forms that dev chose, and the finder."""
+    found = recipes(design, study)
+    chosen = list(_chosen(found, index=True))
+    finder = _finder(found, study, suffix)
+    blocks = (
+        Paragraph(
+            f"An encoder can be debiased after training, at no training cost. The dev splits choose the form. {NEEDS_INDEX}"
+        ),
+        *([finder] if finder.offers else []),
+        _scores(chosen, design, study),
+        _forms(found, chosen, study),
+    )
+    return Section(f"recipes{suffix}", "Which recipe to take", blocks)
+
+
+def _chosen(found: Sequence[Recipe], index: bool) -> Iterator[Recipe]:
+    """Yield the form of each encoder that dev prefers; the plain one where nothing was scored on dev."""
+    for key in dict.fromkeys((one.size, one.encoder) for one in found):
+        own = [one for one in found if (one.size, one.encoder) == key and (index or not is_transductive(one.system))]
+        yield max(own, key=lambda one: -math.inf if one.dev is None else one.dev)
+
+
+def _scores(chosen: Sequence[Recipe], design: Design, study: Study) -> Table:
+    columns: list[tuple[str, Callable[[Recipe], float | None]]] = []
+    for benchmark in (name for name in study.benchmarks if name != NATIVE_DEV):
+        scopes = {"multilingual": "pool"} if benchmark == "native" else _scopes_of(benchmark, study)
+        for scope, name in scopes.items():
+            measure = next((one.facts.systems[r.system][benchmark].main_score for r in chosen for one in r.records
+                            if benchmark in one.facts.systems[r.system]), None)  # fmt: skip
+            if measure:
+                column = f"{benchmark} {name}, {MEASURE_NAMES.get(measure, measure)}"
+                columns.append((column, lambda one, b=benchmark, s=scope: one.score(b, s)))
+    rows = [
+        (one.size, marked(one.system), *(number(value(one)) for _, value in columns), number(one.dev))
+        for one in chosen
+    ]
+    head = ("size", "recipe in the form that dev chose", *(name for name, _ in columns), "dev pool, mAP")
+    return Table("Each recipe in its best form", head, tuple(rows), names=2)
+
+
+def _scopes_of(benchmark: str, study: Study) -> dict[str, str]:
+    if benchmark == study.benchmarks[0]:
+        return {"multilingual": "pool", "crosslingual": "cross-lingual", "monolingual": "monolingual"}
+    return {"monolingual": "English queries", "crosslingual": "translated queries"}
+
+
+def _forms(found: Sequence[Recipe], chosen: Sequence[Recipe], study: Study) -> Table:
+    main = study.benchmarks[0]
+    by = {(one.size, one.encoder, one.form): one for one in found}
+    rows = [
+        (
+            best.size,
+            best.encoder,
+            *(
+                number(by[key].score(main, "multilingual")) if (key := (best.size, best.encoder, form)) in by else "–"
+                for form in ("", *study.forms)
+            ),
+            best.form or "plain",
+        )
+        for best in chosen
+    ]
+    head = ("size", "recipe", "plain", *map(marked, (f"{form}" for form in study.forms)), "dev chose")
+    return Table(f"Every form in the pool of {main}, mAP", head, tuple(rows), names=2, folded=True)
+
+
+def _finder(found: Sequence[Recipe], study: Study, suffix: str) -> Finder:
+    main = study.benchmarks[0]
+    offers = [
+        offer
+        for index in (True, False)
+        for offer in _offers(list(_chosen(found, index)), main, index, study.benchmarks)
+    ]
+    caption = (
+        f"The smallest size that reaches a wanted mAP in the pool of {main}, and there the recipe that trains fastest, "
+        "in the form that dev chose"
+    )
+    head = ("wanted", "forms", "size", "recipe", f"{main} pool", "native pool", "training, s")
+    return Finder(f"finder{suffix}", caption, head, tuple(offers))
+
+
+def _offers(chosen: Sequence[Recipe], main: str, index: bool, benchmarks: Sequence[str]) -> Iterator[Offer]:
+    scored = [(one, score) for one in chosen if (score := one.score(main, "multilingual")) is not None]
+    if not scored:
+        return
+    low, high = min(score for _, score in scored), max(score for _, score in scored)
+    order = {size: place for place, size in enumerate(dict.fromkeys(one.size for one, _ in scored))}
+    for step in range(math.ceil(low / STEP), math.floor(high / STEP) + 1):
+        reach = [(one, score) for one, score in scored if score >= step * STEP]
+        first = min(order[one.size] for one, _ in reach)
+        best, score = min(
+            ((one, score) for one, score in reach if order[one.size] == first),
+            key=lambda pair: (math.inf if pair[0].seconds is None else pair[0].seconds, -pair[1]),
+        )
+        native = best.score("native", "multilingual") if "native" in benchmarks else None
+        size = "any" if best.encoder == BM25 else best.size
+        seconds = "not measured" if best.seconds is None else f"{best.seconds:,.0f}"
+        wanted, forms = f"{step * STEP:.2f}", "all" if index else "without †"
+        cells = (wanted, forms, size, marked(best.system), number(score), number(native), seconds)
+        reached = f"{number(score)} by {marked(best.system)}"
+        where = "without any encoder" if best.encoder == BM25 else f"at {size}"
+        yield Offer(wanted, index, cells, f"{reached} {where}")
