@@ -65,7 +65,7 @@ class Figure:
 class Offer:
     """What reaches a wanted score at the lowest cost; the cells of a row of the finder's table."""
 
-    wanted: str
+    reached: float  # it is the answer to wishes up to this score, above that of the offer before
     index: bool  # whether debiasings that need the passages of the index were allowed
     cells: tuple[str, ...]
     sentence: str

@@ -28,11 +28,11 @@ def languages_section(design: Design, study: Study, suffix: str) -> Section | No
         return None
     largest = max(abs(value) for found in maps.values() for value in found.values())
     text = (
-        f"{second} minus {first} in mAP on {benchmark}, for each language of the query (rows) and of the passage "
+        f"{second.capitalize()} minus {first} in mAP on {benchmark}, for each language of the query (rows) and of the passage "
         "(columns), the mean over seeds. On the diagonal both are the same language. Single cells have no test; read "
         "the pattern."
     )
-    caption = f"{second} minus {first} by language of query and passage; one scale for all sizes"
+    caption = f"{second.capitalize()} minus {first} by language of query and passage; one scale for all sizes"
     return Section(
         f"languages{suffix}",
         "Which languages gain",
@@ -80,7 +80,7 @@ def _chart(size: str, found: Pairs, largest: float, what: str) -> Chart:
     languages = _languages(found)
     x = alt.X("passage:N", sort=languages, axis=alt.Axis(labelAngle=0, orient="top", title="passage"))
     y = alt.Y("query:N", sort=languages, title="query")
-    scale = alt.Scale(type="linear", domain=[-round(largest, 4), 0, round(largest, 4)], range="diverging")
+    scale = alt.Scale(type="linear", domain=[-round(largest, 4), 0, round(largest, 4)], range="diverging", interpolate="rgb")
     legend = alt.Legend(orient="bottom", direction="horizontal", gradientLength=160, title=None, format="+.2f")
     color = alt.Color("difference:Q", scale=scale, legend=legend)
     chart = alt.Chart(alt.InlineData(rows)).mark_rect().encode(

@@ -9,12 +9,12 @@ from babelmix.study.record import Record
 from babelmix.study.settings import Study
 
 ALWAYS = (
-    "One family. All sizes are cut from one checkpoint, multilingual E5 large: its layers were left out, and the rest "
-    "trained. Encoders that were small from the start may behave otherwise.",
-    "The weights of that checkpoint came in 4 bits and were brought back to 16. Full weights may start from a better "
-    "encoder.",
-    "Contamination. The makers of the checkpoint tuned it on data like SQuAD and MIRACL, and XQuAD-R is made of SQuAD. "
-    "Scores are high for a small encoder; differences between recipes suffer less, since all start from it.",
+    "One family. All sizes are one checkpoint, multilingual-e5-small of 12 layers; in the smaller ones layers were left "
+    "out before training. Encoders that were small from the start may behave otherwise, and the smaller ones start from "
+    "a damaged encoder.",
+    "The weights of that checkpoint had 4 bits and were dequantised.",
+    "Contamination: no score is zero-shot. The makers tuned the checkpoint on data like SQuAD and MIRACL, and XQuAD-R is "
+    "made of SQuAD. Differences from an equal start remain valid.",
     "Training pairs are of one domain, the help of an office suite. Queries of BEIR in other languages were translated by "
     "machine: a bad translation lowers a score.",
     "Learning rates were chosen by one small sweep, on the dev splits, at one number of steps: other numbers of steps "

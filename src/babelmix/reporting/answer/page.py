@@ -31,7 +31,7 @@ def to_page(document: Document) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    templates.filters["inline"] = _inline
+    templates.filters |= {"inline": _inline, "unbroken": _unbroken}
     templates.tests["right_to_left"] = RIGHT_TO_LEFT.__contains__
     vega = _script(vl_convert.javascript_bundle())
     drawing = _script(templates.get_template("report.js").render())
@@ -58,6 +58,12 @@ def _script(text: str) -> Any:
 
 def _hash(script: str) -> str:
     return f"'sha256-{b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+
+
+def _unbroken(cell: str) -> str:
+    """Return a cell whose line may break before the bracket of an interval, and nowhere within."""
+    before, bracket, interval = cell.partition(" (")
+    return before.replace(" ", "\N{NO-BREAK SPACE}") + bracket + interval.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _inline(text: str) -> Any:

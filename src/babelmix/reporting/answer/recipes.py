@@ -15,12 +15,10 @@ from babelmix.reporting.dev_choice import is_transductive, marked
 from babelmix.reporting.names import MEASURE_NAMES
 from babelmix.reporting.tables import number
 from babelmix.study.design import Design
-from babelmix.study.rates import dev_scores
 from babelmix.study.record import Record
 from babelmix.study.settings import Study
-from babelmix.workspace import BM25, NATIVE_DEV, UNTRAINED
+from babelmix.workspace import BM25, DEV, NATIVE_DEV, UNTRAINED
 
-STEP = 0.02  # of mAP, between two wanted scores
 NEEDS_INDEX = (
     "† needs the passages of the index that it searches, and `+centre-asked` also the queries' languages; without a "
     "dagger a form needs training text alone."
@@ -42,10 +40,16 @@ class Recipe:
         return self.encoder + self.form
 
     @property
+    def sized(self) -> str:
+        """The size as tables show it: BM25 has none."""
+        return "any" if self.encoder == BM25 else self.size
+
+    @property
     def dev(self) -> float | None:
-        """The mean of the pooled mAP over the dev splits, which choose; None for what needs no choice."""
-        found = [list(dev_scores(one, self.system).values()) for one in self.records if self.encoder != BM25]
-        return fmean(map(fmean, found)) if found and all(found) else None
+        """The mean of the pooled mAP over the dev splits, which choose; None where none was scored, as for BM25."""
+        splits = () if self.encoder == BM25 else (DEV, NATIVE_DEV)
+        known = [score for split in splits if (score := self.score(split, "multilingual", "map")) is not None]
+        return fmean(known) if known else None
 
     @property
     def seconds(self) -> float | None:
@@ -59,10 +63,10 @@ class Recipe:
         measured = [value for value in own if value]
         return median(measured) if measured else None
 
-    def score(self, benchmark: str, scope: str) -> float | None:
-        """Return the main score, the mean over seeds; None where a record lacks it."""
+    def score(self, benchmark: str, scope: str, measure: str | None = None) -> float | None:
+        """Return a score, the main one unless given, the mean over seeds; None where a record lacks it."""
         own = [
-            one.score(self.system, benchmark, scope) if benchmark in one.facts.systems[self.system] else None
+            one.score(self.system, benchmark, scope, measure) if benchmark in one.facts.systems[self.system] else None
             for one in self.records
         ]
         known = [value for value in own if value is not None]
@@ -76,7 +80,7 @@ def recipes(design: Design, study: Study) -> list[Recipe]:
         Recipe(size, encoder, form, design.main[size, encoder])
         for size in design.sizes
         for encoder in (*study.objectives, *averages, UNTRAINED, BM25)
-        if (size, encoder) in design.main
+        if (size, encoder) in design.main and (encoder != BM25 or size == design.sizes[0])
         for form in ("", *study.forms)
         if all(encoder + form in one.facts.systems for one in design.main[size, encoder])
     ]
@@ -116,7 +120,7 @@ def _scores(chosen: Sequence[Recipe], design: Design, study: Study) -> Table:
                 column = f"{benchmark} {name}, {MEASURE_NAMES.get(measure, measure)}"
                 columns.append((column, lambda one, b=benchmark, s=scope: one.score(b, s)))
     rows = [
-        (one.size, marked(one.system), *(number(value(one)) for _, value in columns), number(one.dev))
+        (one.sized, marked(one.system), *(number(value(one)) for _, value in columns), number(one.dev))
         for one in chosen
     ]
     head = ("size", "recipe in the form that dev chose", *(name for name, _ in columns), "dev pool, mAP")
@@ -134,7 +138,7 @@ def _forms(found: Sequence[Recipe], chosen: Sequence[Recipe], study: Study) -> T
     by = {(one.size, one.encoder, one.form): one for one in found}
     rows = [
         (
-            best.size,
+            best.sized,
             best.encoder,
             *(
                 number(by[key].score(main, "multilingual")) if (key := (best.size, best.encoder, form)) in by else "–"
@@ -159,28 +163,26 @@ def _finder(found: Sequence[Recipe], study: Study, suffix: str) -> Finder:
         f"The smallest size that reaches a wanted mAP in the pool of {main}, and there the recipe that trains fastest, "
         "in the form that dev chose"
     )
-    head = ("wanted", "forms", "size", "recipe", f"{main} pool", "native pool", "training, s")
+    head = ("wanted, up to", "forms", "size", "recipe", "native pool", "training, s")
     return Finder(f"finder{suffix}", caption, head, tuple(offers))
 
 
 def _offers(chosen: Sequence[Recipe], main: str, index: bool, benchmarks: Sequence[str]) -> Iterator[Offer]:
+    """Yield, small sizes and short trainings first, each recipe that reaches more than all before it."""
     scored = [(one, score) for one in chosen if (score := one.score(main, "multilingual")) is not None]
-    if not scored:
-        return
-    low, high = min(score for _, score in scored), max(score for _, score in scored)
     order = {size: place for place, size in enumerate(dict.fromkeys(one.size for one, _ in scored))}
-    for step in range(math.ceil(low / STEP), math.floor(high / STEP) + 1):
-        reach = [(one, score) for one, score in scored if score >= step * STEP]
-        first = min(order[one.size] for one, _ in reach)
-        best, score = min(
-            ((one, score) for one, score in reach if order[one.size] == first),
-            key=lambda pair: (math.inf if pair[0].seconds is None else pair[0].seconds, -pair[1]),
-        )
-        native = best.score("native", "multilingual") if "native" in benchmarks else None
-        size = "any" if best.encoder == BM25 else best.size
-        seconds = "not measured" if best.seconds is None else f"{best.seconds:,.0f}"
-        wanted, forms = f"{step * STEP:.2f}", "all" if index else "without †"
-        cells = (wanted, forms, size, marked(best.system), number(score), number(native), seconds)
-        reached = f"{number(score)} by {marked(best.system)}"
-        where = "without any encoder" if best.encoder == BM25 else f"at {size}"
-        yield Offer(wanted, index, cells, f"{reached} {where}")
+
+    def cost(pair: tuple[Recipe, float]) -> tuple[int, float, float]:
+        one, score = pair
+        return order[one.size], math.inf if one.seconds is None else one.seconds, -score
+
+    best = -math.inf
+    for one, score in sorted(scored, key=cost):
+        if score > best:
+            best = score
+            native = one.score("native", "multilingual") if "native" in benchmarks else None
+            seconds = "not measured" if one.seconds is None else f"{one.seconds:,.0f}"
+            forms = "all" if index else "without †"
+            cells = (number(score), forms, one.sized, marked(one.system), number(native), seconds)
+            where = "without any encoder" if one.encoder == BM25 else f"at {one.size}"
+            yield Offer(round(score, 4), index, cells, f"{marked(one.system)} {where} reaches {number(score)}")

@@ -19,6 +19,7 @@ from babelmix.study.design import Design
 from babelmix.study.settings import Study
 
 POOL = "multilingual"
+DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3])
 APART = 1.05  # times the size, from one objective to the next, so that no interval covers another
 
 
@@ -30,9 +31,7 @@ def answer(design: Design, study: Study) -> str:
     rows = holm([difference(design, size, other, reference, study.benchmarks[0], POOL) for size in design.sizes])
     each = [f"{signed(row.mean)} at {size} ({limits(row)})" for size, row in zip(design.sizes, rows, strict=True)]
     better = [size for size, row in zip(design.sizes, rows, strict=True) if row.verdict == "better"]
-    where = "every size" if len(better) == len(rows) else f"{len(better)} of {len(rows)} sizes"
-    one = len(design.sizes) == 1
-    says = ("gain" if better else "show no gain") if one else f"gain at {where}"
+    says = "gain at every size" if len(better) == len(rows) else f"gain at {listed(better)}" if better else "show no gain"
     return (
         f"{other.capitalize()} batches {says} over {reference} ones in the pool of all languages of "
         f"{study.benchmarks[0]}, in mean average precision: {listed(each)}."
@@ -123,7 +122,7 @@ def _chart(design: Design, study: Study, scope: str, found: dict[tuple[str, str,
     ]
     labels = {str(sizes[size]): f"{sizes[size] / 1e6:,.3g}" for size in design.sizes}
     pick = " : ".join(f"datum.value == {at} ? '{label}'" for at, label in labels.items())
-    axis = alt.Axis(values=list(sizes[size] for size in design.sizes), labelExpr=f"{pick} : ''", grid=False)
+    axis = alt.Axis(values=[sizes[size] for size in design.sizes], labelExpr=f"{pick} : ''", grid=False)
     edge = 1.15 * APART ** len(names)
     domain = [min(sizes.values()) / edge, max(sizes.values()) * edge]
     legend = alt.Legend(orient="bottom", columns=3, symbolStrokeWidth=2)
@@ -133,14 +132,16 @@ def _chart(design: Design, study: Study, scope: str, found: dict[tuple[str, str,
         color=alt.Color("objective:N", title=None, scale=scale, legend=legend),
     )
     score = alt.Y("mAP:Q", title="mAP", scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5))
-    dash = alt.StrokeDash("objective:N", scale=scale, legend=None)
-    lines = base.mark_line(strokeWidth=2).encode(y=score, strokeDash=dash)
+    lines = [
+        base.mark_line(strokeWidth=2, strokeDash=dash).encode(y=score).transform_filter(alt.datum.objective == name)
+        for name, dash in zip(names, DASHES, strict=False)
+    ]
     bars = base.mark_rule(strokeWidth=1.5).encode(y=alt.Y("low:Q", title="mAP"), y2="high:Q")
     shape = alt.Shape("objective:N", title=None, scale=scale, legend=legend)
-    points = base.mark_point(size=60, filled=True, opacity=1).encode(
+    points = base.mark_point(size=80, filled=True, opacity=1).encode(
         y=score, shape=shape, tooltip=["objective:N", "size:N", "parameters:N", "mAP:Q", "low:Q", "high:Q"]
     )
-    spec = alt.layer(lines, bars, points).properties(width="container", height=260).to_dict()
+    spec = alt.layer(*lines, bars, points).properties(width="container", height=260).to_dict()
     title = SCOPE_TITLES[scope]
     ends = (design.sizes[0], design.sizes[-1])
     said = [f"{name} from {found[ends[0], name, scope].mean:.3f} to {found[ends[1], name, scope].mean:.3f}" for name in names]

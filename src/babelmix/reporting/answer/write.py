@@ -13,6 +13,7 @@ from babelmix.reporting.answer.costs import costs_section
 from babelmix.reporting.answer.document import Document, Part, Section
 from babelmix.reporting.answer.languages import languages_section
 from babelmix.reporting.answer.limits import again_section, limits_section
+from babelmix.reporting.answer.negative import negative_section
 from babelmix.reporting.answer.page import to_page
 from babelmix.reporting.answer.questions import questions_section
 from babelmix.reporting.answer.recipes import recipes_section
@@ -69,5 +70,6 @@ def _sections(design: Design, study: Study, suffix: str) -> tuple[Section, ...]:
         costs_section(design, study, suffix),
         languages_section(design, study, suffix),
         steps_section(design, study, suffix),
+        negative_section(design, study, suffix),
     )
     return tuple(section for section in sections if section)

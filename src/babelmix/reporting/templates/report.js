@@ -29,18 +29,20 @@ function draw() {
   }
 }
 
-// The answer to "what reaches .24?": the row of the table that the two controls choose.
+// The answer to "what reaches .24?": the first row that does, of the forms that the reader allows.
 function find(finder) {
   const rows = [...finder.querySelectorAll("tbody tr")];
-  const wish = finder.querySelector("input[type=range]"), index = finder.querySelector("select");
+  const wish = finder.querySelector("input"), index = finder.querySelector("select");
   const output = finder.querySelector("output");
+  const reached = rows.map((row) => Number(row.dataset.reached));
+  wish.min = Math.floor(100 * Math.min(...reached)) / 100;
+  wish.max = Math.floor(100 * Math.max(...reached)) / 100;
   const choose = () => {
-    const own = rows.filter((row) => row.dataset.index === index.value);
-    wish.max = own.length - 1;
-    const chosen = own[Math.min(wish.value, own.length - 1)];
+    const chosen = rows.find((row) => row.dataset.index === index.value && row.dataset.reached >= Number(wish.value));
     for (const row of rows) row.classList.toggle("chosen", row === chosen);
-    wish.setAttribute("aria-valuetext", chosen.dataset.wanted);
-    output.textContent = `${chosen.dataset.wanted}: ${chosen.dataset.sentence}`;
+    const wanted = Number(wish.value).toFixed(2);
+    wish.setAttribute("aria-valuetext", wanted);
+    output.textContent = `${wanted}: ${chosen ? chosen.dataset.sentence : "no recipe in such a form reaches it"}`;
   };
   wish.addEventListener("input", choose);
   index.addEventListener("change", choose);
