@@ -23,8 +23,8 @@ from babelmix.corpus.records import Pair
 from babelmix.corpus.settings import Table
 from babelmix.reporting.explore_page import write_pages
 from babelmix.reporting.markdown import to_markdown
-from babelmix.reporting.run_report import write_report
 from babelmix.reporting.results import read_results
+from babelmix.reporting.run_report import write_report
 from babelmix.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]

@@ -52,7 +52,9 @@ Function = tuple[str, str]  # a module of stages, and a function in it
 
 
 def command(stage: str) -> str:
-    found = re.search(r"(?:babelmix|\$\{launch\}) ([a-z]+(?: (?:pairs|index|run|explore|samples))?)", STAGES[stage]["cmd"])
+    found = re.search(
+        r"(?:babelmix|\$\{launch\}) ([a-z]+(?: (?:pairs|index|run|explore|samples))?)", STAGES[stage]["cmd"]
+    )
     assert found, stage
     return found.group(1)
 

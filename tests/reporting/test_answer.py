@@ -85,7 +85,10 @@ def test_intervals_and_stars_are_those_of_the_values(studied: tuple[Path, Study,
 def test_the_answer_names_every_size_with_its_interval(studied: tuple[Path, Study, Design]) -> None:
     _, study, design = studied
     said = answer(design, study)
-    assert said.startswith("Hybrid batches gain at every size over contrastive ones ") and said.count(".") == said.count("0.") + 1
+    assert (
+        said.startswith("Hybrid batches gain at every size over contrastive ones ")
+        and said.count(".") == said.count("0.") + 1
+    )
     for size in design.sizes:
         row = difference(design, size, "hybrid", "contrastive", "xquad-r", "multilingual")
         assert f"+{row.mean:.3f} at {size} (" in said

@@ -1,4 +1,4 @@
-"""The report of the study as a page: it loads nothing, escapes everything, says what its charts show, and draws them."""
+"""The report of the study as a page: it loads nothing, escapes all texts, says what charts show, and draws them."""
 
 import base64
 import hashlib
@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,7 @@ def test_every_chart_says_what_it_shows_and_has_a_table(page: html.HtmlElement) 
 def test_headings_names_and_landmarks_are_in_order(page: html.HtmlElement) -> None:
     levels = [int(one.tag[1]) for one in page.iter("h1", "h2", "h3", "h4", "h5", "h6")]
     assert levels[0] == 1 and levels.count(1) == 1
-    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after <= before + 1 for before, after in pairwise(levels))
     names = page.xpath("//@id")
     assert len(names) == len(set(names))
     assert page.get("lang") == "en" and len(page.xpath("//main")) == 1
@@ -138,7 +139,11 @@ def test_a_browser_draws_every_chart(made: Path, tmp_path: Path) -> None:
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--window-size=360,800"]
     options += ["--virtual-time-budget=20000", f"--user-data-dir={tmp_path}", "--dump-dom"]
     done = subprocess.run(
-        ["chromium", *options, f"file://{made / 'report.html'}"], capture_output=True, text=True, timeout=300, check=True
+        ["chromium", *options, f"file://{made / 'report.html'}"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
     )
     assert "CONSOLE" not in done.stderr, done.stderr
     drawn = html.document_fromstring(done.stdout)

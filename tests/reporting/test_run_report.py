@@ -3,6 +3,7 @@ import json
 import re
 import shutil
 from dataclasses import replace
+from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,12 @@ import pytest
 from small_project import make_project
 
 from babelmix.common.errors import UserError
+from babelmix.reporting.answer.questions import questions_section
 from babelmix.reporting.compare import compare, reference_of
 from babelmix.reporting.explore_page import write_pages
 from babelmix.reporting.markdown import to_markdown
-from babelmix.reporting.run_report import main_scores, write_report
 from babelmix.reporting.results import read_results, seen
+from babelmix.reporting.run_report import main_scores, write_report
 from babelmix.workspace import DEBIASINGS, Workspace
 
 pytestmark = pytest.mark.slow  # drawings take seconds
@@ -224,6 +226,14 @@ def test_each_benchmark_has_a_page_of_the_reference_and_the_last_objective(copy)
     assert pages.keys() == {"gnome-help.html", "debian-handbook.html"}
     for page in pages.values():
         assert "contrastive and hybrid, side by side" in page and "CC BY-SA" in page
+    shown = json.loads((root / "reports/explore/questions.json").read_text())["questions"]
+    assert {one["benchmark"] for one in shown} == {"gnome-help", "debian-handbook"}
+    assert {one["group"] for one in shown} == {"improved", "worsened", "random"}
+    for one in shown:
+        page = pages[f"{one['benchmark']}.html"]
+        assert escape(one["text"]) in page and [view["system"] for view in one["views"]] == ["contrastive", "hybrid"]
+        assert all(escape(hit["text"]) in page for view in one["views"] for hit in view["hits"])
+    assert "Single questions" in questions_section(root / "reports/explore/questions.json").title
 
 
 def test_the_report_reads_the_metrics_alone(copy):

@@ -1,6 +1,6 @@
 """What the pages of `explore` show, as JSON: the report of the study takes single questions from it.
 
-    write_json(folder / "questions.json", {"questions": to_questions("xquad-r", licence, entries)})
+write_json(folder / "questions.json", {"questions": to_questions("xquad-r", licence, entries)})
 """
 
 from collections.abc import Iterable

@@ -11,6 +11,4 @@ def interval(design: Design, size: str, system: str, benchmark: str, scope: str)
 
 def difference(design: Design, size: str, first: str, second: str, benchmark: str, scope: str) -> Difference:
     """Return the first system minus the second; both have the same seeds."""
-    return difference_of(
-        [design.values(size, first, benchmark, scope) - design.values(size, second, benchmark, scope)]
-    )
+    return difference_of([design.values(size, first, benchmark, scope) - design.values(size, second, benchmark, scope)])

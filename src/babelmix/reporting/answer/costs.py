@@ -23,10 +23,10 @@ def costs_section(design: Design, study: Study, suffix: str) -> Section:
     benchmark = study.benchmarks[0]
     rows = [_row(design, study, size, name) for size in design.sizes for name in study.objectives]
     text = (
-        f"Seconds and memory are medians over seeds, on {'; '.join(design.machines)}. A point is .01 mAP in the pool of "
-        f"{benchmark}, gained over the untrained encoder of the size. The price is an assumption, "
-        f"${study.dollars_per_hour:.2f} an hour for the whole machine (`study.dollars_per_hour` in `params.yaml`): another "
-        "price multiplies the dollars. Energy was not measured. A stage that DVC took from its cache has no time, and "
+        f"Seconds and memory are medians over seeds, on {'; '.join(design.machines)}. A point is .01 mAP in the pool "
+        f"of {benchmark}, gained over the untrained encoder of the size. The price is an assumption, "
+        f"${study.dollars_per_hour:.2f} an hour for the whole machine (`study.dollars_per_hour` in `params.yaml`). "
+        "Energy was not measured. A stage that DVC took from its cache has no time, and "
         "a run that waited for others took longer than it worked."
     )
     head = ("size", "recipe", "seeds", "training, s", "encoding, s", "peak memory, GiB", "training, $", "gain, mAP",

@@ -28,21 +28,18 @@ def languages_section(design: Design, study: Study, suffix: str) -> Section | No
         return None
     largest = max(abs(value) for found in maps.values() for value in found.values())
     text = (
-        f"{second.capitalize()} minus {first} in mAP on {benchmark}, for each language of the query (rows) and of the passage "
-        "(columns), the mean over seeds. On the diagonal both are the same language. Single cells have no test; read "
-        "the pattern."
+        f"{second.capitalize()} minus {first} in mAP on {benchmark}, for each language of the query (rows) and of "
+        "the passage (columns), the mean over seeds. On the diagonal both are the same language. Single cells have no test; "
+        "read the pattern."
     )
     caption = f"{second.capitalize()} minus {first} by language of query and passage; one scale for all sizes"
+    charts = tuple(_chart(size, found, largest, f"{second} − {first}") for size, found in maps.items())
     return Section(
         f"languages{suffix}",
         "Which languages gain",
         (
             Paragraph(text),
-            Figure(
-                f"languages-figure{suffix}",
-                caption,
-                tuple(_chart(size, found, largest, f"{second} − {first}") for size, found in maps.items()),
-            ),
+            Figure(f"languages-figure{suffix}", caption, charts),
             _summary(design, study, maps),
             *(_table(size, found, f"{second} − {first}") for size, found in maps.items()),
         ),
@@ -80,11 +77,15 @@ def _chart(size: str, found: Pairs, largest: float, what: str) -> Chart:
     languages = _languages(found)
     x = alt.X("passage:N", sort=languages, axis=alt.Axis(labelAngle=0, orient="top", title="passage"))
     y = alt.Y("query:N", sort=languages, title="query")
-    scale = alt.Scale(type="linear", domain=[-round(largest, 4), 0, round(largest, 4)], range="diverging", interpolate="rgb")
+    scale = alt.Scale(
+        type="linear", domain=[-round(largest, 4), 0, round(largest, 4)], range="diverging", interpolate="rgb"
+    )
     legend = alt.Legend(orient="bottom", direction="horizontal", gradientLength=160, title=None, format="+.2f")
     color = alt.Color("difference:Q", scale=scale, legend=legend)
-    chart = alt.Chart(alt.InlineData(rows)).mark_rect().encode(
-        x=x, y=y, color=color, tooltip=["query:N", "passage:N", alt.Tooltip("difference:Q", format="+.3f")]
+    chart = (
+        alt.Chart(alt.InlineData(rows))
+        .mark_rect()
+        .encode(x=x, y=y, color=color, tooltip=["query:N", "passage:N", alt.Tooltip("difference:Q", format="+.3f")])
     )
     spec = chart.properties(width="container", height=24 * len(languages)).to_dict()
     (low, high) = (pick(found, key=found.__getitem__) for pick in (min, max))
@@ -118,7 +119,7 @@ def _summary(design: Design, study: Study, maps: dict[str, Pairs]) -> Table:
 
     share, distance = "passages in the asker's language among the ten best", "rank distance, share of the pool"
     head = ("size", f"pairs of two languages in which {second} gains", f"languages alone in which {second} gains",
-            *(f"{share}: {name}" for name in (first, second)), *(f"{distance}: {name}" for name in (first, second)))  # fmt: skip
+            *(f"{measure}: {name}" for measure in (share, distance) for name in (first, second)))  # fmt: skip
     return Table("How many languages gain, and the preference for the asker's language", head, tuple(rows()))
 
 

@@ -9,19 +9,19 @@ from babelmix.study.record import Record
 from babelmix.study.settings import Study
 
 ALWAYS = (
-    "One family. All sizes are one checkpoint, multilingual-e5-small of 12 layers; in the smaller ones layers were left "
-    "out before training. Encoders that were small from the start may behave otherwise, and the smaller ones start from "
-    "a damaged encoder.",
+    "One family. All sizes are one checkpoint, multilingual-e5-small of 12 layers; in the smaller ones layers were "
+    "left out before training. Encoders that were small from the start may behave otherwise, and the smaller ones "
+    "start from a damaged encoder.",
     "The weights of that checkpoint had 4 bits and were dequantised.",
-    "Contamination: no score is zero-shot. The makers tuned the checkpoint on data like SQuAD and MIRACL, and XQuAD-R is "
-    "made of SQuAD. Differences from an equal start remain valid.",
-    "Training pairs are of one domain, the help of an office suite. Queries of BEIR in other languages were translated by "
-    "machine: a bad translation lowers a score.",
+    "Contamination: no score is zero-shot. The makers tuned the checkpoint on data like SQuAD and MIRACL, and XQuAD-R "
+    "is made of SQuAD. Differences from an equal start remain valid.",
+    "Training pairs are of one domain, the help of an office suite. Queries of BEIR in other languages were translated "
+    "by machine: a bad translation lowers a score.",
     "Learning rates were chosen by one small sweep, on the dev splits, at one number of steps: other numbers of steps "
     "run with rates that were chosen for this one.",
     "Debiasings marked with a dagger know the passages of the index before the queries come.",
-    "Intervals treat questions and seeds as samples. They say nothing of other checkpoints, other training pairs or other "
-    "benchmarks.",
+    "Intervals treat questions and seeds as samples. They say nothing of other checkpoints, other training pairs or "
+    "other benchmarks.",
 )
 COMMANDS = (
     "git clone <this repository> babelmix && cd babelmix",
@@ -47,7 +47,8 @@ def _of_these_runs(found: Sequence[Design], study: Study) -> Iterator[str]:
         for sentence in one.left_out:
             yield f"Left out{where}: {sentence}."
     if len(found) > 1:
-        yield f"Runs of {listed([one.device for one in found])} stand in tables of their own: kernels round differently."
+        devices = listed([one.device for one in found])
+        yield f"Runs of {devices} stand in tables of their own: kernels round differently."
 
 
 def again_section(found: Sequence[Design], records: Mapping[str, Record], study: Study) -> Section:
@@ -56,13 +57,11 @@ def again_section(found: Sequence[Design], records: Mapping[str, Record], study:
         path: md5
         for one in records.values()
         for path, md5 in one.facts.hashes.items()
-        if path.startswith(DATA) and path.endswith(tuple(study.benchmarks) + ("dev", "human", "machine"))
+        if path.startswith(DATA) and path.endswith((*study.benchmarks, "dev", "human", "machine"))
     }
     machines = [f"{one.device}: {machine}" for one in found for machine in one.machines]
     revisions = sorted({one.facts.revision[:8] for one in records.values()})
-    rates = [
-        (size, *(_rate(one, size, name) for name in study.objectives)) for one in found for size in one.sizes
-    ]
+    rates = [(size, *(_rate(one, size, name) for name in study.objectives)) for one in found for size in one.sizes]
     versions = tuple((path, md5[:8]) for path, md5 in sorted(hashes.items()))
     return Section(
         "again",

@@ -20,7 +20,9 @@ BASELINES = {BM25: "Word overlap (BM25)", UNTRAINED: "The encoder before trainin
 def negative_section(design: Design, study: Study, suffix: str) -> Section:
     """Return each loss that Holm's correction leaves, over all benchmarks and scopes, and what baselines beat."""
     items = (*_losses(design, study), *_beaten(design, study))
-    text = "All plain encoders, without debiasing. Losses with p < .05 after Holm's correction over all comparisons here."
+    text = (
+        "All plain encoders, without debiasing. Losses with p < .05 after Holm's correction over all comparisons here."
+    )
     found = Bullets(items) if items else Paragraph("Nothing lost, and no baseline won.")
     return Section(f"negative{suffix}", "What did not help", (Paragraph(text), found))
 

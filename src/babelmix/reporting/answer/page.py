@@ -2,9 +2,9 @@
 
     page = to_page(document)
 
-The charts are Vega-Lite specifications. One copy of Vega, of vl-convert's bundle, draws all of them. Its expressions are
-interpreted, not compiled, so the page's policy allows no `eval`; of scripts it allows the two of the page, by their
-hashes. Without JavaScript the tables stand. Every text is escaped by the template engine.
+The charts are Vega-Lite specifications. One copy of Vega, of vl-convert's bundle, draws all of them. Its expressions
+are interpreted, not compiled, so the page's policy allows no `eval`; of scripts it allows the two of the page, by
+their hashes. Without JavaScript the tables stand. Every text is escaped by the template engine.
 """
 
 import hashlib

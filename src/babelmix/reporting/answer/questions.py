@@ -43,7 +43,7 @@ class _File(BaseModel):
 
 
 def questions_section(file: Path) -> Section:
-    """Return up to six questions; without the file a sentence that says how to make it. UserError for a damaged file."""
+    """Return up to six questions; without the file, how to make it. UserError for a damaged file."""
     name, title = "questions", "Single questions, side by side"
     if not file.exists():
         how = f"`{file}` is not there. `babelmix report explore` makes it, after `dvc repro` has trained both systems."

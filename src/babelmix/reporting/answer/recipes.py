@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from statistics import fmean, median
 
 from babelmix.reporting.answer.document import Finder, Offer, Paragraph, Section, Table
-from babelmix.reporting.answer.words import millions
 from babelmix.reporting.dev_choice import is_transductive, marked
 from babelmix.reporting.names import MEASURE_NAMES
 from babelmix.reporting.tables import number
@@ -93,7 +92,8 @@ def recipes_section(design: Design, study: Study, suffix: str) -> Section:
     finder = _finder(found, study, suffix)
     blocks = (
         Paragraph(
-            f"An encoder can be debiased after training, at no training cost. The dev splits choose the form. {NEEDS_INDEX}"
+            "An encoder can be debiased after training, at no training cost. The dev splits choose the form. "
+            + NEEDS_INDEX
         ),
         *([finder] if finder.offers else []),
         _scores(chosen, design, study),

@@ -31,7 +31,9 @@ def answer(design: Design, study: Study) -> str:
     rows = holm([difference(design, size, other, reference, study.benchmarks[0], POOL) for size in design.sizes])
     each = [f"{signed(row.mean)} at {size} ({limits(row)})" for size, row in zip(design.sizes, rows, strict=True)]
     better = [size for size, row in zip(design.sizes, rows, strict=True) if row.verdict == "better"]
-    says = "gain at every size" if len(better) == len(rows) else f"gain at {listed(better)}" if better else "show no gain"
+    says = (
+        "gain at every size" if len(better) == len(rows) else f"gain at {listed(better)}" if better else "show no gain"
+    )
     return (
         f"{other.capitalize()} batches {says} over {reference} ones in the pool of all languages of "
         f"{study.benchmarks[0]}, in mean average precision: {listed(each)}."
@@ -50,7 +52,9 @@ def scores_section(design: Design, study: Study, suffix: str) -> Section:
     alone = [size for size in design.sizes if len(design.seeds[size]) == 1]
     intervals = "Intervals hold 95 % over questions and seeds"
     if len(alone) == len(design.sizes):
-        intervals = "Intervals hold 95 % over questions alone, since each size has one seed: they say nothing of another"
+        intervals = (
+            "Intervals hold 95 % over questions alone, since each size has one seed: they say nothing of another"
+        )
     elif alone:
         intervals += f"; over questions alone at {listed(alone)}, which has one seed" if alone else ""
     tables = [_table(design, study, scope, found) for scope in POOL_FIRST]
@@ -76,9 +80,7 @@ def _table(design: Design, study: Study, scope: str, found: dict[tuple[str, str,
         for size in design.sizes
         for name in others
     }
-    tested: dict[tuple[str, str], Difference] = dict(
-        zip(differences, holm(list(differences.values())), strict=True)
-    )
+    tested: dict[tuple[str, str], Difference] = dict(zip(differences, holm(list(differences.values())), strict=True))
     rows = [
         (
             size,
@@ -144,6 +146,9 @@ def _chart(design: Design, study: Study, scope: str, found: dict[tuple[str, str,
     spec = alt.layer(*lines, bars, points).properties(width="container", height=260).to_dict()
     title = SCOPE_TITLES[scope]
     ends = (design.sizes[0], design.sizes[-1])
-    said = [f"{name} from {found[ends[0], name, scope].mean:.3f} to {found[ends[1], name, scope].mean:.3f}" for name in names]
+    said = [
+        f"{name} from {found[ends[0], name, scope].mean:.3f} to {found[ends[1], name, scope].mean:.3f}"
+        for name in names
+    ]
     description = f"{title}: mAP over the size, from {ends[0]} to {ends[1]}. {listed(said)}."
     return Chart(title, description, spec)

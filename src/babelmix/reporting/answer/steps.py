@@ -28,8 +28,8 @@ def steps_section(design: Design, study: Study, suffix: str) -> Section | None:
     ]
     seeds = of_seeds(tuple(one.run.seed for one in design.steps[factors[0], reference]))
     text = (
-        f"An advantage that more training closes is no advantage. The same recipes at size {study.steps.size} with other "
-        f"numbers of steps, in the pool of {benchmark}; seeds: {seeds}. {STAR}"
+        f"An advantage that more training closes is no advantage. The same recipes at size {study.steps.size} with "
+        f"other numbers of steps, in the pool of {benchmark}; seeds: {seeds}. {STAR}"
     )
     head = ("steps", *study.objectives, *(f"{name} − {reference}" for name in others))
     table = Table("Pool, mAP, by the number of steps", head, tuple(rows))

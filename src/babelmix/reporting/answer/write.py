@@ -47,9 +47,7 @@ def write_answer(workspace: Workspace, study: Study) -> None:
         stream.write(text)
 
 
-def to_document(
-    found: Sequence[Design], records: Mapping[str, Record], study: Study, questions: Section
-) -> Document:
+def to_document(found: Sequence[Design], records: Mapping[str, Record], study: Study, questions: Section) -> Document:
     """Return the report: the sections of each device, then those that all devices share."""
     several = len(found) > 1
     answers = [answer(one, study) for one in found]
