@@ -136,7 +136,7 @@ def test_the_finder_has_what_its_controls_need(page: html.HtmlElement) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium draws the charts, and is not on PATH")
 def test_a_browser_draws_every_chart(made: Path, tmp_path: Path) -> None:
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--window-size=360,800"]
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--window-size=500,800"]
     options += ["--virtual-time-budget=20000", f"--user-data-dir={tmp_path}", "--dump-dom"]
     done = subprocess.run(
         ["chromium", *options, f"file://{made / 'report.html'}"],
@@ -151,5 +151,5 @@ def test_a_browser_draws_every_chart(made: Path, tmp_path: Path) -> None:
     assert len(charts) == 3 + len(SIZES)
     for chart in charts:
         (picture,) = chart.xpath(".//svg")
-        assert 200 < float(picture.get("width")) < 360 and len(picture.xpath(".//path")) > 5
+        assert 200 < float(picture.get("width")) < 500 and len(picture.xpath(".//path")) > 5
     assert "reaches" in drawn.xpath("//output")[0].text_content()

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from babelmix.common.errors import UserError
 from babelmix.common.files import project_root, temporary_folder
 from babelmix.common.outputs import claim_file, claim_folder
 from babelmix.common.progress import say, terminal
@@ -15,6 +16,8 @@ def study_report(settings: Settings) -> str:
     """Write the report of the study, as a page and as Markdown, from its records alone; return what was written."""
     from babelmix.reporting.answer.write import write_answer
 
+    if settings.study is None:
+        raise UserError("no study to report", where=f"{HERE.params}, study", how="add its settings (docs/training.md)")
     for file in (HERE.report, HERE.report_page):
         claim_file(file)
     write_answer(HERE, settings.study)

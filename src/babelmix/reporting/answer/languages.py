@@ -28,8 +28,8 @@ def languages_section(design: Design, study: Study, suffix: str) -> Section | No
         return None
     largest = max(abs(value) for found in maps.values() for value in found.values())
     text = (
-        f"{second.capitalize()} minus {first} in mAP on {benchmark}, for each language of the query (rows) and of "
-        "the passage (columns), the mean over seeds. On the diagonal both are the same language. Single cells have no test; "
+        f"{second.capitalize()} minus {first} in mAP on {benchmark}, the mean over seeds, for each language of the "
+        "query (rows) and of the passage (columns). On the diagonal both are the same language. Single cells have no test; "
         "read the pattern."
     )
     caption = f"{second.capitalize()} minus {first} by language of query and passage; one scale for all sizes"

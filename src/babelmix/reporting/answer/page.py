@@ -31,8 +31,7 @@ def to_page(document: Document) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    templates.filters |= {"inline": _inline, "unbroken": _unbroken}
-    templates.tests["right_to_left"] = RIGHT_TO_LEFT.__contains__
+    templates.filters |= {"inline": _inline, "unbroken": _unbroken, "direction": _direction}
     vega = _script(vl_convert.javascript_bundle())
     drawing = _script(templates.get_template("report.js").render())
     template = templates.get_template("report.html.j2")
@@ -47,6 +46,10 @@ def to_page(document: Document) -> str:
 
 def _kind(block: Any) -> str:
     return type(block).__name__
+
+
+def _direction(lang: str) -> str:
+    return "rtl" if lang in RIGHT_TO_LEFT else "ltr"
 
 
 def _script(text: str) -> Any:

@@ -26,7 +26,7 @@ APART = 1.05  # times the size, from one objective to the next, so that no inter
 def answer(design: Design, study: Study) -> str:
     """Return what the study answers, in one sentence with its intervals: the second objective against the first."""
     if len(study.objectives) < 2:
-        return f"The study has {study.objectives[0]} batches alone: there is nothing to compare."
+        return f"The study has {listed(study.objectives)} batches alone: there is nothing to compare."
     reference, other = study.objectives[:2]
     rows = holm([difference(design, size, other, reference, study.benchmarks[0], POOL) for size in design.sizes])
     each = [f"{signed(row.mean)} at {size} ({limits(row)})" for size, row in zip(design.sizes, rows, strict=True)]
