@@ -8,7 +8,6 @@ from statistics import median
 
 from babelmix.reporting.answer.document import Paragraph, Section, Table
 from babelmix.reporting.answer.recipes import Recipe
-from babelmix.reporting.answer.words import of_seeds
 from babelmix.reporting.tables import number, signed
 from babelmix.study.design import Design
 from babelmix.study.settings import Study
@@ -49,7 +48,7 @@ def _row(design: Design, study: Study, size: str, objective: str) -> tuple[str, 
     return (
         size,
         objective,
-        of_seeds(design.seeds[size]),
+        str(len(records)),
         number(recipe.seconds, ",.0f"),
         number(encoding, ",.0f"),
         number(None if memory is None else memory / 2**30, ".1f"),

@@ -29,8 +29,8 @@ def languages_section(design: Design, study: Study, suffix: str) -> Section | No
     largest = max(abs(value) for found in maps.values() for value in found.values())
     text = (
         f"{second.capitalize()} minus {first} in mAP on {benchmark}, the mean over seeds, for each language of the "
-        "query (rows) and of the passage (columns). On the diagonal both are the same language. Single cells have no test; "
-        "read the pattern."
+        "query (rows) and of the passage (columns). On the diagonal both are the same language. Single cells have no "
+        "test; read the pattern."
     )
     caption = f"{second.capitalize()} minus {first} by language of query and passage; one scale for all sizes"
     charts = tuple(_chart(size, found, largest, f"{second} − {first}") for size, found in maps.items())

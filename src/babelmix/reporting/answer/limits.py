@@ -61,7 +61,11 @@ def again_section(found: Sequence[Design], records: Mapping[str, Record], study:
     }
     machines = [f"{one.device}: {machine}" for one in found for machine in one.machines]
     revisions = sorted({one.facts.revision[:8] for one in records.values()})
-    rates = [(size, *(_rate(one, size, name) for name in study.objectives)) for one in found for size in one.sizes]
+    rates = [
+        (size, *(_rate(one, size, name) for name in study.objectives), ", ".join(map(str, one.seeds[size])))
+        for one in found
+        for size in one.sizes
+    ]
     versions = tuple((path, md5[:8]) for path, md5 in sorted(hashes.items()))
     return Section(
         "again",
@@ -70,7 +74,7 @@ def again_section(found: Sequence[Design], records: Mapping[str, Record], study:
             Commands(COMMANDS),
             Paragraph(f"{len(records)} finished runs, of commit {', '.join(revisions)}. Machines:"),
             Bullets(tuple(machines)),
-            Table("Learning rates that dev chose", ("size", *study.objectives), tuple(rates)),
+            Table("Learning rates that dev chose, and seeds", ("size", *study.objectives, "seeds"), tuple(rates)),
             Table("Versions of the data, the first 8 digits of DVC's md5", ("path", "version"), versions),
         ),
     )

@@ -32,7 +32,7 @@ def to_page(document: Document) -> str:
         keep_trailing_newline=True,
     )
     templates.filters |= {"inline": _inline, "unbroken": _unbroken, "direction": _direction}
-    vega = _script(vl_convert.javascript_bundle())
+    vega = _script(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
     drawing = _script(templates.get_template("report.js").render())
     template = templates.get_template("report.html.j2")
     policy = (

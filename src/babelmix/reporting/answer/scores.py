@@ -10,7 +10,7 @@ import altair as alt
 
 from babelmix.evaluation.significance import Difference, Interval, holm
 from babelmix.reporting.answer.document import Chart, Figure, Paragraph, Section, Table
-from babelmix.reporting.answer.words import STAR, gained, listed, millions, of_seeds, scored
+from babelmix.reporting.answer.words import STAR, gained, listed, millions, scored
 from babelmix.reporting.names import POOL_FIRST, SCOPE_TITLES
 from babelmix.reporting.tables import interval as limits
 from babelmix.reporting.tables import signed
@@ -84,15 +84,15 @@ def _table(design: Design, study: Study, scope: str, found: dict[tuple[str, str,
     rows = [
         (
             size,
-            millions(design.parameters[size]),
-            of_seeds(design.seeds[size]),
             *(scored(found[size, name, scope]) for name in study.objectives),
             *(gained(tested[size, name]) for name in others),
+            millions(design.parameters[size]),
+            str(len(design.seeds[size])),
         )
         for size in design.sizes
     ]
     against = [f"{name} − {reference}" for name in others]
-    head = ("size", "parameters outside the embeddings", "seeds", *study.objectives, *against)
+    head = ("size", *study.objectives, *against, "parameters outside the embeddings", "seeds")
     return Table(f"{SCOPE_TITLES[scope]}, mAP", head, tuple(rows))
 
 

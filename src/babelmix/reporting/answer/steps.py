@@ -3,7 +3,7 @@
 from babelmix.evaluation.significance import difference_of, holm, interval_of
 from babelmix.reporting.answer.document import Paragraph, Section, Table
 from babelmix.reporting.answer.scores import POOL
-from babelmix.reporting.answer.words import STAR, gained, of_seeds, scored
+from babelmix.reporting.answer.words import STAR, gained, listed, scored
 from babelmix.study.design import Design, stacked
 from babelmix.study.settings import Study
 
@@ -26,7 +26,7 @@ def steps_section(design: Design, study: Study, suffix: str) -> Section | None:
         )
         for factor in factors
     ]
-    seeds = of_seeds(tuple(one.run.seed for one in design.steps[factors[0], reference]))
+    seeds = listed([str(one.run.seed) for one in design.steps[factors[0], reference]])
     text = (
         f"An advantage that more training closes is no advantage. The same recipes at size {study.steps.size} with "
         f"other numbers of steps, in the pool of {benchmark}; seeds: {seeds}. {STAR}"

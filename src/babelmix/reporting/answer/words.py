@@ -33,10 +33,3 @@ def millions(count: int) -> str:
 def listed(words: Sequence[str]) -> str:
     """Return "a, b and c"."""
     return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else "".join(words)
-
-
-def of_seeds(seeds: Sequence[int]) -> str:
-    """Return how many seeds a row has: "5 (13–17)"; their numbers where they are few."""
-    if len(seeds) > 2 and max(seeds) - min(seeds) == len(seeds) - 1:
-        return f"{len(seeds)} ({min(seeds)}–{max(seeds)})"
-    return f"{len(seeds)} ({', '.join(map(str, seeds))})"
