@@ -178,18 +178,33 @@ class Workspace:
 
     @property
     def report(self) -> Path:
-        """The report."""
+        """The report: what the study says."""
         return self.reports / "report.md"
 
     @property
+    def report_page(self) -> Path:
+        """The same as one page with charts."""
+        return self.reports / "report.html"
+
+    @property
+    def run_report(self) -> Path:
+        """The report of the last run of the pipeline."""
+        return self.reports / "run.md"
+
+    @property
     def figures(self) -> Path:
-        """The report's figures."""
+        """The figures of the run's report."""
         return self.reports / "figures"
 
     @property
     def explore(self) -> Path:
         """Single queries through two systems, a page for each benchmark."""
         return self.reports / "explore"
+
+    @property
+    def explore_questions(self) -> Path:
+        """What those pages show, as JSON: the report takes single questions from it."""
+        return self.explore / "questions.json"
 
     @property
     def samples(self) -> Path:

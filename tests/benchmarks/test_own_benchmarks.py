@@ -23,8 +23,8 @@ from babelmix.corpus.records import Pair
 from babelmix.corpus.settings import Table
 from babelmix.reporting.explore_page import write_pages
 from babelmix.reporting.markdown import to_markdown
-from babelmix.reporting.report import write_report
 from babelmix.reporting.results import read_results
+from babelmix.reporting.run_report import write_report
 from babelmix.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]
@@ -221,7 +221,7 @@ def test_the_report_tells_of_a_benchmark_of_the_users_own_and_of_any_known_one(t
     workspace = Workspace(tmp_path)
     write_report(workspace, settings)
     write_pages(workspace, settings)
-    text = workspace.report.read_text()
+    text = workspace.run_report.read_text()
     assert "## faq.v2" in text and "faq.v2: yours" in text and "MIRACL sw: Apache-2.0" in text
     assert "faq.v2: yours" in (workspace.explore / "faq.v2.html").read_text()
     drawn = {file.name for file in workspace.figures.iterdir()}

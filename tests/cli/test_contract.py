@@ -22,7 +22,8 @@ STAGES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "dvc.yaml").read_text
 CHOSEN = {
     "embed": ("systems", "embed_system"),
     "evaluate": ("scoring", "evaluate_system"),
-    "report": ("results", "report"),
+    "report": ("results", "study_report"),
+    "report run": ("results", "run_report"),
     "report scores": ("results", "scores"),
     "report explore": ("results", "explore_pages"),
     "report samples": ("results", "samples"),
@@ -53,7 +54,7 @@ Function = tuple[str, str]  # a module of stages, and a function in it
 
 def command(stage: str) -> str:
     found = re.search(
-        r"(?:babelmix|\$\{launch\}) ([a-z]+(?: (?:pairs|index|scores|explore|samples))?)", STAGES[stage]["cmd"]
+        r"(?:babelmix|\$\{launch\}) ([a-z]+(?: (?:pairs|index|run|scores|explore|samples))?)", STAGES[stage]["cmd"]
     )
     assert found, stage
     return found.group(1)
@@ -146,7 +147,7 @@ def settings_read(tree: ast.AST) -> set[str]:
 
 SECTIONS = {
     *("seed", "threads", "model", "objectives", "objective", "sources", "source", "pairs", "translate", "recipe"),
-    *("train", "embed", "benchmarks", "benchmark", "evaluate", "average", "averages"),
+    *("train", "embed", "benchmarks", "benchmark", "evaluate", "average", "averages", "study"),
 }
 
 
@@ -189,7 +190,7 @@ def test_a_stage_declares_every_parameter_it_reads(stage: str) -> None:
 def test_only_what_git_keeps_gives_up_the_run_cache() -> None:
     for stage, body in STAGES.items():
         cached = all(not isinstance(out, dict) for key in ("outs", "metrics", "plots") for out in body.get(key, []))
-        assert cached or stage in ("scores", "report", "explore", "samples"), stage
+        assert cached or stage in ("scores", "report", "answer", "explore", "samples"), stage
 
 
 def test_dvc_yaml_fits_on_five_screens() -> None:

@@ -79,8 +79,8 @@ def test_german_alone_goes_from_its_file_to_the_report(
             systems.evaluate(system=system)
     systems.evaluate(system="bm25")
     results.report("scores")
-    results.report()
-    text = Path("reports/report.md").read_text()
+    results.report("run")
+    text = Path("reports/run.md").read_text()
     assert "| languages in training | de |" in text and "faq.v2: yours" in text and "mine: yours" in text
     with Path("metrics/by_language.csv").open(newline="") as stream:
         assert {row["benchmark"] for row in csv.DictReader(stream)} == {"faq.v2"}

@@ -228,8 +228,8 @@ STAGES = {
         params={"objectives": ["contrastive", "hybrid"]},
     ),
     "report": Stage(
-        ["report"],
-        ("reports/figures", "reports/report.md"),
+        ["report", "run"],
+        ("reports/figures", "reports/run.md"),
         _load_report,
         old_params={"objectives": ["contrastive"]},
         params={"objectives": ["contrastive", "hybrid"]},

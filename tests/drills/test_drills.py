@@ -27,7 +27,7 @@ def prepare(stage: str, folder: Path, encoder: Path, pairs: list[Pair]) -> None:
         make_project(folder, questions=6, benchmarks=("gnome-help",), languages=("de", "en"))
         if stage == "track":
             (folder / "reports/figures").mkdir(parents=True)
-            (folder / "reports/report.md").write_text("# report\n")
+            (folder / "reports/run.md").write_text("# report\n")
             (folder / "reports/figures/scores.png").write_bytes(b"png")
         return
     write_project(folder, encoder, pairs, steps=7, eval_steps=3, select_by="dev_pooled")

@@ -19,6 +19,8 @@ from typing import Any
 import pytest
 import yaml
 from packages import make_package
+from study_records import SIZES as PARAMETERS
+from study_records import synthetic_records
 
 from babelmix.common.outputs import written_files
 from babelmix.workspace import DEBIASINGS
@@ -98,7 +100,7 @@ def tiny_params(transformer: Path) -> dict[str, Any]:
     # DVC parses this file once for each stage, slowly: what no stage here reads is left out.
     params["model"]["presets"] = {size: presets[size] for size in SIZES}
     params["translate"]["candidates"] = {}
-    del params["study"]
+    params["study"] |= {"sizes": ["small", "base"], "seeds": [13], "steps": None, "averages": None}
     return params
 
 
@@ -153,7 +155,11 @@ def project(tmp_path_factory: pytest.TempPathFactory, tiny_transformer: Path, py
             (base / "copy" / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, base / "copy" / name)
     made = Project(base / "copy", make_mirror(base / "mirror"), python.parent)
-    (made.folder / "params.yaml").write_text(yaml.safe_dump(tiny_params(tiny_transformer)))
+    params = tiny_params(tiny_transformer)
+    (made.folder / "params.yaml").write_text(yaml.safe_dump(params))
+    study = params["study"]
+    sizes = {size: PARAMETERS[size] for size in study["sizes"]}
+    synthetic_records(made.folder / "metrics/study", sizes=sizes, seeds=tuple(study["seeds"]), questions=5)
     made("git", "init", "-q")
     made("git", "add", "-A")
     made("git", "commit", "-qm", "copy")
@@ -173,7 +179,8 @@ def test_repro_runs_every_stage_and_a_second_one_only_tracks(project: Project) -
 
     main_score = json.loads((project.folder / "metrics/main_score.json").read_text())
     assert main_score.keys() == {"objective", "benchmark", "pool", "cross", "mono", "gain"}
-    assert (project.folder / "reports/report.md").stat().st_size > 1000
+    assert (project.folder / "reports/run.md").stat().st_size > 1000
+    assert "Single questions" in (project.folder / "reports/report.html").read_text()
     assert {Path(name).suffix for name in written_files(project.folder / "reports/figures")} == {".png"}
     assert "<script" not in (project.folder / "reports/explore/gnome-help.html").read_text()
     scored = {path.parent.name for path in (project.folder / "metrics/evaluation").glob("*/gnome-help.json")}
@@ -258,7 +265,7 @@ def test_six_queued_variants_give_six_runs_and_again_none(project: Project) -> N
         assert (params["model.size"], params["objective"], params["seed"]) == (*name.split("/")[:2], "13")
         assert re.fullmatch("[0-9a-f]{40}", tags["dvc.rev"]), tags
         assert any("data/tokens" in key for key in tags), tags
-    reports = {path.parent.parent.parent.name for path in (project.folder / "mlruns").rglob("reports/report.md")}
+    reports = {path.parent.parent.parent.name for path in (project.folder / "mlruns").rglob("reports/run.md")}
     assert reports == set(runs.values())
 
 

@@ -33,7 +33,7 @@ pytestmark = [
 def small(root: Path, **options):
     settings = make_project(root, questions=8, **{"benchmarks": ("gnome-help",)} | options)
     (root / "reports" / "figures").mkdir(parents=True)
-    (root / "reports" / "report.md").write_text("# report\n")
+    (root / "reports" / "run.md").write_text("# report\n")
     (root / "reports" / "figures" / "scores.png").write_bytes(b"png")
     return settings
 

@@ -189,7 +189,7 @@ def test_a_full_disk_is_named(copied: tuple[Path, Any], monkeypatch: pytest.Monk
             patch.setattr(MlflowClient, "log_artifacts", lambda *_, error=error: (_ for _ in ()).throw(error))
             track(root, settings, root)
     assert track(root, settings, root).updated == 1
-    (root / "reports" / "report.md").write_text("# changed\n")
+    (root / "reports" / "run.md").write_text("# changed\n")
     with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):  # a fault of babelmix stays one
         patch.setattr(tracking, "_experiment", lambda *_: 1 // 0)
         track(root, settings, root)

@@ -122,7 +122,7 @@ def test_the_runs_come_in_order_and_the_next_call_has_nothing_to_do(
     one = found["base-hybrid-s14"]
     assert "train.learning_rate=0.00025" in one.facts.overrides  # twice the preset's: dev chose it
     assert set(one.facts.seconds) == {"train@hybrid", "evaluate@hybrid"} and (one.facts.peak_memory or 0) > 100_000
-    assert "-S seed=14" in Path("last").read_text() and Path("last").read_text().endswith(" evaluate@hybrid\n")
+    assert "-S seed=14" in Path("last").read_text() and Path("last").read_text().endswith(" scores\n")
     assert "Running stage 'train@hybrid':" in Path(".babelmix/study/base-hybrid-s14.log").read_text()
     assert study_now() == "study: 0 runs finished, 0 failed, 0 left"
     assert journal() == ORDER

@@ -74,6 +74,11 @@ DVC_YAML = {
         "deps": ["models/untrained"],
         "outs": ["metrics/evaluation/bm25"],
     },
+    "scores": {
+        "cmd": "cat metrics/evaluation/*/*.json > metrics/scores.csv",
+        "deps": ["metrics/evaluation"],
+        "outs": ["metrics/scores.csv"],
+    },
 }
 
 
@@ -135,7 +140,7 @@ def test_a_whole_study_leaves_its_records_and_no_weights(project: Path, capsys: 
     assert sorted(records) == sorted(["bm25", "small-untrained", "small-rate-x1", "small-rate-x2", "small-hybrid-s13"])
     main = records["small-hybrid-s13"]
     assert main.run.rate_factor == 1 and main.facts.learning_rate == 2.5e-4 and main.facts.revision == head()
-    assert set(main.facts.seconds) == {"evaluate@hybrid"}  # the sweep had trained it: DVC took the weights
+    assert set(main.facts.seconds) == {"evaluate@hybrid", "scores"}  # the sweep had trained it: DVC took the weights
     assert set(records["small-rate-x1"].facts.seconds) == {"train@hybrid", "evaluate@hybrid"}
     assert main.values("hybrid", "gnome-help", "multilingual").mean() == pytest.approx(
         main.score("hybrid", "gnome-help", "multilingual"), abs=1e-4
@@ -220,5 +225,5 @@ def test_a_run_has_the_weights_that_it_trained() -> None:
     assert weights_of(main) == [
         "models/hybrid", "models/hybrid-start", "data/embeddings/hybrid", "data/embeddings/hybrid-start",
     ]  # fmt: skip
-    assert weights_of(Run("a", "untrained", "small", ("hybrid",), 13, (), 1.0)) == ["data/embeddings/untrained"]
+    assert weights_of(Run("a", "untrained", "small", ("hybrid",), 13, (), 1.0)) == []
     assert weights_of(Run("bm25", "bm25", "small", ("hybrid",), 13, (), 1.0)) == []

@@ -20,15 +20,16 @@ def add_to(app: typer.Typer) -> None:
 
 
 def report(
-    part: Annotated[str, typer.Argument(help="report, scores, explore or samples.")] = "report",
+    part: Annotated[str, typer.Argument(help="study, run, scores, explore or samples.")] = "study",
 ) -> None:
-    """Write the report, or a part of it: the main scores, pages of single queries, or samples of translations."""
+    """Write the report of the study, or what the last run has to say: run, scores, single queries, translations."""
     from babelmix.common.errors import unknown_name
     from babelmix.settings.params import load_settings
     from babelmix.stages import results
 
     parts = {
-        "report": results.report,
+        "study": results.study_report,
+        "run": results.run_report,
         "scores": results.scores,
         "explore": results.explore_pages,
         "samples": results.samples,

@@ -135,7 +135,7 @@ def evaluate(
         others = (benchmark, model, embeddings, lir_file, debias, strength, means, output, per_query)
         settings, where = load_settings(), _alone("evaluate", system, *others)
         check_system(system, settings, where=where, encoder=False)
-        done(scoring.evaluate_system(system, settings), "babelmix report")
+        done(scoring.evaluate_system(system, settings), "babelmix report run")
         return
     benchmark, output = _needed("evaluate", "--benchmark", benchmark), _needed("evaluate", "--output", output)
     line = scoring.evaluate_any(
@@ -151,7 +151,7 @@ def evaluate(
         split=split,
         strict=strict,
     )
-    done(line, "babelmix report" if per_query else f"look into {output}")
+    done(line, "babelmix report run" if per_query else f"look into {output}")
 
 
 def explore(

@@ -28,7 +28,6 @@ from babelmix.retrieval.search import search
 from babelmix.retrieval.similarity import as_similarity
 from babelmix.retrieval.vectors import Rows
 
-RIGHT = "✓"  # marks a right answer
 RANKS = 40  # of right answers, at most; a question of BEIR may have hundreds
 # Direction marks, embeddings, overrides and isolates, and the byte order mark that some texts begin with.
 _UNWANTED = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")

@@ -10,13 +10,16 @@ direction. The same entries give the same bytes.
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from babelmix.benchmarks.files import read_benchmark
 from babelmix.benchmarks.registry import licence_of
-from babelmix.common.files import new_file, new_folder
+from babelmix.common.files import new_file, new_folder, write_json
 from babelmix.evaluation.score_files import read_query_scores
-from babelmix.reporting.explore import RANKS, RIGHT, Entry, View, by_language, one_line, summarise
+from babelmix.reporting.explore import RANKS, Entry, View, by_language, one_line, summarise
 from babelmix.reporting.explore_choice import IMPROVED, RANDOM, WORSENED, Choice, choose, show_chosen
+from babelmix.reporting.explore_questions import to_questions
+from babelmix.reporting.names import RIGHT
 from babelmix.reporting.results import reference_of
 from babelmix.retrieval.embeddings import open_embeddings
 from babelmix.settings.params import Settings
@@ -90,10 +93,14 @@ footer { border-top: 1px solid var(--line); margin-top: 3rem; padding-top: 1rem 
 
 
 def write_pages(workspace: Workspace, settings: Settings) -> None:
-    """Write `<benchmark>.html` for each benchmark: a few queries through the reference and the last other objective."""
+    """Write `<benchmark>.html` for each benchmark: a few queries through the reference and the last other objective.
+
+    Beside them `questions.json` has what the pages show, for the report of the study.
+    """
     reference = reference_of(settings.objectives)
     other = next((name for name in reversed(settings.objectives) if name != reference), None)
     first, second = (reference, other) if other else (UNTRAINED, reference)
+    shown: list[dict[str, Any]] = []
     with new_folder(workspace.explore) as folder:
         for name in settings.benchmarks:
             benchmark = read_benchmark(workspace.benchmark(name))
@@ -106,6 +113,8 @@ def write_pages(workspace: Workspace, settings: Settings) -> None:
             systems = [(system, vectors.queries, vectors.passages) for system, vectors in opened.items()]
             entries = show_chosen(benchmark, choice, systems)
             write_page(folder / f"{name}.html", name, licence_of(name), choice, entries)
+            shown += to_questions(name, licence_of(name), entries)
+        write_json(folder / workspace.explore_questions.name, {"questions": shown})
 
 
 def write_page(path: Path, benchmark: str, licence: str, choice: Choice, entries: Sequence[Entry]) -> None:

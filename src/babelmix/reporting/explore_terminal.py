@@ -7,7 +7,8 @@ There is no colour if the console is not a terminal. Every text is cut to its li
 
 from typing import TYPE_CHECKING
 
-from babelmix.reporting.explore import RANKS, RIGHT, Entry, View, by_language, one_line, summarise
+from babelmix.reporting.explore import RANKS, Entry, View, by_language, one_line, summarise
+from babelmix.reporting.names import RIGHT
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

@@ -1,4 +1,4 @@
-"""The text of the report, in Markdown.
+"""The text of the report of a run, in Markdown.
 
     to_markdown(results, settings, compare(results, settings), {"scores.png": "Mean average precision"})
 
@@ -41,7 +41,7 @@ PRUNED = (
 def to_markdown(
     results: Results, settings: Settings, comparisons: Sequence[Comparison], captions: dict[str, str]
 ) -> str:
-    """Return the text of report.md; `captions` maps the file name of each figure to its caption."""
+    """Return the text of run.md; `captions` maps the file name of each figure to its caption."""
 
     def images(*names: str) -> list[str]:
         files = [f"{name}.png" for name in names]

@@ -1,4 +1,4 @@
-"""What people read: the report, single queries, samples of translations, and MLflow."""
+"""What people read: the reports, single queries, samples of translations, and MLflow."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 from babelmix.common.errors import UserError
 from babelmix.common.files import project_root, temporary_folder
-from babelmix.common.outputs import claim_folder
+from babelmix.common.outputs import claim_file, claim_folder
 from babelmix.common.progress import say, terminal
 from babelmix.settings.params import Settings
 from babelmix.workspace import HERE
@@ -20,13 +20,25 @@ def scores(settings: Settings) -> str:
     return f"wrote {HERE.main_scores}, {HERE.score_table} and {HERE.by_language}"
 
 
-def report(settings: Settings) -> str:
-    """Write the report with its figures; return what was written."""
-    from babelmix.reporting.report import write_report
+def study_report(settings: Settings) -> str:
+    """Write the report of the study, as a page and as Markdown, from its records alone; return what was written."""
+    from babelmix.reporting.answer.write import write_answer
+
+    if settings.study is None:
+        raise UserError("no study to report", where=f"{HERE.params}, study", how="add its settings (docs/training.md)")
+    for file in (HERE.report, HERE.report_page):
+        claim_file(file)
+    write_answer(HERE, settings.study)
+    return f"wrote {HERE.report_page} and {HERE.report}"
+
+
+def run_report(settings: Settings) -> str:
+    """Write the report of the last run with its figures; return what was written."""
+    from babelmix.reporting.run_report import write_report
 
     claim_folder(HERE.figures)
     write_report(HERE, settings)
-    return f"wrote {HERE.report}"
+    return f"wrote {HERE.run_report}"
 
 
 def explore_pages(settings: Settings) -> str:

@@ -32,3 +32,4 @@ class Study(Section):
     forms: tuple[str, ...] = ()  # debiasings that are kept beside the plain encoder, such as "+centre"
     steps: StudySteps | None = None
     averages: StudyAverages | None = None
+    dollars_per_hour: float = Field(default=0.1, gt=0)  # of the machine: an assumption, which prices the compute

@@ -1,4 +1,4 @@
-"""The report: reports/report.md with its figures.
+"""The report of a run: reports/run.md with its figures.
 
     write_report(HERE, load_settings())
 
@@ -19,7 +19,7 @@ from babelmix.workspace import UNTRAINED, Workspace
 
 
 def write_report(workspace: Workspace, settings: Settings) -> None:
-    """Write the figures and report.md, from the metrics of the pipeline.
+    """Write the figures and run.md, from the metrics of the pipeline.
 
     Raises UserError for a missing or broken file, with the stage that writes it.
     """
@@ -27,7 +27,7 @@ def write_report(workspace: Workspace, settings: Settings) -> None:
     comparisons = compare(results, settings)
     with new_folder(workspace.figures) as folder:
         captions = draw(results, folder)
-    with new_file(workspace.report) as stream:
+    with new_file(workspace.run_report) as stream:
         stream.write(to_markdown(results, settings, comparisons, captions))
 
 

