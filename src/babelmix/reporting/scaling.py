@@ -1,6 +1,6 @@
 """Does the size change what the batches buy: the answer, the scores and the fits over sizes, in Markdown.
 
-print(to_markdown(designs(read_records(HERE.study), study), study, {"contrastive": 1.0, "hybrid": 0.5}))
+print(to_markdown(designs(read_all_records(HERE.study), study), study, {"contrastive": 1.0, "hybrid": 0.5}))
 """
 
 import math

@@ -114,14 +114,14 @@ def scaling(settings: Settings, into: Path | None, figure: Path | None) -> tuple
     """
     from babelmix.reporting.scaling import to_markdown
     from babelmix.study.design import designs
-    from babelmix.study.record import read_records
+    from babelmix.study.record import read_all_records
 
     places, place = [into] if into else [], "scaling"
     _claim_places(places, place, figure)
     study = settings.study
     if study is None:
         raise UserError("no study is planned", where=f"{HERE.params}, study", how="add the section `study:`")
-    records = read_records(HERE.study)
+    records = read_all_records(HERE.study)
     found = designs(records, study)
     drawn = next((design for design in found if design.sizes), None)
     if drawn is None:

@@ -1,6 +1,6 @@
 """The finished runs that may stand in one table: of one device and one version of the data, with equal seeds.
 
-    for design in designs(read_records(HERE.study), study):
+    for design in designs(read_all_records(HERE.study), study):
         design.main["base", "hybrid"]           # a record for each of design.seeds["base"], in that order
         design.values("base", "hybrid+centre", "xquad-r", "multilingual")       # float64 [seeds, questions]
 

@@ -21,7 +21,7 @@ from babelmix.reporting.answer.scores import answer, scores_section
 from babelmix.reporting.answer.steps import steps_section
 from babelmix.reporting.answer.text import to_text
 from babelmix.study.design import Design, designs
-from babelmix.study.record import Record, read_records
+from babelmix.study.record import Record, read_all_records
 from babelmix.study.settings import Study
 from babelmix.workspace import Workspace
 
@@ -34,7 +34,7 @@ def write_answer(workspace: Workspace, study: Study) -> None:
     Raises UserError without a size that has a seed of every objective, for damaged records, and for runs of one device
     on several versions of the data.
     """
-    records = read_records(workspace.study)
+    records = read_all_records(workspace.study)
     found = [one for one in designs(records, study) if one.sizes]
     if not found:
         what = "no finished run" if not records else "no size has a finished run of every objective"
