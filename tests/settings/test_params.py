@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from babelmix.common.errors import UserError
 from babelmix.common.yaml_core import parse_yaml
 from babelmix.corpus.settings import Table
+from babelmix.settings.checks import check_study_names
 from babelmix.settings.params import Settings, load_settings, parse_settings
 
 ROOT = Path(__file__).parents[2]
@@ -47,6 +48,37 @@ def test_the_project_s_own_settings_are_valid() -> None:
 @pytest.mark.parametrize(
     ("field", "value", "told"),
     [
+        ("study.sizes", ["larg"], r"study.sizes: unknown size 'larg'; did you mean 'large'\?"),
+        ("study.objectives", ["hybird"], r"study.objectives: unknown objective 'hybird'; did you mean 'hybrid'\?"),
+        ("study.averages.names", ["start"], "study.averages.names: unknown average 'start'; valid: contrastive-cross"),
+        (
+            "study.averages.names",
+            ["contrastive-crosslingual"],
+            "study.averages.names: 'contrastive-crosslingual' needs 'crosslingual', which a run of contrastive does "
+            "not train; take an average of contrastive and untrained$",
+        ),
+        (
+            "study.objectives",
+            ["contrastive"],
+            "study.averages.names: 'crosslingual-start' does not begin with an objective of the study; call it after "
+            "its objective, such as contrastive-crosslingual-start$",
+        ),
+    ],
+)
+def test_names_of_the_study_are_checked_where_it_is_run(tmp_path: Path, field: str, value: Any, told: str) -> None:
+    """Not before: whoever replaces all objectives for a run of his own has no study in mind."""
+    raw = yaml.safe_load(changed(tmp_path, field, value).read_text())
+    if field == "study.sizes":
+        del raw["study"]["steps"], raw["study"]["averages"]
+    settings = parse_settings(yaml.safe_dump(raw), "params.yaml")
+    assert settings.study
+    with pytest.raises(UserError, match=f"^params.yaml, {told}"):
+        check_study_names(settings, settings.study, "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
         (
             "model.size",
             "larg",
@@ -71,7 +103,6 @@ def test_the_project_s_own_settings_are_valid() -> None:
         ("objective.bm25", {"alpha": 1}, "objective: 'bm25' is taken"),
         ("objective.a/b", {"alpha": 1}, "objective: 'a/b' is not a valid name"),
         ("model.presets.\n", {"layers": 1, "learning_rate": 0.1}, r"model.presets: '\\n' is not a valid name"),
-        ("study.sizes", ["larg"], r"study.sizes: unknown size 'larg'; did you mean 'large'\?"),
         ("study.sized", ["base"], "study.sized: unknown setting 'sized'; did you mean 'sizes'"),
         ("study.steps.seed", [13], "study.steps.seed: unknown setting 'seed'; did you mean 'seeds'"),
         ("study.objectives", ["hybrid", "hybrid"], "study.objectives: objective 'hybrid' comes twice; name it once"),
@@ -84,13 +115,6 @@ def test_the_project_s_own_settings_are_valid() -> None:
         ("study.steps.size", "xlmr-l6", "study.steps.size: unknown size 'xlmr-l6'; valid: base, large, layers-2"),
         ("study.steps.factors", [-1], "study.steps.factors: -1 is not above 0"),
         ("study.averages.seeds", [20], "study.averages.seeds: unknown seed '20'; valid: 13, 14, 15, 16, 17"),
-        ("study.averages.names", ["start"], "study.averages.names: unknown average 'start'; valid: contrastive-cross"),
-        (
-            "study.averages.names",
-            ["contrastive-crosslingual"],
-            "study.averages.names: 'contrastive-crosslingual' needs 'crosslingual', which a run of contrastive does "
-            "not train; take an average of contrastive and untrained",
-        ),
         ("averages", ["hybrid-strat"], "averages: unknown average 'hybrid-strat'; did you mean 'hybrid-start'"),
         ("averages", ["hybrid-start", "hybrid-start"], "averages: average 'hybrid-start' comes twice"),
         (
@@ -169,18 +193,6 @@ def test_the_project_s_own_settings_are_valid() -> None:
         ("train.bfloat16", "perhaps", "train.bfloat16: not true or false; it says 'perhaps'"),
     ],
 )
-def test_an_average_of_the_study_is_called_after_its_objective(tmp_path: Path) -> None:
-    file = changed(tmp_path, "average.start", ["hybrid", "untrained"])
-    raw = yaml.safe_load(file.read_text())
-    raw["study"]["averages"]["names"] = ["start"]
-    told = (
-        r"study.averages.names: 'start' does not begin with an objective of the study; "
-        r"call it after its objective, such as contrastive-start$"
-    )
-    with pytest.raises(UserError, match=told):
-        parse_settings(yaml.safe_dump(raw), "params.yaml")
-
-
 def test_a_faulty_setting_is_told(field: str, value: Any, told: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=told):
         load_settings(changed(tmp_path, field, value))

@@ -144,9 +144,24 @@ def _check_benchmark_names(settings: Settings, names: tuple[str, ...], where: st
     _check_once("benchmark", names, where)
 
 
-def _check_study(settings: Settings, study: Study, path: str) -> None:
+def check_study_names(settings: Settings, study: Study, path: str) -> None:
+    """Raise UserError for a size, objective or average of the study that the settings do not have.
+
+    For the command that runs the study: the others must work where objectives are replaced as a whole.
+    """
     _check("size", study.sizes, settings.model.presets, f"{path}, study.sizes")
     _check("objective", study.objectives, settings.objective_presets, f"{path}, study.objectives")
+    if study.averages:
+        where = f"{path}, study.averages.names"
+        _check("average", study.averages.names, settings.average, where)
+        for name in study.averages.names:
+            _check_study_average(settings.average[name], name, study, where)
+
+
+def _check_study(settings: Settings, study: Study, path: str) -> None:
+    """Check all that needs no other section but the benchmarks' names, see `check_study_names`."""
+    _check_once("size", study.sizes, f"{path}, study.sizes")
+    _check_once("objective", study.objectives, f"{path}, study.objectives")
     _check_once("seed", study.seeds, f"{path}, study.seeds")
     _check_benchmark_names(settings, study.benchmarks, f"{path}, study.benchmarks")
     if NATIVE_DEV not in study.benchmarks:
@@ -163,9 +178,7 @@ def _check_study(settings: Settings, study: Study, path: str) -> None:
         where = f"{path}, study.averages"
         _check("size", study.averages.sizes, study.sizes, f"{where}.sizes")
         _check("seed", study.averages.seeds, study.seeds, f"{where}.seeds")
-        _check("average", study.averages.names, settings.average, f"{where}.names")
-        for name in study.averages.names:
-            _check_study_average(settings.average[name], name, study, f"{where}.names")
+        _check_once("average", study.averages.names, f"{where}.names")
 
 
 def _check_study_average(average: Average, name: str, study: Study, where: str) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from babelmix.common.errors import UserError, unknown_name
 from babelmix.common.progress import terminal
+from babelmix.settings.checks import check_study_names
 from babelmix.settings.params import Settings
 from babelmix.study.rates import chosen_rates
 from babelmix.study.record import Record, read_records
@@ -115,10 +116,14 @@ class Plan:
 
 
 def study_of(settings: Settings) -> Study:
-    """Return the settings of the study; UserError without them, or where a recipe fixes what the study varies."""
+    """Return the settings of the study; UserError for a name in them that params.yaml does not have.
+
+    UserError also without a study, or where a recipe fixes what the study varies.
+    """
     if settings.study is None:
         how = "write its sizes, objectives and seeds as docs/reproduce.md says"
         raise UserError("no study", where=f"{HERE.params}, study", how=how)
+    check_study_names(settings, settings.study, str(HERE.params))
     fixed = {"learning_rate", "steps"} & settings.recipes[settings.recipe].keys()
     if fixed:
         what = f"the recipe {settings.recipe} fixes {' and '.join(sorted(fixed))}, which the study varies"
