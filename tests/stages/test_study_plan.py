@@ -80,13 +80,21 @@ def test_hours_come_from_like_runs_then_from_other_sizes_by_layers(empty: Plan) 
     assert plan.time_left([*[runs["small-hybrid-s15"]] * 80, runs["bm25"]]) == "over 1.0 hours left"
 
 
-def test_a_training_that_the_sweep_did_counts_too(empty: Plan) -> None:
-    runs = {run.name: run for run in empty.runs}
+def test_a_training_that_the_sweep_did_keeps_its_seconds(empty: Plan) -> None:
     plan = known(empty, {
         "small-rate-x1": {"train@hybrid": 50.0, "evaluate@hybrid": 3.0},
-        "small-hybrid-s13": {"evaluate@hybrid": 10.0},
+        "small-rate-x2": {"train@hybrid": 70.0, "train@contrastive": 30.0},
+        "base-rate-x1": {"train@hybrid": 90.0},
     })  # fmt: skip
-    assert plan.seconds(runs["small-hybrid-s14"]) == 60.0
+    by_name = {run.name: run for run in plan.runs}
+
+    def taken(name: str, factor: float) -> dict[str, float]:
+        return plan.taken_over(replace(by_name[name], rate_factor=factor))
+
+    assert taken("small-hybrid-s13", 1) == {"train@hybrid": 50.0}
+    assert taken("small-hybrid-s13", 2) == {"train@hybrid": 70.0}
+    assert taken("small-contrastive-s13", 1) == {} and taken("small-contrastive-s13", 2) == {"train@contrastive": 30.0}
+    assert taken("small-hybrid-s14", 1) == {} and taken("base-hybrid-s13-x0.25", 1) == {}
 
 
 @pytest.mark.parametrize(

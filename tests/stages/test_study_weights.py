@@ -140,7 +140,9 @@ def test_a_whole_study_leaves_its_records_and_no_weights(project: Path, capsys: 
     assert sorted(records) == sorted(["bm25", "small-untrained", "small-rate-x1", "small-rate-x2", "small-hybrid-s13"])
     main = records["small-hybrid-s13"]
     assert main.run.rate_factor == 1 and main.facts.learning_rate == 2.5e-4 and main.facts.revision == head()
-    assert set(main.facts.seconds) == {"evaluate@hybrid", "scores"}  # the sweep had trained it: DVC took the weights
+    assert set(main.facts.seconds) == {"train@hybrid", "evaluate@hybrid", "scores"}
+    # The sweep had trained it: DVC took the weights.
+    assert main.facts.seconds["train@hybrid"] == records["small-rate-x1"].facts.seconds["train@hybrid"]
     assert set(records["small-rate-x1"].facts.seconds) == {"train@hybrid", "evaluate@hybrid"}
     assert main.values("hybrid", "gnome-help", "multilingual").mean() == pytest.approx(
         main.score("hybrid", "gnome-help", "multilingual"), abs=1e-4

@@ -119,7 +119,10 @@ class _Driver:
 
     def _record(self, plan: Plan, run: Run, opened: Opened, ran: Ran, revision: str) -> None:
         measured = Measured(
-            describe_machine(self.settings.threads), _device(), seconds=ran.seconds, peak_memory=ran.peak_memory or None
+            describe_machine(self.settings.threads),
+            _device(),
+            seconds=plan.taken_over(run) | ran.seconds,
+            peak_memory=ran.peak_memory or None,
         )
         overrides = tuple(plan.overrides(run))
         facts, values = record_of(opened, run, plan.study, measured, revision, overrides)

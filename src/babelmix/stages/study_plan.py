@@ -79,16 +79,28 @@ class Plan:
         A run with another number of steps counts as so many runs of its size. None if nothing is known.
         """
         like = [one for one in self._measured() if (one.run.kind, one.run.steps_factor) == (run.kind, run.steps_factor)]
-        if own := [self._whole(one) for one in like if one.run.size == run.size]:
+        if own := [_total(one) for one in like if one.run.size == run.size]:
             return sum(own) / len(own)
         layers = self._layers(run)
-        if layers and (each := [self._whole(one) / depth for one in like if (depth := self._layers(one.run))]):
+        if layers and (each := [_total(one) / depth for one in like if (depth := self._layers(one.run))]):
             return layers * sum(each) / len(each)
         if run.kind == "steps":
             whole = next((one for one in self.runs if one.kind == "main" and one.size == run.size), None)
             known = self.seconds(whole) if whole else None
             return known * run.steps_factor if known is not None else None
         return None
+
+    def taken_over(self, run: Run) -> dict[str, float]:
+        """Return stage -> seconds of the trainings that the sweep ran with a main run's learning rate and seed.
+
+        DVC takes these trainings from its cache, so the run itself measures nothing.
+        """
+        if run.kind != "main":
+            return {}
+        swept = (one for one in self._measured() if (one.run.kind, one.run.size) == ("rate", run.size))
+        same = [one for one in swept if (one.run.rate_factor, one.run.seed) == (run.rate_factor, run.seed)]
+        stages = [f"train@{name}" for name in run.objectives]
+        return {stage: one.facts.seconds[stage] for one in same for stage in stages if stage in one.facts.seconds}
 
     def time_left(self, runs: Iterable[Run]) -> str:
         """Return the time that these runs will take: "9.1 hours left"; empty if nothing is known."""
@@ -100,15 +112,6 @@ class Plan:
 
     def _measured(self) -> list[Record]:
         return [one for one in self.records.values() if one.facts.seconds]
-
-    def _whole(self, record: Record) -> float:
-        """Return a run's seconds, with those of a training that DVC took over from the sweep of learning rates."""
-        run, total = record.run, _total(record)
-        for stage in (f"train@{name}" for name in run.objectives if run.kind == "main"):
-            if stage not in record.facts.seconds:
-                swept = (one for one in self._measured() if (one.run.kind, one.run.size) == ("rate", run.size))
-                total += max((one.facts.seconds.get(stage, 0.0) for one in swept), default=0.0)
-        return total
 
     def _layers(self, run: Run) -> int | None:
         preset = self.settings.model.presets.get(run.size)

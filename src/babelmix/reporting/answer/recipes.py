@@ -55,11 +55,12 @@ class Recipe:
         """The median seconds that training took, with averaging; 0 without training, None where nobody measured it."""
         if self.encoder in (BM25, UNTRAINED):
             return 0.0
-        stages = ("train@", f"average@{self.encoder}")
-        own = [
-            sum(value for name, value in one.facts.seconds.items() if name.startswith(stages)) for one in self.records
-        ]
-        measured = [value for value in own if value]
+        measured: list[float] = []
+        for one in self.records:
+            stages = [f"train@{name}" for name in one.run.objectives]
+            stages += [f"average@{name}" for name in one.run.averages if name == self.encoder]
+            if all(stage in one.facts.seconds for stage in stages):
+                measured.append(sum(one.facts.seconds[stage] for stage in stages))
         return median(measured) if measured else None
 
     def score(self, benchmark: str, scope: str, measure: str | None = None) -> float | None:
