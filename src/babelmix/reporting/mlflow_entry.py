@@ -41,10 +41,10 @@ class Entry:
 
     def __post_init__(self) -> None:
         """ValueError for too many metrics."""
-        if len(self.keys()) > MOST:
-            raise ValueError(f"{self.name}: {len(self.keys())} metrics, {MOST} at most")
+        if len(self.metric_names()) > MOST:
+            raise ValueError(f"{self.name}: {len(self.metric_names())} metrics, {MOST} at most")
 
-    def keys(self) -> set[str]:
+    def metric_names(self) -> set[str]:
         """Return the names of all metrics."""
         return self.metrics.keys() | {name for name, _, _ in self.curves}
 

@@ -8,8 +8,8 @@ dependency hashes, params), or, of a baseline, of what its evaluation reads of d
 results again updates the run, and does nothing if nothing has changed.
 
 An older release computed the fingerprint from other commands and files, and kept it under another name. Its run is
-renewed if it has the same name and the same losses; else it stays, and a line says how to delete it. A run that an older
-release made keeps its metrics, which MLflow cannot delete, and a line says how to start afresh.
+renewed if it has the same name and the same losses; else it stays, and a line says how to delete it. A renewed run
+keeps the metrics of the older release, which MLflow cannot delete, and a line says how to start afresh.
 """
 
 import hashlib
@@ -105,7 +105,7 @@ def track(root: Path, settings: Settings, store_root: Path) -> TrackResult:
                 made = found[0]
                 client.set_tag(made.info.run_id, FINGERPRINT, run.fingerprint)  # a run of an older release lacks it
                 updated += made.data.tags.get(CONTENT) != content
-                old += bool(made.data.metrics.keys() - {key_of(key) for key in run.entry.keys()})
+                old += bool(made.data.metrics.keys() - {key_of(key) for key in run.entry.metric_names()})
             if made.data.tags.get(CONTENT) != content:
                 reports = workspace.reports if run.trained else None
                 write_entry(client, made, run.entry, content, reports=reports)

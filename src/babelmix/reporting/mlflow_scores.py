@@ -1,7 +1,7 @@
-"""The few numbers by which MLflow compares runs, under names that no run and no benchmark changes, and the table of all.
+"""The few numbers by which MLflow compares runs, under the same names in every run, and the table of all scores.
 
-    metrics = main_metrics(evaluations, dev, "hybrid", "hybrid+centre")     # {"pool": .262, "cross": .394, ...}
-    table(evaluations)                              # {"columns": ["system", "benchmark", ...], "data": [[...], ...]}
+    metrics = main_metrics(evaluations, "hybrid", "hybrid+centre")      # {"pool": .262, "cross": .394, ...}
+    table(evaluations, ["hybrid"])      # {"columns": ["system", "benchmark", ...], "data": [[...], ...]}
 
 `pool`, `cross` and `mono` are the main score of the first benchmark: in the passages of all languages at once, of
 other languages than the query's, and of the query's own.
@@ -28,7 +28,7 @@ COLUMNS = (
     "beir",
     "debiased",
     "dev_map",
-)  # of the UI's table, in this order
+)  # of the UI's table
 PARAMETERS = "parameters_outside_embeddings"
 NATIVE = "native"
 DEV_SPLITS = (DEV, NATIVE_DEV)
@@ -45,9 +45,10 @@ def main_metrics(evaluations: Evaluations, system: str, debiased: str | None) ->
         debiased: the system's debiased form that the dev splits chose, if any.
 
     Returns:
-        pool, cross, mono: of the main benchmark. gap: mono - cross. native: the native pool. beir: the mean of the pools
-        of all benchmarks that nDCG@10 is the main score of. rank_distance: of the main benchmark, in ranks. debiased:
-        as pool. dev_map: the pool's mAP, mean of the dev splits. dev_entropy: contrastive entropy in the pool, in nats.
+        pool, cross, mono: of the main benchmark. gap: mono - cross. native: the native pool. beir: the mean of the
+        pools of all benchmarks that nDCG@10 is the main score of. rank_distance: of the main benchmark, in ranks.
+        debiased: as pool. dev_map: the pool's mAP, mean of the dev splits. dev_entropy: contrastive entropy in the
+        pool, in nats.
     """
     own = evaluations[system]
     found: dict[str, float | None] = {}
