@@ -52,7 +52,7 @@ def main_metrics(evaluations: Evaluations, system: str, debiased: str | None) ->
     """
     own = evaluations[system]
     found: dict[str, float | None] = {}
-    if (main := first_benchmark(own)) is not None:
+    if (main := next((name for name in own if name not in DEV_SPLITS), None)) is not None:
         found |= {"pool": _main(own[main], "multilingual"), "cross": _main(own[main], "crosslingual")}
         found |= {"mono": _main(own[main], "monolingual"), "rank_distance": own[main]["bias"].get("rank_distance")}
         if found["mono"] is not None and found["cross"] is not None:
@@ -65,11 +65,6 @@ def main_metrics(evaluations: Evaluations, system: str, debiased: str | None) ->
     found["dev_map"] = _mean(own[split]["scopes"]["multilingual"]["map"] for split in DEV_SPLITS if split in own)
     found["dev_entropy"] = ((own.get(DEV) or {}).get("contrastive_entropy") or {}).get("pooled")
     return finite(found)
-
-
-def first_benchmark(names: Iterable[str]) -> str | None:
-    """Return the first benchmark that is no dev split."""
-    return next((name for name in names if name not in DEV_SPLITS), None)
 
 
 def finite(values: Mapping[str, float | None]) -> dict[str, float]:

@@ -66,9 +66,9 @@ def track_study(root: Path, settings: Settings, store_root: Path) -> StudyTracke
 def study_entries(records: Mapping[str, Record], study: Study) -> dict[str, tuple[str | None, Entry]]:
     """Return key -> (key of the parent, entry), parents first; UserError for runs on different versions of the data."""
     children: dict[str, tuple[str | None, Entry]] = {}
-    for record in records.values():
+    for name, record in records.items():
         parent = RATES if record.run.kind == "rate" else PARENT
-        children |= {f"{record.run.name}|{encoder}": (parent, entry) for encoder, entry in _entries(record)}
+        children |= {f"{name}|{encoder}": (parent, entry) for encoder, entry in _entries(record)}
     left_out = [sentence for design in designs(records, study) for sentence in design.left_out]
     note = f"{len(records)} of {len(planned(study, {}))} runs of the study are finished."
     note += "".join(f"\n- {sentence}" for sentence in left_out)
@@ -135,6 +135,8 @@ def _name(record: Record, encoder: str, *, seed: bool) -> str:
         parts.append(f"s{run.seed}")
     if run.kind == "steps":
         parts.append(f"x{run.steps_factor:g}")
+    if record.facts.device != "cpu":  # figures of two devices have no mean
+        parts.append(record.facts.device)
     return "/".join(parts)
 
 
