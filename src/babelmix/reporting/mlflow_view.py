@@ -63,7 +63,7 @@ def view(groups: Collection[str] = ()) -> str:
         _chart("PARALLEL", selectedParams=[], selectedMetrics=["cross", "mono", "native", "beir", HEADLINE]),
     ]
     columns = [*(f"metrics.`{name}`" for name in COLUMNS), *(f"params.`{name}`" for name in PARAMS)]
-    state = {
+    state: dict[str, Any] = {
         "searchFilter": f"params.part = '{SIZES}'" if groups else "",
         "orderByKey": f"metrics.`{HEADLINE}`",
         "orderByAsc": False,
