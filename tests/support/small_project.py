@@ -141,6 +141,12 @@ def make_stages(raw: dict) -> dict:
     for benchmark in raw["benchmarks"]:
         outs = [{"path": f"data/benchmarks/{benchmark}", "hash": "md5", "md5": md5(benchmark) + ".dir"}]
         stages[f"benchmark@{benchmark}"] = {"cmd": f"babelmix benchmark {benchmark}", "outs": outs}
+    read = [{"path": "data/benchmarks", "hash": "md5", "md5": md5("".join(raw["benchmarks"])) + ".dir"}]
+    read.append({"path": "src/babelmix/evaluation", "hash": "md5", "md5": md5("code")})
+    params = {"params.yaml": {"benchmarks": raw["benchmarks"]}}
+    vectors = {"path": "data/embeddings/untrained", "hash": "md5", "md5": md5(size) + ".dir"}
+    for name, deps in (("evaluate-bm25", read), ("evaluate-untrained@untrained", [*read, vectors])):
+        stages[name] = {"cmd": f"babelmix evaluate --system {name}", "deps": deps, "params": params}
     return stages
 
 

@@ -100,7 +100,7 @@ def verify(
 
 
 def track() -> None:
-    """Bring MLflow up to date with dvc.lock: one run for each objective, none twice."""
+    """Bring MLflow up to date with dvc.lock and the study: one run for each system, none twice."""
     from babelmix.settings.params import load_settings
     from babelmix.stages import results
 
@@ -108,8 +108,8 @@ def track() -> None:
 
 
 def ui(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.", min=1, max=65535)] = 5000) -> None:
-    """Open MLflow on loopback at the comparison of all runs."""
-    from babelmix.common.files import project_root
-    from babelmix.reporting import mlflow_runs
+    """Open MLflow on loopback at the charts of all runs: the study's, from its committed records, if it has any."""
+    from babelmix.settings.params import load_settings
+    from babelmix.stages import results
 
-    mlflow_runs.serve_ui(project_root(), port)
+    results.serve_ui(load_settings(), port)

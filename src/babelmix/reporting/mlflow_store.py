@@ -14,10 +14,10 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from filelock import FileLock, Timeout
@@ -37,6 +37,7 @@ SILENT = QUIET | {"MLFLOW_LOGGING_LEVEL": "CRITICAL"}  # MLflow would log a trac
 # place into SQL without quoting, so it must be a URI, in which quotes are escaped.
 _ARTIFACT_ROOT = "_MLFLOW_SERVER_ARTIFACT_ROOT"
 _PATIENCE = 10  # seconds for the server to end
+TRAINING = {"mlflow.experimentKind": "custom_model_development"}  # the UI shows training runs, not chat traces
 
 
 def database(store_root: Path) -> Path:
@@ -153,6 +154,28 @@ def relocate(store_root: Path, old: str) -> None:
                 f"WHERE {column} = ? OR substr({column}, 1, ?) = ?",
                 (new, len(old) + 1, old, len(old) + 1, f"{old}/"),
             )
+
+
+def experiment_id(client: "MlflowClient", store_root: Path, name: str) -> str:
+    """Return the id of an experiment, which is created, or restored if it was deleted."""
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
+        return client.create_experiment(name, artifact_location=artifacts(store_root), tags=TRAINING)
+    if experiment.artifact_location != artifacts(store_root):
+        relocate(store_root, experiment.artifact_location)
+    if experiment.lifecycle_stage == "deleted":
+        client.restore_experiment(experiment.experiment_id)
+    return experiment.experiment_id
+
+
+def all_runs(client: "MlflowClient", experiment: str, condition: str = "") -> Iterator[Any]:
+    """Yield the runs of an experiment that are not deleted and fulfil a condition, as MLflow writes it."""
+    token = None
+    while True:
+        page = client.search_runs([experiment], condition, page_token=token)
+        yield from page
+        if not (token := page.token):
+            return
 
 
 def serve(store_root: Path, address: str, port: int) -> None:

@@ -166,11 +166,35 @@ def _publish(
 
 
 def track(settings: Settings) -> str:
-    """Bring MLflow up to date with dvc.lock: one run for each objective, none twice; return what was done."""
+    """Bring MLflow up to date with dvc.lock and the study: a run for each system, none twice; return what was done."""
     from babelmix.reporting import mlflow_runs
 
     result = mlflow_runs.track(Path(), settings, project_root())
-    return f"MLflow: {result.created} new runs, {result.updated} renewed"
+    study = track_study(settings)
+    return f"MLflow: {result.created} new runs, {result.updated} renewed{f'; {study}' if study else ''}"
+
+
+def track_study(settings: Settings) -> str:
+    """Bring MLflow up to date with the records of the study; return what was done, if anything.
+
+    Not in a temporary copy of an experiment, whose records are older than those of the project.
+    """
+    from babelmix.reporting import mlflow_study
+
+    root = project_root()
+    if Path().resolve() != root:
+        return ""
+    result = mlflow_study.track_study(Path(), settings, root)
+    return f"study: {result.created} new runs, {result.renewed} made again" if result.created or result.renewed else ""
+
+
+def serve_ui(settings: Settings, port: int) -> None:
+    """Bring MLflow up to date with the study, and serve its UI until interrupted."""
+    from babelmix.reporting import mlflow_view
+
+    if line := track_study(settings):
+        say(line)
+    mlflow_view.serve_ui(project_root(), port)
 
 
 def explore_query(
