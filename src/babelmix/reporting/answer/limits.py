@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from babelmix.reporting.answer.document import Bullets, Commands, Paragraph, Section, Table
 from babelmix.reporting.answer.words import listed
-from babelmix.study.design import DATA, Design
+from babelmix.study.design import Design
 from babelmix.study.record import Record
+from babelmix.study.same_data import DATA
 from babelmix.study.settings import Study
 
 ALWAYS = (
