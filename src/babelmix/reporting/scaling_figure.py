@@ -11,6 +11,7 @@ from typing import Any
 import altair as alt
 
 from babelmix.evaluation.significance import interval_of
+from babelmix.reporting.dev_choice import marked
 from babelmix.reporting.drawing import COLOURS, INK, SHAPES
 from babelmix.reporting.names import SCOPE_TITLES
 from babelmix.reporting.scaling_rows import systems_of
@@ -34,14 +35,16 @@ def scaling_figure(design: Design, study: Study) -> alt.TopLevelMixin:
     """
     found = StudyScores(design, study)
     systems = systems_of(found)
-    rows, laws = list(points(found, systems)), list(lines(found))
+    rows, laws = list(points(found, systems)), list(lines(found, systems))
     curves = [name for name in (FIT, FORECAST) if any(row["curve"] == name for row in laws)]
     colours = [*COLOURS[: len(found.study.objectives)], COLOURS[0]][: len(systems)]
     fills = [*COLOURS[: len(found.study.objectives)], "white"][: len(systems)]
     legend = alt.Legend(orient="top", title=None, symbolStrokeWidth=2, columns=len(systems))
 
+    names = [marked(system) for system in systems]
+
     def by_system(values: Sequence[str]) -> dict[str, Any]:
-        return {"title": None, "scale": alt.Scale(domain=systems, range=list(values)), "legend": legend}
+        return {"title": None, "scale": alt.Scale(domain=names, range=list(values)), "legend": legend}
 
     labels = json.dumps({str(number): f"{number / 1e6:.3g}" for number in design.parameters.values()})
     axis = alt.Axis(
@@ -100,7 +103,7 @@ def points(found: StudyScores, systems: Sequence[str]) -> Iterator[dict[str, Any
                 known = math.isfinite(own.high) and own.low > 0
                 yield {
                     "scope": SCOPE_TITLES[score.scope],
-                    "system": system,
+                    "system": marked(system),
                     "at": beside(found.design.parameters[size], place, len(systems)),
                     "error": round(own.mean, 4),
                     "low": round(own.low, 4) if known else None,
@@ -108,12 +111,15 @@ def points(found: StudyScores, systems: Sequence[str]) -> Iterator[dict[str, Any
                 }
 
 
-def lines(found: StudyScores) -> Iterator[dict[str, Any]]:
-    """Yield both ends of each objective's power law, which is straight on log scales, and of its forecast."""
+def lines(found: StudyScores, systems: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Yield both ends of each objective's power law, which is straight on log scales, and of its forecast.
+
+    A line is moved aside as far as the points of its system are: else they would seem to miss it.
+    """
     for score in (one for one in found.scores if one.name in MAIN):
-        for system in found.study.objectives:
+        for place, system in enumerate(systems):
             errors = found.errors(system, score)
-            if not can_fit(found.parameters, errors):
+            if system not in found.study.objectives or not can_fit(found.parameters, errors):
                 continue
             laws: dict[str, PowerLaw] = {FIT: fit_power_law(found.parameters, errors.mean(axis=(1, 2)))}
             if (earlier := without_largest(found.parameters, errors)) is not None:
@@ -125,12 +131,12 @@ def lines(found: StudyScores) -> Iterator[dict[str, Any]]:
                         "scope": SCOPE_TITLES[score.scope],
                         "system": system,
                         "curve": name,
-                        "at": round(float(at)),
+                        "at": beside(float(at), place, len(systems)),
                         "error": round(float(law.error(at)), 5),
                     }
 
 
-def beside(parameters: int, place: int, systems: int) -> int:
+def beside(parameters: float, place: int, systems: int) -> int:
     """Return where the system of this place, of so many, stands over its size, so that no interval covers another."""
     return round(parameters * APART ** (place - (systems - 1) / 2))
 

@@ -41,16 +41,18 @@ def title(found: StudyScores) -> str:
 
 
 def gaps(found: StudyScores) -> Rows:
-    """Return the gap of each system at each size; no rows without both scores of the same questions."""
+    """Return the gap of each system at each size, and its slope; no rows without both scores of the same questions."""
     by_name = {score.name: score for score in found.scores}
-    rows: list[tuple[str, ...]] = []
-    if {"mono", "cross"} <= by_name.keys() and found.seeds:
-        for system in systems_of(found):
-            mono, cross = (found.errors(system, by_name[name]) for name in ("mono", "cross"))
-            if mono.shape == cross.shape:
-                own = gaps_of(found.parameters, mono, cross)
-                rows.append((marked(system), *(estimated(one, sign=True) for one in (*own.by_size, own.slope))))
-    return Rows(("gap", *found.design.sizes, "slope"), tuple(rows))
+    if not ({"mono", "cross"} <= by_name.keys() and found.seeds):
+        return Rows((), ())
+    columns: dict[str, list[str]] = {"gap": [*found.design.sizes, "slope"]}
+    for system in systems_of(found):
+        mono, cross = (found.errors(system, by_name[name]) for name in ("mono", "cross"))
+        if mono.shape != cross.shape:
+            return Rows((), ())
+        own = gaps_of(found.parameters, mono, cross)
+        columns[marked(system)] = [estimated(one, sign=True) for one in (*own.by_size, own.slope)]
+    return Rows(tuple(columns), tuple(zip(*columns.values(), strict=True)))
 
 
 def public_gaps() -> Rows:

@@ -39,10 +39,10 @@ LAW = (
 )
 TRUST = (
     "All sizes are cuts of one checkpoint, so nothing promises a power law. A bad fit shows as an R² far below 1 (of "
-    "the log errors), or as a large miss (the largest |error − fit|). Intervals hold 95 %, for other questions and "
-    "seeds at these sizes."
+    "the log errors), or as a large miss (the largest |error − fit|). Intervals hold 95 %, at these sizes, over"
 )
 DOTTED = " Dotted: the law of all sizes but the largest, up to the largest."
+DOTS = [1, 4]
 
 
 def scaling_section(found: StudyScores, suffix: str) -> Section | None:
@@ -70,7 +70,9 @@ def _blocks(found: StudyScores, suffix: str) -> Iterator[Block]:
         yield from _figure(found, suffix)
         return
     fits = exponents(fits_of(found))
-    yield Paragraph(f"{TRUST} {seeds_of_fits(found)} {_names(found)}")
+    over = "questions and seeds" if len(found.seeds) > 1 else "questions"
+    yield Paragraph(f"{TRUST} {over}. {seeds_of_fits(found)}")
+    yield Paragraph(_names(found))
     yield from _figure(found, suffix)
     yield _table("Exponents of the error", fits.only("score", "system", "exponent b", "R²", "largest miss"))
     if found.others:
@@ -81,12 +83,12 @@ def _blocks(found: StudyScores, suffix: str) -> Iterator[Block]:
     else:
         yield Paragraph(forecast_explained(found))
         own = forecasts(found).only("score", "figure", "forecast", "measured", "miss")
-        yield _table(f"{found.design.sizes[-1]}, forecast and measured", own)
+        yield _table(f"{found.design.sizes[-1]}, forecast and measured", own, folded=True)
     nats = entropies(found)
     if nats.rows:
         yield Paragraph(ENTROPY)
         own = nats.only("scope", "system", *found.design.sizes, "exponent b", "R²")
-        yield _table("Contrastive entropy by size, nats", own)
+        yield _table("Contrastive entropy by size, nats", own, folded=True)
 
 
 def _table(caption: str, found: Rows, *, names: int = 2, folded: bool = False) -> Table:
@@ -101,11 +103,16 @@ def _names(found: StudyScores) -> str:
     )
     if any(score.name == NATIVE for score in found.scores):
         text += " In native, the answer is in the asker's language alone."
+    if found.free:
+        text += (
+            f" {marked(found.free)} is {found.reference} in the form that dev chose among those that cost no training."
+        )
     return text
 
 
 def _figure(found: StudyScores, suffix: str) -> Iterator[Figure]:
-    measured, laws = list(points(found, systems_of(found))), list(lines(found))
+    systems = systems_of(found)
+    measured, laws = list(points(found, systems)), list(lines(found, systems))
     scopes = list(dict.fromkeys(str(row["scope"]) for row in measured))
     charts = tuple(_chart(found, scope, _of(scope, measured), _of(scope, laws)) for scope in scopes)
     curves = {row["curve"] for row in laws}
@@ -133,7 +140,7 @@ def _chart(found: StudyScores, scope: str, measured: Sequence[dict[str, Any]], l
         .mark_line(strokeWidth=width, strokeDash=dash)
         .encode(x=x, y=error, color=color)
         for place, name in enumerate(found.study.objectives)
-        for curve, width, dash in ((FIT, 2, DASHES[place % len(DASHES)]), (FORECAST, 2.5, [1, 4]))
+        for curve, width, dash in ((FIT, 2, DASHES[place % len(DASHES)]), (FORECAST, 2.5, DOTS))
         if any(row["system"] == name and row["curve"] == curve for row in laws)
     ]
     base = alt.Chart(alt.InlineData(measured)).encode(x=x, color=color)
@@ -150,5 +157,5 @@ def _description(found: StudyScores, scope: str, measured: Sequence[dict[str, An
     said: list[str] = []
     for name in systems:
         own = [row["error"] for row in measured if row["system"] == name]
-        said.append(f"{marked(name)} from {own[0]:.3f} to {own[-1]:.3f}")
+        said.append(f"{name} from {own[0]:.3f} to {own[-1]:.3f}")
     return f"{scope}: error over the size, from {sizes[0]} to {sizes[-1]}. {listed(said)}."

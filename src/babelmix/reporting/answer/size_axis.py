@@ -9,7 +9,7 @@ import altair as alt
 
 from babelmix.reporting.scaling_figure import beside
 
-DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3])  # of the lines of the first systems
+DASHES = ([1, 0], [6, 3], [9, 3, 2, 3], [14, 4])  # of the lines of the first systems; none is dotted
 
 
 def size_axis(parameters: Mapping[str, int], systems: int) -> alt.X:
@@ -30,7 +30,7 @@ def size_axis(parameters: Mapping[str, int], systems: int) -> alt.X:
 def told_apart(field: str, systems: Sequence[str]) -> tuple[alt.Color, alt.Shape]:
     """Return the colour and the shape of each system; the page has the colours, for light and dark."""
     scale = alt.Scale(domain=list(systems))
-    legend = alt.Legend(orient="bottom", columns=3 if len(systems) < 4 else 2, symbolStrokeWidth=2)
+    legend = alt.Legend(orient="bottom", columns=3 if len(systems) < 4 else 2, labelLimit=0, symbolStrokeWidth=2)
     return (
         alt.Color(f"{field}:N", title=None, scale=scale, legend=legend),
         alt.Shape(f"{field}:N", title=None, scale=scale, legend=legend),
