@@ -56,7 +56,7 @@ def scaling_figure(design: Design, study: Study) -> alt.TopLevelMixin:
     edge = 1.2 * APART ** len(systems)
     domain = [float(found.parameters[0]) / edge, float(found.parameters[-1]) * edge]
     x = alt.X("at:Q", title="millions of parameters", axis=axis, scale=alt.Scale(type="log", domain=domain, nice=False))
-    scale = alt.Scale(type="log", zero=False, nice=False)
+    scale = alt.Scale(type="log", nice=False)
     y = alt.Y("error:Q", title=None, scale=scale, axis=alt.Axis(format=".2~f", tickCount=6))
     stroke = alt.Stroke("system:N", **by_system(colours))
     panels = list(dict.fromkeys(str(row["scope"]) for row in rows))

@@ -132,7 +132,7 @@ def _of(scope: str, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 def _chart(found: StudyScores, scope: str, measured: Sequence[dict[str, Any]], laws: Sequence[dict[str, Any]]) -> Chart:
     systems = list(dict.fromkeys(str(row["system"]) for row in measured))
     color, shape = told_apart("system", systems)
-    scale = alt.Scale(type="log", zero=False, nice=False)
+    scale = alt.Scale(type="log", nice=False)
     error = alt.Y("error:Q", title="error", scale=scale, axis=alt.Axis(format=".2~f", tickCount=5))
     x = size_axis(found.design.parameters, len(systems))
     curves = [
