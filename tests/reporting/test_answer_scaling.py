@@ -197,7 +197,7 @@ def test_three_sizes_have_a_fit_and_no_forecast(folder: Path) -> None:
 
 def test_one_seed_is_said_and_its_entropy_has_no_interval(folder: Path) -> None:
     section = section_of(scores_of(folder, seeds=(13,)))
-    (trust,) = [text for text in paragraphs_of(section) if "over questions." in text]
+    (trust,) = [text for text in paragraphs_of(section) if "at these sizes." in text]
     assert trust.endswith("Seed 13 alone stands at every size: the intervals are over questions alone.")
     assert "(" not in table_of(section, "Contrastive entropy by size, nats")["pooled", "hybrid"]["exponent b"]
 

@@ -39,7 +39,7 @@ LAW = (
 )
 TRUST = (
     "All sizes are cuts of one checkpoint, so nothing promises a power law. A bad fit shows as an R² far below 1 (of "
-    "the log errors), or as a large miss (the largest |error − fit|). Intervals hold 95 %, at these sizes, over"
+    "the log errors), or as a large miss (the largest |error − fit|). Intervals hold 95 %, at these sizes"
 )
 DOTTED = " Dotted: the law of all sizes but the largest, up to the largest."
 DOTS = [1, 4]
@@ -70,8 +70,8 @@ def _blocks(found: StudyScores, suffix: str) -> Iterator[Block]:
         yield from _figure(found, suffix)
         return
     fits = exponents(fits_of(found))
-    over = "questions and seeds" if len(found.seeds) > 1 else "questions"
-    yield Paragraph(f"{TRUST} {over}. {seeds_of_fits(found)}")
+    over = ", over questions and seeds" if len(found.seeds) > 1 else ""
+    yield Paragraph(f"{TRUST}{over}. {seeds_of_fits(found)}")
     yield Paragraph(_names(found))
     yield from _figure(found, suffix)
     yield _table("Exponents of the error", fits.only("score", "system", "exponent b", "R²", "largest miss"))

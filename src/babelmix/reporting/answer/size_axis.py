@@ -30,7 +30,9 @@ def size_axis(parameters: Mapping[str, int], systems: int) -> alt.X:
 def told_apart(field: str, systems: Sequence[str]) -> tuple[alt.Color, alt.Shape]:
     """Return the colour and the shape of each system; the page has the colours, for light and dark."""
     scale = alt.Scale(domain=list(systems))
-    legend = alt.Legend(orient="bottom", columns=3 if len(systems) < 4 else 2, labelLimit=0, symbolStrokeWidth=2)
+    legend = alt.Legend(
+        orient="bottom", columns=3 if len(systems) < 4 else 2, labelLimit=0, columnPadding=5, symbolStrokeWidth=2
+    )
     return (
         alt.Color(f"{field}:N", title=None, scale=scale, legend=legend),
         alt.Shape(f"{field}:N", title=None, scale=scale, legend=legend),
