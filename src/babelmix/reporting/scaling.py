@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from babelmix.evaluation.significance import Difference, Interval, holm, interval_of
 from babelmix.reporting.dev_choice import marked
-from babelmix.reporting.scaling_fits import DASH, fit_tables, pairs_of, systems_of
+from babelmix.reporting.scaling_fits import fit_tables
 from babelmix.reporting.scaling_gap import gap_tables
+from babelmix.reporting.scaling_rows import DASH, pairs_of, systems_of
 from babelmix.reporting.tables import count, number, signed, table
 from babelmix.study.design import Design
 from babelmix.study.gains import gains, step_gains

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import altair as alt
-import numpy as np
 
 from babelmix.evaluation.significance import interval_of
+from babelmix.reporting.dev_choice import marked
 from babelmix.reporting.drawing import COLOURS, INK, SHAPES
 from babelmix.reporting.names import SCOPE_TITLES
-from babelmix.reporting.scaling_fits import systems_of
+from babelmix.reporting.scaling_rows import systems_of
 from babelmix.study.design import Design
 from babelmix.study.exponents import can_fit
 from babelmix.study.forecast import without_largest
@@ -22,8 +22,7 @@ from babelmix.study.power_law import PowerLaw, fit_power_law
 from babelmix.study.scores import MAIN, StudyScores
 from babelmix.study.settings import Study
 
-APART = 1.05  # times the size, from one system to the next, so that no interval covers another
-POINTS = 40  # of a curve
+APART = 1.05  # times the size, from one system to the next
 FIT, FORECAST = "fit to all sizes", "fit without the largest"
 
 
@@ -36,14 +35,16 @@ def scaling_figure(design: Design, study: Study) -> alt.TopLevelMixin:
     """
     found = StudyScores(design, study)
     systems = systems_of(found)
-    rows, lines = list(_points(found, systems)), list(_lines(found))
-    curves = [name for name in (FIT, FORECAST) if any(row["curve"] == name for row in lines)]
+    rows, laws = list(points(found, systems)), list(lines(found, systems))
+    curves = [name for name in (FIT, FORECAST) if any(row["curve"] == name for row in laws)]
     colours = [*COLOURS[: len(found.study.objectives)], COLOURS[0]][: len(systems)]
     fills = [*COLOURS[: len(found.study.objectives)], "white"][: len(systems)]
     legend = alt.Legend(orient="top", title=None, symbolStrokeWidth=2, columns=len(systems))
 
+    names = [marked(system) for system in systems]
+
     def by_system(values: Sequence[str]) -> dict[str, Any]:
-        return {"title": None, "scale": alt.Scale(domain=systems, range=list(values)), "legend": legend}
+        return {"title": None, "scale": alt.Scale(domain=names, range=list(values)), "legend": legend}
 
     labels = json.dumps({str(number): f"{number / 1e6:.3g}" for number in design.parameters.values()})
     axis = alt.Axis(
@@ -55,11 +56,11 @@ def scaling_figure(design: Design, study: Study) -> alt.TopLevelMixin:
     edge = 1.2 * APART ** len(systems)
     domain = [float(found.parameters[0]) / edge, float(found.parameters[-1]) * edge]
     x = alt.X("at:Q", title="millions of parameters", axis=axis, scale=alt.Scale(type="log", domain=domain, nice=False))
-    scale = alt.Scale(type="log", zero=False, nice=False)
+    scale = alt.Scale(type="log", nice=False)
     y = alt.Y("error:Q", title=None, scale=scale, axis=alt.Axis(format=".2~f", tickCount=6))
     stroke = alt.Stroke("system:N", **by_system(colours))
     panels = list(dict.fromkeys(str(row["scope"]) for row in rows))
-    base = alt.Chart(alt.InlineData([*lines, *rows]))
+    base = alt.Chart(alt.InlineData([*laws, *rows]))
     fits = (
         base.transform_filter("isValid(datum.curve)")
         .mark_line(strokeWidth=2)
@@ -71,13 +72,13 @@ def scaling_figure(design: Design, study: Study) -> alt.TopLevelMixin:
                 "curve:N",
                 title=None,
                 scale=alt.Scale(domain=curves, range=[[1, 0], [2, 3]][: len(curves)]),
-                legend=alt.Legend(orient="top", title=None, symbolStrokeColor=INK) if lines else None,
+                legend=alt.Legend(orient="top", title=None, symbolStrokeColor=INK) if laws else None,
             ),
         )
     )
     measured = base.transform_filter("!isValid(datum.curve)")
     bars = measured.mark_rule(strokeWidth=1.5).encode(x=x, y=alt.Y("low:Q", title=None), y2="high:Q", stroke=stroke)
-    points = measured.mark_point(size=70, opacity=1, strokeWidth=2).encode(
+    marks = measured.mark_point(size=70, opacity=1, strokeWidth=2).encode(
         x=x,
         y=y,
         stroke=stroke,
@@ -85,7 +86,7 @@ def scaling_figure(design: Design, study: Study) -> alt.TopLevelMixin:
         shape=alt.Shape("system:N", **by_system(SHAPES[: len(systems)])),
     )
     return (
-        alt.layer(fits, bars, points)
+        alt.layer(fits, bars, marks)
         .properties(width=250, height=260)
         .facet(column=alt.Column("scope:N", sort=panels, header=alt.Header(labelFontWeight="normal", title=None)))
         .resolve_scale(y="independent")
@@ -93,7 +94,8 @@ def scaling_figure(design: Design, study: Study) -> alt.TopLevelMixin:
     )
 
 
-def _points(found: StudyScores, systems: Sequence[str]) -> Iterator[dict[str, Any]]:
+def points(found: StudyScores, systems: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Yield what was measured in the scopes of the main benchmark: the error of each system and size."""
     for score in (one for one in found.scores if one.name in MAIN):
         for place, system in enumerate(systems):
             for size in found.design.sizes:
@@ -101,33 +103,42 @@ def _points(found: StudyScores, systems: Sequence[str]) -> Iterator[dict[str, An
                 known = math.isfinite(own.high) and own.low > 0
                 yield {
                     "scope": SCOPE_TITLES[score.scope],
-                    "system": system,
-                    "at": round(found.design.parameters[size] * APART ** (place - (len(systems) - 1) / 2)),
+                    "system": marked(system),
+                    "at": beside(found.design.parameters[size], place, len(systems)),
                     "error": round(own.mean, 4),
                     "low": round(own.low, 4) if known else None,
                     "high": round(own.high, 4) if known else None,
                 }
 
 
-def _lines(found: StudyScores) -> Iterator[dict[str, Any]]:
+def lines(found: StudyScores, systems: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Yield both ends of each objective's power law, which is straight on log scales, and of its forecast.
+
+    A line is moved aside as far as the points of its system are: else they would seem to miss it.
+    """
     for score in (one for one in found.scores if one.name in MAIN):
-        for system in found.study.objectives:
+        for place, system in enumerate(systems):
             errors = found.errors(system, score)
-            if not can_fit(found.parameters, errors):
+            if system not in found.study.objectives or not can_fit(found.parameters, errors):
                 continue
             laws: dict[str, PowerLaw] = {FIT: fit_power_law(found.parameters, errors.mean(axis=(1, 2)))}
             if (earlier := without_largest(found.parameters, errors)) is not None:
                 laws[FORECAST] = earlier
             for name, law in laws.items():
                 start = found.parameters[0] if name == FIT else found.parameters[-2]
-                for at in np.geomspace(start, found.parameters[-1], POINTS):
+                for at in (start, found.parameters[-1]):
                     yield {
                         "scope": SCOPE_TITLES[score.scope],
                         "system": system,
                         "curve": name,
-                        "at": round(float(at)),
+                        "at": beside(float(at), place, len(systems)),
                         "error": round(float(law.error(at)), 5),
                     }
+
+
+def beside(parameters: float, place: int, systems: int) -> int:
+    """Return where the system of this place, of so many, stands over its size, so that no interval covers another."""
+    return round(parameters * APART ** (place - (systems - 1) / 2))
 
 
 def _title(found: StudyScores, curves: Sequence[str]) -> alt.TitleParams:

@@ -25,7 +25,9 @@ def study_report(settings: Settings) -> str:
     from babelmix.reporting.answer.write import write_answer
 
     if settings.study is None:
-        raise UserError("no study to report", where=f"{HERE.params}, study", how="add its settings (docs/training.md)")
+        raise UserError(
+            "no study to report", where=f"{HERE.params}, study", how="add its settings (docs/reproduce.md#the-study)"
+        )
     for file in (HERE.report, HERE.report_page):
         claim_file(file)
     write_answer(HERE, settings.study)

@@ -28,6 +28,7 @@ def chosen_rates(records: Iterable[Record], study: Study) -> dict[tuple[str, str
 
 
 def dev_scores(record: Record, system: str) -> Mapping[str, float]:
-    """Return dev split -> pooled mAP of a system."""
-    found = {split: record.score(system, split, "multilingual", "map") for split in (DEV, NATIVE_DEV)}
+    """Return dev split -> pooled mAP of a system, for the splits that it was scored on."""
+    scored = [split for split in (DEV, NATIVE_DEV) if split in record.facts.systems[system]]
+    found = {split: record.score(system, split, "multilingual", "map") for split in scored}
     return {split: score for split, score in found.items() if score is not None}

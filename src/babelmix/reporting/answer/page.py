@@ -8,6 +8,7 @@ their hashes. Without JavaScript the tables stand. Every text is escaped by the 
 """
 
 import hashlib
+import re
 from base64 import b64encode
 from itertools import count
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 from babelmix.reporting.answer.document import Document
 from babelmix.reporting.names import RIGHT
 
+BREAKABLE = re.compile(r"(?<=\w)\+(?=\w)")  # in "contrastive+centre"
 RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
 
 
@@ -70,10 +72,10 @@ def _unbroken(cell: str) -> str:
 
 
 def _inline(text: str) -> Any:
-    """Return an escaped text with what stands between backticks as code."""
+    """Return an escaped text with what stands between backticks as code, whose lines may break after a name's plus."""
     from markupsafe import Markup, escape
 
-    parts = [escape(part) for part in text.split("`")]
+    parts = [Markup(BREAKABLE.sub("+<wbr>", escape(part))) for part in text.split("`")]  # noqa: S704 - escaped
     return Markup("").join(
         Markup("<code>{}</code>").format(part) if place % 2 else part for place, part in enumerate(parts)
     )

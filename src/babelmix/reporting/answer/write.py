@@ -17,12 +17,15 @@ from babelmix.reporting.answer.negative import negative_section
 from babelmix.reporting.answer.page import to_page
 from babelmix.reporting.answer.questions import questions_section
 from babelmix.reporting.answer.recipes import recipes_section
-from babelmix.reporting.answer.scores import answer, scores_section
+from babelmix.reporting.answer.scaling import gap_section, scaling_section
+from babelmix.reporting.answer.scores import scores_section
 from babelmix.reporting.answer.steps import steps_section
 from babelmix.reporting.answer.text import to_text
 from babelmix.study.design import Design, designs
 from babelmix.study.record import Record, read_all_records
+from babelmix.study.scores import StudyScores
 from babelmix.study.settings import Study
+from babelmix.study.verdict import verdict
 from babelmix.workspace import Workspace
 
 TITLE = "Does the size of the encoder change what hybrid batches gain?"
@@ -50,7 +53,7 @@ def write_answer(workspace: Workspace, study: Study) -> None:
 def to_document(found: Sequence[Design], records: Mapping[str, Record], study: Study, questions: Section) -> Document:
     """Return the report: the sections of each device, then those that all devices share."""
     several = len(found) > 1
-    answers = [answer(one, study) for one in found]
+    answers = [verdict(one, study) for one in found]
     if several:
         answers = [f"On {one.device}: {text}" for one, text in zip(found, answers, strict=True)]
     parts = [
@@ -62,8 +65,11 @@ def to_document(found: Sequence[Design], records: Mapping[str, Record], study: S
 
 
 def _sections(design: Design, study: Study, suffix: str) -> tuple[Section, ...]:
+    scores = StudyScores(design, study)
     sections = (
         scores_section(design, study, suffix),
+        scaling_section(scores, suffix),
+        gap_section(scores, suffix),
         recipes_section(design, study, suffix),
         costs_section(design, study, suffix),
         languages_section(design, study, suffix),
