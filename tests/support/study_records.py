@@ -216,7 +216,10 @@ def _facts(
         learning_rate=1e-4 * (run.rate_factor or 1),
         steps=round(240 * run.steps_factor),
         hashes=hashes,
-        seconds={f"train@{name}": 20.0 * layers * run.steps_factor for name in run.objectives} if trained else {},
+        seconds={
+            **{f"train@{name}": 20.0 * layers * run.steps_factor for name in run.objectives if trained},
+            **{f"average@{name}": 5.0 * layers for name in run.averages},
+        },
         peak_memory=2**31 + layers * 2**26,
         losses={name: {"loss": 1.5 - 0.01 * layers, "dev_pooled": 4.5} for name in run.objectives} if trained else {},
         strengths={system: 0.5 for system in systems if system != encoder_of(system)},
