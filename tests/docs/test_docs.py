@@ -106,7 +106,11 @@ def test_tables_have_a_place_for_the_commands_that_write_them(page: Path) -> Non
         if "study" in command:  # a folder of records, no place for a table
             continue
         given = dict(pairwise(command))
-        name = given.get("--name") or given.get("--benchmark") or ("rivals" if "rivals" in command else "routes")
+        name = (
+            given.get("--name")
+            or given.get("--benchmark")
+            or next((place for place in ("rivals", "scaling") if place in command), "routes")
+        )
         check_into([ROOT / given["--into"]], name)
 
 

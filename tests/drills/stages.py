@@ -125,9 +125,9 @@ def _load_scores() -> None:
 def _load_report() -> None:
     import vl_convert
 
-    from babelmix.reporting import report
+    from babelmix.reporting import run_report
 
-    del report
+    del run_report
     # Drawing takes seconds and touches no file: what a figure says stands for how it looks.
     vl_convert.vegalite_to_png = lambda figure, **_: hashlib.sha512(json.dumps(figure).encode()).digest() * 100
 

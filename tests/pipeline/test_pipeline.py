@@ -128,10 +128,11 @@ class Project:
         return result
 
     def runs(self) -> list[tuple[str, str]]:
-        """(name, id) of the MLflow runs that are not deleted, read from the store itself."""
+        """(name, id) of the pipeline's MLflow runs that are not deleted, read from the store itself."""
         with sqlite3.connect(self.folder / "mlflow.db") as store:
             rows = store.execute(
-                "select name, run_uuid from runs where lifecycle_stage = 'active' order by name"
+                "select runs.name, run_uuid from runs join experiments using (experiment_id) "
+                "where runs.lifecycle_stage = 'active' and experiments.name = 'babelmix' order by runs.name"
             ).fetchall()
         store.close()
         return rows

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from babelmix.common.files import temporary_folder
+
 if TYPE_CHECKING:  # mlflow takes two seconds to import
     from mlflow.tracking import MlflowClient
 
@@ -59,10 +61,11 @@ def write_entry(client: "MlflowClient", made: Any, entry: Entry, content: str, *
     from mlflow.entities import Dataset, DatasetInput, Metric, Param, RunTag
 
     run_id, started, now = made.info.run_id, made.info.start_time, int(time.time() * 1000)
-    if entry.table:
-        client.log_dict(run_id, entry.table, SCORES)
-    if entry.settings:
-        client.log_dict(run_id, entry.settings, SETTINGS)
+    if files := {name: value for name, value in ((SCORES, entry.table), (SETTINGS, entry.settings)) if value}:
+        with temporary_folder() as folder:  # MLflow's own would stay after a kill
+            for name, value in files.items():
+                (folder / name).write_text(json.dumps(value, indent=2), encoding="utf-8")
+            client.log_artifacts(run_id, str(folder))
     if reports:
         client.log_artifacts(run_id, str(reports), "reports")
     data = [(path, md5) for path, md5 in entry.inputs.items() if path.startswith("data/")]
