@@ -19,7 +19,7 @@ from babelmix.reporting.mlflow_scores import DEV_SPLITS, PARAMETERS, Evaluations
 from babelmix.reporting.mlflow_store import all_runs, experiment_id, locked, open_client, refused, tagged
 from babelmix.settings.params import Settings
 from babelmix.study.design import designs
-from babelmix.study.record import Record, read_records
+from babelmix.study.record import Record, read_all_records
 from babelmix.study.runs import planned
 from babelmix.study.settings import Study
 from babelmix.workspace import BM25, DEBIASINGS, UNTRAINED, Workspace, encoder_of
@@ -46,7 +46,7 @@ def track_study(root: Path, settings: Settings, store_root: Path) -> StudyTracke
 
     Records that may not stand side by side (`study.design`) are left out, all of them, and a line says why.
     """
-    records = read_records(Workspace(root).study)
+    records = read_all_records(Workspace(root).study)
     if settings.study is None or not records:
         return StudyTracked(0, 0)
     try:

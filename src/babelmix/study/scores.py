@@ -6,6 +6,7 @@ found.errors("hybrid", found.scores[0])                    # float64 [sizes, see
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from babelmix.study.rates import dev_scores
 from babelmix.study.settings import Study
 from babelmix.workspace import NATIVE_DEV, encoder_of
 
+MAIN = {"pool": "multilingual", "cross": "crosslingual", "mono": "monolingual"}  # scopes of the main benchmark
 NATIVE = "native"  # the pool in which the answer is in the asker's language alone
 
 
@@ -53,7 +55,7 @@ class StudyScores:
         """Return the other objectives; the question of the study is about the first of them, hybrid."""
         return self.study.objectives[1:]
 
-    @property
+    @cached_property
     def scores(self) -> tuple[Score, ...]:
         """Return the figures asked about that every run has: the main benchmark's scopes come first, the pool foremost.
 
@@ -78,7 +80,7 @@ class StudyScores:
         own = [self.design.seeds[size] for size in self.design.sizes]
         return tuple(seed for seed in (own[0] if own else ()) if all(seed in seeds for seeds in own))
 
-    @property
+    @cached_property
     def free(self) -> str | None:
         """Return the reference in the free form that dev chose for all sizes together; None without forms."""
         pooled: dict[str, dict[str, float]] = {}
@@ -110,6 +112,3 @@ class StudyScores:
         sizes = self.design.sizes
         rows = [[self.design.seeds[size].index(seed) for seed in self.seeds] for size in sizes]
         return 1 - np.stack([self.values(size, system, score)[own] for size, own in zip(sizes, rows, strict=True)])
-
-
-MAIN = {"pool": "multilingual", "cross": "crosslingual", "mono": "monolingual"}

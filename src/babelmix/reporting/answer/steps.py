@@ -1,23 +1,25 @@
 """Whether more training closes the gap: the same recipes with fewer and more steps."""
 
-from babelmix.evaluation.significance import difference_of, holm, interval_of
+from babelmix.evaluation.significance import holm, interval_of
 from babelmix.reporting.answer.document import Paragraph, Section, Table
 from babelmix.reporting.answer.scores import POOL
 from babelmix.reporting.answer.words import STAR, gained, listed, scored
-from babelmix.study.design import Design, stacked
-from babelmix.study.settings import Study
+from babelmix.study.design import stacked
+from babelmix.study.gains import step_gains
+from babelmix.study.scores import Score, StudyScores
 
 
-def steps_section(design: Design, study: Study, suffix: str) -> Section | None:
+def steps_section(found: StudyScores, suffix: str) -> Section | None:
     """Return the scores by the number of steps; None where no such run is finished."""
+    design, study = found.design, found.study
     if not design.steps or study.steps is None:
         return None
     benchmark, (reference, *others) = study.benchmarks[0], study.objectives
     factors = sorted({factor for factor, _ in design.steps})
     values = {key: stacked(records, key[1], benchmark, POOL) for key, records in design.steps.items()}
-    pairs = [(factor, name) for factor in factors for name in others]
-    differences = holm([difference_of([values[f, name] - values[f, reference]]) for f, name in pairs])
-    tested = dict(zip(pairs, differences, strict=True))
+    pool = Score("pool", benchmark, POOL)
+    gains = {(f, name): one for name in others for f, one in step_gains(found, name, reference, pool).items()}
+    tested = dict(zip(gains, holm(list(gains.values())), strict=True))
     rows = [
         (
             f"{design.steps[factor, reference][0].facts.steps:,}",

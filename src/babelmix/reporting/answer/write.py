@@ -73,7 +73,7 @@ def _sections(design: Design, study: Study, suffix: str) -> tuple[Section, ...]:
         recipes_section(design, study, suffix),
         costs_section(design, study, suffix),
         languages_section(design, study, suffix),
-        steps_section(design, study, suffix),
+        steps_section(scores, suffix),
         negative_section(design, study, suffix),
     )
     return tuple(section for section in sections if section)
