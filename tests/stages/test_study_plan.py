@@ -22,7 +22,8 @@ def settings() -> Settings:
 
 
 @pytest.fixture
-def empty(settings: Settings, tmp_path: Path) -> Plan:
+def empty(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
+    monkeypatch.chdir(tmp_path)  # away from the project's own records, whose sweeps would choose learning rates
     return read_plan(settings, study_of(settings), tmp_path)
 
 
@@ -53,7 +54,10 @@ def test_the_table_fits_100_columns_and_says_what_waits(empty: Plan) -> None:
     assert table["layers-9-untrained"] == ["ready", "layers-9", "untrained"]
 
 
-def test_the_learning_rate_is_that_which_dev_chose(settings: Settings, tmp_path: Path) -> None:
+def test_the_learning_rate_is_that_which_dev_chose(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     study = study_of(settings)
     for run in read_plan(settings, study, tmp_path).runs[:3]:
         write_record(tmp_path, run, facts(run), {})
