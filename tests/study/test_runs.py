@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from study_records import small_study
 
 from babelmix.study.runs import Run, planned
-from babelmix.study.settings import Study, StudyAverages, StudySteps
+from babelmix.study.settings import Study, StudyArm, StudyAverages, StudySteps
 
 STEPS = StudySteps(size="base", factors=(0.25, 2), seeds=(13, 14))
 AVERAGES = StudyAverages(names=("crosslingual-start",), sizes=("small", "base"), seeds=(13,))
@@ -96,6 +96,44 @@ def test_the_order_in_full() -> None:
         *("base-contrastive-s14-x0.25", "base-crosslingual-s14-x0.25"),
         *("base-contrastive-s14-x2", "base-crosslingual-s14-x2"),
     ]
+
+
+ARMS = {
+    "twice": StudyArm(objectives=("hybrid",), sizes=("small",), seeds=(13, 14), steps=2),
+    "msm": StudyArm(
+        objectives=("hybrid", "lexical"),
+        sizes=("base", "small"),
+        seeds=(14, 13),
+        change=("pretrain.objective=msm",),
+        rate_of="hybrid",
+    ),
+}
+
+
+def test_arms_come_last_one_seed_after_another() -> None:
+    study = small_study(arms=ARMS)
+    runs = planned(study, {("base", "hybrid"): 2.0})
+    arms = [run for run in runs if run.kind == "arm"]
+    assert runs[-len(arms) :] == arms
+    assert [run.name for run in arms] == [
+        f"{size}-{objective}-s{seed}-{arm}"
+        for seed in (13, 14)
+        for size, arm, objective in (
+            ("small", "twice", "hybrid"),
+            ("small", "msm", "hybrid"),
+            ("small", "msm", "lexical"),
+            ("base", "msm", "hybrid"),
+            ("base", "msm", "lexical"),
+        )
+    ]
+
+
+def test_an_arm_changes_what_it_says_at_the_learning_rate_of_another_objective() -> None:
+    runs = {run.name: run for run in planned(small_study(arms=ARMS), {("base", "hybrid"): 2.0})}
+    run = runs["base-lexical-s13-msm"]
+    assert run.overrides(1e-4, 240)[-3:] == ["train.learning_rate=0.0002", "train.steps=240", "pretrain.objective=msm"]
+    assert run.targets() == ["scores"] and run.scored_by() == ["evaluate@lexical"]
+    assert runs["small-hybrid-s13-twice"].rate_factor is None
 
 
 def run_of(name: str) -> Run:

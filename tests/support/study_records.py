@@ -19,8 +19,8 @@ import numpy as np
 from babelmix.evaluation.query_scores import SCOPES
 from babelmix.reporting.study_records import systems_of
 from babelmix.study.record import Facts, Record, Scope, Scored, key, read_records, write_record
-from babelmix.study.runs import Run, planned
-from babelmix.study.settings import Study, StudyAverages, StudySteps
+from babelmix.study.runs import TRAINED, Run, planned
+from babelmix.study.settings import Study, StudyArm, StudyAverages, StudySteps
 from babelmix.workspace import BM25, DEV, NATIVE_DEV, UNTRAINED, encoder_of
 
 SIZES = {  # size -> layers, parameters outside the embeddings: those of the real presets
@@ -63,6 +63,7 @@ def small_study(
     forms: tuple[str, ...] = FORMS,
     steps: StudySteps | None = None,
     averages: StudyAverages | None = None,
+    arms: Mapping[str, StudyArm] | None = None,
 ) -> Study:
     """The settings whose records `synthetic_records` writes, given the same arguments."""
     return Study(
@@ -74,6 +75,7 @@ def small_study(
         forms=forms,
         steps=steps,
         averages=averages,
+        arms=dict(arms or {}),
     )
 
 
@@ -92,6 +94,8 @@ def synthetic_records(
     forms: tuple[str, ...] = FORMS,
     steps: StudySteps | None = None,
     averages: StudyAverages | None = None,
+    arms: Mapping[str, StudyArm] | None = None,
+    arm_gain: Callable[[str, str], float] = lambda arm, objective: 0.0,
     untrained: bool = True,
     bm25: bool = True,
     device: str = "cpu",
@@ -115,6 +119,8 @@ def synthetic_records(
         forms: of each encoder, plain is there too.
         steps: as in the study.
         averages: as in the study; a name begins with the objective whose record has it.
+        arms: as in the study.
+        arm_gain: (arm, objective) -> what is added to the score.
         untrained: whether the untrained encoders are scored.
         bm25: whether BM25 is.
         device: that all ran on.
@@ -127,6 +133,7 @@ def synthetic_records(
         forms=forms,
         steps=steps,
         averages=averages,
+        arms=arms,
     )
     made: list[str] = []
     for run in planned(study, {(size, name): 1.0 for size in sizes for name in objectives}):
@@ -136,10 +143,16 @@ def synthetic_records(
         layers, parameters = sizes[run.size]
         values: dict[str, np.ndarray] = {}
         systems: dict[str, dict[str, Scored]] = {}
-        shift = seed_sd * _numbers("seed", run.name).standard_normal() if run.kind in ("main", "steps") else 0.0
+        shift = seed_sd * _numbers("seed", run.name).standard_normal() if run.kind in TRAINED else 0.0
         for system in systems_of(run, study):
             encoder, scored = encoder_of(system), {}
-            added = shift + 0.01 * (("", *forms).index(system.removeprefix(encoder))) + 0.02 * np.log2(run.steps_factor)
+            gain = arm_gain(run.arm, encoder) if run.arm else 0.0
+            added = (
+                shift
+                + gain
+                + 0.01 * ("", *forms).index(system.removeprefix(encoder))
+                + 0.02 * np.log2(run.steps_factor)
+            )
             for benchmark in _benchmarks(run):
                 own = {
                     scope: score(parameters, encoder, scope, benchmark) + added
@@ -199,7 +212,7 @@ def _scored(benchmark: str, scores: Mapping[str, float], questions: int) -> Scor
 def _facts(
     run: Run, study: Study, layers: int, parameters: int, device: str, systems: dict[str, dict[str, Scored]]
 ) -> Facts:
-    trained = run.kind in ("rate", "main", "steps")
+    trained = run.kind in ("rate", *TRAINED)
     hashes = {f"data/benchmarks/{name}": f"{name}.dir" for name in _benchmarks(run)}
     if run.kind != "bm25":
         hashes |= {"data/pairs/human": "pairs.dir", "models/untrained": f"untrained-{run.size}.dir"}

@@ -14,6 +14,7 @@ def add_to(app: typer.Typer) -> None:
     app.command(epilog="Example: babelmix compare --benchmark xquad-r small-s13 base-s13 large-s13")(compare)
     app.command(epilog="Example: babelmix rivals rivals-small-13 rivals-small-14 --figure trade-off.svg")(rivals)
     app.command(epilog="Example: babelmix scaling --figure scaling.svg")(scaling)
+    app.command(epilog="Example: babelmix arms msm bitext --into docs/results/msm.md")(arms)
     app.command(epilog="Example: babelmix verify, or babelmix verify --against v0.1.0")(verify)
     app.command(epilog="Example: babelmix track")(track)
     app.command(epilog="Example: babelmix ui --port 5000")(ui)
@@ -84,6 +85,20 @@ def scaling(
     text, line = results.scaling(load_settings(), into, figure)
     typer.echo(text)
     done(line, "make ui")
+
+
+def arms(
+    names: Annotated[list[str] | None, typer.Argument(help="Arms of `study.arms`; all unless given.")] = None,
+    into: Annotated[Path | None, typer.Option(help="Also put the tables into this Markdown file.")] = None,
+    place: Annotated[str, typer.Option("--name", help="The place in that file.")] = "arms",
+) -> None:
+    """Say what the study's arms, trainings with other settings, gain over the main ones and at equal compute."""
+    from babelmix.settings.params import load_settings
+    from babelmix.stages import results
+
+    text, line = results.arms(load_settings(), names or (), into, place)
+    typer.echo(text)
+    done(line, "babelmix study --plan")
 
 
 def verify(

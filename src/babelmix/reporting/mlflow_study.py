@@ -20,7 +20,7 @@ from babelmix.reporting.mlflow_store import all_runs, experiment_id, locked, ope
 from babelmix.settings.params import Settings
 from babelmix.study.design import designs
 from babelmix.study.record import Record, read_all_records
-from babelmix.study.runs import planned
+from babelmix.study.runs import TRAINED, planned
 from babelmix.study.settings import Study
 from babelmix.workspace import BM25, DEBIASINGS, UNTRAINED, Workspace, encoder_of
 
@@ -30,7 +30,14 @@ PARENT_ID = "mlflow.parentRunId"  # by this tag the UI nests runs
 PARENT, RATES = "study", "learning rates"
 GROUP = "group"  # param by which the UI groups: the name without the seed; the UI shows its value alone
 SIZES = "sizes"  # the part of the study that its question is about
-PARTS = {"main": SIZES, UNTRAINED: SIZES, BM25: SIZES, "steps": "steps", "rate": "rates"}  # by the kind of a run
+PARTS = {
+    "main": SIZES,
+    UNTRAINED: SIZES,
+    BM25: SIZES,
+    "steps": "steps",
+    "arm": "arms",
+    "rate": "rates",
+}  # by the kind of a run
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +138,12 @@ def _name(record: Record, encoder: str, *, seed: bool) -> str:
     parts = [encoder] if run.kind == BM25 else [run.size, encoder]
     if run.kind == "rate":
         parts.append(f"rate-x{run.rate_factor:g}")
-    if run.kind in ("main", "steps") and seed:
+    if run.kind in TRAINED and seed:
         parts.append(f"s{run.seed}")
     if run.kind == "steps":
         parts.append(f"x{run.steps_factor:g}")
+    if run.arm:
+        parts.append(run.arm)
     if record.facts.device != "cpu":  # figures of two devices have no mean
         parts.append(record.facts.device)
     return "/".join(parts)

@@ -70,7 +70,9 @@ def _scores(found: StudyScores) -> Iterator[str]:
         millions = f"{found.design.parameters[size] / 1e6:.1f}"
         for system in (*systems_of(found), UNTRAINED, BM25):
             cells = [
-                _interval(interval_of(found.values(size, system, score))) if found.has(system, score, size) else DASH
+                shown_interval(interval_of(found.values(size, system, score)))
+                if found.has(system, score, size)
+                else DASH
                 for score in found.scores
             ]
             if set(cells) != {DASH}:
@@ -93,7 +95,7 @@ def _differences(found: StudyScores) -> Iterator[str]:
         (
             size,
             f"{first} − {marked(second)}",
-            *(_change(tested[size, first, second, score.name]) for score in found.scores),
+            *(change(tested[size, first, second, score.name]) for score in found.scores),
         )
         for size in found.design.sizes
         for first, second in pairs_of(found)
@@ -118,7 +120,7 @@ def _steps(found: StudyScores) -> Iterator[str]:
         (
             count(design.steps[factor, found.reference][0].facts.steps),
             f"{name} − {found.reference}",
-            *(_change(corrected[name, score.name, factor]) for score in asked),
+            *(change(corrected[name, score.name, factor]) for score in asked),
         )
         for factor in factors
         for name in found.others
@@ -141,11 +143,13 @@ def _how(rows: int, bound: float) -> str:
     )
 
 
-def _interval(found: Interval) -> str:
+def shown_interval(found: Interval) -> str:
+    """Return a score with half of its interval: "0.259 ±0.008"."""
     return f"{number(found.mean)}{_half(found)}"
 
 
-def _change(difference: Difference) -> str:
+def change(difference: Difference) -> str:
+    """Return a difference with half of its interval and the sign of its verdict: "+0.021 ±0.004 ▲"."""
     return f"{signed(difference.mean)}{_half(difference)} {SIGNS[difference.verdict]}"
 
 

@@ -22,7 +22,7 @@ from babelmix.reporting.lock import parse_lock
 from babelmix.reporting.results import parse_parameters
 from babelmix.reporting.study_hashes import read_hashes
 from babelmix.study.record import Facts, Scope, Scored, key
-from babelmix.study.runs import Run
+from babelmix.study.runs import TRAINED, Run
 from babelmix.study.settings import Study
 from babelmix.workspace import BM25, DEV, HERE, NATIVE_DEV, UNTRAINED, encoder_of
 
@@ -68,7 +68,7 @@ def record_of(
         hashes=_hashes(opened, run, benchmarks),
         seconds={name: round(value, 1) for name, value in measured.seconds.items()},
         peak_memory=measured.peak_memory,
-        losses={name: _losses(opened, name) for name in run.objectives if run.kind in ("rate", "main", "steps")},
+        losses={name: _losses(opened, name) for name in run.objectives if run.kind in ("rate", *TRAINED)},
         strengths=dict(_strengths(opened, systems)),
         shares={name: _json(opened, str(HERE.average_scores(name)))["share"] for name in run.averages},
         systems={

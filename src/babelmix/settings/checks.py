@@ -11,7 +11,7 @@ from babelmix.corpus.registry import PAIR_SOURCES
 from babelmix.encoder.settings import Average
 from babelmix.settings.names import BESIDE_BENCHMARKS, SYSTEMS, check_name
 from babelmix.settings.schema import Settings
-from babelmix.study.settings import Study
+from babelmix.study.settings import STEPS_ARM, Study
 from babelmix.translate.hops import check_target, parse_route
 from babelmix.workspace import DEBIASINGS, NATIVE_DEV, UNTRAINED
 
@@ -151,11 +151,30 @@ def check_study_names(settings: Settings, study: Study, path: str) -> None:
     """
     _check("size", study.sizes, settings.model.presets, f"{path}, study.sizes")
     _check("objective", study.objectives, settings.objective_presets, f"{path}, study.objectives")
+    for name, arm in study.arms.items():
+        _check("objective", arm.objectives, settings.objective_presets, f"{path}, study.arms.{shown(name)}.objectives")
     if study.averages:
         where = f"{path}, study.averages.names"
         _check("average", study.averages.names, settings.average, where)
         for name in study.averages.names:
             _check_study_average(settings.average[name], name, study, where)
+
+
+def _check_arms(study: Study, path: str) -> None:
+    """Check the arms against the study; a name must not look like a number of steps, such as x2."""
+    for name, arm in study.arms.items():
+        where = f"{path}, study.arms.{shown(name)}"
+        check_name(name, f"{path}, study.arms")
+        if STEPS_ARM.fullmatch(name):
+            how = "call it something else, such as twice"
+            raise UserError(f"{quoted(name)} is a number of steps", where=where, how=how)
+        for field, chosen in (("objectives", arm.objectives), ("sizes", arm.sizes), ("seeds", arm.seeds)):
+            _check_once(field.removesuffix("s"), chosen, f"{where}.{field}")
+        _check("size", arm.sizes, study.sizes, f"{where}.sizes")
+        _check("objective", (arm.rate_of,) if arm.rate_of else arm.objectives, study.objectives, f"{where}.rate_of")
+        for change in arm.change:
+            if "=" not in change:
+                raise UserError(f"{quoted(change)} changes nothing", where=f"{where}.change", how="write NAME=VALUE")
 
 
 def _check_study(settings: Settings, study: Study, path: str) -> None:
@@ -169,6 +188,7 @@ def _check_study(settings: Settings, study: Study, path: str) -> None:
         raise UserError(f"{NATIVE_DEV} is missing", where=f"{path}, study.benchmarks", how=how)
     _check_factors(study.rate_factors, f"{path}, study.rate_factors")
     _check("debiasing", study.forms, DEBIASINGS, f"{path}, study.forms")
+    _check_arms(study, path)
     if study.steps:
         where = f"{path}, study.steps"
         _check("size", (study.steps.size,), study.sizes, f"{where}.size")

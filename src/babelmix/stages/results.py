@@ -140,6 +140,31 @@ def scaling(settings: Settings, into: Path | None, figure: Path | None) -> tuple
     return text, _publish(text, places, place, figure, draw, f"read {len(records)} finished runs")
 
 
+def arms(settings: Settings, names: Sequence[str], into: Path | None, place: str) -> tuple[str, str]:
+    """Return what arms of the study gain, from the records of its finished runs, and what was read and written.
+
+    The tables also go to a place of a Markdown file. `names`: the arms to show, all unless given.
+    """
+    from babelmix.reporting.arms import to_markdown
+    from babelmix.study.arms import arms_of
+    from babelmix.study.record import read_all_records
+
+    places = [into] if into else []
+    _claim_places(places, place, None)
+    study = settings.study
+    if study is None or not study.arms:
+        raise UserError(
+            "no arms are planned", where=f"{HERE.params}, study.arms", how="add some, or run `babelmix scaling`"
+        )
+    records = read_all_records(HERE.study)
+    found = [one for one in arms_of(records.values(), study) if one.sizes]
+    if not found:
+        what = f"no arm has a finished run ({len(records)} finished runs)"
+        raise UserError(what, where=str(HERE.study), how="run `babelmix study`")
+    text = to_markdown(found, study, names)
+    return text, _publish(text, places, place, None, None, f"read {len(records)} finished runs")
+
+
 def _claim_places(into: Sequence[Path], place: str, figure: Path | None) -> None:
     """Raise UserError, before any work, for a file without its place for tables, or a figure that is not ours."""
     from babelmix.reporting.experiments import check_into
@@ -152,12 +177,12 @@ def _claim_places(into: Sequence[Path], place: str, figure: Path | None) -> None
 
 
 def _publish(
-    text: str, into: Sequence[Path], place: str, figure: Path | None, draw: Callable[[], Any], read: str
+    text: str, into: Sequence[Path], place: str, figure: Path | None, draw: Callable[[], Any] | None, read: str
 ) -> str:
     """Draw the figure and put the tables into their place, where they are asked for; return what was done."""
     from babelmix.reporting.experiments import write_into
 
-    if figure:
+    if figure and draw:
         from babelmix.reporting.drawing import save
 
         save(draw(), figure)

@@ -78,13 +78,13 @@ class Plan:
 
         A run with another number of steps counts as so many runs of its size. None if nothing is known.
         """
-        like = [one for one in self._measured() if (one.run.kind, one.run.steps_factor) == (run.kind, run.steps_factor)]
+        like = [one for one in self._measured() if _kind(one.run) == _kind(run)]
         if own := [_total(one) for one in like if one.run.size == run.size]:
             return sum(own) / len(own)
         layers = self._layers(run)
         if layers and (each := [_total(one) / depth for one in like if (depth := self._layers(one.run))]):
             return layers * sum(each) / len(each)
-        if run.kind == "steps":
+        if run.kind in ("steps", "arm"):
             whole = next((one for one in self.runs if one.kind == "main" and one.size == run.size), None)
             known = self.seconds(whole) if whole else None
             return known * run.steps_factor if known is not None else None
@@ -174,8 +174,13 @@ def describe(run: Run) -> str:
         return run.name.replace("-untrained", " untrained")
     if run.kind == "rate":
         return f"{run.size} learning rate x{run.rate_factor:g} seed {run.seed}"
-    steps = f" steps x{run.steps_factor:g}" if run.kind == "steps" else ""
+    steps = f" steps x{run.steps_factor:g}" if run.kind == "steps" else f" {run.arm}" if run.arm else ""
     return f"{run.size} {' '.join(run.objectives)} seed {run.seed}{steps}"
+
+
+def _kind(run: Run) -> tuple[str, float, str]:
+    """Return what runs of one kind have in common, whatever their size."""
+    return run.kind, run.steps_factor, run.arm
 
 
 def _row(plan: Plan, run: Run) -> tuple[str, ...]:

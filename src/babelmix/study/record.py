@@ -85,6 +85,8 @@ class _Planned(BaseModel):
     rate_factor: float | None = None
     steps_factor: float = 1.0
     averages: tuple[str, ...] = ()
+    arm: str = ""
+    change: tuple[str, ...] = ()
 
 
 class _File(BaseModel):

@@ -4,7 +4,8 @@
     runs[0].name, runs[0].overrides()         # "layers-2-rate-x1", ["model.size=layers-2", "seed=13", ...]
 
 Learning rates come first, then the baselines, then one seed after another, each through all sizes and objectives. The
-runs with other numbers of steps follow one seed behind. So at any moment the finished runs compare equals.
+runs with other numbers of steps follow one seed behind. So at any moment the finished runs compare equals. The arms,
+trainings with other settings, come last: one seed after another, each through all sizes and arms.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,7 +15,8 @@ from typing import Literal
 from babelmix.study.settings import Study
 from babelmix.workspace import BM25, NATIVE_DEV, UNTRAINED
 
-Kind = Literal["rate", "main", "steps", "untrained", "bm25"]
+Kind = Literal["rate", "main", "steps", "arm", "untrained", "bm25"]
+TRAINED: tuple[Kind, ...] = ("main", "steps", "arm")  # with one objective, at the learning rate that dev chose
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,8 @@ class Run:
     rate_factor: float | None = None  # of the preset's learning rate; None while the dev splits have not chosen it
     steps_factor: float = 1.0  # of `train.steps`
     averages: tuple[str, ...] = ()
+    arm: str = ""  # of `study.arms`
+    change: tuple[str, ...] = ()  # what the arm changes, as `dvc exp run -S` takes it
 
     @property
     def experiment(self) -> str:
@@ -51,11 +55,12 @@ class Run:
             f"benchmarks=[{','.join(self.benchmarks)}]",
             f"train.learning_rate={learning_rate * self.rate_factor:.4g}",
             f"train.steps={round(steps * self.steps_factor)}",
+            *self.change,
         ]
 
     def targets(self) -> list[str]:
         """Return the DVC stages to run; DVC runs what they need. Only a training has main scores for `dvc exp show`."""
-        return ["scores"] if self.kind in ("main", "steps") else self.scored_by()
+        return ["scores"] if self.kind in TRAINED else self.scored_by()
 
     def scored_by(self) -> list[str]:
         """Return the DVC stages that score the run's own systems."""
@@ -96,6 +101,7 @@ def _planned(study: Study, rates: Mapping[tuple[str, str], float]) -> Iterator[R
             yield from _steps(study, waiting.pop(0), rates)
     for seed in waiting:
         yield from _steps(study, seed, rates)
+    yield from _arms(study, rates)
 
 
 def _main(study: Study, size: str, objective: str, seed: int, rates: Mapping[tuple[str, str], float]) -> Run:
@@ -114,3 +120,22 @@ def _steps(study: Study, seed: int, rates: Mapping[tuple[str, str], float]) -> I
         for objective in study.objectives:
             name, rate = f"{size}-{objective}-s{seed}-x{factor:g}", rates.get((size, objective))
             yield Run(name, "steps", size, (objective,), seed, study.benchmarks, rate, steps_factor=factor)
+
+
+def _arms(study: Study, rates: Mapping[tuple[str, str], float]) -> Iterator[Run]:
+    for seed in dict.fromkeys(seed for arm in study.arms.values() for seed in arm.seeds):
+        for size in study.sizes:
+            for arm, own in study.arms.items():
+                for objective in own.objectives if size in own.sizes and seed in own.seeds else ():
+                    yield Run(
+                        f"{size}-{objective}-s{seed}-{arm}",
+                        "arm",
+                        size,
+                        (objective,),
+                        seed,
+                        study.benchmarks,
+                        rates.get((size, own.rate_of or objective)),
+                        steps_factor=own.steps,
+                        arm=arm,
+                        change=own.change,
+                    )

@@ -30,6 +30,25 @@ class Score:
     scope: str
 
 
+def asked_scores(study: Study) -> list[Score]:
+    """Return the figures that the study asks about: the main benchmark's scopes come first, the pool foremost.
+
+    The native pool has its pool alone. Another benchmark, such as one of BEIR, has the queries in the language of its
+    passages, and those in the other languages.
+    """
+    main, *others = study.benchmarks
+    asked = [Score(name, main, scope) for name, scope in MAIN.items()]
+    for benchmark in (name for name in others if name != NATIVE_DEV):
+        if benchmark == NATIVE:
+            asked.append(Score(NATIVE, NATIVE, "multilingual"))
+        else:
+            asked += [
+                Score(f"{benchmark}, {name}", benchmark, scope)
+                for name, scope in (("own language", "monolingual"), ("others", "crosslingual"))
+            ]
+    return asked
+
+
 @dataclass(frozen=True)
 class StudyScores:
     """The runs of a design, with each row of values read once."""
@@ -57,21 +76,8 @@ class StudyScores:
 
     @cached_property
     def scores(self) -> tuple[Score, ...]:
-        """Return the figures asked about that every run has: the main benchmark's scopes come first, the pool foremost.
-
-        The native pool has its pool alone. Another benchmark, such as one of BEIR, has the queries in the language of
-        its passages, and those in the other languages.
-        """
-        main, *others = self.study.benchmarks
-        asked = [Score(name, main, scope) for name, scope in MAIN.items()]
-        for benchmark in (name for name in others if name != NATIVE_DEV):
-            if benchmark == NATIVE:
-                asked.append(Score(NATIVE, NATIVE, "multilingual"))
-            else:
-                asked += [
-                    Score(f"{benchmark}, {name}", benchmark, scope)
-                    for name, scope in (("own language", "monolingual"), ("others", "crosslingual"))
-                ]
+        """Return the figures asked about that every run has, see `asked_scores`."""
+        asked = asked_scores(self.study)
         return tuple(one for one in asked if all(self.has(name, one) for name in self.study.objectives))
 
     @property

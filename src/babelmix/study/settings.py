@@ -1,8 +1,12 @@
 """Settings of this room: `study`, the trainings that the question over sizes needs."""
 
+import re
+
 from pydantic import Field
 
 from babelmix.common.section import Section
+
+STEPS_ARM = re.compile(r"x[\d.]+")  # "x2" in tables: twice the steps and no other change; no arm may be called so
 
 
 class StudySteps(Section):
@@ -11,6 +15,17 @@ class StudySteps(Section):
     size: str
     factors: tuple[float, ...]  # of `train.steps`
     seeds: tuple[int, ...]
+
+
+class StudyArm(Section):
+    """Trainings beside the main ones that differ from them in some settings, such as what comes before the training."""
+
+    objectives: tuple[str, ...] = Field(min_length=1)
+    sizes: tuple[str, ...] = Field(min_length=1)
+    seeds: tuple[int, ...] = Field(min_length=1)
+    change: tuple[str, ...] = ()  # as of `dvc exp run -S`, such as "pretrain.objective=msm"
+    steps: float = Field(default=1.0, gt=0)  # factor of `train.steps`
+    rate_of: str | None = None  # the objective of the study whose learning rate is taken; None: its own
 
 
 class StudyAverages(Section):
@@ -32,4 +47,5 @@ class Study(Section):
     forms: tuple[str, ...] = ()  # debiasings that are kept beside the plain encoder, such as "+centre"
     steps: StudySteps | None = None
     averages: StudyAverages | None = None
+    arms: dict[str, StudyArm] = Field(default_factory=dict[str, StudyArm])
     dollars_per_hour: float = Field(default=0.1, gt=0)  # of the machine: an assumption, which prices the compute

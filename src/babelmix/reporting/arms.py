@@ -1,0 +1,152 @@
+"""What the arms of the study gain over the main training, and over one that costs as much, in Markdown.
+
+print(to_markdown(arms_of(records.values(), study), study, ["msm", "bitext"]))
+"""
+
+from collections.abc import Iterator, Sequence
+
+from babelmix.common.errors import unknown_name
+from babelmix.evaluation.significance import Difference, Interval, holm
+from babelmix.reporting.scaling import change, shown_interval
+from babelmix.reporting.scaling_rows import DASH
+from babelmix.reporting.tables import count, table
+from babelmix.study.arms import MAIN_ARM, Arms, System, arm_of_settings, is_plain
+from babelmix.study.scores import Score, asked_scores
+from babelmix.study.settings import Study
+
+BOUND_NOTE = (
+    "Paired over questions and over the seeds that both have, ± half of the 95 % interval. Holm's correction over all "
+    "{rows} differences of the table: ▲ better, ▼ worse, = equivalent within {bound:g}, · no difference shown."
+)
+Key = tuple[str, str, str, str]  # size, first, second, score
+
+
+def to_markdown(found: Sequence[Arms], study: Study, names: Sequence[str] = ()) -> str:
+    """Return the tables of each device: scores, differences from the training without the arm, and margins.
+
+    Args:
+        found: as `arms_of` returns them.
+        study: the settings.
+        names: arms to show, all unless given; UserError for one that the settings do not have.
+    """
+    for name in names:
+        if name not in study.arms:
+            raise unknown_name("arm", name, study.arms, where="babelmix arms")
+    wanted = {arm_of_settings(name, study) for name in names or study.arms}
+    return "\n\n".join(text for arms in found for text in _section(arms, study, wanted, several=len(found) > 1))
+
+
+def _section(found: Arms, study: Study, wanted: set[str], *, several: bool) -> Iterator[str]:
+    scores = _scores_of_all(found, study)
+    if several:
+        yield f"## On {found.device}"
+    yield f"Machine: {'; '.join(found.machines)}."
+    missing = [
+        f"{size} {objective} seed {seed} {arm}"
+        for arm, own in study.arms.items()
+        if arm_of_settings(arm, study) in wanted
+        for size in own.sizes
+        for objective in own.objectives
+        for seed in own.seeds
+        if seed not in found.cells.get((size, arm_of_settings(arm, study), objective), {})
+    ]
+    if missing:
+        shown = ", ".join(missing[:6]) + (", ..." if len(missing) > 6 else "")
+        yield f"Not finished: {len(missing)} trainings ({shown})."
+    yield from _scores(found, scores, wanted)
+    yield from _differences(found, scores, wanted)
+    yield from _margins(found, study, scores, wanted)
+
+
+def _scores_of_all(found: Arms, study: Study) -> list[Score]:
+    """Return the figures that all finished trainings have."""
+    records = [one for own in found.cells.values() for one in own.values()]
+    return [
+        score
+        for score in asked_scores(study)
+        if all(
+            score.benchmark in own and own[score.benchmark].scopes[score.scope].map is not None
+            for one in records
+            for own in (one.facts.systems[one.run.objectives[0]],)
+        )
+    ]
+
+
+def _scores(found: Arms, scores: Sequence[Score], wanted: set[str]) -> Iterator[str]:
+    rows: list[Sequence[str]] = []
+    for size in found.sizes:
+        for arm, objective in _systems(found, size, wanted):
+            records = found.cells[size, arm, objective].values()
+            seeds = ", ".join(map(str, found.seeds(size, (arm, objective))))
+            steps = count(next(iter(records)).facts.steps)
+            cells = (_cell(found.interval(size, (arm, objective), score)) for score in scores)
+            rows.append((size, _shown(arm), objective, seeds, steps, *cells))
+    yield "### Scores"
+    yield (
+        "Mean over the seeds, ± half of the 95 % interval over questions and seeds, with one seed over questions "
+        "alone. Steps are those of the training; an arm's own steps before it come on top. mAP; of BEIR tasks nDCG@10."
+    )
+    yield table(("size", "arm", "objective", "seeds", "steps", *(score.name for score in scores)), rows)
+
+
+def _differences(found: Arms, scores: Sequence[Score], wanted: set[str]) -> Iterator[str]:
+    """Yield each arm minus the main training, and minus those with more steps and no other change."""
+    family: dict[Key, Difference] = {}
+    for size in found.sizes:
+        systems = _systems(found, size, wanted)
+        for arm, objective in systems:
+            for other, same in systems:
+                if same == objective and is_plain(other) and arm != other and not (is_plain(arm) and other):
+                    for score in scores:
+                        if one := found.difference(size, (arm, objective), (other, objective), score):
+                            family[size, f"{objective}, {_shown(arm)}", _shown(other), score.name] = one
+    yield from _table("### Differences from the training without the arm", family, scores, ("size", "system", "minus"))
+
+
+def _margins(found: Arms, study: Study, scores: Sequence[Score], wanted: set[str]) -> Iterator[str]:
+    """Yield the margin of each objective over the first of the study in each arm, and how the arm changes it."""
+    reference = study.objectives[0]
+    family: dict[Key, Difference] = {}
+    changed: dict[Key, Difference] = {}
+    for size in found.sizes:
+        systems = _systems(found, size, wanted)
+        bases = [arm for arm, objective in systems if objective == reference and is_plain(arm)]
+        for arm, objective in systems:
+            if objective == reference or (arm, reference) not in systems:
+                continue
+            for score in scores:
+                if one := found.difference(size, (arm, objective), (arm, reference), score):
+                    family[size, f"{objective} − {reference}", _shown(arm), score.name] = one
+                for base in (name for name in bases if name != arm and not is_plain(arm)):
+                    if one := found.margin_change(size, arm, base, (objective, reference), score):
+                        changed[size, f"{objective} − {reference}", f"{arm} − {_shown(base)}", score.name] = one
+    yield from _table("### The margin in each arm", family, scores, ("size", "margin", "arm"))
+    yield from _table("### How an arm changes the margin", changed, scores, ("size", "margin", "arms"))
+
+
+def _table(title: str, family: dict[Key, Difference], scores: Sequence[Score], head: Sequence[str]) -> Iterator[str]:
+    if not family:
+        return
+    tested = dict(zip(family, holm(list(family.values())), strict=True))
+    rows = [
+        (*row, *(change(tested[*row, score.name]) if (*row, score.name) in tested else DASH for score in scores))
+        for row in dict.fromkeys(key[:3] for key in family)
+    ]
+    yield title
+    yield BOUND_NOTE.format(rows=count(len(family)), bound=next(iter(tested.values())).bound)
+    yield table((*head, *(score.name for score in scores)), rows)
+
+
+def _systems(found: Arms, size: str, wanted: set[str]) -> list[System]:
+    """Return what is finished at a size, by arm: the wanted arms, and those that only change the number of steps."""
+    objectives = dict.fromkeys(objective for own, arm, objective in found.cells if own == size and arm in wanted)
+    shown = [arm for arm in found.arms if arm in wanted or arm == MAIN_ARM]
+    return [(arm, objective) for arm in shown for objective in objectives if (size, arm, objective) in found.cells]
+
+
+def _cell(found: Interval | None) -> str:
+    return DASH if found is None else shown_interval(found)
+
+
+def _shown(arm: str) -> str:
+    return arm or "none"

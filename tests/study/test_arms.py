@@ -1,0 +1,119 @@
+"""Arms beside the main trainings: which runs are compared, and with what numbers."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from study_records import SIZES, small_study, synthetic_records
+
+from babelmix.common.errors import UserError
+from babelmix.reporting.arms import to_markdown
+from babelmix.study.arms import Arms, arms_of, is_plain
+from babelmix.study.record import Record
+from babelmix.study.scores import asked_scores
+from babelmix.study.settings import StudyArm, StudySteps
+
+TWO = {size: SIZES[size] for size in ("small", "base")}
+BOTH = ("hybrid", "contrastive")
+ARMS = {
+    "twice": StudyArm(objectives=BOTH, sizes=("small",), seeds=(13, 14), steps=2),
+    "msm": StudyArm(objectives=BOTH, sizes=("small", "base"), seeds=(13, 14), change=("pretrain.objective=msm",)),
+}
+STEPS = StudySteps(size="base", factors=(2,), seeds=(13, 14, 15))
+STUDY = small_study(sizes=TWO, objectives=("contrastive", "hybrid"), forms=(), steps=STEPS, arms=ARMS)
+POOL = asked_scores(STUDY)[0]
+GAINS = {("msm", "hybrid"): 0.05, ("msm", "contrastive"): 0.08}
+
+
+def written(folder: Path, seed_sd: float = 0.0) -> dict[str, Record]:
+    return synthetic_records(
+        folder,
+        sizes=TWO,
+        objectives=("contrastive", "hybrid"),
+        forms=(),
+        steps=STEPS,
+        arms=ARMS,
+        arm_gain=lambda arm, objective: GAINS.get((arm, objective), 0.0),
+        seed_sd=seed_sd,
+        questions=40,
+    )
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Record]:
+    return written(tmp_path_factory.mktemp("study"))
+
+
+def one(records: Mapping[str, Record]) -> Arms:
+    (found,) = arms_of(records.values(), STUDY)
+    return found
+
+
+def test_an_arm_of_steps_alone_stands_beside_the_same_number_of_steps_of_the_study(records: dict[str, Record]) -> None:
+    found = one(records)
+    assert found.arms == ("", "x2", "msm") and found.sizes == ("small", "base")
+    assert found.cells["small", "x2", "hybrid"][13].run.name == "small-hybrid-s13-twice"
+    assert found.cells["base", "x2", "hybrid"][13].run.name == "base-hybrid-s13-x2"
+    assert is_plain("") and is_plain("x2") and is_plain("x0.5") and not is_plain("msm") and not is_plain("xling")
+
+
+def test_differences_are_those_that_the_scores_were_made_with(records: dict[str, Record]) -> None:
+    found = one(records)
+    gain = found.difference("base", ("msm", "hybrid"), ("", "hybrid"), POOL)
+    assert gain is not None and gain.mean == pytest.approx(0.05, abs=1e-4)
+    at_equal_steps = found.difference("base", ("msm", "hybrid"), ("x2", "hybrid"), POOL)
+    assert at_equal_steps is not None and at_equal_steps.mean == pytest.approx(0.03, abs=1e-4)
+    shrunk = found.margin_change("base", "msm", "", ("hybrid", "contrastive"), POOL)
+    assert shrunk is not None and shrunk.mean == pytest.approx(-0.03, abs=1e-4)
+    assert found.seeds("base", ("msm", "hybrid"), ("", "hybrid")) == (13, 14)
+
+
+def test_without_a_common_seed_there_is_no_difference(records: dict[str, Record]) -> None:
+    left = {name: record for name, record in records.items() if not (record.run.arm == "msm" and record.run.seed == 13)}
+    left = {name: record for name, record in left.items() if not (record.run.kind == "main" and record.run.seed == 14)}
+    found = one(left)
+    assert found.difference("base", ("msm", "hybrid"), ("", "hybrid"), POOL) is None
+    assert found.margin_change("base", "msm", "", ("hybrid", "contrastive"), POOL) is None
+    assert found.interval("base", ("msm", "hybrid"), POOL) is not None
+    assert found.interval("base", ("msm", "crosslingual"), POOL) is None
+
+
+def test_the_tables_show_each_difference_with_its_sign(records: dict[str, Record]) -> None:
+    text = to_markdown([one(records)], STUDY, ["msm"])
+    lines = text.splitlines()
+    (row,) = [line for line in lines if line.startswith("| base | hybrid, msm | none |")]
+    assert "| +0.050 ±" in row
+    (row,) = [line for line in lines if line.startswith("| base | hybrid − contrastive | msm − none |")]
+    assert "| −0.030 ±" in row
+    assert "Not finished" not in text and "nan" not in text
+    assert [line for line in lines if line.startswith("### ")] == [
+        "### Scores",
+        "### Differences from the training without the arm",
+        "### The margin in each arm",
+        "### How an arm changes the margin",
+    ]
+
+
+def test_what_is_not_finished_is_said(records: dict[str, Record]) -> None:
+    left = {name: record for name, record in records.items() if name != "base-hybrid-s14-msm"}
+    assert "Not finished: 1 trainings (base hybrid seed 14 msm)." in to_markdown([one(left)], STUDY)
+
+
+def test_an_unknown_arm_is_named_with_those_there_are(records: dict[str, Record]) -> None:
+    with pytest.raises(UserError, match="msm"):
+        to_markdown([one(records)], STUDY, ["mms"])
+
+
+def test_pairs_of_other_sources_are_other_data_and_benchmarks_are_not(records: dict[str, Record]) -> None:
+    def changed(name: str, **hashes: str) -> Record:
+        facts = records[name].facts
+        settings = facts.settings | {"sources": ["libreoffice-help", "xling"]}
+        return replace(
+            records[name], facts=facts.model_copy(update={"settings": settings, "hashes": facts.hashes | hashes})
+        )
+
+    name = "base-hybrid-s13-msm"
+    one(records | {name: changed(name, **{"data/pairs/human": "more.dir"})})
+    with pytest.raises(UserError, match=r"data/benchmarks/xquad-r"):
+        one(records | {name: changed(name, **{"data/benchmarks/xquad-r": "other.dir"})})
