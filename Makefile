@@ -18,7 +18,7 @@ exps: setup  # all DVC experiments side by side: size, objective, seed, and the 
 	  $$(git for-each-ref --format='%(refname)' 'refs/exps/??/*/*' | sed 's|refs/exps/\(..\)/\([^/]*\).*|--rev=\1\2|' | sort -u) \
 	  | python scripts/experiments.py
 
-study: setup  # the study over sizes: what is missing of its 151 runs, ten hours in all; goes on where it stopped
+study: setup  # the study over sizes: what is missing of it, ten hours in all; goes on where it stopped
 	babelmix study
 
 sizes: setup  # XQuAD-R at three sizes with the code at hand, seed 13, and the figure of the README; half an hour after make repro

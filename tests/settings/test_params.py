@@ -45,9 +45,17 @@ def test_the_project_s_own_settings_are_valid() -> None:
     assert settings.objective("mixed").other == "X-X" and settings.objective("distilled").teacher == "large"
 
 
+ARM: dict[str, Any] = {"objectives": ["hybrid"], "seeds": {"base": [13]}}
+
+
 @pytest.mark.parametrize(
     ("field", "value", "told"),
     [
+        (
+            "study.arms",
+            {"msm": ARM | {"objectives": ["hybird"], "rate_of": "hybrid"}},
+            r"study.arms.msm.objectives: unknown objective 'hybird'; did you mean 'hybrid'\?",
+        ),
         ("study.sizes", ["larg"], r"study.sizes: unknown size 'larg'; did you mean 'large'\?"),
         ("study.objectives", ["hybird"], r"study.objectives: unknown objective 'hybird'; did you mean 'hybrid'\?"),
         ("study.averages.names", ["start"], "study.averages.names: unknown average 'start'; valid: contrastive-cross"),
@@ -68,6 +76,8 @@ def test_the_project_s_own_settings_are_valid() -> None:
 def test_names_of_the_study_are_checked_where_it_is_run(tmp_path: Path, field: str, value: Any, told: str) -> None:
     """Not before: whoever replaces all objectives for a run of his own has no study in mind."""
     raw = yaml.safe_load(changed(tmp_path, field, value).read_text())
+    if field in ("study.sizes", "study.objectives"):
+        del raw["study"]["arms"]
     if field == "study.sizes":
         del raw["study"]["steps"], raw["study"]["averages"]
     settings = parse_settings(yaml.safe_dump(raw), "params.yaml")
@@ -115,6 +125,16 @@ def test_names_of_the_study_are_checked_where_it_is_run(tmp_path: Path, field: s
         ("study.steps.size", "xlmr-l6", "study.steps.size: unknown size 'xlmr-l6'; valid: base, large, layers-2"),
         ("study.steps.factors", [-1], "study.steps.factors: -1 is not above 0"),
         ("study.averages.seeds", [20], "study.averages.seeds: unknown seed '20'; valid: 13, 14, 15, 16, 17"),
+        ("study.arms", {"x2": ARM}, "study.arms.x2: 'x2' is a number of steps; call it something else, such as twice"),
+        ("study.arms", {"a/b": ARM}, "study.arms: 'a/b' is not a valid name"),
+        ("study.arms", {"msm": ARM | {"seeds": {"base": [13, 13]}}}, "study.arms.msm.seeds.base: seed 13 comes twice"),
+        (
+            "study.arms",
+            {"msm": ARM | {"seeds": {"larg": [13]}}},
+            "study.arms.msm.seeds: unknown size 'larg'; did you mean",
+        ),
+        ("study.arms", {"msm": ARM | {"change": ["msm"]}}, "study.arms.msm.change: 'msm' changes nothing; write NAME="),
+        ("study.arms", {"msm": ARM | {"objectives": ["within"]}}, "study.arms.msm.rate_of: unknown objective 'within'"),
         ("averages", ["hybrid-strat"], "averages: unknown average 'hybrid-strat'; did you mean 'hybrid-start'"),
         ("averages", ["hybrid-start", "hybrid-start"], "averages: average 'hybrid-start' comes twice"),
         (

@@ -17,8 +17,8 @@ from babelmix.study.settings import StudyArm, StudySteps
 TWO = {size: SIZES[size] for size in ("small", "base")}
 BOTH = ("hybrid", "contrastive")
 ARMS = {
-    "twice": StudyArm(objectives=BOTH, sizes=("small",), seeds=(13, 14), steps=2),
-    "msm": StudyArm(objectives=BOTH, sizes=("small", "base"), seeds=(13, 14), change=("pretrain.objective=msm",)),
+    "twice": StudyArm(objectives=BOTH, seeds={"small": (13, 14)}, steps=2),
+    "msm": StudyArm(objectives=BOTH, seeds={"small": (13, 14), "base": (13, 14)}, change=("pretrain.objective=msm",)),
 }
 STEPS = StudySteps(size="base", factors=(2,), seeds=(13, 14, 15))
 STUDY = small_study(sizes=TWO, objectives=("contrastive", "hybrid"), forms=(), steps=STEPS, arms=ARMS)

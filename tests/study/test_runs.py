@@ -99,11 +99,10 @@ def test_the_order_in_full() -> None:
 
 
 ARMS = {
-    "twice": StudyArm(objectives=("hybrid",), sizes=("small",), seeds=(13, 14), steps=2),
+    "twice": StudyArm(objectives=("hybrid",), seeds={"small": (13, 14)}, steps=2),
     "msm": StudyArm(
         objectives=("hybrid", "lexical"),
-        sizes=("base", "small"),
-        seeds=(14, 13),
+        seeds={"base": (14, 13), "small": (13, 14)},
         change=("pretrain.objective=msm",),
         rate_of="hybrid",
     ),

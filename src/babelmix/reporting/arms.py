@@ -45,9 +45,9 @@ def _section(found: Arms, study: Study, wanted: set[str], *, several: bool) -> I
         f"{size} {objective} seed {seed} {arm}"
         for arm, own in study.arms.items()
         if arm_of_settings(arm, study) in wanted
-        for size in own.sizes
+        for size, seeds in own.seeds.items()
         for objective in own.objectives
-        for seed in own.seeds
+        for seed in seeds
         if seed not in found.cells.get((size, arm_of_settings(arm, study), objective), {})
     ]
     if missing:

@@ -168,9 +168,10 @@ def _check_arms(study: Study, path: str) -> None:
         if STEPS_ARM.fullmatch(name):
             how = "call it something else, such as twice"
             raise UserError(f"{quoted(name)} is a number of steps", where=where, how=how)
-        for field, chosen in (("objectives", arm.objectives), ("sizes", arm.sizes), ("seeds", arm.seeds)):
-            _check_once(field.removesuffix("s"), chosen, f"{where}.{field}")
-        _check("size", arm.sizes, study.sizes, f"{where}.sizes")
+        _check_once("objective", arm.objectives, f"{where}.objectives")
+        _check("size", tuple(arm.seeds), study.sizes, f"{where}.seeds")
+        for size, seeds in arm.seeds.items():
+            _check_once("seed", seeds, f"{where}.seeds.{size}")
         _check("objective", (arm.rate_of,) if arm.rate_of else arm.objectives, study.objectives, f"{where}.rate_of")
         for change in arm.change:
             if "=" not in change:

@@ -123,10 +123,10 @@ def _steps(study: Study, seed: int, rates: Mapping[tuple[str, str], float]) -> I
 
 
 def _arms(study: Study, rates: Mapping[tuple[str, str], float]) -> Iterator[Run]:
-    for seed in dict.fromkeys(seed for arm in study.arms.values() for seed in arm.seeds):
+    for seed in dict.fromkeys(seed for arm in study.arms.values() for seeds in arm.seeds.values() for seed in seeds):
         for size in study.sizes:
             for arm, own in study.arms.items():
-                for objective in own.objectives if size in own.sizes and seed in own.seeds else ():
+                for objective in own.objectives if seed in own.seeds.get(size, ()) else ():
                     yield Run(
                         f"{size}-{objective}-s{seed}-{arm}",
                         "arm",

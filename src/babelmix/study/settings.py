@@ -21,8 +21,7 @@ class StudyArm(Section):
     """Trainings beside the main ones that differ from them in some settings, such as what comes before the training."""
 
     objectives: tuple[str, ...] = Field(min_length=1)
-    sizes: tuple[str, ...] = Field(min_length=1)
-    seeds: tuple[int, ...] = Field(min_length=1)
+    seeds: dict[str, tuple[int, ...]] = Field(min_length=1)  # by size
     change: tuple[str, ...] = ()  # as of `dvc exp run -S`, such as "pretrain.objective=msm"
     steps: float = Field(default=1.0, gt=0)  # factor of `train.steps`
     rate_of: str | None = None  # the objective of the study whose learning rate is taken; None: its own
