@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from precision_note import PRECISION, note_on_bfloat16
 from small_training import hashes, one_thread, write_project
 
 from babelmix import cli
@@ -19,6 +20,7 @@ from babelmix.benchmarks.dev import dev_benchmark
 from babelmix.benchmarks.files import write_benchmark
 from babelmix.common.errors import UserError
 from babelmix.corpus.records import Pair
+from babelmix.encoder.precision import say_once
 from babelmix.settings.params import load_settings
 from babelmix.stages.pairs import all_pairs
 from babelmix.training import step as engine
@@ -64,7 +66,8 @@ def test_evaluate_keeps_its_contract(
     output = tmp_path / "scores.json"
     result = babelmix("evaluate", "--model", tiny_encoder, "--benchmark", own_benchmark, "--output", output)
     assert result.returncode == 0, result.stderr
-    said = f"babelmix: {tiny_encoder}: embed.max_tokens 128 is more than the model reads: 64 tokens"
+    note = note_on_bfloat16()
+    said = f"{note}babelmix: {tiny_encoder}: embed.max_tokens 128 is more than the model reads: 64 tokens"
     assert result.stderr == f"{said} (the model's max_seq_length)\n" and result.stdout.count("\n") == 1
     scores = json.loads(output.read_text())
     assert scores["benchmark"] == "mine" and scores["system"] == str(tiny_encoder)
@@ -249,11 +252,14 @@ def test_train_writes_the_model_and_its_history_and_leaves_no_checkpoint(
     tokens = hashes(project / "data/tokens")
     cli.run(["tokenise"])
     assert hashes(project / "data/tokens") == tokens.copy()
+    say_once.cache_clear()
+    note = note_on_bfloat16()
     for name in ("first", "second"):
         cli.run(["train", "--objective", "hybrid"])
         told = capsys.readouterr()
         slower = "its own layers are used, slower than fused ones: it trains with dropout"
-        assert told.err == f"babelmix: training on cpu, 1 threads, bfloat16\nbabelmix: {slower}\n"
+        note, first = "", note
+        assert told.err == f"{first}babelmix: training on cpu, 1 threads, {PRECISION}\nbabelmix: {slower}\n"
         assert "babelmix: wrote models/hybrid, last loss " in told.out
         Path("models/hybrid").rename(name)
         Path("metrics/history/hybrid.csv").rename(f"{name}/history.csv")
