@@ -85,7 +85,11 @@ inline void product(const typename K::Unit* a, int64_t row, int64_t step, const 
 template <class K>
 inline void product(const typename K::Unit* a, int64_t row, int64_t step, const typename K::Unit* b, int64_t ldb,
                     int64_t depth, float* c, int64_t ldc, int64_t rows, int64_t columns) {
-    auto chosen = rows > 4 ? product<K, 8> : rows > 2 ? product<K, 4> : rows > 1 ? product<K, 2> : product<K, 1>;
+    constexpr int64_t most = REGISTERS / 3;  // rows of three vectors each
+    if constexpr (most < ROWS)
+        for (; rows > most; rows -= most, a += most * row, c += most * ldc)
+            product<K, most>(a, row, step, b, ldb, depth, c, ldc, most, columns);
+    auto chosen = rows > 4 ? product<K, most> : rows > 2 ? product<K, 4> : rows > 1 ? product<K, 2> : product<K, 1>;
     chosen(a, row, step, b, ldb, depth, c, ldc, rows, columns);
 }
 
@@ -120,7 +124,7 @@ void stack(const float* from, int64_t rows, int64_t width, typename K::Unit* to)
         }
 }
 
-// Exchanges the blocks of S x S lanes off the diagonal in 16 vectors, for one step of a transposition.
+// Exchanges the blocks of S x S lanes off the diagonal in LANES vectors, for one step of a transposition.
 template <int64_t S, std::size_t... L>
 inline void exchange(floats (&rows)[LANES], std::index_sequence<L...>) {
     for (int64_t i = 0; i < LANES; i++)
@@ -140,7 +144,7 @@ void transpose(const Unit* from, int64_t length, int64_t depth, Unit* to) {
             floats rows[LANES] = {};
             for (int64_t j = 0; j < std::min(LANES, length - j0); j++) rows[j] = units(from + (j0 + j) * depth + d0);
             auto lanes = std::make_index_sequence<LANES>();
-            exchange<8>(rows, lanes);
+            if constexpr (LANES > 8) exchange<8>(rows, lanes);
             exchange<4>(rows, lanes);
             exchange<2>(rows, lanes);
             exchange<1>(rows, lanes);

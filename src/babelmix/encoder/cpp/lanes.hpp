@@ -1,4 +1,5 @@
-// Sixteen numbers at once, by the vector extensions of GCC and Clang: any processor runs them, each at its own width.
+// As many numbers at once as a register holds, by the vector extensions of GCC and Clang: sixteen with AVX-512, else
+// eight. Any processor runs them; vectors wider than its registers would be kept in memory.
 #pragma once
 
 #include <algorithm>
@@ -12,13 +13,23 @@
 
 namespace {
 
-typedef float floats __attribute__((vector_size(64)));
-typedef int32_t ints __attribute__((vector_size(64)));
-typedef uint32_t words __attribute__((vector_size(64)));
-typedef uint16_t halves __attribute__((vector_size(32)));
+// LANES: numbers of a vector. REGISTERS: sums that a small product keeps in registers, of the 32 or 16 that there are.
+#ifdef __AVX512F__
+constexpr int64_t LANES = 16, REGISTERS = 24;
+#else
+constexpr int64_t LANES = 8, REGISTERS = 12;
+#endif
+constexpr int64_t ROWS = 8;  // rows of scores at once
+typedef float floats __attribute__((vector_size(4 * LANES)));
+typedef int32_t ints __attribute__((vector_size(4 * LANES)));
+typedef uint32_t words __attribute__((vector_size(4 * LANES)));
+typedef uint16_t halves __attribute__((vector_size(2 * LANES)));
 
-constexpr int64_t LANES = 16, ROWS = 8;  // numbers of a vector; rows of a small product at once
+#ifdef __AVX512F__
 constexpr ints LANE = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+#else
+constexpr ints LANE = {0, 1, 2, 3, 4, 5, 6, 7};
+#endif
 
 inline floats load(const float* from) {
     floats x;
@@ -57,7 +68,7 @@ inline floats swapped(floats x, std::index_sequence<L...>) {
 template <class Join>
 inline float reduce(floats x, Join join) {
     auto lanes = std::make_index_sequence<LANES>();
-    x = join(x, swapped<8>(x, lanes));
+    if constexpr (LANES > 8) x = join(x, swapped<8>(x, lanes));
     x = join(x, swapped<4>(x, lanes));
     x = join(x, swapped<2>(x, lanes));
     return join(x, swapped<1>(x, lanes))[0];
