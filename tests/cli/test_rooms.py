@@ -14,6 +14,7 @@ FLOORS = (
     {"stages", "api"},
     {"reporting"},
     {"settings"},
+    {"pretraining"},
     {"training", "study"},
     {"evaluation", "translate"},
     {"retrieval"},
