@@ -30,7 +30,7 @@ PACKAGE = "iso-codes"
 _SAME = ("ar", "de", "el", "es", "fr", "hi", "it", "ja", "ko", "nl", "pt", "ru", "th", "tr", "vi")
 LOCALES = {**{lang: lang for lang in _SAME}, "zh": "zh_CN"}
 LANGUAGES = tuple(LOCALES)
-_AGAIN = f"fetch {PACKAGE} again"
+_AGAIN = f"run `babelmix fetch {PACKAGE}`"
 # What gettext raises for bytes that are no catalogue, end too early, or are in no encoding.
 _DAMAGE = (OSError, struct.error, ValueError, LookupError)
 
