@@ -40,6 +40,10 @@ CHOSEN = {
     "average": ("averaging", "average_system"),
     "track": ("results", "track"),
 }
+# The same for the stages whose command is `fetch` too.
+FETCHED = {"fetch-benchmark": ("raw", "fetch_benchmark"), "fetch-lexicon": ("raw", "fetch_lexicon")}
+# The room whose modules a registry finds for a stage: no import names them.
+FOUND = {"fetch-lexicon": "lexicon"}
 # What a method of Settings reads.
 METHODS = {
     "preset": {"model"},
@@ -95,9 +99,9 @@ def functions(module: str) -> dict[str, ast.AST]:
 @cache
 def reached(stage: str) -> tuple[frozenset[Path], frozenset[str]]:
     """The files that a stage's code reaches, and the settings that it reads."""
-    files: set[Path] = set()
+    files = set((SOURCE / "babelmix" / FOUND[stage]).glob("*.py")) if stage in FOUND else set[Path]()
     read: set[str] = set()
-    waiting: list[Function] = [("raw", "fetch_benchmark") if stage == "fetch-benchmark" else CHOSEN[command(stage)]]
+    waiting: list[Function] = [FETCHED.get(stage) or CHOSEN[command(stage)]]
     done: set[Function] = set()
     while waiting:
         module, name = waiting.pop()
@@ -147,7 +151,7 @@ def settings_read(tree: ast.AST) -> set[str]:
 
 SECTIONS = {
     *("seed", "threads", "model", "objectives", "objective", "sources", "source", "pairs", "translate", "recipe"),
-    *("train", "embed", "benchmarks", "benchmark", "evaluate", "average", "averages", "study"),
+    *("train", "embed", "benchmarks", "benchmark", "evaluate", "average", "averages", "probes", "study"),
 }
 
 
