@@ -51,7 +51,7 @@ class Itself:
 
     parallel_id: Id = field(metadata={"old": "question"})
     passage: Id
-    query: Id = ""
+    query: Id = field(default="", metadata={"only_if_set": True})
 
     def is_left_out_for(self, query: Query) -> bool:
         """Return whether the ranking of a query leaves the passage out."""

@@ -99,14 +99,18 @@ def iterate_pairs(*sources: Path) -> Iterator[tuple[str, Pair]]:
 def write_rows(file: Path, rows: Iterable[Any]) -> None:
     """Write dataclass instances as JSON lines, in the order given.
 
+    A field whose metadata has `only_if_set` is left out where it has its default.
+
     UserError, with line and field, for a row that `read_rows` would refuse.
     """
     with new_file(file) as stream:
         for number, row in enumerate(rows, start=1):
             values: dict[str, Any] = {}
             for column in fields(row):
-                values[column.name] = value = getattr(row, column.name)
+                value = getattr(row, column.name)
                 _check_field(value, column.type, column.default, f"{file}, line {number}, {column.name}")
+                if value != column.default or not column.metadata.get("only_if_set"):
+                    values[column.name] = value
             stream.write(json.dumps(values, ensure_ascii=False) + "\n")
 
 
