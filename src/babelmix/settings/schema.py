@@ -16,6 +16,7 @@ from babelmix.common.section import Section
 from babelmix.corpus.settings import Pairs, Table
 from babelmix.encoder.settings import Average, Embed, Preset
 from babelmix.evaluation.settings import Evaluate
+from babelmix.pretraining.settings import Pretrain
 from babelmix.study.settings import Study
 from babelmix.training.settings import Train
 from babelmix.translate.hops import Hop
@@ -47,6 +48,7 @@ class Settings(Section):
     translate: Translate
     recipe: str
     recipes: dict[str, dict[str, Any]]  # what each changes in `train`
+    pretrain: Pretrain = Pretrain()  # an older release has none
     train: Train
     embed: Embed
     benchmarks: tuple[str, ...] = Field(min_length=1)
