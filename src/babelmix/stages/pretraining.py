@@ -58,8 +58,8 @@ def transfer(language: str, settings: Settings) -> str:
     """
     objective, scores = settings.pretrain.objective, HERE.pretrain_scores(f"without-{language}")
     where = "params.yaml, pretrain.objective"
-    if objective in ("none", "bitext"):
-        how = "take one that predicts masked texts: -S pretrain.objective=msm"
+    if objective in ("none", "bitext", "ccp"):
+        how = "take one that has, such as msm"
         raise UserError(f"{objective} has no document encoder to transfer", where=where, how=how)
     if language not in settings.pairs.languages:
         raise unknown_name("language", language, settings.pairs.languages, where="--without")
@@ -89,12 +89,12 @@ def _pretrained(
     from babelmix.training.distributed import process_group
     from babelmix.training.engine import in_bfloat16, set_dropout
 
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        how = "start it as `babelmix pretrain`; trainings may have several processes"
+        raise UserError("a pre-training has one process", where="pretrain", how=how)
     os.environ["TOKENIZERS_PARALLELISM"] = "true"  # nothing is forked once the pages are read
     section, chosen, start = settings.pretrain, settings.pretraining(), HERE.model(UNTRAINED)
     processes = stack.enter_context(process_group(settings.threads))
-    if processes.world_size > 1:
-        how = "start it as `babelmix pretrain`; trainings may have several processes"
-        raise UserError("a pre-training has one process", where="pretrain", how=how)
     inputs = loop.inputs(
         section,
         chosen,
