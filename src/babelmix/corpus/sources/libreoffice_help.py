@@ -245,6 +245,16 @@ def _drop_reason(english: Mapping[str, Page], lang: str, unit: Unit, page: Page)
     return None if written_in(passage, lang) else "wrong-language"
 
 
+def page_texts(packages: Path, lang: str) -> dict[str, Mapping[str, str]]:
+    """Return every page of one language: its headings and paragraphs by anchor, in reading order, none empty."""
+    return {path: page.strings for path, page in read_pages(packages, lang).items()}
+
+
 SOURCE = PairSource(
-    name="libreoffice-help", licence="LibreOffice Help: MPL-2.0", fetch=fetch, build=build, needs_english=True
+    name="libreoffice-help",
+    licence="LibreOffice Help: MPL-2.0",
+    fetch=fetch,
+    build=build,
+    pages=page_texts,
+    needs_english=True,
 )
