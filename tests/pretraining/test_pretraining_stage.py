@@ -7,14 +7,19 @@ from typing import Any
 import pytest
 import yaml
 from safetensors import safe_open
-from small_pretraining import SMALL, small_blocks
+from small_pretraining import SMALL, small_blocks, small_pages
 from small_training import hashes, one_thread, write_project
 
 from babelmix import cli
 from babelmix.common.errors import UserError
 from babelmix.corpus.records import Pair
 from babelmix.encoder.load import load_encoder
+from babelmix.pretraining import pages
+from babelmix.pretraining.pages import Pages
+from babelmix.settings.params import load_settings
 from babelmix.stages import pretraining
+
+KEEPING = pretraining._blocks
 
 
 @pytest.fixture
@@ -127,6 +132,28 @@ def test_what_cannot_be_transferred_is_refused(
     with pytest.raises(UserError, match=message):
         cli.run(["pretrain", *arguments])
     assert not Path("metrics").exists()
+
+
+def test_pages_are_read_once_for_all_pretrainings(
+    project: Path, tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+
+    def counted(sources: Any, raw: Any, settings: Any) -> Pages:
+        read.extend(source.name for source in sources)
+        return small_pages()
+
+    monkeypatch.setattr(pretraining, "_blocks", KEEPING)
+    monkeypatch.setattr(pages, "read_pages", counted)
+    model, settings = load_encoder(tiny_encoder), load_settings()
+    first, second = (pretraining._blocks(settings, model) for _ in range(2))
+    assert read == ["libreoffice-help"]
+    assert first.counts == second.counts == pretraining._blocks(settings, model).counts
+    change(sentences=4)
+    assert pretraining._blocks(load_settings(), model).sentences == 4 and len(read) == 2
+    Path("data/raw/libreoffice-help/pages.deb").write_bytes(b"other pages")
+    pretraining._blocks(settings, model)
+    assert len(read) == 3
 
 
 def test_several_processes_are_refused(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

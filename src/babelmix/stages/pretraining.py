@@ -1,5 +1,7 @@
 """The pre-training: the encoder that every training starts from."""
 
+import hashlib
+import json
 import os
 import shutil
 from contextlib import ExitStack
@@ -136,13 +138,33 @@ def _pretrained(
 
 
 def _blocks(settings: Settings, model: Any) -> "Blocks":
-    """Read the pages of the first source and cut them into blocks."""
+    """Return the blocks of the first source's pages, kept below `.babelmix/blocks` by what made them.
+
+    Reading and checking the pages of all languages takes minutes, and all arms of a study share them.
+    """
+    from babelmix.encoder.fingerprint import hash_code, hash_files, hash_model, libraries
+    from babelmix.pretraining.block_files import read_blocks, write_blocks
     from babelmix.pretraining.blocks import build_blocks
     from babelmix.pretraining.pages import read_pages
 
-    pages = read_pages([source_of(settings.sources[0], settings.source)], HERE.raw, settings.pairs)
+    source = source_of(settings.sources[0], settings.source)
     sentences, tokens = settings.pretrain.sentences, settings.train.max_passage_tokens
-    return build_blocks(pages, model, sentences=sentences, max_tokens=tokens)
+    inputs = {
+        "pages": hash_files(HERE.raw(source.name)),
+        "pairs": settings.pairs.model_dump(mode="json"),
+        "encoder": hash_model(HERE.model(UNTRAINED)),
+        "sentences": sentences,
+        "tokens": tokens,
+        "code": hash_code("pretraining.pages", "pretraining.blocks", "pretraining.block_files"),
+        "libraries": libraries(),
+    }
+    name = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
+    folder = cache_dir() / "blocks" / name
+    if not folder.is_dir():
+        say(f"reading the pages of {source.name}, which takes minutes; {folder} keeps them for the next pre-training")
+        pages = read_pages([source], HERE.raw, settings.pairs)
+        write_blocks(folder, build_blocks(pages, model, sentences=sentences, max_tokens=tokens))
+    return read_blocks(folder)
 
 
 def _copy(source: Path, folder: Path) -> None:
