@@ -11,7 +11,7 @@ from pathlib import Path
 
 from babelmix.common.files import cache_dir
 
-BM25, UNTRAINED, LIR, DEV = "bm25", "untrained", "+lir", "dev"
+BM25, UNTRAINED, START, LIR, DEV = "bm25", "untrained", "start", "+lir", "dev"
 NATIVE_DEV = "native-dev"  # the dev split of the native pool: recipes are chosen on it too where it is built
 # What is done to an encoder's vectors without training: by training text, or by the passages of the index.
 BY_TEXT, BY_INDEX = (LIR, "+shift", "+centre"), ("+shift-index", "+centre-index", "+centre-asked")
@@ -113,6 +113,11 @@ class Workspace:
         return self.models / system
 
     @property
+    def start(self) -> Path:
+        """The encoder that every training starts from: the untrained one, pre-trained where `pretrain` says so."""
+        return self.model(START)
+
+    @property
     def metrics(self) -> Path:
         """Everything measured."""
         return self.root / "metrics"
@@ -138,6 +143,15 @@ class Workspace:
     def average_scores(self, name: str) -> Path:
         """The dev scores that the share of a weight average was chosen by."""
         return self.metrics / "average" / f"{name}.json"
+
+    @property
+    def pretrain_history(self) -> Path:
+        """The losses of the pre-training, step by step."""
+        return self.metrics / "pretrain" / "history.csv"
+
+    def pretrain_scores(self, name: str) -> Path:
+        """How often a pre-training finds masked texts: of "start", or of one "without-el" to be measured."""
+        return self.metrics / "pretrain" / f"{name}.json"
 
     def history(self, objective: str) -> Path:
         """The losses of a training, step by step."""

@@ -313,9 +313,9 @@ def test_what_a_training_needs_and_has_not_is_told(project: Path) -> None:
     change(objective__hybrid__teacher=None, objective__hybrid__negatives="data/own/hard.npz")
     with pytest.raises(UserError, match=r"data/own/hard.npz: no such file; run `babelmix mine`"):
         cli.run(["train", "--objective", "hybrid"])
-    Path("models/untrained").rename("models/elsewhere")
+    Path("models/start").rename("models/elsewhere")
     change(objective__hybrid__negatives=None)
-    with pytest.raises(UserError, match="models/untrained"):
+    with pytest.raises(UserError, match="models/start: no encoder to start from; run `dvc repro pretrain`"):
         cli.run(["train", "--objective", "hybrid"])
     assert not Path("models/hybrid").exists() and not Path("metrics").exists()
 

@@ -36,6 +36,7 @@ CHOSEN = {
     "encoder": ("encoders", "make_encoder"),
     "tokenise": ("encoders", "tokenise"),
     "teach": ("teaching", "teach"),
+    "pretrain": ("pretraining", "pretrain"),
     "train": ("training", "train"),
     "average": ("averaging", "average_system"),
     "track": ("results", "track"),
@@ -49,6 +50,7 @@ METHODS = {
     "preset": {"model"},
     "learning_rate": {"train", "model"},
     "training": {"train", "model"},
+    "pretraining": {"pretrain", "train", "model"},
     "source_language": {"source"},
     "untranslated": {"source", "translate"},
     "route": {"source", "translate"},
@@ -151,7 +153,7 @@ def settings_read(tree: ast.AST) -> set[str]:
 
 SECTIONS = {
     *("seed", "threads", "model", "objectives", "objective", "sources", "source", "pairs", "translate", "recipe"),
-    *("train", "embed", "benchmarks", "benchmark", "evaluate", "average", "averages", "probes", "study"),
+    *("pretrain", "train", "embed", "benchmarks", "benchmark", "evaluate", "average", "averages", "probes", "study"),
 }
 
 

@@ -154,11 +154,12 @@ def test_a_baseline_has_its_scores_once_and_no_training(tracked):
 
 def test_params_and_tags_say_what_was_trained_on_what(tracked, hybrid):
     params = {"size": "base", "layers": "6", "system": "hybrid", "alpha": "0.5", "seed": "13", "steps": "240"}
+    params |= {"pretraining": "none"}
     assert params.items() <= hybrid.data.params.items()
     assert hybrid.data.tags["dvc.exp"] == "brisk-emu"
     assert hybrid.data.tags["dvc.rev"] == git(tracked[0], "rev-parse", "HEAD")
     assert hybrid.data.tags["dvc.md5.data/pairs/human"].endswith(".dir")
-    assert {"dvc.md5.models/untrained", "dvc.md5.data/benchmarks/gnome-help"} <= hybrid.data.tags.keys()
+    assert {"dvc.md5.models/start", "dvc.md5.data/benchmarks/gnome-help"} <= hybrid.data.tags.keys()
     assert {entry.dataset.name for entry in hybrid.inputs.dataset_inputs} == {
         "data/pairs/human",
         "data/benchmarks/gnome-help",

@@ -133,7 +133,7 @@ def make_stages(raw: dict) -> dict:
             "cmd": f"babelmix train --objective {objective}",
             "deps": [
                 {"path": "data/pairs/human", "hash": "md5", "md5": md5("pairs") + ".dir"},
-                {"path": "models/untrained", "hash": "md5", "md5": md5(size) + ".dir"},
+                {"path": "models/start", "hash": "md5", "md5": md5(size) + ".dir"},
                 {"path": "src/babelmix/training", "hash": "md5", "md5": md5("code")},
             ],
             "params": {"params.yaml": {"model.size": size, "seed": raw["seed"], "train": train}},

@@ -253,7 +253,7 @@ def free_port() -> int:
 
 
 def write_project(folder: Path, encoder: Path, pairs: list[Pair], **changes: Any) -> Path:
-    """A project's folder as it is before `tokenise`: parameters, pairs and a starting encoder."""
+    """A project's folder as it is before `tokenise`: parameters, pairs and a starting encoder, not pre-trained."""
     raw = yaml.safe_load((ROOT / "params.yaml").read_text())
     raw["train"] |= SMALL | changes
     raw |= {"threads": 1, "objectives": ["hybrid"], "sources": ["libreoffice-help"]}
@@ -267,7 +267,8 @@ def write_project(folder: Path, encoder: Path, pairs: list[Pair], **changes: Any
         if pair.lang == "en"
     ]
     write_pairs(folder / "data/pairs/machine/libreoffice-help", translated)
-    shutil.copytree(encoder, folder / "models/untrained")
+    for name in ("untrained", "start"):
+        shutil.copytree(encoder, folder / "models" / name)
     return folder
 
 

@@ -131,7 +131,7 @@ def test_what_changed_while_it_waited_is_not_trained_on(project: Path, monkeypat
     exclusive = CheckpointStore.exclusive
 
     def spied(checkpoints: CheckpointStore, say: Any) -> Any:
-        file = project / "models/untrained/README.md"
+        file = project / "models/start/README.md"
         with new_binary_file(file) as stream:
             stream.write(b"another encoder")
         return exclusive(checkpoints, say)

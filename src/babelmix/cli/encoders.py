@@ -1,4 +1,4 @@
-"""Commands for encoders: the starting one, teachers, hard negatives, batches, the training and weight averages."""
+"""Commands for encoders: the start and its pre-training, teachers, hard negatives, batches, training, averages."""
 
 from pathlib import Path
 from typing import Annotated
@@ -23,6 +23,7 @@ def add_to(app: typer.Typer) -> None:
     )
     app.command(epilog="Example: babelmix encoder")(encoder)
     app.command(epilog="Example: babelmix tokenise")(tokenise)
+    app.command(epilog="Example: babelmix pretrain, or babelmix pretrain --without el")(pretrain)
     app.command(epilog="Example: babelmix teach large")(teach)
 
 
@@ -51,6 +52,23 @@ def tokenise() -> None:
     from babelmix.stages import encoders
 
     done(encoders.tokenise(load_settings()), "dvc repro train")
+
+
+def pretrain(
+    without: Annotated[
+        str | None,
+        typer.Option(help="Leave this language out, and write only how often its masked texts are found, no model."),
+    ] = None,
+) -> None:
+    """Make models/start, which trainings start from: the untrained encoder, pre-trained as `pretrain` says."""
+    from babelmix.settings.params import load_settings
+    from babelmix.stages import pretraining
+
+    settings = load_settings()
+    if without is None:
+        done(pretraining.pretrain(settings), "dvc repro train")
+    else:
+        done(pretraining.transfer(without, settings), "compare it with the language's entry in metrics/pretrain")
 
 
 def teach(size: Annotated[str, typer.Argument(help="A preset of model.presets, such as large.")]) -> None:

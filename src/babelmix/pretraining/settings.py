@@ -29,3 +29,9 @@ class Pretrain(Section):
         if objective is None:
             raise ValueError("empty: write none for no pre-training")
         return objective
+
+    def describe(self) -> str:
+        """Return a description for reports and model cards."""
+        if self.objective == "none":
+            return "none"
+        return f"{self.objective}, {self.steps} steps of {self.blocks} blocks of {self.sentences} texts"

@@ -34,7 +34,18 @@ from babelmix.reporting.tables import TESTS, interval, number, signed, table, te
 from babelmix.workspace import DEBIASINGS, LIR, UNTRAINED, dev_benchmarks, encoder_of
 
 # What must be equal in experiments whose sizes and seeds are compared.
-SAME = ("objectives", "objective_presets", "averages", "average", "pairs", "translate", "train", "embed", "benchmark")
+SAME = (
+    "objectives",
+    "objective_presets",
+    "averages",
+    "average",
+    "pairs",
+    "translate",
+    "pretrain",
+    "train",
+    "embed",
+    "benchmark",
+)
 
 
 def read_experiments(root: Path, names: Sequence[str], benchmark: str) -> list[Experiment]:

@@ -104,6 +104,7 @@ def _recipe(results: Results, settings: Settings) -> str:
         ("word embeddings", "frozen" if train.freeze_word_embeddings else "trained"),
         ("seed", settings.seed),
         ("steps × batch", f"{train.steps} × {train.batch_size} pairs"),
+        *([] if settings.pretrain.objective == "none" else [("pre-training", settings.pretrain.describe())]),
         ("recipe", settings.recipe),
         ("learning rate", f"{settings.learning_rate():g}"),
         ("temperature", f"{train.temperature:g}"),

@@ -143,8 +143,11 @@ def _describe(settings: Settings, results: Results, stages: dict[str, Any], syst
         name += f"/s{settings.seed}"
         params |= {"alpha": objective.alpha, "seed": settings.seed, "steps": objective.steps_of(settings.train.steps)}
         params |= {"learning_rate": settings.learning_rate(), "recipe": settings.recipe}
+        params |= {"pretraining": settings.pretrain.objective}
         curves += _curves(results.histories[system])
-        sections = settings.model_dump(mode="json", include={"threads", "sources", "pairs", "train", "translate"})
+        sections = settings.model_dump(
+            mode="json", include={"threads", "sources", "pairs", "pretrain", "train", "translate"}
+        )
         kept |= {"batches": objective.describe(), "objective": objective.model_dump(mode="json")} | sections
     known = [stage["cmd"], hashes(stage, "deps"), stage.get("params", {})]
     baseline = [system, hashes(stage, "deps", READ), stage.get("params", {})]

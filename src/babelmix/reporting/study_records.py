@@ -26,7 +26,19 @@ from babelmix.study.runs import TRAINED, Run
 from babelmix.study.settings import Study
 from babelmix.workspace import BM25, DEV, HERE, NATIVE_DEV, UNTRAINED, encoder_of
 
-SECTIONS = ("threads", "sources", "source", "pairs", "translate", "recipe", "train", "embed", "benchmark", "evaluate")
+SECTIONS = (
+    "threads",
+    "sources",
+    "source",
+    "pairs",
+    "translate",
+    "recipe",
+    "pretrain",
+    "train",
+    "embed",
+    "benchmark",
+    "evaluate",
+)
 BIAS = ("rank_distance", "rank_distance_share", "lpr", "lpr_expected", "same_language_share_top10", "mrc_at_10")
 
 

@@ -6,7 +6,7 @@ from babelmix.common.errors import UserError, quoted
 
 _NAME = re.compile(r"\w[\w.-]{0,99}")
 # Names that the pipeline uses itself, for a system, a benchmark or a metric.
-SYSTEMS = frozenset(("bm25", "untrained"))
+SYSTEMS = frozenset(("bm25", "untrained", "start"))
 BESIDE_BENCHMARKS = frozenset(("dev", "index", "lir", "model", "train")) | SYSTEMS
 
 

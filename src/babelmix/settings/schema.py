@@ -69,6 +69,11 @@ class Settings(Section):
         """Return the `train` section with its learning rate filled in."""
         return self.train.model_copy(update={"learning_rate": self.learning_rate()})
 
+    def pretraining(self) -> Train:
+        """Return the `train` section with the steps and the learning rate of the pre-training."""
+        rate = self.pretrain.learning_rate or self.preset().learning_rate
+        return self.train.model_copy(update={"steps": self.pretrain.steps, "learning_rate": rate})
+
     def objective(self, name: str) -> Objective:
         """Return the batch recipe of that name; an unknown name raises UserError with the valid ones."""
         if name not in self.objective_presets:

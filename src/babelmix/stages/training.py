@@ -12,11 +12,13 @@ from babelmix.common.progress import progress, say
 from babelmix.encoder.load import load_encoder, save_encoder
 from babelmix.settings.params import Settings
 from babelmix.training.settings import Train
-from babelmix.workspace import HERE, UNTRAINED
+from babelmix.workspace import HERE, remade_by
 
 
 def train(name: str, settings: Settings) -> str | None:
-    """Train the starting encoder with one objective; return what was written, None in a process that is not the main.
+    """Train the encoder of `models/start` with one objective; return what was written.
+
+    None in a process that is not the main.
 
     A training that was stopped resumes from its last checkpoint. Under torchrun or `accelerate launch` it runs in
     several processes, with the same batches.
@@ -26,15 +28,17 @@ def train(name: str, settings: Settings) -> str | None:
     from babelmix.training import loop
     from babelmix.training.checkpoint import CheckpointStore
     from babelmix.training.distributed import ProcessGroup, process_group
+    from babelmix.training.engine import in_bfloat16, set_dropout
     from babelmix.training.model_card import model_card
-    from babelmix.training.step import in_bfloat16, set_dropout
     from babelmix.training.tokenized_pairs import read_tokenized
 
-    objective, chosen, start = settings.objective(name), settings.training(), HERE.model(UNTRAINED)
+    objective, chosen, start = settings.objective(name), settings.training(), HERE.start
     chosen = chosen.model_copy(update={"steps": objective.steps_of(chosen.steps)})
     output, history_file = HERE.model(name), HERE.history(name)
     claim_folder(output)
     claim_file(history_file)
+    if not start.is_dir():
+        raise UserError("no encoder to start from", where=str(start), how=remade_by("pretrain"))
 
     def checkpoints_of(processes: ProcessGroup) -> CheckpointStore:
         inputs = loop.inputs(
@@ -97,6 +101,7 @@ def train(name: str, settings: Settings) -> str | None:
             sources=settings.sources,
             translated=translated_languages(settings),
             teacher_steps=teacher_steps,
+            pretrained=None if settings.pretrain.objective == "none" else settings.pretrain.describe(),
         )
         with new_folder(output) as folder:
             save_encoder(model, folder, card)

@@ -35,14 +35,15 @@ def check_same_data(records: Iterable[Record]) -> None:
 
 
 def check_same_training(records: Iterable[Record]) -> None:
-    """Raise UserError for two trainings of sizes or objectives that differ in a setting of `train`.
+    """Raise UserError for two trainings of sizes or objectives that differ in a setting of `train`, or in pre-training.
 
     The learning rate is of the size and objective. Runs with other numbers of steps are not looked at.
     """
     seen: dict[str, tuple[Any, str]] = {}
     for one in records:
         if one.run.kind == "main":
-            for name, value in one.facts.settings.get("train", {}).items():
+            before = one.facts.settings.get("pretrain", {}).get("objective", "none")  # an older record has none
+            for name, value in (one.facts.settings.get("train", {}) | {"pretraining": before}).items():
                 first, other = seen.setdefault(name, (value, one.run.name))
                 if first != value and name != "learning_rate":
                     what = f"{other} was trained with {first} and {one.run.name} with {value}"

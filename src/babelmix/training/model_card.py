@@ -28,6 +28,7 @@ def model_card(
     sources: Sequence[str],
     translated: Sequence[str],
     teacher_steps: float | None = None,
+    pretrained: str | None = None,
 ) -> str:
     """Return the card as Markdown.
 
@@ -40,6 +41,7 @@ def model_card(
         sources: names of the sources of pairs.
         translated: languages that a machine translated into.
         teacher_steps: steps of this training that cost as much as the teacher's vectors (`cost.steps_worth`).
+        pretrained: the pre-training that this training started from; None without one.
     """
     before = NOT_KNOWN if preset.folder or preset.hub else NOT_ZERO_SHOT
     targets = [] if objective.origin == "human" else translated
@@ -50,6 +52,8 @@ def model_card(
     if objective.kl_weight:
         extras += f"\n- Consistency of queries with themselves in another language, weight {objective.kl_weight:g}."
     extras += f"\n- Hard negatives from {objective.negatives}." if objective.negatives else ""
+    if pretrained is not None:
+        extras += f"\n- Pre-trained before that, on the order of texts in pages: {pretrained}."
     scope = train.select_by.removeprefix("dev_")
     selected = "the last step" if train.select_by == "last" else f"the lowest {scope} loss on the dev split"
     if objective.average_from is not None:
