@@ -47,7 +47,7 @@ class BlockBatch:
     groups: NDArray[np.int64]
 
 
-def plan_blocks(blocks: Blocks, settings: Pretrain, *, seed: int, steps: int, start: int = 0) -> Iterator[BlockBatch]:
+def plan_blocks(blocks: Blocks, pretrain: Pretrain, *, seed: int, steps: int, start: int = 0) -> Iterator[BlockBatch]:
     """Yield the batches number `start` to `steps` - 1, epoch after epoch; equal arguments give equal batches.
 
     Resuming at `start` yields the same batches as an uninterrupted run. An epoch is as many batches as the train
@@ -58,12 +58,12 @@ def plan_blocks(blocks: Blocks, settings: Pretrain, *, seed: int, steps: int, st
 
     UserError, before the first batch, if no language can fill a batch.
     """
-    if settings.objective == "none":
+    if pretrain.objective == "none":
         how = "write pretrain.objective: msm, or another"
         raise UserError("no pre-training is chosen", where="pretrain.objective", how=how)
-    if settings.objective == "bitext":
-        return _plan_texts(blocks, settings, seed=seed, steps=steps, start=start)
-    return _plan_blocks(blocks, settings, seed=seed, steps=steps, start=start)
+    if pretrain.objective == "bitext":
+        return _plan_texts(blocks, pretrain, seed=seed, steps=steps, start=start)
+    return _plan_blocks(blocks, pretrain, seed=seed, steps=steps, start=start)
 
 
 def held_out(blocks: Blocks, language: str, number: int) -> BlockBatch:
@@ -86,18 +86,18 @@ def held_out(blocks: Blocks, language: str, number: int) -> BlockBatch:
     return _batch(blocks, (language, language), blocks.places[language][chosen])
 
 
-def _plan_blocks(blocks: Blocks, settings: Pretrain, *, seed: int, steps: int, start: int) -> Iterator[BlockBatch]:
+def _plan_blocks(blocks: Blocks, pretrain: Pretrain, *, seed: int, steps: int, start: int) -> Iterator[BlockBatch]:
     """Check that a batch can be filled, then return the batches of every objective but bitext."""
-    units = block_units(blocks, translated=settings.objective == "msm-x")
-    pairs = _pairs(blocks, units, settings)
+    units = block_units(blocks, translated=pretrain.objective == "msm-x")
+    pairs = _pairs(blocks, units, pretrain)
     total = sum(int(np.count_nonzero(units[lang].within(lang))) for lang in {lang for lang, _ in pairs.sizes})
-    length = max(1, total // settings.blocks)
-    shuffled = settings.objective == "msm-shuffled"
+    length = max(1, total // pretrain.blocks)
+    shuffled = pretrain.objective == "msm-shuffled"
 
     def batches() -> Iterator[BlockBatch]:
         for epoch in range(start // length, -(-steps // length)):
             first = max(start, epoch * length)
-            drawn = _epoch(units, pairs, settings.blocks, np.random.default_rng([seed, epoch]))
+            drawn = _epoch(units, pairs, pretrain.blocks, np.random.default_rng([seed, epoch]))
             chosen = islice(drawn, first - epoch * length, min(length, steps - epoch * length))
             for number, (pair, numbers) in enumerate(chosen, start=first):
                 places = blocks.places[pair[0]][numbers]
@@ -127,32 +127,32 @@ def _epoch(
         yield pair, drawn
 
 
-def _pairs(blocks: Blocks, units: dict[str, Units], settings: Pretrain) -> LanguagePairs:
+def _pairs(blocks: Blocks, units: dict[str, Units], pretrain: Pretrain) -> LanguagePairs:
     """Return the language pairs that can fill a batch: of one language, or for msm-x of two."""
-    crossed = settings.objective == "msm-x"
+    crossed = pretrain.objective == "msm-x"
     found = {
         (lang, other): one.distinct(one.within(lang, other))
         for lang, one in units.items()
         for other in one.languages
         if (lang != other) == crossed
     }
-    sizes = {pair: number for pair, number in found.items() if number >= settings.blocks}
+    sizes = {pair: number for pair, number in found.items() if number >= pretrain.blocks}
     if sizes:
         return LanguagePairs(sizes, "uniform")
     most = sorted(found.items(), key=lambda item: -item[1])[:5]
     counted = ", ".join(f"{'-'.join(pair if crossed else pair[:1])} {number}" for pair, number in most)
     kind = "language pair" if crossed else "language"
     what = (
-        f"no {kind} has {settings.blocks} pages of the train split with {blocks.sentences} texts or more"
+        f"no {kind} has {pretrain.blocks} pages of the train split with {blocks.sentences} texts or more"
         f" (it has: {counted or 'none'})"
     )
     how = "lower pretrain.sentences or pretrain.blocks"
     raise UserError(what, where="pretrain.blocks", how=how)
 
 
-def _plan_texts(blocks: Blocks, settings: Pretrain, *, seed: int, steps: int, start: int) -> Iterator[BlockBatch]:
+def _plan_texts(blocks: Blocks, pretrain: Pretrain, *, seed: int, steps: int, start: int) -> Iterator[BlockBatch]:
     """Check that a batch can be filled, then return the batches of bitext."""
-    units, size = text_units(blocks), settings.blocks * blocks.sentences
+    units, size = text_units(blocks), pretrain.blocks * blocks.sentences
     twice = np.sum([rows >= 0 for rows in units.rows.values()], axis=0) > 1 if units.rows else np.empty(0, np.bool_)
     if (number := units.distinct(twice)) < size:
         what = f"a batch of {size} texts has only {number} distinct ones in two languages"
