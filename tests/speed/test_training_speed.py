@@ -33,8 +33,9 @@ from babelmix.encoder.parameters import count_loaded_parameters
 from babelmix.encoder.settings import Preset
 from babelmix.settings.params import load_settings
 from babelmix.training.distributed import ProcessGroup
+from babelmix.training.engine import set_dropout
 from babelmix.training.settings import Train
-from babelmix.training.step import Engine, Extras, set_dropout
+from babelmix.training.step import Engine, Extras
 from babelmix.training.tokenized_pairs import TokenizedPairs, read_tokenized, write_tokenized
 
 ROOT = Path(__file__).parents[2]

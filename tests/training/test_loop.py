@@ -30,6 +30,7 @@ from babelmix.batches.units import index_units, training_rows
 from babelmix.common.errors import UserError
 from babelmix.corpus.records import Pair
 from babelmix.encoder.load import load_encoder
+from babelmix.training import engine as encoder_engine
 from babelmix.training import step as engine
 from babelmix.training.checkpoint import CheckpointStore
 from babelmix.training.distributed import ProcessGroup
@@ -325,7 +326,7 @@ def test_out_of_memory_is_an_error_that_says_what_helps(
     def forward(*args: Any, **kwargs: Any) -> None:
         raise error
 
-    monkeypatch.setattr(engine, "forward", forward)
+    monkeypatch.setattr(encoder_engine, "forward", forward)
     with pytest.raises(UserError, match=r"step 1 \(.*out of memory; .*train\.batch_size") as caught:
         run(tiny_encoder, tokenized, small_settings(cached=cached))
     assert ("train.cached" in str(caught.value)) == (not cached)
@@ -337,7 +338,7 @@ def test_another_error_of_torch_is_not_changed(
     def forward(*args: Any, **kwargs: Any) -> None:
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
-    monkeypatch.setattr(engine, "forward", forward)
+    monkeypatch.setattr(encoder_engine, "forward", forward)
     with pytest.raises(RuntimeError, match="mat1"):
         run(tiny_encoder, tokenized, small_settings())
 

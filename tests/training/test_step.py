@@ -17,11 +17,12 @@ from babelmix.corpus.index import train_rows
 from babelmix.corpus.records import Pair
 from babelmix.encoder.load import load_encoder
 from babelmix.settings.params import load_settings
-from babelmix.training import step as engine_module
+from babelmix.training import engine as engine_module
 from babelmix.training.distributed import ProcessGroup
+from babelmix.training.engine import MAX_GRAD_NORM, set_dropout
 from babelmix.training.losses import info_nce
 from babelmix.training.settings import Train
-from babelmix.training.step import MAX_GRAD_NORM, Engine, Extras, set_dropout
+from babelmix.training.step import Engine, Extras
 from babelmix.training.tokenized_pairs import TokenizedPairs, read_tokenized, write_tokenized
 
 ROOT = Path(__file__).parents[2]

@@ -35,7 +35,8 @@ def profile(name: str, steps: int, settings: Settings, output: Path | None, *, o
     from babelmix.reporting.machine import describe_machine
     from babelmix.reporting.step_parts import StepTimes
     from babelmix.training.distributed import ProcessGroup
-    from babelmix.training.step import Engine, Extras, in_bfloat16
+    from babelmix.training.engine import in_bfloat16
+    from babelmix.training.step import Engine, Extras
     from babelmix.training.tokenized_pairs import read_tokenized
 
     objective, chosen, start = settings.objective(name), settings.training(), HERE.model(UNTRAINED)

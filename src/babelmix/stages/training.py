@@ -26,8 +26,8 @@ def train(name: str, settings: Settings) -> str | None:
     from babelmix.training import loop
     from babelmix.training.checkpoint import CheckpointStore
     from babelmix.training.distributed import ProcessGroup, process_group
+    from babelmix.training.engine import in_bfloat16, set_dropout
     from babelmix.training.model_card import model_card
-    from babelmix.training.step import in_bfloat16, set_dropout
     from babelmix.training.tokenized_pairs import read_tokenized
 
     objective, chosen, start = settings.objective(name), settings.training(), HERE.model(UNTRAINED)

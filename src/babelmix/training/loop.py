@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from babelmix.batches.objective import Objective
-from babelmix.batches.sampler import Batch, describe, plan
+from babelmix.batches.sampler import describe, plan
 from babelmix.batches.units import index_units, training_rows
 from babelmix.common.errors import UserError
 from babelmix.common.files import new_file
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 # These modules, with what they import, are all code that decides the bytes of a training.
 CODE = ("training.loop", "encoder.load", "training.hard_negatives", "training.teacher")
+SMALLER = "train.batch_size or train.max_passage_tokens"  # what makes a batch smaller
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ def train(
     batches = plan(units, objective, batch_size=train.batch_size, seed=seed, steps=train.steps, start=len(history))
     for number, batch in enumerate(batches, start=len(history) + 1):
         lr = train.peak_lr * lr_multiplier(number - 1, train)
-        with _explained_errors(number, batch, train, checkpoints):
+        with explained_errors(f"train, step {number} ({describe(batch)})", train, checkpoints, smaller=SMALLER):
             loss = engine.step(units, batch, number, lr, objective)
             if mean:
                 mean.add(number, engine.named)
@@ -154,15 +155,21 @@ def inputs(
         "objective": objective.model_dump(mode="json"),
         "train": train.model_dump(mode="json"),
         "seed": seed,
+        "starting encoder": hash_files(start),
+        "pairs": hash_files(tokens),
+        "teacher, negatives": hash_files(*extras),
+        "code": hash_code(*CODE),
+    } | surroundings(processes)
+
+
+def surroundings(processes: ProcessGroup) -> dict[str, Any]:
+    """Return what decides the bytes of any training besides its settings, inputs and code, as JSON values."""
+    return {
         "threads": processes.threads,
         "processes": processes.world_size,
         "device": processes.device.type,
         "machine": machine(processes.device),
         "libraries": libraries(),
-        "starting encoder": hash_files(start),
-        "pairs": hash_files(tokens),
-        "teacher, negatives": hash_files(*extras),
-        "code": hash_code(*CODE),
     }
 
 
@@ -204,9 +211,11 @@ def _check_widths(model: "SentenceTransformer", train: Train, extras: Extras | N
 
 
 @contextmanager
-def _explained_errors(number: int, batch: Batch, train: Train, checkpoints: CheckpointStore | None) -> Generator[None]:
-    """Turn a loss that is not finite and a lack of memory into errors that say what to do."""
-    where = f"train, step {number} ({describe(batch)})"
+def explained_errors(where: str, train: Train, checkpoints: CheckpointStore | None, *, smaller: str) -> Generator[None]:
+    """Turn a loss that is not finite and a lack of memory into errors that say what to do.
+
+    `where`: the step and its batch. `smaller`: the settings that make a batch smaller.
+    """
     exists = checkpoints is not None and checkpoints.file.is_file()
     kept = f"; the last checkpoint is {checkpoints.file}" if checkpoints and exists else ""
     try:
@@ -218,5 +227,4 @@ def _explained_errors(number: int, batch: Batch, train: Train, checkpoints: Chec
         if not (isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)):
             raise
         cached = "" if train.cached else "set train.cached to true, or "
-        how = f"{cached}lower train.batch_size or train.max_passage_tokens{kept}"
-        raise UserError("out of memory", where=where, how=how) from error
+        raise UserError("out of memory", where=where, how=f"{cached}lower {smaller}{kept}") from error
