@@ -27,4 +27,4 @@ class PairSource:
     build: Build
     hub: bool = False  # whether `fetch` downloads from the Hugging Face hub
     needs_english: bool = False  # whether `pairs.languages` must hold English, to which it aligns the others
-    language: str = "en"  # the language that translations start from
+    language: str | None = "en"  # that translations start from; None: a dictionary, whose words are not translated

@@ -6,9 +6,10 @@
     found = mine(model, pairs, index, rows, index_units(index, rows), 1, settings=embed, threads=2)
 
 A passage that the model ranks high may answer the query although no one marked it so. Passages of the query's unit and
-of its group (`units.Units`: units that share a text) are left out. Words of a dictionary and texts are no negatives of one another. So is every passage that scores above 95 % of the
+of its group (`units.Units`: units that share a text) are left out. So is every passage that scores above 95 % of the
 right one's score: the "TopK-PercPos" filter of Moreira et al., "NV-Retriever: improving text embedding models with
-effective hard-negative mining", arXiv 2407.15831, the best of the filters that they compared, with that share.
+effective hard-negative mining", arXiv 2407.15831, the best of the filters that they compared, with that share. A word
+of a dictionary is no negative of a text, nor a text of a word.
 """
 
 from collections.abc import Callable, Sequence
