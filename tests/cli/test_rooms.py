@@ -14,7 +14,7 @@ FLOORS = (
     {"stages", "api"},
     {"reporting"},
     {"settings"},
-    {"training", "study"},
+    {"training", "study", "probes"},
     {"evaluation", "translate"},
     {"retrieval"},
     {"encoder", "batches"},

@@ -69,8 +69,9 @@ class Audit:
 def audit(index: PairIndex, units: Units, batches: Iterable[Batch], *, seed: int) -> Audit:
     """Count what the batches hold, one batch in memory at a time.
 
-    The blind draw keeps each batch's kind and languages, words or texts, and draws the units of each language pair at random without
-    replacement, as a sampler that looks at one language pair at a time does; its generator is `default_rng(seed)`.
+    The blind draw keeps each batch's kind and languages and draws the units of each language pair, of words or of
+    texts, at random without replacement, as a sampler that looks at one language pair at a time does; its generator is
+    `default_rng(seed)`.
     """
     kinds, negatives, own, pairs = Counter[str](), Counter[str](), Counter[str](), Counter[LanguagePair]()
     times = np.zeros(len(units.ids), dtype=np.int64)

@@ -54,10 +54,10 @@ def training_rows(index: PairIndex, objective: Objective) -> NDArray[np.int64]:
     """Return the rows of the train split that an objective draws from.
 
     Words of a dictionary are among them only if the objective has a `lexicon`, and texts only if it has other batches
-    too. The rows are all human pairs, and the machine-translated pairs of a unit and language without a human one. An objective
-    with an `origin` draws only from units that have both a human and a machine translation in every one of its
-    `languages` that a machine translated into; `origin` chooses the text, so "human" and "machine" train on the same
-    units. In all other languages, the source's among them, both use the human text. Raises UserError if no unit is
+    too. The rows are all human pairs, and the machine-translated pairs of a unit and language without a human one. An
+    objective with an `origin` draws only from units that have both a human and a machine translation in every one of
+    its `languages` that a machine translated into; `origin` chooses the text, so "human" and "machine" train on the
+    same units. In all other languages, the source's among them, both use the human text. Raises UserError if no unit is
     left.
     """
     train = ~index.dev

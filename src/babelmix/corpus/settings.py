@@ -31,8 +31,7 @@ class Table(Section):
     def _one_place(self) -> "Table":
         places = (self.hub, self.path, self.dictionary)
         if sum(place is not None for place in places) != 1:
-            both = "`hub:` (org/name of a data set), `path:` (a file below data/own) or `dictionary:` (a TSV file there)"
-            raise ValueError(f"give one of {both}")
+            raise ValueError("give `hub:` (org/name of a data set), `path:` or `dictionary:` (a file below data/own)")
         if self.dictionary is None and self.language is None:
             raise ValueError("give `language:`, the code of the table's language")
         if self.dictionary is not None and (others := sorted(self.model_fields_set - {"dictionary"})):

@@ -72,9 +72,7 @@ def word_pairs(
     }
 
 
-def _drop(
-    row: dict[str, str], words: Mapping[str, Set[str]], dropped: Mapping[str, Counter[str]], reason: str
-) -> None:
+def _drop(row: dict[str, str], words: Mapping[str, Set[str]], dropped: Mapping[str, Counter[str]], reason: str) -> None:
     """Take the words of a row out that are among `words` of their language, and count them."""
     for language in [language for language, word in row.items() if compared_form(word) in words.get(language, ())]:
         del row[language]

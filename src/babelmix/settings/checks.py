@@ -69,7 +69,6 @@ def _check_sources(settings: Settings, path: str) -> None:
         how = f"add en: the other languages of {needing[0]} are aligned to it"
         raise UserError("English is missing", where=f"{path}, pairs.languages", how=how)
 
-
     if all(settings.source_language(name) is None for name in settings.sources):
         how = "add one of texts, such as libreoffice-help: the dev split is made of texts"
         raise UserError("there are only dictionaries", where=f"{path}, sources", how=how)

@@ -74,7 +74,7 @@ class Settings(Section):
         return self.objective_presets[name]
 
     def source_language(self, name: str) -> str | None:
-        """Return the language that a source of pairs is translated from; None: a dictionary, which is not translated."""
+        """Return the language that a source of pairs is translated from; None for a dictionary, which is not."""
         return source_of(name, self.source).language
 
     def route(self, source: str, target: str) -> tuple[Hop, ...]:

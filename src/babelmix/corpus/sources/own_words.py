@@ -1,9 +1,9 @@
 """A dictionary of your own as pairs: words with tabs between them, see `lexicon.own`.
 
-    source:
-      my-words: {dictionary: data/own/words.tsv}
+source:
+  my-words: {dictionary: data/own/words.tsv}
 
-    dictionary_source("my-words", Path("data/own/words.tsv")).build(Path("data/raw/my-words"), settings.pairs)
+dictionary_source("my-words", Path("data/own/words.tsv")).build(Path("data/raw/my-words"), settings.pairs)
 """
 
 from pathlib import Path
