@@ -118,7 +118,7 @@ def _with_lexicon(
     of_words, of_texts = units.only(words=True), units.only(words=False)
     texts = objective.model_copy(update={"lexicon": None})
     if not of_words.rows:
-        how = "add a dictionary, such as -S 'sources=[libreoffice-help,xling]', or leave `lexicon:` out"
+        how = "add a dictionary, such as -S 'sources=[libreoffice-help,xling-train]', or leave `lexicon:` out"
         raise UserError("there are no word pairs to train on", where="objective, lexicon", how=how)
     for kind, asked, planned in ((of_words, WORDS, number), (of_texts, texts, steps - number)):
         if planned:  # refused before the first batch, not where the first of its kind would come

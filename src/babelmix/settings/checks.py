@@ -9,6 +9,7 @@ from babelmix.common.errors import UserError, quoted, shown, unknown_name
 from babelmix.common.languages import LANGUAGES
 from babelmix.corpus.registry import PAIR_SOURCES
 from babelmix.encoder.settings import Average
+from babelmix.lexicon.registry import LEXICONS
 from babelmix.settings.names import BESIDE_BENCHMARKS, SYSTEMS, check_name
 from babelmix.settings.schema import Settings
 from babelmix.study.settings import Study
@@ -24,6 +25,7 @@ def check_settings(settings: Settings, path: str) -> None:
     _check_objectives(settings, path)
     _check_averages(settings, path)
     _check_benchmarks(settings, path)
+    _check("lexicon", settings.probes, LEXICONS, f"{path}, probes")
     if settings.study:
         _check_study(settings, settings.study, path)
 
@@ -60,7 +62,7 @@ def _check_names(settings: Settings, path: str) -> None:
 
 def _check_sources(settings: Settings, path: str) -> None:
     for name, table in settings.source.items():
-        check_name(name, f"{path}, source", frozenset((*PAIR_SOURCES, *BENCHMARKS)))
+        check_name(name, f"{path}, source", frozenset((*PAIR_SOURCES, *BENCHMARKS, *LEXICONS)))
         if table.language:
             _check("language", (table.language,), LANGUAGES, f"{path}, source.{name}.language")
     _check("source", settings.sources, (*PAIR_SOURCES, *settings.source), f"{path}, sources")
@@ -96,7 +98,7 @@ def _check_objectives(settings: Settings, path: str) -> None:
         where = f"{path}, objective.{name}"
         _check("language", objective.languages or (), known if chosen else LANGUAGES, f"{where}.languages")
         if objective.lexicon and chosen and not words:
-            how = f"add one: -S 'sources=[{','.join((*settings.sources, 'xling'))}]', or a `dictionary:` of your own"
+            how = f"add one: -S 'sources=[{','.join((*settings.sources, 'xling-train'))}]', or a `dictionary:` of your own"
             raise UserError("no dictionary is among sources", where=f"{where}.lexicon", how=how)
         if objective.teacher and chosen and objective.teacher not in settings.model.teachers:
             how = f"add it: -S 'model.teachers=[{shown(objective.teacher)}]'"
@@ -144,7 +146,7 @@ def _check_benchmarks(settings: Settings, path: str) -> None:
 
 def _check_benchmark_names(settings: Settings, names: tuple[str, ...], where: str) -> None:
     """Raise UserError, at `where`, for a name that no benchmark can have, or one that comes twice."""
-    taken = BESIDE_BENCHMARKS | {*PAIR_SOURCES, *settings.source}
+    taken = BESIDE_BENCHMARKS | {*PAIR_SOURCES, *LEXICONS, *settings.source}
     for name in names:
         if name not in BENCHMARKS:
             if "/" in name:

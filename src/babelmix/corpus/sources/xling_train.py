@@ -1,15 +1,16 @@
 """XLING's training words as pairs, in German, English, French, Italian, Russian and Turkish.
 
-    fetch(Path("data/raw/xling"), settings.pairs)
-    pairs, counts = build(Path("data/raw/xling"), settings.pairs)
-    counts["de"]         # {"kept_train": 3640, "kept_dev": 142, "dropped": {"test-word": 464, ...}}
+    fetch(Path("data/raw/xling-train"), settings.pairs)
+    pairs, counts = build(Path("data/raw/xling-train"), settings.pairs)
+    counts["de"]         # {"kept_train": 3644, "kept_dev": 141, "dropped": {"pool-word": 700, "test-word": 464, ...}}
 
-Only the train-5k dictionaries are read: 5,000 English words, each with its translation in five languages. XLING keeps
-the English words of train and test apart, but not the translations: "Hund" may be the translation of a train word and
-of a test word. So a word that stands in the test rows of its language is left out, and so is a word of a synset of the
-word pool (`lexicon.omw`): a score on either is of words that nobody trained on.
+Only the train-5k dictionaries are trained on: 5,000 English words, each with its translation in five languages. XLING
+keeps the English words of train and test apart, but not the translations: "Zoll" translates a train word and a test
+word. So a word that stands in the test rows of its language is left out, and so is every word of the synsets that the
+word pool asks for. A score on either is of words that nobody trained on.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from babelmix.common.errors import UserError
@@ -22,6 +23,7 @@ from babelmix.corpus.source import PairSource
 from babelmix.corpus.words import word_pairs
 from babelmix.lexicon import omw, xling
 
+NAME = "xling-train"  # "xling" is the lexicon, test words and all
 LEXICONS = (xling.SOURCE, omw.SOURCE)
 
 
@@ -40,8 +42,8 @@ def build(folder: Path, settings: Pairs) -> tuple[list[Pair], dict[str, Counts]]
     """
     languages = [language for language in xling.LANGUAGES if language in settings.languages]
     if len(languages) < 2:
-        how = f"add two of {', '.join(xling.LANGUAGES)}, or take xling out of sources"
-        raise UserError("too few languages of XLING", where="params.yaml, pairs.languages", how=how)
+        how = f"add two of {', '.join(xling.LANGUAGES)}, or take {NAME} out of sources"
+        raise UserError("fewer than two languages of XLING", where="params.yaml, pairs.languages", how=how)
     words, tested = (
         [{language: row[language] for language in languages} for row in xling.read_multiway(folder / xling.NAME, split)]
         for split in ("train-5k", "test")
@@ -50,17 +52,17 @@ def build(folder: Path, settings: Pairs) -> tuple[list[Pair], dict[str, Counts]]
         "test-word": {language: {compared_form(row[language]) for row in tested} for language in languages},
         "pool-word": _pool_words(folder / omw.SOURCE.name, languages),
     }
-    return word_pairs(xling.NAME, words, settings.dev_share, reserved=reserved)
+    return word_pairs(NAME, words, settings.dev_share, reserved=reserved)
 
 
-def _pool_words(folder: Path, languages: list[str]) -> dict[str, set[str]]:
-    """Return the words of the synsets that all languages of the word pool have, in `compared_form`."""
+def _pool_words(folder: Path, languages: Sequence[str]) -> dict[str, set[str]]:
+    """Return all words of the synsets that every language has, in `compared_form`; the word pool asks for the first."""
     synsets = {language: omw.read_synsets(folder, language) for language in omw.LANGUAGES}
-    common = set.intersection(*(set(found) for found in synsets.values()))
+    common = set.intersection(*map(set, synsets.values()))
     return {
         language: {compared_form(word) for synset in common for word in synsets[language][synset]}
         for language in languages
     }
 
 
-SOURCE = PairSource(name=xling.NAME, licence=xling.SOURCE.licence, fetch=fetch, build=build, language=None)
+SOURCE = PairSource(name=NAME, licence=xling.SOURCE.licence, fetch=fetch, build=build, language=None)
