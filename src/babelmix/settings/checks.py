@@ -98,7 +98,7 @@ def _check_objectives(settings: Settings, path: str) -> None:
         where = f"{path}, objective.{name}"
         _check("language", objective.languages or (), known if chosen else LANGUAGES, f"{where}.languages")
         if objective.lexicon and chosen and not words:
-            how = f"add one: -S 'sources=[{','.join((*settings.sources, 'xling-train'))}]', or a `dictionary:` of your own"
+            how = f"add one: -S 'sources=[{','.join((*settings.sources, 'xling-train'))}]', or one of your own"
             raise UserError("no dictionary is among sources", where=f"{where}.lexicon", how=how)
         if objective.teacher and chosen and objective.teacher not in settings.model.teachers:
             how = f"add it: -S 'model.teachers=[{shown(objective.teacher)}]'"

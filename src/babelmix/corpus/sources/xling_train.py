@@ -5,9 +5,9 @@
     counts["de"]         # {"kept_train": 3644, "kept_dev": 141, "dropped": {"pool-word": 700, "test-word": 464, ...}}
 
 Only the train-5k dictionaries are trained on: 5,000 English words, each with its translation in five languages. XLING
-keeps the English words of train and test apart, but not the translations: "Zoll" translates a train word and a test
-word. So a word that stands in the test rows of its language is left out, and so is every word of the synsets that the
-word pool asks for. A score on either is of words that nobody trained on.
+keeps the English words of train and test apart, but not the translations: "Kern" is that of "kernel" in train and of
+"nuclei" in test. So a word that stands in the test rows of its language is left out, and so is every word of the
+synsets that the word pool asks for. A score on either is of words that nobody trained on.
 """
 
 from collections.abc import Sequence
