@@ -3,7 +3,7 @@
     Lexicon(share=0.25).before(8, 240)              # 2 of the first 8 steps: every fourth
     Lexicon(share=0.25, at="first").before(8, 240)  # 8: the first 60 steps
 
-arXiv 2205.00267 and arXiv 2203.08307 tune encoders on word pairs alone. Here such a batch is one kind among others.
+arXiv 2205.00267 tunes encoders on word pairs. Here such a batch is one kind among others.
 """
 
 from typing import Literal

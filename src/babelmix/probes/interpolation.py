@@ -4,10 +4,10 @@
     found.share                                   # l, chosen on the held-out units
     found.vectors(static, contextual)             # float32 [n, d] unit vectors of any words
 
-arXiv 2205.00267 mixes a word's vector in an encoder with a static vector of the same word, and arXiv 2203.08307 does so
-too. Both kinds are L2-normalised first. W is orthogonal (Procrustes): it turns the static space so that a word's two
-vectors agree best. The static vector here is the mean of the encoder's own input embeddings of a word's sub-words. It
-is no fastText vector, as those works have it, and was never tuned on words.
+The code of arXiv 2203.08307 mixes a word's vector in an encoder with a static vector of the same word, at l = 0.2. Both
+are L2-normalised first. W is orthogonal (Procrustes): it turns the static space so that a word's two vectors agree
+best. Here the static vector is to be the mean of the encoder's own input embeddings of a word's sub-words. It is no
+fastText vector.
 """
 
 from collections.abc import Sequence
