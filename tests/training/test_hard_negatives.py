@@ -252,6 +252,20 @@ def test_the_command_mines_the_languages_that_are_named(
     assert {found.languages[lang] for lang in found.lang.tolist()} == {"en", "fr"} and found.negatives.shape == (90, 2)
 
 
+def test_the_command_mines_words_alone(
+    project: Callable[..., object], tiny_encoder: Path, tmp_path: Path, parallel_pairs: list[Pair]
+) -> None:
+    words = [Pair(f"words/mine:{n}", "en", "train", word, word, "human") for n, word in enumerate(("file", "menu"))]
+    human = [pair for pair in parallel_pairs if pair.lang != "fr"]
+    write_pairs(tmp_path / "data/pairs/human/libreoffice-help", human + words)
+    result = project("mine", "--model", tiny_encoder, "--output", "data/own/n.npz", "--words", "--share", 9)
+    assert result.exit_code == 0 and "2 negatives of 2 pairs" in result.stdout, result.exception
+    found = read_negatives(tmp_path / "data/own/n.npz")
+    names = [found.units[unit] for unit in found.unit.tolist()]
+    assert names == ["words/mine:0", "words/mine:1"]
+    assert [found.units[unit] for unit in found.negatives[:, 0].tolist()] == names[::-1]
+
+
 def test_an_unknown_language_is_refused(project: Callable[..., object], tiny_encoder: Path) -> None:
     result = project("mine", "--model", tiny_encoder, "--output", "n.npz", "--languages", "es")
     assert isinstance(result.exception, UserError) and "valid: de, en, fr" in str(result.exception)

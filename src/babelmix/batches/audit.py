@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from babelmix.batches.language_pairs import LanguagePair
+from babelmix.batches.lexicon import LEXICAL
 from babelmix.batches.sampler import Batch
 from babelmix.batches.units import Units
 from babelmix.corpus.index import PairIndex
@@ -68,14 +69,16 @@ class Audit:
 def audit(index: PairIndex, units: Units, batches: Iterable[Batch], *, seed: int) -> Audit:
     """Count what the batches hold, one batch in memory at a time.
 
-    The blind draw keeps each batch's kind and languages and draws the units of each language pair at random without
-    replacement, as a sampler that looks at one language pair at a time does; its generator is `default_rng(seed)`.
+    The blind draw keeps each batch's kind and languages and draws the units of each language pair, of words or of
+    texts, at random without replacement, as a sampler that looks at one language pair at a time does; its generator is
+    `default_rng(seed)`.
     """
     kinds, negatives, own, pairs = Counter[str](), Counter[str](), Counter[str](), Counter[LanguagePair]()
     times = np.zeros(len(units.ids), dtype=np.int64)
     passed = false = false_blind = 0
     rng = np.random.default_rng(seed)
-    pools: dict[LanguagePair, NDArray[np.int32]] = {}
+    of_kind = {lexical: units.only(words=lexical) for lexical in (False, True)}
+    pools: dict[tuple[bool, LanguagePair], NDArray[np.int32]] = {}
     for batch in batches:
         drawn: defaultdict[LanguagePair, list[int]] = defaultdict(list)
         for unit, query, passage in batch.rows:
@@ -89,9 +92,11 @@ def audit(index: PairIndex, units: Units, batches: Iterable[Batch], *, seed: int
         members = np.array([unit for unit, _, _ in batch.rows], dtype=np.int64)
         np.add.at(times, members, 1)
         false += false_negatives(index, units, members)
-        for pair in drawn.keys() - pools.keys():
-            pools[pair] = np.flatnonzero(units.within(*pair)).astype(np.int32)
-        blind = [rng.choice(pools[pair], number, replace=False) for pair, number in counted.items()]
+        lexical = batch.kind == LEXICAL
+        for pair in counted:
+            if (lexical, pair) not in pools:
+                pools[lexical, pair] = np.flatnonzero(of_kind[lexical].within(*pair)).astype(np.int32)
+        blind = [rng.choice(pools[lexical, pair], number, replace=False) for pair, number in counted.items()]
         false_blind += false_negatives(index, units, np.concatenate(blind))
     most = int(times.argmax()) if len(times) else 0
     return Audit(

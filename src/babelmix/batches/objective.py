@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from babelmix.batches.lexicon import Lexicon
 from babelmix.common.section import Section
 
 
@@ -35,6 +36,8 @@ class Objective(Section):
         contrast_weight: factor of InfoNCE beside a teacher.
         kl_weight: factor of the consistency loss, see `losses.consistency_loss`; 0 for none.
         negatives: a file of hard negatives (`babelmix mine`).
+        lexicon: the steps whose batches hold words of dictionaries; None for none. The other options are those of the
+            other batches; `languages`, `negatives` and `steps` hold for both.
         steps: factor of `train.steps`, so that objectives can be compared at equal compute.
         average_from: the weights are the mean of those after each step from this share of the steps on (LAWA, arXiv
             2209.14981; SWA, arXiv 1803.05407); None for those of the last step.
@@ -54,6 +57,7 @@ class Objective(Section):
     contrast_weight: float = Field(default=1.0, ge=0)
     kl_weight: float = Field(default=0.0, ge=0)
     negatives: Path | None = None
+    lexicon: Lexicon | None = None
     steps: float = Field(default=1.0, gt=0)
     average_from: float | None = Field(default=None, ge=0, lt=1)
 
@@ -61,6 +65,8 @@ class Objective(Section):
     def _possible(self) -> "Objective":
         if self.origin and not self.languages:
             raise ValueError("`origin` needs `languages:`, those that people and a machine both translated into")
+        if self.origin and self.lexicon:
+            raise ValueError("`origin` compares translations, and words have none: leave `lexicon:` out")
         shares, alphas = zip(*self.points, strict=True) if self.points else ((), ())
         if not all(0 <= alpha <= 1 for alpha in alphas):
             raise ValueError("alpha is a probability: give numbers from 0 to 1")
@@ -103,4 +109,7 @@ class Objective(Section):
         )
         other = "cross-lingual" if self.other == "X-Y" else "of same-language pairs in mixed languages"
         few = f" in {self.batch_languages} languages" if self.batch_languages else ""
-        return f"a {self.per} is monolingual with probability {alpha}, otherwise {other}{few}"
+        texts = f"a {self.per} is monolingual with probability {alpha}, otherwise {other}{few}"
+        if self.lexicon is None:
+            return texts
+        return self.lexicon.describe() + ("" if self.lexicon.share == 1 else f"; otherwise {texts}")

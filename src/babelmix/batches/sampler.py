@@ -8,7 +8,8 @@ alpha = 1 is standard contrastive training (X-X-mono: each batch has one languag
 in every row the passage is in another language than the query, and a batch mixes many language pairs. alpha = 0.5 is
 the hybrid of Elmahdy et al. (arXiv 2408.10536, section 3). The two lines under the comment "the hybrid batch" in
 `plan_epoch` are all of it; `language_pairs` has the rest of what an objective may ask. With `per: row` each row flips
-the coin, so that every batch mixes the two.
+the coin, so that every batch mixes the two. With a `lexicon` some of the batches hold words of dictionaries (X-Y); the
+others are those of the objective without it, one after the other.
 
 No batch holds one unit twice, nor two units that share a query or a passage in any language. So every other row of a
 batch is a true negative, and the loss needs no mask.
@@ -17,24 +18,28 @@ batch is a true negative, and the loss needs no mask.
 from array import array
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 import numpy as np
 
 from babelmix.batches.language_pairs import BatchLanguages, LanguagePair
+from babelmix.batches.lexicon import LEXICAL, Lexicon
 from babelmix.batches.objective import Objective
 from babelmix.batches.units import Units
+from babelmix.common.errors import UserError
 
 Row = tuple[int, str, str]
+WORDS = Objective(alpha=0.0)  # of lexical batches: X-Y
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
     """One batch: its kind, and rows of (unit number, query language, passage language).
 
-    The kind is "monolingual", "crosslingual" (X-Y), "mixed" (X-X) or "within" (X-X rows and X-Y rows). `passed` counts
-    the units that were skipped because they, or a unit that shares a text with them, were already in the batch.
+    The kind is "monolingual", "crosslingual" (X-Y), "mixed" (X-X), "within" (X-X rows and X-Y rows) or "lexical" (X-Y
+    rows of words). `passed` counts the units that were skipped because they, or a unit that shares a text with them,
+    were already in the batch.
     """
 
     kind: str
@@ -50,8 +55,11 @@ def plan(
     Resuming at `start` yields the same batches as an uninterrupted run: `plan` skips whole epochs before `start` and
     draws the epoch of `start` again. Raises UserError, before the first batch, if the data cannot fill a batch of a
     kind that the objective has: too few distinct units, one language for X-Y, or fewer than `batch_languages` that
-    share units.
+    share units. Also if the objective has a `lexicon` and no unit holds words.
     """
+    if objective.lexicon:
+        yield from _with_lexicon(units, objective, objective.lexicon, batch_size, seed, steps, start)
+        return
     length = _epoch_length(units, batch_size)
     for epoch in range(start // length, -(-steps // length)):
         batches = plan_epoch(units, objective, batch_size=batch_size, seed=seed, epoch=epoch, steps=steps)
@@ -97,6 +105,31 @@ def plan_epoch(
                     rows.append((unit, *pair))
                     taken.add(units.groups.item(unit))
         yield Batch(kind, tuple(rows), sum(queue.passed(number) for queue in queues.values()))
+
+
+def _with_lexicon(
+    units: Units, objective: Objective, lexicon: Lexicon, batch_size: int, seed: int, steps: int, start: int
+) -> Iterator[Batch]:
+    """Yield two plans woven into one: of words (X-Y) at the steps of the lexicon, of texts at the others.
+
+    A schedule of alpha runs over the batches of texts.
+    """
+    number, done = lexicon.before(steps, steps), lexicon.before(start, steps)
+    of_words, of_texts = units.only(words=True), units.only(words=False)
+    texts = objective.model_copy(update={"lexicon": None})
+    if not of_words.rows:
+        how = "add a dictionary, such as -S 'sources=[libreoffice-help,xling-train]', or leave `lexicon:` out"
+        raise UserError("there are no word pairs to train on", where="objective, lexicon", how=how)
+    for kind, asked, planned in ((of_words, WORDS, number), (of_texts, texts, steps - number)):
+        if planned:  # refused before the first batch, not where the first of its kind would come
+            BatchLanguages(kind, asked, batch_size)
+    lexical = plan(of_words, WORDS, batch_size=batch_size, seed=seed, steps=number, start=done)
+    others = plan(of_texts, texts, batch_size=batch_size, seed=seed, steps=steps - number, start=start - done)
+    for step in range(start, steps):
+        if lexicon.before(step + 1, steps) > lexicon.before(step, steps):
+            yield replace(next(lexical), kind=LEXICAL)
+        else:
+            yield next(others)
 
 
 def describe(batch: Batch) -> str:

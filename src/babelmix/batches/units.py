@@ -4,7 +4,7 @@ rows = training_rows(index, objective)
 units = index_units(index, rows)
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from scipy.sparse.csgraph import connected_components
 from babelmix.batches.objective import Objective
 from babelmix.common.errors import UserError
 from babelmix.corpus.index import PairIndex, shadowed
+from babelmix.corpus.records import of_words
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,12 @@ class Units:
         """Return bool [units]: which units exist in all these languages."""
         return np.logical_and.reduce([self.rows[language] >= 0 for language in languages])
 
+    def only(self, *, words: bool) -> "Units":
+        """Return the units of words of a dictionary, or those of texts, with the same numbers and groups."""
+        chosen = np.array([of_words(name) == words for name in self.ids], dtype=np.bool_)
+        rows = {language: np.where(chosen, found, np.int32(-1)) for language, found in self.rows.items()}
+        return replace(self, rows={language: found for language, found in rows.items() if (found >= 0).any()})
+
     def distinct(self, among: NDArray[np.bool_]) -> int:
         """Return how many of the units in `among`, bool [units], one batch can hold: the number of their groups."""
         return int(np.count_nonzero(np.bincount(self.groups[among])))
@@ -46,13 +53,18 @@ class Units:
 def training_rows(index: PairIndex, objective: Objective) -> NDArray[np.int64]:
     """Return the rows of the train split that an objective draws from.
 
-    These are all human pairs, and the machine-translated pairs of a unit and language without a human one. An objective
-    with an `origin` draws only from units that have both a human and a machine translation in every one of its
-    `languages` that a machine translated into; `origin` chooses the text, so "human" and "machine" train on the same
-    units. In all other languages, the source's among them, both use the human text. Raises UserError if no unit is
+    Words of a dictionary are among them only if the objective has a `lexicon`, and texts only if it has other batches
+    too. The rows are all human pairs, and the machine-translated pairs of a unit and language without a human one. An
+    objective with an `origin` draws only from units that have both a human and a machine translation in every one of
+    its `languages` that a machine translated into; `origin` chooses the text, so "human" and "machine" train on the
+    same units. In all other languages, the source's among them, both use the human text. Raises UserError if no unit is
     left.
     """
     train = ~index.dev
+    if objective.lexicon is None:
+        train &= ~index.words
+    elif objective.lexicon.share == 1:
+        train &= index.words
     if objective.languages:
         train &= np.isin(
             index.lang, [index.languages.index(lang) for lang in objective.languages if lang in index.languages]
@@ -77,8 +89,8 @@ def index_units(index: PairIndex, rows: NDArray[np.int64]) -> Units:
     """Gather rows of the index (`training_rows`) into units, and group the units that no batch may hold together.
 
     Two units share a group if a query or passage of one and of the other are the same text apart from white space and
-    case, directly or through a third unit; only the given rows count. A unit's number is its position in
-    `index.units`.
+    case, directly or through a third unit; only the given rows count. A word of a dictionary and a text share no group,
+    for no batch mixes the two. A unit's number is its position in `index.units`.
     """
     unit = index.unit[rows]
     by_language: dict[str, NDArray[np.int32]] = {}
@@ -86,7 +98,7 @@ def index_units(index: PairIndex, rows: NDArray[np.int64]) -> Units:
         of_language = index.lang[rows] == number
         by_language[index.languages[number]] = np.full(len(index.units), -1, dtype=np.int32)
         by_language[index.languages[number]][unit[of_language]] = rows[of_language]
-    keys, owner = index.keys[rows].ravel(), unit.repeat(2)
+    keys, owner = (index.keys[rows] ^ index.words[rows, None]).ravel(), unit.repeat(2)  # other keys for words
     order = np.argsort(keys)
     keys, owner = keys[order], owner[order]
     same = (keys[1:] == keys[:-1]) & (owner[1:] != owner[:-1])  # links the units of one text in a chain

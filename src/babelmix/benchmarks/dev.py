@@ -7,15 +7,15 @@ from collections.abc import Sequence
 
 from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query
 from babelmix.common.hashing import hash_order
-from babelmix.corpus.records import Pair
+from babelmix.corpus.records import Pair, of_words
 
 
 def dev_benchmark(pairs: Sequence[Pair], questions: int) -> Benchmark:
-    """Return a parallel benchmark of `questions` dev units in all their languages.
+    """Return a parallel benchmark of `questions` dev units of texts in all their languages.
 
     The units in the most languages come first, then the order is `hash_order`: a larger number gives a superset.
     """
-    dev = [pair for pair in pairs if pair.split == "dev"]
+    dev = [pair for pair in pairs if pair.split == "dev" and not of_words(pair.parallel_id)]
     languages: dict[str, int] = {}
     for pair in dev:
         languages[pair.parallel_id] = languages.get(pair.parallel_id, 0) + 1

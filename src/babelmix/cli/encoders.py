@@ -138,6 +138,7 @@ def mine(
     share: Annotated[
         float, typer.Option(help="What scores above this share of the right passage's score is left out.", min=0)
     ] = 0.95,
+    words: Annotated[bool, typer.Option("--words", help="Only the words of dictionaries.")] = False,
     query_prompt: QueryPrompt = None,
     passage_prompt: PassagePrompt = None,
 ) -> None:
@@ -147,5 +148,7 @@ def mine(
 
     prompts = query_prompt, passage_prompt
     settings = load_settings()
-    line = teaching.mine(model, output, settings, languages=languages, number=number, share=share, prompts=prompts)
+    line = teaching.mine(
+        model, output, settings, languages=languages, number=number, share=share, words=words, prompts=prompts
+    )
     done(line, "name it in params.yaml, objective, negatives")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from babelmix.common.errors import UserError
 from babelmix.common.text import compared_form
-from babelmix.corpus.records import Pair
+from babelmix.corpus.records import Pair, of_words
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,11 @@ class PairIndex:
     dev: NDArray[np.bool_]
     machine: NDArray[np.bool_]
     keys: NDArray[np.uint64]
+
+    @property
+    def words(self) -> NDArray[np.bool_]:
+        """Which rows are words of a dictionary, bool [rows]."""
+        return np.array([of_words(name) for name in self.units], dtype=np.bool_)[self.unit]
 
 
 def index_pairs(pairs: Iterable[tuple[Pair, bool]]) -> PairIndex:
@@ -68,8 +73,11 @@ def train_rows(index: PairIndex) -> NDArray[np.int64]:
 
 
 def dev_rows(index: PairIndex) -> NDArray[np.int64]:
-    """Return the rows of the dev split, the same for every objective: people's, or a machine's if there are none."""
-    return np.flatnonzero(index.dev & ~shadowed(index))
+    """Return the rows of texts of the dev split: people's, or a machine's if there are none.
+
+    They are the same for every objective. So words of a dictionary are left out.
+    """
+    return np.flatnonzero(index.dev & ~index.words & ~shadowed(index))
 
 
 def text_key(text: str) -> bytes:

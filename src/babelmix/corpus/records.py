@@ -5,6 +5,9 @@
 
 A pair is one question with one answer passage in one language. Pairs with one `parallel_id` are translations of one
 another; together they are a unit. Files are UTF-8 and sorted by id, so the same content is the same bytes.
+
+A dictionary gives pairs too: a word is its own query and passage, and its translations are the same unit. The
+parallel_id of such a unit begins with `WORDS`; objectives keep words and texts apart (`batches/units.py`).
 """
 
 import json
@@ -21,6 +24,7 @@ from babelmix.common.reading import LONGEST_ID, checked_id, checked_text, json_r
 
 SPLITS = ("train", "dev")
 Id = Annotated[str, "at most 1,200 characters of one line"]
+WORDS = "words/"  # no name of a source has a slash, so no parallel_id of texts begins so
 PREFIX = 200  # characters of the prefixes that babelmix adds to ids: the language, the row, the source's name
 
 
@@ -48,6 +52,15 @@ class Rejected:
     source_passage: str
     query: str = ""
     passage: str = ""
+
+
+def of_words(parallel_id: str) -> bool:
+    """Return whether a unit holds words of a dictionary.
+
+    >>> of_words("words/xling:0042"), of_words("libreoffice-help:text/swriter/main.xhp#1")
+    (True, False)
+    """
+    return parallel_id.startswith(WORDS)
 
 
 def write_pairs(folder: Path, pairs: Iterable[Pair]) -> None:

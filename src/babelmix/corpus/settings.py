@@ -9,13 +9,17 @@ from babelmix.common.section import Section
 
 
 class Table(Section):
-    """A table of question-passage pairs, on the hub or in a user's own file, and the meaning of its columns."""
+    """A table of question-passage pairs, on the hub or in a user's own file, and the meaning of its columns.
+
+    Or a user's dictionary, whose first line names its languages.
+    """
 
     hub: str | None = None  # org/name of a data set
     revision: str = "main"
     files: str = "*.parquet"  # which files of the repository, by shell pattern over the whole path
     path: Path | None = None  # JSONL, Parquet, or SQuAD-form JSON below data/own
-    language: str
+    dictionary: Path | None = None  # TSV below data/own, see lexicon/own.py
+    language: str | None = None  # of a table
     query: str = "query"
     passage: str = "passage"
     answer: str | None = None
@@ -25,8 +29,13 @@ class Table(Section):
 
     @model_validator(mode="after")
     def _one_place(self) -> "Table":
-        if (self.hub is None) == (self.path is None):
-            raise ValueError("give `hub:` (org/name of a data set) or `path:` (a file below data/own)")
+        places = (self.hub, self.path, self.dictionary)
+        if sum(place is not None for place in places) != 1:
+            raise ValueError("give `hub:` (org/name of a data set), `path:` or `dictionary:` (a file below data/own)")
+        if self.dictionary is None and self.language is None:
+            raise ValueError("give `language:`, the code of the table's language")
+        if self.dictionary is not None and (others := sorted(self.model_fields_set - {"dictionary"})):
+            raise ValueError(f"the first line of a dictionary names its languages: leave out {', '.join(others)}")
         return self
 
     def wants(self, column: str, value: Any) -> bool:

@@ -31,4 +31,4 @@ class PairSource:
     hub: bool = False  # whether `fetch` downloads from the Hugging Face hub
     needs_english: bool = False  # whether `pairs.languages` must hold English, to which it aligns the others
     pages: ReadPages | None = None  # None: the source has no pages
-    language: str = "en"  # the language that translations start from
+    language: str | None = "en"  # that translations start from; None: a dictionary, whose words are not translated

@@ -63,12 +63,17 @@ def _check_names(settings: Settings, path: str) -> None:
 def _check_sources(settings: Settings, path: str) -> None:
     for name, table in settings.source.items():
         check_name(name, f"{path}, source", frozenset((*PAIR_SOURCES, *BENCHMARKS, *LEXICONS)))
-        _check("language", (table.language,), LANGUAGES, f"{path}, source.{name}.language")
+        if table.language:
+            _check("language", (table.language,), LANGUAGES, f"{path}, source.{name}.language")
     _check("source", settings.sources, (*PAIR_SOURCES, *settings.source), f"{path}, sources")
     needing = [name for name in settings.sources if name in PAIR_SOURCES and PAIR_SOURCES[name].needs_english]
     if needing and "en" not in settings.pairs.languages:
         how = f"add en: the other languages of {needing[0]} are aligned to it"
         raise UserError("English is missing", where=f"{path}, pairs.languages", how=how)
+
+    if all(settings.source_language(name) is None for name in settings.sources):
+        how = "add one of texts, such as libreoffice-help: the dev split is made of texts"
+        raise UserError("there are only dictionaries", where=f"{path}, sources", how=how)
 
 
 def _check_routes(settings: Settings, path: str) -> None:
@@ -84,12 +89,17 @@ def _check_routes(settings: Settings, path: str) -> None:
 
 
 def _check_objectives(settings: Settings, path: str) -> None:
-    tables = tuple(settings.source[name].language for name in settings.sources if name in settings.source)
-    known = frozenset((*settings.pairs.languages, *settings.translate.languages, *tables))
+    tables = [settings.source[name] for name in settings.sources if name in settings.source]
+    known = frozenset((*settings.pairs.languages, *settings.translate.languages))
+    known |= LANGUAGES if any(table.dictionary for table in tables) else {str(table.language) for table in tables}
+    words = any(settings.source_language(name) is None for name in settings.sources)
     for name, objective in settings.objective_presets.items():
         chosen = name in settings.objectives
         where = f"{path}, objective.{name}"
         _check("language", objective.languages or (), known if chosen else LANGUAGES, f"{where}.languages")
+        if objective.lexicon and chosen and not words:
+            how = f"add one: -S 'sources=[{','.join((*settings.sources, 'xling-train'))}]', or one of your own"
+            raise UserError("no dictionary is among sources", where=f"{where}.lexicon", how=how)
         if objective.teacher and chosen and objective.teacher not in settings.model.teachers:
             how = f"add it: -S 'model.teachers=[{shown(objective.teacher)}]'"
             what = f"{quoted(objective.teacher)} is not among model.teachers"

@@ -13,6 +13,7 @@ from babelmix.batches.objective import Objective
 from babelmix.benchmarks.settings import BenchmarkSettings
 from babelmix.common.errors import unknown_name
 from babelmix.common.section import Section
+from babelmix.corpus.registry import source_of
 from babelmix.corpus.settings import Pairs, Table
 from babelmix.encoder.settings import Average, Embed, Preset
 from babelmix.evaluation.settings import Evaluate
@@ -80,9 +81,9 @@ class Settings(Section):
             raise unknown_name("objective", name, self.objective_presets, where="params.yaml, objective")
         return self.objective_presets[name]
 
-    def source_language(self, name: str) -> str:
-        """Return the language that a source of pairs is translated from: a table's own, English for the others."""
-        return self.source[name].language if name in self.source else "en"
+    def source_language(self, name: str) -> str | None:
+        """Return the language that a source of pairs is translated from; None for a dictionary, which is not."""
+        return source_of(name, self.source).language
 
     def route(self, source: str, target: str) -> tuple[Hop, ...]:
         """Return the hops from a source's language to `target`, see `Translate.hops`."""

@@ -29,8 +29,8 @@ def translate_pairs(source: str, language: str, settings: Settings) -> str:
 
     allow_models(settings.translate)
     own = settings.source_language(source)
-    reason = settings.translate.untranslated(own, language)
-    hops = settings.translate.hops(own, language)
+    reason = settings.untranslated(source, language)
+    hops = settings.route(source, language)
     route = reason or Route(hops, threads=settings.threads, cache=cache_dir() / "translations")
     kept, rejected = HERE.machine_pairs(source, language), HERE.rejected_pairs(source, language)
     counted = HERE.translation_counts(source, language)

@@ -210,12 +210,13 @@ def _embed(
 
 
 def _sample(settings: Settings) -> "list[Pair]":
-    """Return the training pairs that language directions and means are estimated on."""
+    """Return the training pairs, of texts, that language directions and means are estimated on."""
     from babelmix.corpus.index import index_pairs, train_rows
+    from babelmix.corpus.records import of_words
     from babelmix.retrieval import lir
     from babelmix.stages.pairs import all_pairs
 
-    known = list(all_pairs(settings))
+    known = [(pair, machine) for pair, machine in all_pairs(settings) if not of_words(pair.parallel_id)]
     train = [known[row][0] for row in train_rows(index_pairs(known))]
     return lir.sample_pairs(train, settings.evaluate.lir_passages)
 

@@ -26,7 +26,8 @@ def teach(size: str, settings: Settings) -> str:
     claim_file(output)
     if size not in presets:
         raise unknown_name("size", size, presets, where="params.yaml, model.presets")
-    written = [HERE.human_pairs(name) / f"{settings.source_language(name)}.jsonl" for name in settings.sources]
+    languages = {name: language for name in settings.sources if (language := settings.source_language(name))}
+    written = [HERE.human_pairs(name) / f"{language}.jsonl" for name, language in languages.items()]
     known = [pair for pair in read_pairs(*written) if pair.split == "train"]
     allow_hub_of(presets[size])
     with temporary_folder() as scratch:
@@ -49,9 +50,10 @@ def mine(
     languages: Sequence[str] | None,
     number: int,
     share: float,
+    words: bool,
     prompts: tuple[str | None, str | None],
 ) -> str:
-    """Find hard negatives of the training pairs with a model; return what was written."""
+    """Find hard negatives of the training pairs, or of their `words` alone, with a model; return what was written."""
     import numpy as np
 
     from babelmix.batches.units import index_units
@@ -71,6 +73,8 @@ def mine(
             if lang not in index.languages:
                 raise unknown_name("language", lang, index.languages, where="--languages")
         rows = rows[np.isin(index.lang[rows], [index.languages.index(lang) for lang in languages])]
+    if words:
+        rows = rows[index.words[rows]]
     encoder = load_model(model, prompts)
     if (similarity := similarity_of(encoder)[0]) != "cosine":
         say(f"{model}: mined by cosine, though its file names the similarity {similarity!r}")

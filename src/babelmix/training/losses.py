@@ -58,7 +58,8 @@ class BatchRows:
     float [2, batch, d], the teacher's vectors of the queries and of the passages, a row of zeros if it has none; None
     without a teacher. `teacher_weight`: factor of the distillation loss. `distil`: see `distillation_loss`.
     `contrast_weight`: factor of InfoNCE; 0 leaves it out. `parallel`: int64 [k], the queries that are in the batch in
-    one more language; None without a consistency loss. `kl_weight`: its factor.
+    one more language; None without a consistency loss. `kl_weight`: its factor. `symmetric`: passages also pick their
+    queries, as `train.symmetric` asks of all batches.
     """
 
     groups: torch.Tensor
@@ -68,6 +69,7 @@ class BatchRows:
     contrast_weight: float = 1.0
     parallel: torch.Tensor | None = None
     kl_weight: float = 0.0
+    symmetric: bool = False
 
 
 def batch_loss(vectors: torch.Tensor, rows: BatchRows, train: Train) -> torch.Tensor:
@@ -82,7 +84,8 @@ def batch_loss(vectors: torch.Tensor, rows: BatchRows, train: Train) -> torch.Te
     size = end - len(rows.groups)  # the number of queries
 
     def contrast(part: torch.Tensor) -> torch.Tensor:
-        return info_nce(part[:size], part[size:end], train.temperature, groups=rows.groups, symmetric=train.symmetric)
+        symmetric = train.symmetric or rows.symmetric
+        return info_nce(part[:size], part[size:end], train.temperature, groups=rows.groups, symmetric=symmetric)
 
     losses: list[torch.Tensor] = []
     if rows.contrast_weight:

@@ -8,7 +8,8 @@
 A passage that the model ranks high may answer the query although no one marked it so. Passages of the query's unit and
 of its group (`units.Units`: units that share a text) are left out. So is every passage that scores above 95 % of the
 right one's score: the "TopK-PercPos" filter of Moreira et al., "NV-Retriever: improving text embedding models with
-effective hard-negative mining", arXiv 2407.15831, the best of the filters that they compared, with that share.
+effective hard-negative mining", arXiv 2407.15831, the best of the filters that they compared, with that share. A word
+of a dictionary is no negative of a text, nor a text of a word.
 """
 
 from collections.abc import Callable, Sequence
@@ -49,7 +50,7 @@ def mine(
     """Return, for each row, the k passages of its language that rank highest for its query and are not answers.
 
     Args:
-        model: ranks the passages.
+        model: ranks the passages of one language, words and texts apart.
         pairs: the pair of each row of the index.
         index: what `rows` are rows of.
         rows: int64, the rows whose queries are searched and whose passages are candidates; a unit at most once in each
@@ -68,8 +69,9 @@ def mine(
         raise UserError("there are no pairs to mine", where="mine", how="make some first: `dvc repro translate`")
     rows = rows[np.lexsort((index.unit[rows], index.lang[rows]))]
     found = np.full((len(rows), k), -1, dtype=np.int32)
-    for number in np.unique(index.lang[rows]).tolist():
-        here = np.flatnonzero(index.lang[rows] == number)
+    kinds = index.lang[rows] * 2 + index.words[rows]  # the language, and words or texts
+    for kind in np.unique(kinds).tolist():
+        here = np.flatnonzero(kinds == kind)
         spoken, unit = [pairs[row] for row in rows[here].tolist()], index.unit[rows[here]]
         queries, passages = encode_pairs(model, spoken, settings=settings, threads=threads, on_progress=on_progress)
         texts = index.keys[rows[here], 1]

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch.autograd.profiler import record_function
 
+from babelmix.batches.lexicon import LEXICAL
 from babelmix.batches.objective import Objective
 from babelmix.batches.parallel_queries import parallel_queries
 from babelmix.batches.sampler import Batch
@@ -72,18 +73,26 @@ class Engine(EncoderEngine):
     def _texts(
         self, units: Units, batch: Batch, number: int, objective: Objective
     ) -> tuple[list[NDArray[np.int32]], BatchRows]:
-        """Return the queries, passages, hard negatives and parallel queries of a batch, and what the loss must know."""
+        """Return the queries, passages, hard negatives and parallel queries of a batch, and what the loss must know.
+
+        The loss of a lexical batch is symmetric InfoNCE alone. Its hard negatives are in the language of the passage:
+        translations of the words that were mined beside the query.
+        """
+        lexical = batch.kind == LEXICAL
         queries = [int(units.rows[query][unit]) for unit, query, _ in batch.rows]
         passages = [int(units.rows[passage][unit]) for unit, _, passage in batch.rows]
         numbers = [unit for unit, _, _ in batch.rows]
-        for row, (_, language, _) in zip(queries, batch.rows, strict=True):
+        for row, (_, query, passage) in zip(queries, batch.rows, strict=True):
+            language = passage if lexical else query
             for unit in () if self._extras.negatives is None else self._extras.negatives[row].tolist():
                 if unit >= 0 and units.rows[language][unit] >= 0:
                     passages.append(int(units.rows[language][unit]))
                     numbers.append(unit)
         texts = [self._tokenized.queries[row] for row in queries] + [self._tokenized.passages[row] for row in passages]
         device = self._processes.device
-        asked = BatchRows(torch.from_numpy(units.groups[numbers]).to(device))
+        asked = BatchRows(torch.from_numpy(units.groups[numbers]).to(device), symmetric=lexical)
+        if lexical:
+            return texts, asked
         if self._extras.teacher is not None:
             alone = number <= round(objective.distil_first * self._train.steps)  # the loss is the distillation alone
             asked = replace(

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from babelmix.translate.settings import Translate
 
 
-def index_translations(sources: Mapping[str, str], translate: Translate) -> dict[str, dict[str, str]]:
+def index_translations(sources: Mapping[str, str | None], translate: Translate) -> dict[str, dict[str, str]]:
     """Return source -> language -> the route from the source's language, or "none: " and the reason.
 
-    `sources`: the language of each source, by name.
+    `sources`: the language of each source, by name; None for a dictionary.
     """
     index: dict[str, dict[str, str]] = {}
     for source, own in sources.items():

@@ -26,14 +26,14 @@ class Translate(Section):
     candidates: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     filter: Filter
 
-    def hops(self, language: str, target: str) -> tuple[Hop, ...]:
+    def hops(self, language: str | None, target: str) -> tuple[Hop, ...]:
         """Return the hops from a language to `target`: the rest of the target's route from that language on.
 
-        There are none if the two are equal, or the route does not pass the language. UserError for a target without a
-        route.
+        There are none if the two are equal, if the route does not pass the language, or from None, a dictionary.
+        UserError for a target without a route.
         """
         routes, where = self.routes, "params.yaml, translate.routes"
-        if language == target:
+        if language is None or language == target:
             return ()
         if target not in routes:
             raise unknown_name("language", target, routes, where=where)
@@ -41,8 +41,10 @@ class Translate(Section):
         start = next((at for at, hop in enumerate(hops) if hop.source == language), len(hops))
         return hops[start:]
 
-    def untranslated(self, language: str, target: str) -> str | None:
+    def untranslated(self, language: str | None, target: str) -> str | None:
         """Return why there is no translation from a language into `target`, None if `hops` has a way."""
+        if language is None:
+            return "a dictionary is not translated"
         if language == target:
             return "the source is in this language"
         return None if self.hops(language, target) else f"no route from {language} to {target}"

@@ -73,8 +73,9 @@ def build(name: str, table: Table, folder: Path, settings: Pairs) -> tuple[list[
         names = [name for name in names if name not in ("manifest.json", MANIFEST)]
         files = [folder / found for found in _matching(names, table, str(folder))]
     else:
-        files = [_own_file(table.path, f"{field}.path")]
-    gathered = Gathered(table.language, min_characters=settings.min_passage_characters, limit=table.rows)
+        files = [own_file(table.path, f"{field}.path")]
+    lang = table.language or ""  # a table has one, see `Table`
+    gathered = Gathered(lang, min_characters=settings.min_passage_characters, limit=table.rows)
     for file in files:
         if file.name.endswith(SQUAD_ENDINGS):
             if table.where:
@@ -88,7 +89,7 @@ def build(name: str, table: Table, folder: Path, settings: Pairs) -> tuple[list[
             break
     gathered.check(str(table.path or folder), field)
     pairs, counts = gathered.close()
-    return pairs, {table.language: counts}
+    return pairs, {lang: counts}
 
 
 def table_source(name: str, table: Table) -> PairSource:
@@ -121,14 +122,14 @@ def _matching(names: list[str], table: Table, where: str) -> list[str]:
     return chosen
 
 
-def _check_ending(name: str, where: str) -> None:
-    if not name.endswith(ENDINGS):
-        how = f"give one that ends in {', '.join(ENDINGS)}"
+def _check_ending(name: str, where: str, endings: tuple[str, ...] = ENDINGS) -> None:
+    if not name.endswith(endings):
+        how = f"give one that ends in {', '.join(endings)}"
         raise UserError(f"not a table: {name!r}", where=where, how=how)
 
 
-def _own_file(path: Path, where: str) -> Path:
-    """Return the file, with all links followed, if it lies below data/own."""
+def own_file(path: Path, where: str, endings: tuple[str, ...] = ENDINGS) -> Path:
+    """Return the file, with all links followed, if it lies below data/own and has one of the endings."""
     try:
         root, file = OWN.resolve(), path.resolve()
         inside = not path.is_absolute() and file != root and file.is_relative_to(root)
@@ -136,9 +137,9 @@ def _own_file(path: Path, where: str) -> Path:
     except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a NUL in the name
         raise UserError(f"no such file ({error})", where=where, how="correct the path") from error
     if not inside:
-        how = f"put the file into {OWN}/ and write its path from the project's folder, such as {OWN}/mine.jsonl"
+        how = f"put the file into {OWN}/ and write its path from the project's folder, such as {OWN}/mine{endings[0]}"
         raise UserError(f"{str(path)!r} is not below {OWN}", where=where, how=how)
-    _check_ending(path.name, where)
+    _check_ending(path.name, where, endings)
     if not there:
         raise UserError("no such file", where=f"{where}: {path}", how="correct the path")
     return path
@@ -156,7 +157,7 @@ def _add_table(gathered: Gathered, file: Path, name: str, table: Table, settings
         if not whole or (table.answer and not clean(answer)):
             gathered.dropped["no-answer"] += 1
             continue
-        question, lang, found_answer, part = clean(query), table.language, "", whole
+        question, lang, found_answer, part = clean(query), gathered.lang, "", whole
         parallel_id = (
             _parallel_id(row, table.parallel_id, where) if table.parallel_id else _digest(f"{question}\n{whole}")
         )
