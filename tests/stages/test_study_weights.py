@@ -222,6 +222,20 @@ def test_weights_of_a_sweep_wait_for_its_choice_and_its_heir() -> None:
     assert not due("of-yesterday", "models/hybrid", "of-yesterday")
 
 
+def test_the_start_of_an_arm_waits_for_its_last_objective() -> None:
+    arm = {"objectives": ["contrastive", "hybrid"], "seeds": {"small": [13, 14]}, "change": ["pretrain.objective=msm"]}
+    study = Study.model_validate(STUDY | {"objectives": ["contrastive", "hybrid"], "arms": {"msm": arm}})
+    runs = {one.name: one for one in planned(study, {})}
+
+    def due(*done: str) -> bool:
+        return is_due("small-hybrid-s13-msm", "models/start", runs, frozenset(done), {})
+
+    assert not due("small-hybrid-s13-msm", "small-contrastive-s14-msm", "small-contrastive-s13")
+    assert due("small-hybrid-s13-msm", "small-contrastive-s13-msm")
+    assert "models/start" in weights_of(runs["small-hybrid-s13-msm"])
+    assert "models/start" not in weights_of(runs["small-hybrid-s13"])
+
+
 def test_a_run_has_the_weights_that_it_trained() -> None:
     main = Run("a", "main", "small", ("hybrid",), 13, (), 1.0, averages=("hybrid-start",))
     assert weights_of(main) == [

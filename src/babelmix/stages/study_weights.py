@@ -60,12 +60,13 @@ def named_by_lock(text: str, where: str, cache: Path, *, but: Iterable[str] = ()
 
 
 def weights_of(run: Run) -> list[str]:
-    """Return the paths whose objects leave the cache: its trained encoders and their vectors."""
+    """Return the paths whose objects leave the cache: its trained encoders, their vectors, and an arm's start."""
     if run.kind in ("bm25", "untrained"):  # the vectors of an untrained encoder serve all runs of its size
         return []
     trained = (*run.objectives, *run.averages)
     vectors = (HERE.embeddings(name, "").as_posix() for name in trained)
-    return [*(HERE.model(name).as_posix() for name in trained), *vectors]
+    start = [HERE.start.as_posix()] if run.arm else []  # that of any other run is the untrained encoder
+    return [*(HERE.model(name).as_posix() for name in trained), *vectors, *start]
 
 
 def note_before(state: Path, name: str, found: frozenset[str]) -> None:
@@ -129,7 +130,8 @@ def is_due(
     """Return whether what a run made at a path is no longer needed.
 
     The vectors of a finished run are not. Its weights are not either, but for those of a learning rate: they wait until
-    their size's sweep has chosen, and the winner's until the main run of the same seed has taken them over.
+    their size's sweep has chosen, and the winner's until the main run of the same seed has taken them over. An arm's
+    start waits for all objectives of the arm with its size and seed.
 
     Args:
         name: of the run.
@@ -141,6 +143,9 @@ def is_due(
     run = runs.get(name)
     if run is None or name not in done:
         return False
+    if path == HERE.start.as_posix():
+        place = (run.size, run.arm, run.seed)
+        return all(one.name in done for one in runs.values() if (one.size, one.arm, one.seed) == place)
     if run.kind != "rate" or Path(path).parent != HERE.models:
         return True
     objective = Path(path).name
