@@ -48,6 +48,10 @@ class Workspace:
         """The raw files of a source or benchmark, as published."""
         return self.data / "raw" / name
 
+    def lexicon(self, name: str) -> Path:
+        """The raw files of a lexicon, as published."""
+        return self.data / "lexicons" / name
+
     def human_pairs(self, source: str) -> Path:
         """A folder with the pairs of a source that people wrote, a file for each language."""
         return self.data / "pairs" / "human" / source
@@ -150,6 +154,10 @@ class Workspace:
     def debiasing(self, system: str) -> Path:
         """The strength of each debiasing of an encoder, and the dev scores that it was chosen by."""
         return self.metrics / "debiasing" / f"{system}.json"
+
+    def probes(self, system: str) -> Path:
+        """What a system knows of words."""
+        return self.metrics / "probes" / f"{system}.json"
 
     @property
     def study(self) -> Path:

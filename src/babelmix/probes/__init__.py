@@ -1,0 +1,1 @@
+"""What an encoder knows of words: probes without any training."""
