@@ -1,0 +1,1 @@
+"""Words and dictionaries: published ones, and a user's own."""
