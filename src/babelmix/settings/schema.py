@@ -16,6 +16,7 @@ from babelmix.common.section import Section
 from babelmix.corpus.settings import Pairs, Table
 from babelmix.encoder.settings import Average, Embed, Preset
 from babelmix.evaluation.settings import Evaluate
+from babelmix.probes.settings import ProbeSettings
 from babelmix.study.settings import Study
 from babelmix.training.settings import Train
 from babelmix.translate.hops import Hop
@@ -52,6 +53,8 @@ class Settings(Section):
     benchmarks: tuple[str, ...] = Field(min_length=1)
     benchmark: BenchmarkSettings
     evaluate: Evaluate
+    probes: tuple[str, ...] = ()
+    probe: ProbeSettings = ProbeSettings()
     study: Study | None = None  # an older release has none
 
     def preset(self) -> Preset:
