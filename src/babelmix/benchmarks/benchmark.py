@@ -2,7 +2,8 @@
 
 Queries that share a `parallel_id` are translations of one question. The qrels say which passages, in any language,
 answer that question, and how well. A passage that is the question itself (equal id, equal text) does not answer it: the
-rankings of that question leave it out, in every language of the question.
+rankings of that question leave it out, in every language of the question. A benchmark of words leaves it out of the
+rankings of one query alone: "Hund" does not find "Hund", and "dog" does.
 """
 
 from collections.abc import Container, Iterable, Mapping
@@ -43,10 +44,18 @@ class Qrel:
 
 @dataclass(frozen=True, slots=True)
 class Itself:
-    """Passage `passage` is the question `parallel_id` itself, by id and by text: its rankings leave the passage out."""
+    """Passage `passage` is the question `parallel_id` itself, by id and by text: its rankings leave the passage out.
+
+    If `query` names a query of the question, the passage is that query alone, and only its ranking leaves it out.
+    """
 
     parallel_id: Id = field(metadata={"old": "question"})
     passage: Id
+    query: Id = ""
+
+    def is_left_out_for(self, query: Query) -> bool:
+        """Return whether the ranking of a query leaves the passage out."""
+        return self.parallel_id == query.parallel_id and self.query in ("", query.id)
 
 
 @dataclass(frozen=True, slots=True)

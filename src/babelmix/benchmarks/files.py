@@ -167,7 +167,8 @@ def check_answers(
         passages: the ids of all passages, or of those that the answers name.
         languages: of the passages.
     """
-    known = {query.parallel_id for query in queries}
+    asked = {query.id: query.parallel_id for query in queries}
+    known = set(asked.values())
     _check_qrels(folder / "qrels.jsonl", answers.qrels, known, passages)
     _check_lost(folder / "lost.jsonl", answers.lost, known, languages)
     answered = {row.parallel_id for row in (*answers.qrels, *answers.lost)}
@@ -176,7 +177,11 @@ def check_answers(
             where = f"{folder / 'queries.jsonl'}, id {query.id!r}"
             raise UserError("no passage answers this query", where=where, how="add its qrels or leave the query out")
     for line, row in enumerate(answers.itself, start=1):
-        _check_names(row, known, passages, f"{folder / 'itself.jsonl'}, line {line}")
+        where = f"{folder / 'itself.jsonl'}, line {line}"
+        _check_names(row, known, passages, where)
+        if row.query and asked.get(row.query) != row.parallel_id:
+            what = f"{row.query!r} is no query of {row.parallel_id!r}"
+            raise UserError(what, where=f"{where}, query", how="name ids of the other files")
 
 
 def _optional(folder: Path, name: str, kind: type[Any]) -> Iterator[Any]:

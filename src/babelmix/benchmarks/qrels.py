@@ -92,36 +92,40 @@ def _as_arrays(
     answers: Answers,
     row_of: Mapping[str, int],
 ) -> Qrels:
-    themselves: defaultdict[str, set[int]] = defaultdict(set)
+    themselves: defaultdict[tuple[str, str], set[int]] = defaultdict(set)  # of a question, or of one query of it
     for row in answers.itself:
-        themselves[row.parallel_id].add(row_of[row.passage])
+        themselves[row.parallel_id, row.query].add(row_of[row.passage])
     relevant: defaultdict[str, dict[int, int]] = defaultdict(dict)
-    to_themselves = 0
     for qrel in answers.qrels:
-        passage, of_question = row_of[qrel.passage], relevant[qrel.parallel_id]
-        if passage in themselves.get(qrel.parallel_id, ()):
-            to_themselves += 1
-        else:
-            of_question[passage] = qrel.relevance
+        relevant[qrel.parallel_id][row_of[qrel.passage]] = qrel.relevance
     lost: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
     for row in answers.lost:
         lost[row.parallel_id].append((languages.index(row.lang), row.relevance))
     unanswered = next((q.id for q in queries if q.parallel_id not in relevant and q.parallel_id not in lost), None)
     pairs = {key: sorted(found.items()) for key, found in relevant.items()}
-    query, passage, relevance = _columns(queries, pairs, 3)
+    none: set[int] = set()
+    own = [themselves.get((q.parallel_id, ""), none) | themselves.get((q.parallel_id, q.id), none) for q in queries]
+    query, passage, relevance = _columns(
+        (
+            (at, *pair)
+            for at, q in enumerate(queries)
+            for pair in pairs.get(q.parallel_id, ())
+            if pair[0] not in own[at]
+        ),
+        3,
+    )
     if unanswered is not None or not len(query):
         what = f"no passage answers {repr(unanswered) if unanswered else 'any query'}"
         raise UserError(what, where=name, how="leave the query out")
-    itself_query, itself_passage = _columns(
-        queries, {k: [(row,) for row in sorted(v)] for k, v in themselves.items()}, 2
+    itself_query, itself_passage = _columns(((at, row) for at, found in enumerate(own) for row in sorted(found)), 2)
+    lost_query, lost_language, lost_relevance = _columns(
+        ((at, *row) for at, q in enumerate(queries) for row in sorted(lost.get(q.parallel_id, ()))), 3
     )
-    lost_query, lost_language, lost_relevance = _columns(queries, {key: sorted(rows) for key, rows in lost.items()}, 3)
+    answered = {*query.tolist(), *lost_query.tolist()}
     counts = {
         "passages that are their own query": sum(map(len, themselves.values())),
-        "qrels of a query to itself": to_themselves,
-        "queries answered by themselves alone": sum(
-            not relevant.get(query.parallel_id) and query.parallel_id not in lost for query in queries
-        ),
+        "qrels of a query to itself": sum(len(rows & relevant[key].keys()) for (key, _), rows in themselves.items()),
+        "queries answered by themselves alone": sum(at not in answered for at in range(len(queries))),
     }
     return Qrels(
         name,
@@ -140,9 +144,6 @@ def _as_arrays(
     )
 
 
-def _columns(
-    queries: Iterable[Query], rows: Mapping[str, list[tuple[int, ...]]], number: int
-) -> list[NDArray[np.int32]]:
-    """Return the columns of (row of the query, what belongs to its parallel_id), query by query: int32 [number, R]."""
-    found = [(at, *row) for at, query in enumerate(queries) for row in rows.get(query.parallel_id, ())]
-    return list(np.array(found, dtype=np.int32).reshape(-1, number).T)
+def _columns(rows: Iterable[tuple[int, ...]], number: int) -> list[NDArray[np.int32]]:
+    """Return the columns of rows that begin with the row of a query: int32 [number, R]."""
+    return list(np.array(list(rows), dtype=np.int32).reshape(-1, number).T)

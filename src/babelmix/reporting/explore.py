@@ -148,7 +148,7 @@ def show(
 ) -> Entry:
     """Return a query's results in several systems: (name, vector of the query [d], passages [P, d]); see view_of."""
     answers = {qrel.passage for qrel in benchmark.qrels if qrel.parallel_id == query.parallel_id}
-    own = {row.passage for row in itself_of(benchmark) if row.parallel_id == query.parallel_id}
+    own = {row.passage for row in itself_of(benchmark) if row.is_left_out_for(query)}
     itself = {row for row, passage in enumerate(benchmark.passages) if passage.id in own}
     relevant = {row for row, passage in enumerate(benchmark.passages) if passage.id in answers - own}
     alike = [other for other in benchmark.queries if other.parallel_id == query.parallel_id]
