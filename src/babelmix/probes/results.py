@@ -1,24 +1,23 @@
 """The file of a system's probes, and its tables for the terminal.
 
 write_results(Path("metrics/probes/hybrid.json"), "hybrid", found, settings)
-print_tables(found, terminal())
+print(as_text(found))
 
 The file has, in this order: the system, the headline numbers, the settings, and each probe with all its numbers.
 """
 
 import json
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from babelmix.common.errors import UserError
 from babelmix.common.files import new_file
 from babelmix.probes.probe import Found
 from babelmix.probes.settings import ProbeSettings
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
+WIDTH = 100  # of a table, in characters
 KEYS = ("system", "headline", "settings", "probes")
 
 
@@ -44,18 +43,19 @@ def write_results(file: Path, system: str, found: Mapping[str, Found], settings:
         stream.write(text + "\n")
 
 
-def print_tables(found: Mapping[str, Found], console: "Console") -> None:
-    """Print the table of each probe, and what was left out; a table has at most 100 columns."""
-    from rich.table import Table
+def as_text(found: Mapping[str, Found]) -> str:
+    """Return the table of each probe, and what it left out, as lines of at most 100 characters."""
+    return "\n\n".join("\n".join(_lines(one)) for one in found.values())
 
-    for one in found.values():
-        shown = Table(title=one.table.title, title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
-        for number, head in enumerate(one.table.head):
-            shown.add_column(head, justify="right" if number else "left", no_wrap=True)
-        for row in one.table.rows:
-            shown.add_row(*row)
-        console.print(shown)
-        lost = ", ".join(f"{number:,} {reason}" for reason, number in one.left_out.items())
-        for line in filter(None, (one.table.about, lost and f"Left out: {lost}.")):
-            console.print(line)
-        console.print()
+
+def _lines(found: Found) -> Iterator[str]:
+    table = found.table
+    yield table.title
+    cells = [table.head, *table.rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        first, *rest = (cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+        yield " ".join((first.strip().ljust(widths[0]), *rest))
+    lost = ", ".join(f"{number:,} {reason}" for reason, number in found.left_out.items())
+    for text in filter(None, (table.about, lost and f"Left out: {lost}.")):
+        yield from textwrap.wrap(text, WIDTH)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from babelmix.common.errors import UserError
 from babelmix.common.outputs import claim_file
-from babelmix.common.progress import progress, terminal
+from babelmix.common.progress import progress
 from babelmix.probes.settings import ProbeSettings
 from babelmix.settings.params import Settings
 from babelmix.workspace import HERE
@@ -57,7 +57,7 @@ def _probe(
     from babelmix.encoder.fingerprint import hash_model
     from babelmix.probes.probe import Asked
     from babelmix.probes.registry import probe_of
-    from babelmix.probes.results import print_tables
+    from babelmix.probes.results import as_text
     from babelmix.probes.words import WordEncoder
     from babelmix.stages.systems import load_model, model_folder, store_of
 
@@ -69,7 +69,7 @@ def _probe(
         encode = WordEncoder(encoder, settings.embed, settings.threads, asked.prompt, store, step)
         given = Asked(encode, asked.form, None if languages is None else frozenset(languages))
         found = {name: probe.run(folders[name], given) for name, probe in probes.items()}
-    print_tables(found, terminal())
+    print(as_text(found))
     return found
 
 
