@@ -48,9 +48,14 @@ class Workspace:
         """The raw files of a source or benchmark, as published."""
         return self.data / "raw" / name
 
+    @property
+    def lexicons(self) -> Path:
+        """The raw files of all lexicons."""
+        return self.data / "lexicons"
+
     def lexicon(self, name: str) -> Path:
         """The raw files of a lexicon, as published."""
-        return self.data / "lexicons" / name
+        return self.lexicons / name
 
     def human_pairs(self, source: str) -> Path:
         """A folder with the pairs of a source that people wrote, a file for each language."""

@@ -40,6 +40,8 @@ CHOSEN = {
     "average": ("averaging", "average_system"),
     "track": ("results", "track"),
 }
+# The same for the stages whose command is `fetch` too.
+FETCHED = {"fetch-benchmark": ("raw", "fetch_benchmark"), "fetch-lexicon": ("raw", "fetch_lexicon")}
 # What a method of Settings reads.
 METHODS = {
     "preset": {"model"},
@@ -97,7 +99,7 @@ def reached(stage: str) -> tuple[frozenset[Path], frozenset[str]]:
     """The files that a stage's code reaches, and the settings that it reads."""
     files: set[Path] = set()
     read: set[str] = set()
-    waiting: list[Function] = [("raw", "fetch_benchmark") if stage == "fetch-benchmark" else CHOSEN[command(stage)]]
+    waiting: list[Function] = [FETCHED.get(stage) or CHOSEN[command(stage)]]
     done: set[Function] = set()
     while waiting:
         module, name = waiting.pop()
@@ -147,7 +149,7 @@ def settings_read(tree: ast.AST) -> set[str]:
 
 SECTIONS = {
     *("seed", "threads", "model", "objectives", "objective", "sources", "source", "pairs", "translate", "recipe"),
-    *("train", "embed", "benchmarks", "benchmark", "evaluate", "average", "averages", "study"),
+    *("train", "embed", "benchmarks", "benchmark", "evaluate", "average", "averages", "probes", "study"),
 }
 
 

@@ -347,7 +347,7 @@ def test_benchmark_languages_are_the_shared_ones_and_at_least_one():
 
 
 def test_unknown_sources_and_benchmarks_name_the_valid_ones(tmp_path: Path):
-    with pytest.raises(UserError, match="unknown source or benchmark 'gnome-hlp'; did you mean 'gnome-help'"):
+    with pytest.raises(UserError, match="unknown source, benchmark or lexicon 'gnome-hlp'; did you mean 'gnome-help'"):
         fetch_into("gnome-hlp", tmp_path, SETTINGS)
     with pytest.raises(UserError, match="unknown benchmark 'libreoffice-help'"):
         build_into("libreoffice-help", tmp_path, tmp_path / "built", SETTINGS)

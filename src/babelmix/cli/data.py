@@ -20,8 +20,8 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(translation, name="translate")
 
 
-def fetch(name: Name) -> None:
-    """Download the raw files of a source or benchmark into data/raw/NAME."""
+def fetch(name: Annotated[str, typer.Argument(help="A source, benchmark or lexicon, such as gnome-help.")]) -> None:
+    """Download the raw files of a source or benchmark into data/raw/NAME, of a lexicon into data/lexicons/NAME."""
     from babelmix.settings.params import load_settings
     from babelmix.stages import raw
 

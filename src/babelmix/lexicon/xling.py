@@ -1,4 +1,4 @@
-"""XLING: word translations among German, English, French, Italian, Russian and Turkish (Glavas et al., ACL 2019).
+"""XLING: word translations among German, English, French, Italian, Russian and Turkish (Glavaš et al., ACL 2019).
 
     read_xling(Path("data/lexicons/xling"), "fr", "de", "test").entries[0]     # ("dévouement", "Widmung")
     read_multiway(Path("data/lexicons/xling"), "test")[0]["tr"]                # "adama"
@@ -21,8 +21,13 @@ LANGUAGES = ("de", "en", "fr", "it", "ru", "tr")
 SPLITS = {"test": "test.freq.2k", "train-1k": "train.freq.1k", "train-5k": "train.freq.5k"}
 NAME, PIVOT = "xling", "en"
 # A file for each pair; the other direction is the same file with its columns swapped.
-_FIRST = {"de": ("fr", "it", "ru", "tr"), "en": ("de", "fr", "it", "ru", "tr"), "it": ("fr",), "ru": ("fr", "it")}
-_FIRST |= {"tr": ("fr", "it", "ru")}
+_FIRST = {
+    "de": ("fr", "it", "ru", "tr"),
+    "en": ("de", "fr", "it", "ru", "tr"),
+    "it": ("fr",),
+    "ru": ("fr", "it"),
+    "tr": ("fr", "it", "ru"),
+}
 PAIRS = tuple((first, second) for first, seconds in _FIRST.items() for second in seconds)
 _AGAIN = f"the file was changed: run `babelmix fetch {NAME}`"
 

@@ -9,6 +9,7 @@ from babelmix.common.errors import UserError, quoted, shown, unknown_name
 from babelmix.common.languages import LANGUAGES
 from babelmix.corpus.registry import PAIR_SOURCES
 from babelmix.encoder.settings import Average
+from babelmix.lexicon.registry import LEXICONS
 from babelmix.settings.names import BESIDE_BENCHMARKS, SYSTEMS, check_name
 from babelmix.settings.schema import Settings
 from babelmix.study.settings import Study
@@ -24,6 +25,7 @@ def check_settings(settings: Settings, path: str) -> None:
     _check_objectives(settings, path)
     _check_averages(settings, path)
     _check_benchmarks(settings, path)
+    _check("lexicon", settings.probes, LEXICONS, f"{path}, probes")
     if settings.study:
         _check_study(settings, settings.study, path)
 
@@ -60,7 +62,7 @@ def _check_names(settings: Settings, path: str) -> None:
 
 def _check_sources(settings: Settings, path: str) -> None:
     for name, table in settings.source.items():
-        check_name(name, f"{path}, source", frozenset((*PAIR_SOURCES, *BENCHMARKS)))
+        check_name(name, f"{path}, source", frozenset((*PAIR_SOURCES, *BENCHMARKS, *LEXICONS)))
         _check("language", (table.language,), LANGUAGES, f"{path}, source.{name}.language")
     _check("source", settings.sources, (*PAIR_SOURCES, *settings.source), f"{path}, sources")
     needing = [name for name in settings.sources if name in PAIR_SOURCES and PAIR_SOURCES[name].needs_english]
@@ -134,7 +136,7 @@ def _check_benchmarks(settings: Settings, path: str) -> None:
 
 def _check_benchmark_names(settings: Settings, names: tuple[str, ...], where: str) -> None:
     """Raise UserError, at `where`, for a name that no benchmark can have, or one that comes twice."""
-    taken = BESIDE_BENCHMARKS | {*PAIR_SOURCES, *settings.source}
+    taken = BESIDE_BENCHMARKS | {*PAIR_SOURCES, *LEXICONS, *settings.source}
     for name in names:
         if name not in BENCHMARKS:
             if "/" in name:

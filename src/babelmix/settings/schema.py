@@ -53,7 +53,7 @@ class Settings(Section):
     benchmarks: tuple[str, ...] = Field(min_length=1)
     benchmark: BenchmarkSettings
     evaluate: Evaluate
-    probes: tuple[str, ...] = ()
+    probes: tuple[str, ...] = ()  # names of lexicons
     probe: ProbeSettings = ProbeSettings()
     study: Study | None = None  # an older release has none
 
