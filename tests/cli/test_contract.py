@@ -38,6 +38,7 @@ CHOSEN = {
     "teach": ("teaching", "teach"),
     "train": ("training", "train"),
     "average": ("averaging", "average_system"),
+    "probe": ("probing", "probe_system"),
     "track": ("results", "track"),
 }
 # The same for the stages whose command is `fetch` too.
@@ -149,7 +150,7 @@ def settings_read(tree: ast.AST) -> set[str]:
 
 SECTIONS = {
     *("seed", "threads", "model", "objectives", "objective", "sources", "source", "pairs", "translate", "recipe"),
-    *("train", "embed", "benchmarks", "benchmark", "evaluate", "average", "averages", "probes", "study"),
+    *("train", "embed", "benchmarks", "benchmark", "evaluate", "average", "averages", "probe", "probes", "study"),
 }
 
 
