@@ -43,6 +43,8 @@ CHOSEN = {
 }
 # The same for the stages whose command is `fetch` too.
 FETCHED = {"fetch-benchmark": ("raw", "fetch_benchmark"), "fetch-lexicon": ("raw", "fetch_lexicon")}
+# The room whose modules a registry finds for a stage: no import names them.
+FOUND = {"fetch-lexicon": "lexicon"}
 # What a method of Settings reads.
 METHODS = {
     "preset": {"model"},
@@ -98,7 +100,7 @@ def functions(module: str) -> dict[str, ast.AST]:
 @cache
 def reached(stage: str) -> tuple[frozenset[Path], frozenset[str]]:
     """The files that a stage's code reaches, and the settings that it reads."""
-    files: set[Path] = set()
+    files = set((SOURCE / "babelmix" / FOUND[stage]).glob("*.py")) if stage in FOUND else set[Path]()
     read: set[str] = set()
     waiting: list[Function] = [FETCHED.get(stage) or CHOSEN[command(stage)]]
     done: set[Function] = set()

@@ -62,7 +62,7 @@ def title_and_text(lang: str, number: int) -> tuple[str, str]:
 
 
 def make_mirror(folder: Path) -> Path:
-    """LibreOffice Help in three languages and GNOME Help, as packages."""
+    """LibreOffice Help in three languages, GNOME Help, and a lexicon that is fetched and not read, as packages."""
     (folder / "deb").mkdir(parents=True)
     for lang, region in (("en", "en-US"), ("de", "de"), ("fr", "fr")):
         pages = {}
@@ -82,6 +82,7 @@ def make_mirror(folder: Path) -> Path:
                 f"<p>{text} {text}</p></page>"
             )
     make_package(folder / "deb", "gnome-user-docs", gnome)
+    make_package(folder / "deb", "iso-codes", {"usr/share/iso-codes/json/iso_3166-1.json": "{}"})
     return folder
 
 

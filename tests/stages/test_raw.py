@@ -33,7 +33,7 @@ def test_what_is_not_babelmix_own_stays(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     HERE.lexicon("xling").mkdir(parents=True)
     (HERE.lexicon("xling") / "mine.tsv").write_text("en\tde\n")
-    with pytest.raises(UserError, match="holds 'mine.tsv', which babelmix did not write there"):
+    with pytest.raises(UserError, match=r"holds 'mine.tsv', which babelmix did not write there"):
         fetch("xling", SETTINGS)
 
 

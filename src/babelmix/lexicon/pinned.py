@@ -3,7 +3,7 @@
     fetch_pinned(Path("data/lexicons/tatoeba"), "tatoeba", BABELBERT)
     raw_file(Path("data/lexicons/tatoeba"), "tatoeba.deu-eng.deu", "tatoeba")
 
-BabelBERT's authors (Green et al., Findings of ACL 2023) keep three of the lexicons in one repository, at one commit.
+The repository of BabelBERT (ACL 2023, arXiv 2208.01018) has three of the lexicons.
 """
 
 import csv

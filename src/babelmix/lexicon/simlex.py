@@ -3,8 +3,7 @@
     read_simlex(Path("data/lexicons/simlex"), "en", "fr")[0]   # Graded("brain", "esprit", "nouns", 3.56)
 
 The score is the mean of several judges, from 0 (not similar) to 6 (the same). A pair of words may come twice, with two
-scores: two pairs of English words had the same translation. Both stay. Four files of French have two rows whose score
-is "nan": nobody judged them (iris and acétylcholine).
+scores; both stay. The four files of French have two rows whose score is "nan" (iris and acétylcholine).
 """
 
 import csv

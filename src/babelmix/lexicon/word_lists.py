@@ -1,4 +1,4 @@
-"""The 100,000 most frequent words of a language in fastText's vectors of Wikipedia: candidates for a translation.
+"""The 100,000 most frequent words of a language, in fastText's order: candidates for a translation.
 
     words = read_words(Path("data/lexicons/xling"), "de")      # (".", ",", "</s>", "-", "der", ...)
 

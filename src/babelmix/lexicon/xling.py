@@ -3,9 +3,9 @@
     read_xling(Path("data/lexicons/xling"), "fr", "de", "test").entries[0]     # ("dévouement", "Widmung")
     read_multiway(Path("data/lexicons/xling"), "test")[0]["tr"]                # "adama"
 
-It is one list of English words, translated by machine into the other languages: row 7 of any file has the translations
-of one English word. So a word of a language that is not English may come twice, and so may an entry. train-1k is the
-start of train-5k. Words stand as published, German nouns with a capital, though the protocol compares lower case.
+It is one list of English words, translated into the other languages: row 7 of any file has the translations of one
+English word. So a word of a language that is not English may come twice, and so may an entry. train-1k is the start of
+train-5k. Words stand as published, German nouns with a capital, though the protocol compares lower case.
 """
 
 from collections.abc import Iterator
