@@ -44,7 +44,7 @@ CHOSEN = {
 # The same for the stages whose command is `fetch` too.
 FETCHED = {"fetch-benchmark": ("raw", "fetch_benchmark"), "fetch-lexicon": ("raw", "fetch_lexicon")}
 # The room whose modules a registry finds for a stage: no import names them.
-FOUND = {"fetch-lexicon": "lexicon"}
+FOUND = {"fetch-lexicon": "lexicon"} | dict.fromkeys(("probe", "probe-untrained", "probe-average"), "probes")
 # What a method of Settings reads.
 METHODS = {
     "preset": {"model"},

@@ -7,6 +7,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,7 +65,8 @@ def spearman(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
     """Return Spearman's rank correlation; 0 if one side has a single value, which orders nothing."""
     if np.ptp(one) == 0 or np.ptp(other) == 0:
         return 0.0
-    return float(spearmanr(one, other).statistic)
+    found: Any = spearmanr(one, other)
+    return float(found.statistic)
 
 
 def interval(correlation: float, pairs: int) -> tuple[float, float]:
