@@ -15,6 +15,7 @@ from babelmix import cli
 from babelmix.common.errors import UserError
 from babelmix.lexicon.iso_codes import LANGUAGES, Name, Names
 from babelmix.lexicon.omw import WORDNETS
+from babelmix.lexicon.registry import LEXICONS
 from babelmix.lexicon.tatoeba import LANGUAGES as TATOEBA
 from babelmix.probes import names
 from babelmix.probes.induction import OUTSIDE
@@ -185,6 +186,12 @@ def test_what_was_left_out_is_told_below_a_table() -> None:
     lines = as_text({"one": Found({}, {}, table, {"rows": 1200, "words": 3})}).splitlines()
     assert lines[:4] == ["t", "      words", "en-de     1", "a     1,000"]
     assert lines[-1] == "Left out: 1,200 rows, 3 words." and max(map(len, lines)) <= WIDTH
+
+
+def test_every_lexicon_has_a_probe_of_its_name() -> None:
+    assert {name: probe.lexicon for name, probe in PROBES.items()} == {name: name for name in LEXICONS} | {
+        "xling-train": "xling"
+    }
 
 
 def test_published_rows_are_of_the_languages_of_the_probe() -> None:
