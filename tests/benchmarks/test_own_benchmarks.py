@@ -245,7 +245,7 @@ def fields(results: Any) -> dict[str, Any]:
 
 
 def test_what_is_known_of_a_name_stands_in_one_place() -> None:
-    assert len(benchmarks.BENCHMARKS) == 6 + 26 + 13 + 18
+    assert len(benchmarks.BENCHMARKS) == 7 + 26 + 13 + 18
     of_hub = {f"nanobeir-{task}" for task in nanobeir.TASKS} | {f"miracl-{lang}" for lang in miracl.LANGUAGES}
     known = benchmarks.BENCHMARKS | corpus.PAIR_SOURCES
     assert {name for name, one in known.items() if one.hub} == {*of_hub, "mmarco"}

@@ -87,7 +87,9 @@ def test_what_the_users_files_call_the_texts_comes_back_and_leaves_no_file_where
     tmp_path: Path,
 ) -> None:
     own = (OwnId("2", "de:1", "de"), OwnId("left out", "", "de"), OwnId("1", "en:1", "en"))
-    benchmark = replace(BENCHMARK, itself=(Itself("1", "de:1"),), own_queries=own, own_passages=own[::-1])
+    benchmark = replace(
+        BENCHMARK, itself=(Itself("1", "de:1", "en:1"), Itself("1", "de:1")), own_queries=own, own_passages=own[::-1]
+    )
     write_benchmark(tmp_path / "b", benchmark)
     assert read_benchmark(tmp_path / "b") == benchmark
     write_benchmark(tmp_path / "b", BENCHMARK)
@@ -156,6 +158,12 @@ def test_reading_line_by_line_judges_as_reading_at_once(tmp_path: Path, parallel
             "passages.jsonl",
             {"id": "zz:1", "lang": "zz", "text": "x"},
             "line 3, lang: unknown language code 'zz'",
+        ),
+        ("itself.jsonl", {"parallel_id": "1", "passage": "fr:1"}, "itself.jsonl, line 1: unknown passage 'fr:1'"),
+        (
+            "itself.jsonl",
+            {"parallel_id": "1", "passage": "en:1", "query": "en:2"},
+            "itself.jsonl, line 1, query: 'en:2' is no query of '1'",
         ),
     ],
 )

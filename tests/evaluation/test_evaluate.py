@@ -84,7 +84,8 @@ def with_ir_measures(benchmark, scores, scope, not_found=None):
         for lang in ["pool"] if scope == "multilingual" else benchmark.languages:
             if (scope == "monolingual" and lang != query.lang) or (scope == "crosslingual" and lang == query.lang):
                 continue
-            itself = {row.passage for row in benchmark.itself if row.parallel_id == query.parallel_id}
+            of_question = [row for row in benchmark.itself if row.parallel_id == query.parallel_id]
+            itself = {row.passage for row in of_question if not row.query or row.query == query.id}
             candidates = [
                 j for j, p in enumerate(benchmark.passages) if lang in ("pool", p.lang) and p.id not in itself
             ]
@@ -129,7 +130,14 @@ def test_every_figure_agrees_with_ir_measures_over_what_was_found_but_the_query_
     rng = np.random.default_rng(seed)
     benchmark = parallel(questions=5, missing=((0, "de"), (3, "en")))
     itself = {(f"q{q:02}", passage.id) for q in range(5) for passage in benchmark.passages if rng.random() < 0.1}
-    benchmark = replace(benchmark, itself=tuple(Itself(*pair) for pair in sorted(itself)))
+    of_question = [Itself(*pair) for pair in sorted(itself)]
+    of_query = [
+        Itself(query.parallel_id, passage.id, query.id)
+        for query in benchmark.queries
+        for passage in benchmark.passages
+        if rng.random() < 0.1
+    ]
+    benchmark = replace(benchmark, itself=(*of_question, *of_query))
     scores = rng.integers(1, 4, size=(len(benchmark.queries), len(benchmark.passages)))
     scores = np.where(rng.random(scores.shape) < share, scores, 0).astype(np.float32)
     if all((qrel.parallel_id, qrel.passage) in itself for qrel in benchmark.qrels):

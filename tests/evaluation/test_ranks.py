@@ -237,6 +237,21 @@ def test_a_passage_that_is_the_question_is_left_out_in_every_language_it_is_aske
     assert ranks.top.tolist() == [[2, 1, -1], [1, 2, -1]]
 
 
+def test_a_passage_that_is_one_query_alone_is_left_out_of_its_ranking_alone():
+    queries = (Query("de:1", "1", "de", "Hund"), Query("en:1", "1", "en", "dog"), Query("en:2", "2", "en", "cat"))
+    passages = tuple(Passage(f"{lang}:1", lang, text) for lang, text in (("de", "Hund"), ("en", "dog"), ("fr", "chat")))
+    qrels = (Qrel("1", "de:1"), Qrel("1", "en:1"), Qrel("2", "fr:1"))
+    itself = (Itself("1", "de:1", "de:1"), Itself("1", "en:1", "en:1"), Itself("1", "fr:1", "en:1"))
+    judged = qrels_of(Benchmark("toy", queries, passages, qrels, itself))
+    assert list(zip(judged.query.tolist(), judged.passage.tolist(), strict=True)) == [(0, 1), (1, 0), (2, 2)]
+    barred = zip(judged.itself_query.tolist(), judged.itself_passage.tolist(), strict=True)
+    assert list(barred) == [(0, 0), (1, 1), (1, 2)]
+    assert judged.left_out == {"passages that are their own query": 3, "qrels of a query to itself": 2}
+    ranks = rank_relevant(judged, Given([[3, 1, 2], [1, 3, 2], [2, 3, 1]]))
+    assert (ranks.pool.tolist(), ranks.own.tolist()) == ([2, 1, 3], [1, 1, 1])
+    assert ranks.top.tolist() == [[2, 1, -1], [0, -1, -1], [1, 0, 2]]
+
+
 def test_a_query_that_only_itself_would_answer_takes_no_part():
     queries = (Query("a", "a", "en", "rain"), Query("b", "b", "en", "sun"))
     passages = (Passage("a", "en", "rain"), Passage("b", "en", "snow"))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query
+from babelmix.benchmarks.benchmark import Benchmark, Itself, Passage, Qrel, Query
 from babelmix.benchmarks.qrels import qrels_of
 from babelmix.common.errors import UserError
 from babelmix.evaluation.evaluate import evaluate
@@ -110,6 +110,23 @@ def test_a_query_brings_its_right_answers_in_all_languages_and_itself_in_english
         assert {answer.passage for answer in view.answers} == {f"{lang}:q03" for lang in TEXTS}
         assert [hit.relevant for hit in view.hits] == [hit.text.startswith("q03") for hit in view.hits]
     assert make_entry(find_query(BENCHMARK, "en:q03")).english == ""
+
+
+def test_a_passage_that_is_one_query_alone_is_no_hit_and_no_answer_of_that_query():
+    first, second = BENCHMARK.queries[:2]
+    same = tuple(Itself(query.parallel_id, query.id, query.id) for query in (first, second))
+    benchmark = replace(BENCHMARK, itself=same)
+    other = find_query(BENCHMARK, f"zh:{first.parallel_id}")
+    found = {}
+    for query in (first, other):
+        row = BENCHMARK.queries.index(query)
+        found[query.id] = show(benchmark, query, [("hybrid", SECOND[0][row], SECOND[1])], top=60).views[0]
+        judged = evaluate(qrels_of(benchmark), CosineScorer(*SECOND)).scores
+        pooled = judged.average_precision[judged.scope == "multilingual"]
+        assert found[query.id].average_precision == pytest.approx(pooled[row], abs=1e-15)
+    assert [len(view.hits) for view in found.values()] == [59, 60]
+    assert first.id not in {answer.passage for answer in found[first.id].answers}
+    assert first.id in {answer.passage for answer in found[other.id].answers}
 
 
 def test_a_text_of_ones_own_has_hits_and_no_answers():

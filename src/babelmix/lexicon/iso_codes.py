@@ -30,7 +30,7 @@ PACKAGE = "iso-codes"
 _SAME = ("ar", "de", "el", "es", "fr", "hi", "it", "ja", "ko", "nl", "pt", "ru", "th", "tr", "vi")
 LOCALES = {**{lang: lang for lang in _SAME}, "zh": "zh_CN"}
 LANGUAGES = tuple(LOCALES)
-_AGAIN = f"fetch {PACKAGE} again"
+_AGAIN = f"run `babelmix fetch {PACKAGE}`"
 # What gettext raises for bytes that are no catalogue, end too early, or are in no encoding.
 _DAMAGE = (OSError, struct.error, ValueError, LookupError)
 
@@ -127,7 +127,8 @@ def _read_english(files: Mapping[str, bytes], kind: str, folder: Path) -> Iterat
         raise UserError(f"not the list {standard.name!r} of objects: {shown(rows)}", where=where, how=_AGAIN)
     for number, row in enumerate(rows):
         place = f"{where}, {standard.name}[{number}]"
-        yield tuple(checked_text(row.get(field), f"{place}.{field}") for field in (standard.code, "name"))
+        code = checked_text(row.get(standard.code), f"{place}.{standard.code}")
+        yield code, checked_text(row.get("name"), f"{place}.name")
 
 
 def _translate(files: Mapping[str, bytes], lang: str, kind: str, english: list[tuple[str, str]]) -> Iterator[Name]:

@@ -22,6 +22,7 @@ from babelmix.benchmarks.settings import BenchmarkSettings
 from babelmix.common.errors import UserError
 from babelmix.common.text import compared_form
 from babelmix.lexicon import omw
+from babelmix.lexicon.pinned import raw_file
 
 NAME = "word-pool"
 LICENCE = "word pool: Open Multilingual Wordnet, words of Wiktionary, CC BY-SA 3.0 and GFDL"
@@ -30,7 +31,7 @@ NOTICE = "the word pool's words of Wiktionary are CC BY-SA 3.0 and GFDL: share a
 
 def fetch(folder: Path) -> str:
     """Download the wordnets of 17 languages, replacing the folder as a whole; return the licence's notice."""
-    omw.fetch(folder)
+    omw.SOURCE.fetch(folder)
     return NOTICE
 
 
@@ -43,6 +44,8 @@ def build(folder: Path, settings: BenchmarkSettings, split: str | None = None) -
 
     UserError: a missing or faulty file (see `omw.read_synsets`), and files without a meaning in common.
     """
+    for lang in omw.LANGUAGES:
+        raw_file(folder, omw.file_of(lang), NAME)
     wordnets = {lang: omw.read_synsets(folder, lang) for lang in omw.LANGUAGES}
     meanings = sorted(set.intersection(*map(set, wordnets.values())))
     if not meanings:
