@@ -174,6 +174,10 @@ class Workspace:
         """The strength of each debiasing of an encoder, and the dev scores that it was chosen by."""
         return self.metrics / "debiasing" / f"{system}.json"
 
+    def probes(self, system: str) -> Path:
+        """What a system knows of words."""
+        return self.metrics / "probes" / f"{system}.json"
+
     @property
     def study(self) -> Path:
         """What each finished run of the study left: two files a run, committed."""

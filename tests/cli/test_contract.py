@@ -39,12 +39,13 @@ CHOSEN = {
     "pretrain": ("pretraining", "pretrain"),
     "train": ("training", "train"),
     "average": ("averaging", "average_system"),
+    "probe": ("probing", "probe_system"),
     "track": ("results", "track"),
 }
 # The same for the stages whose command is `fetch` too.
 FETCHED = {"fetch-benchmark": ("raw", "fetch_benchmark"), "fetch-lexicon": ("raw", "fetch_lexicon")}
 # The room whose modules a registry finds for a stage: no import names them.
-FOUND = {"fetch-lexicon": "lexicon"}
+FOUND = {"fetch-lexicon": "lexicon"} | dict.fromkeys(("probe", "probe-untrained", "probe-average"), "probes")
 # What a method of Settings reads.
 METHODS = {
     "preset": {"model"},
@@ -153,7 +154,8 @@ def settings_read(tree: ast.AST) -> set[str]:
 
 SECTIONS = {
     *("seed", "threads", "model", "objectives", "objective", "sources", "source", "pairs", "translate", "recipe"),
-    *("pretrain", "train", "embed", "benchmarks", "benchmark", "evaluate", "average", "averages", "probes", "study"),
+    *("pretrain", "train", "embed", "benchmarks", "benchmark", "evaluate", "average", "averages", "probe", "probes"),
+    "study",
 }
 
 

@@ -18,6 +18,7 @@ from babelmix.corpus.settings import Pairs, Table
 from babelmix.encoder.settings import Average, Embed, Preset
 from babelmix.evaluation.settings import Evaluate
 from babelmix.pretraining.settings import Pretrain
+from babelmix.probes.settings import ProbeSettings
 from babelmix.study.settings import Study
 from babelmix.training.settings import Train
 from babelmix.translate.hops import Hop
@@ -56,6 +57,7 @@ class Settings(Section):
     benchmark: BenchmarkSettings
     evaluate: Evaluate
     probes: tuple[str, ...] = ()  # names of lexicons
+    probe: ProbeSettings = ProbeSettings()
     study: Study | None = None  # an older release has none
 
     def preset(self) -> Preset:

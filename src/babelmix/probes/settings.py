@@ -1,0 +1,15 @@
+"""Settings of this room: `probe`, how an encoder is asked for its words."""
+
+from typing import Literal
+
+from babelmix.common.section import Section
+
+Form = Literal["fast", "full"]
+Prompt = Literal["query", "none"]
+
+
+class ProbeSettings(Section):
+    """How an encoder is asked for its words."""
+
+    form: Form = "fast"  # fast: shorter lists of candidates
+    prompt: Prompt = "query"  # before each word: the model's own for queries, or none
