@@ -44,8 +44,9 @@ CHOSEN = {
 }
 # The same for the stages whose command is `fetch` too.
 FETCHED = {"fetch-benchmark": ("raw", "fetch_benchmark"), "fetch-lexicon": ("raw", "fetch_lexicon")}
-# The room whose modules a registry finds for a stage: no import names them.
-FOUND = {"fetch-lexicon": "lexicon"} | dict.fromkeys(("probe", "probe-untrained", "probe-average"), "probes")
+# The modules that a registry finds for a stage: no import names them.
+FOUND = {"fetch-lexicon": "lexicon", "probe": "probes"}
+FOUND |= dict.fromkeys(("fetch-benchmark", "benchmark"), "benchmarks/sources")
 # What a method of Settings reads.
 METHODS = {
     "preset": {"model"},

@@ -72,9 +72,9 @@ def write_lexicons(folder: Path) -> None:
         for name, lines in (("train.freq.5k", train), ("test.freq.2k", test)):
             (folder / f"xling/yacle.{name}.en-{target}.tsv").write_text("\n".join(lines) + "\n")
     (folder / "omw").mkdir()
-    for language, wordnet in omw.WORDNETS.items():
-        lines = [f"00000001-n\t{wordnet.code}:lemma\t{word}" for word in ("other", "w11" if language == "en" else "x")]
-        (folder / "omw" / wordnet.file).write_text("\n".join(lines) + "\n")
+    for language, code in omw.CODES.items():
+        lines = [f"00000001-n\t{code}:lemma\t{word}" for word in ("other", "w11" if language == "en" else "x")]
+        (folder / "omw" / omw.file_of(language)).write_text("\n".join(lines) + "\n")
 
 
 def test_words_of_the_test_dictionary_and_of_the_word_pool_are_left_out(tmp_path: Path) -> None:

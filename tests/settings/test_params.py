@@ -139,6 +139,7 @@ def test_names_of_the_study_are_checked_where_it_is_run(tmp_path: Path, field: s
         ),
         ("study.arms", {"msm": ARM | {"change": ["msm"]}}, "study.arms.msm.change: 'msm' changes nothing; write NAME="),
         ("study.arms", {"msm": ARM | {"objectives": ["within"]}}, "study.arms.msm.rate_of: unknown objective 'within'"),
+        ("probe.systems", ["hybird"], r"probe.systems: unknown encoder 'hybird'; did you mean 'hybrid'\?"),
         ("averages", ["hybrid-strat"], "averages: unknown average 'hybrid-strat'; did you mean 'hybrid-start'"),
         ("averages", ["hybrid-start", "hybrid-start"], "averages: average 'hybrid-start' comes twice"),
         (

@@ -28,7 +28,7 @@ def write_results(file: Path, system: str, found: Mapping[str, Found], settings:
         "headline": {
             f"{name}.{measure}": value for name, one in found.items() for measure, value in one.headline.items()
         },
-        "settings": settings.model_dump(mode="json"),
+        "settings": settings.model_dump(mode="json", exclude={"systems"}),
         "probes": {
             name: {"left_out": dict(one.left_out), "about": dict(one.about), **one.scores}
             for name, one in found.items()

@@ -11,5 +11,6 @@ Prompt = Literal["query", "none"]
 class ProbeSettings(Section):
     """How an encoder is asked for its words."""
 
+    systems: tuple[str, ...] = ()  # that the stage probes: untrained, objectives, averages
     form: Form = "fast"  # fast: shorter lists of candidates
     prompt: Prompt = "query"  # before each word: the model's own for queries, or none

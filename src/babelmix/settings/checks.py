@@ -120,6 +120,8 @@ def _check_averages(settings: Settings, path: str) -> None:
                 how = f"add it: -S 'objectives=[{','.join((*settings.objectives, part))}]'"
                 raise UserError(f"{quoted(part)} is not among objectives", where=where, how=how)
     _check("average", settings.averages, settings.average, f"{path}, averages")
+    encoders = (UNTRAINED, *settings.objectives, *settings.averages)
+    _check("encoder", settings.probe.systems, encoders, f"{path}, probe.systems")
 
 
 def _check_benchmarks(settings: Settings, path: str) -> None:
