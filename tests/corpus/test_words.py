@@ -96,6 +96,7 @@ def test_one_language_of_xling_is_too_few(tmp_path: Path) -> None:
         xling_train.build(tmp_path, PAIRS.model_copy(update={"languages": ("en", "es")}))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.environ.get("BABELMIX_MIRROR"), reason="BABELMIX_MIRROR names no folder with XLING")
 def test_no_published_test_word_is_trained_on(tmp_path: Path) -> None:
     source = PAIR_SOURCES["xling-train"]

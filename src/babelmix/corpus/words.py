@@ -1,9 +1,9 @@
 """Dictionaries as pairs: a word is its own query and passage, and its translations are the same unit.
 
 >>> rows = [{"en": "dog", "de": "Hund"}, {"en": "hound", "de": "Hund"}, {"en": "cat", "de": "Katze"}]
->>> pairs, counts = word_pairs("mine", rows, 0.05, reserved={"test-word": {"de": {"katze"}}})
+>>> pairs, counts = word_pairs("mine", rows, 0.01, reserved={"test-word": {"de": {"katze"}}})
 >>> [(pair.parallel_id, pair.lang, pair.query) for pair in pairs[1:3]]
-[('words/mine:00001', 'en', 'hound'), ('words/mine:00000', 'de', 'Hund')]
+[('words/mine:00001', 'de', 'Hund'), ('words/mine:00000', 'en', 'dog')]
 >>> counts["de"], counts["en"]["dropped"]
 ({'kept_train': 2, 'kept_dev': 0, 'dropped': {'test-word': 1}}, {'no-translation': 1})
 """
