@@ -101,7 +101,7 @@ def tiny_params(transformer: Path) -> dict[str, Any]:
     # DVC parses this file once for each stage, slowly: what no stage here reads is left out.
     params["model"]["presets"] = {size: presets[size] for size in SIZES}
     params["translate"]["candidates"] = {}
-    params["study"] |= {"sizes": ["small", "base"], "seeds": [13], "steps": None, "averages": None}
+    params["study"] |= {"sizes": ["small", "base"], "seeds": [13], "steps": None, "averages": None, "arms": {}}
     return params
 
 
