@@ -49,8 +49,8 @@ def read_pages(sources: Sequence[PairSource], raw: Callable[[str], Path], settin
     texts: dict[str, dict[str, Mapping[str, str]]] = {lang: {} for lang in settings.languages}
     left_out = {lang: Counter[str]() for lang in settings.languages}
     dev: set[str] = set()
-    for source, reader in readers:
-        found = _in_languages(reader, raw(source.name), source.language, settings.languages)
+    for source, (reader, original) in readers:
+        found = _in_languages(reader, raw(source.name), original, settings.languages)
         for lang, (pages, counted) in zip(settings.languages, found, strict=True):
             left_out[lang] += counted
             for path, strings in pages.items():
@@ -65,12 +65,13 @@ def read_pages(sources: Sequence[PairSource], raw: Callable[[str], Path], settin
     )
 
 
-def _reader(source: PairSource) -> ReadPages:
-    if source.pages is None:
+def _reader(source: PairSource) -> tuple[ReadPages, str]:
+    """Return what reads the pages of a source, and the language they were written in."""
+    if source.pages is None or source.language is None:
         having = ", ".join(name for name, one in PAIR_SOURCES.items() if one.pages)
         how = f"take sources that have: {having}; or write pretrain.objective: none"
         raise UserError(f"{source.name} has no pages to pre-train on", where="params.yaml, sources", how=how)
-    return source.pages
+    return source.pages, source.language
 
 
 def _in_languages(
