@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from babelmix.common.errors import UserError
 from babelmix.study.record import HOW, Record
-from babelmix.study.runs import TRAINED, planned
+from babelmix.study.runs import planned
 from babelmix.study.same_data import check_same_data, check_same_training
 from babelmix.study.settings import Study
 from babelmix.workspace import BM25, UNTRAINED, encoder_of
@@ -94,7 +94,7 @@ def _design(device: str, records: list[Record], study: Study) -> Design:
     check_same_data(records)
     check_same_training(records)
     plan = planned(study, {})
-    left_out = _unfinished(by_name, [run.name for run in plan if run.kind in TRAINED])
+    left_out = _unfinished(by_name, [run.name for run in plan if run.kind in ("main", "steps")])
     if unplanned := sorted(set(by_name) - {run.name for run in plan}):
         left_out.append(f"the study does not name these runs: {', '.join(unplanned)}")
     main: dict[tuple[str, str], tuple[Record, ...]] = {}
