@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from number_pages import blocks_of, pages_of, some_pages
 
 from babelmix.common.errors import UserError
@@ -22,6 +22,7 @@ def text(blocks: Blocks, lang: str, place: int) -> str:
 
 
 @given(some_pages())
+@settings(max_examples=30)
 def test_every_text_is_at_its_place_and_every_block_in_order(pages: Pages) -> None:
     blocks = blocks_of(pages)
     for lang, texts in pages.texts.items():
@@ -45,6 +46,7 @@ def test_every_text_is_at_its_place_and_every_block_in_order(pages: Pages) -> No
 
 
 @given(some_pages(shared=False))
+@settings(max_examples=30)
 def test_one_place_in_two_languages_is_one_anchor(pages: Pages) -> None:
     blocks = blocks_of(pages)
     for place in range(len(blocks.page)):
@@ -96,6 +98,7 @@ def assert_equal(one: Blocks, other: Blocks) -> None:
 
 
 @given(some_pages())
+@settings(max_examples=30)
 def test_reading_gives_what_was_written(tmp_path_factory: pytest.TempPathFactory, pages: Pages) -> None:
     blocks, folder = blocks_of(pages), tmp_path_factory.mktemp("blocks") / "new"
     write_blocks(folder, blocks)

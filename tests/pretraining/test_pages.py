@@ -17,10 +17,9 @@ from babelmix.corpus.settings import Pairs
 from babelmix.corpus.sources.libreoffice_help import help_packages, page_texts
 from babelmix.download.debian import fetch_packages, read_package
 from babelmix.pretraining.pages import read_pages
-from babelmix.settings.params import load_settings, parse_settings
+from babelmix.settings.params import load_settings
 
-ROOT = Path(__file__).parents[2]
-SETTINGS = load_settings(ROOT / "params.yaml").pairs
+SETTINGS = load_settings(Path(__file__).parents[2] / "params.yaml").pairs
 HELP = PAIR_SOURCES["libreoffice-help"]
 needs_dpkg = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="no dpkg-deb on this machine")
 
@@ -98,24 +97,6 @@ def test_a_source_without_pages_is_refused() -> None:
 
 def test_no_benchmark_is_a_source_of_pages() -> None:
     assert not {name for name, source in PAIR_SOURCES.items() if source.pages} & BENCHMARKS.keys()
-
-
-@pytest.mark.parametrize(
-    ("written", "message"),
-    [
-        ("", "pretrain.objective: empty: write none for no pre-training"),
-        ("null", "pretrain.objective: empty: write none for no pre-training"),
-        ("masked", "not 'none', 'msm', 'ccp', 'msm-shuffled', 'bitext' or 'msm-x'; it says 'masked'"),
-    ],
-)
-def test_none_is_a_word_and_nothing_is_an_error(written: str, message: str) -> None:
-    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
-    assert text.count("  objective: none ") == 1
-    assert parse_settings(text, "params.yaml").pretrain.objective == "none"
-    assert parse_settings(text.replace("objective: none ", "objective: 'none' "), "p").pretrain.objective == "none"
-    with pytest.raises(UserError) as caught:
-        parse_settings(text.replace("objective: none ", f"objective: {written} "), "params.yaml")
-    assert message in str(caught.value)
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from number_pages import LANGUAGES, blocks_of, pages_of, some_pages
 
@@ -26,10 +26,10 @@ def chosen(objective: str, blocks: int = 2, **others: Any) -> Pretrain:
     return Pretrain.model_validate({"objective": objective, "blocks": blocks, "sentences": SIZE} | others)
 
 
-def planned(pages: Pages, settings: Pretrain, *, steps: int = 12, start: int = 0, seed: int = 5) -> list[BlockBatch]:
+def planned(pages: Pages, wanted: Pretrain, *, steps: int = 12, start: int = 0, seed: int = 5) -> list[BlockBatch]:
     """The batches, or an example to leave out: the pages cannot fill one."""
     try:
-        return list(plan_blocks(blocks_of(pages, SIZE), settings, seed=seed, steps=steps, start=start))
+        return list(plan_blocks(blocks_of(pages, SIZE), wanted, seed=seed, steps=steps, start=start))
     except UserError:
         assume(False)
         raise
@@ -65,6 +65,7 @@ def written(batches: list[BlockBatch]) -> list[Any]:
 
 
 @given(some_pages(), st.sampled_from(["msm", "ccp"]))
+@settings(max_examples=30)
 def test_a_batch_has_train_blocks_of_one_language_and_different_pages(pages: Pages, objective: str) -> None:
     batches = planned(pages, chosen(objective))
     assert len(batches) == 12
@@ -77,6 +78,7 @@ def test_a_batch_has_train_blocks_of_one_language_and_different_pages(pages: Pag
 
 
 @given(some_pages(), st.sampled_from(OBJECTIVES))
+@settings(max_examples=30)
 def test_groups_say_which_targets_are_the_same_text(pages: Pages, objective: str) -> None:
     for batch in planned(pages, chosen(objective)):
         found = targets(batch)
@@ -86,6 +88,7 @@ def test_groups_say_which_targets_are_the_same_text(pages: Pages, objective: str
 
 
 @given(some_pages(), st.sampled_from(OBJECTIVES), st.integers(0, 40))
+@settings(max_examples=30)
 def test_resuming_gives_the_batches_of_an_uninterrupted_run(pages: Pages, objective: str, start: int) -> None:
     batches = planned(pages, chosen(objective), steps=30)
     assert written(planned(pages, chosen(objective), steps=30, start=start)) == written(batches[start:])
@@ -93,6 +96,7 @@ def test_resuming_gives_the_batches_of_an_uninterrupted_run(pages: Pages, object
 
 
 @given(some_pages(shared=False))
+@settings(max_examples=30)
 def test_a_block_comes_again_only_if_all_that_did_not_come_share_a_page_of_the_batch(pages: Pages) -> None:
     blocks = {lang: {block: page for page, block in all_blocks(pages, lang)} for lang in pages.texts}
     able = {lang: found for lang, found in blocks.items() if len(set(found.values())) >= 2}
@@ -126,6 +130,7 @@ def test_languages_are_drawn_uniformly_whatever_their_size() -> None:
 
 
 @given(some_pages())
+@settings(max_examples=30)
 def test_shuffling_keeps_the_texts_of_every_block_of_msm(pages: Pages) -> None:
     for one, other in zip(planned(pages, chosen("msm")), planned(pages, chosen("msm-shuffled")), strict=True):
         assert [sorted(block) for block in of_blocks(one)] == [sorted(block) for block in of_blocks(other)]
@@ -141,6 +146,7 @@ def test_shuffling_makes_every_order_equally_likely() -> None:
 
 
 @given(some_pages(shared=False))
+@settings(max_examples=30)
 def test_msm_x_targets_are_the_same_places_in_another_language(pages: Pages) -> None:
     order = list(pages.texts)
     for batch in planned(pages, chosen("msm-x")):
@@ -163,6 +169,7 @@ def test_msm_x_skips_blocks_whose_targets_are_missing() -> None:
 
 
 @given(some_pages())
+@settings(max_examples=30)
 def test_bitext_rows_are_translations_that_share_no_text(pages: Pages) -> None:
     order = list(pages.texts)
     train = {lang: {text for _, block in all_blocks(pages, lang) for text in block} for lang in order}
@@ -193,6 +200,7 @@ def test_bitext_draws_a_language_pair_for_each_row() -> None:
 
 
 @given(some_pages(), st.sampled_from(OBJECTIVES))
+@settings(max_examples=30)
 def test_names_of_languages_have_no_effect(pages: Pages, objective: str) -> None:
     names = dict(zip(LANGUAGES, ("zh", "ar", "fr"), strict=True))
     renamed = replace(

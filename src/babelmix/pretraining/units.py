@@ -36,12 +36,12 @@ def text_units(blocks: Blocks) -> Units:
     to a reader in some language, directly or through a third.
     """
     rows = {lang: np.full(len(blocks.page), -1, dtype=np.int32) for lang in blocks.languages}
-    pieces: list[np.ndarray[tuple[int], np.dtype[np.int64]]] = []
+    pieces = [np.empty((2, 0), dtype=np.int64)]  # of place, and group of its text
     for lang, places in blocks.places.items():
         train = places[~blocks.dev[blocks.page_of(lang)]].ravel()
         rows[lang][train] = blocks.text_of[lang][train]
-        pieces.append(np.stack([train, blocks.groups[blocks.text_of[lang][train]]]))
-    place, group = np.concatenate([np.empty((2, 0), dtype=np.int64), *pieces], axis=1)
+        pieces.append(np.stack([train.astype(np.int64), blocks.groups[blocks.text_of[lang][train]]]))
+    place, group = np.concatenate(pieces, axis=1)
     number = len(blocks.page) + len(blocks.groups)  # places, then groups: nodes of a graph
     edges = (np.ones(len(place), dtype=np.int8), (place, len(blocks.page) + group))
     labels = connected_components(coo_array(edges, shape=(number, number)), directed=False)[1]

@@ -1,0 +1,28 @@
+"""The section `pretrain` of params.yaml: no pre-training is the word none, and an empty value is an error."""
+
+from pathlib import Path
+
+import pytest
+
+from babelmix.common.errors import UserError
+from babelmix.settings.params import parse_settings
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("", "pretrain.objective: empty: write none for no pre-training"),
+        ("null", "pretrain.objective: empty: write none for no pre-training"),
+        ("masked", "not 'none', 'msm', 'ccp', 'msm-shuffled', 'bitext' or 'msm-x'; it says 'masked'"),
+    ],
+)
+def test_none_is_a_word_and_nothing_is_an_error(written: str, message: str) -> None:
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    assert text.count("  objective: none ") == 1
+    assert parse_settings(text, "params.yaml").pretrain.objective == "none"
+    assert parse_settings(text.replace("objective: none ", "objective: 'none' "), "p").pretrain.objective == "none"
+    with pytest.raises(UserError) as caught:
+        parse_settings(text.replace("objective: none ", f"objective: {written} "), "params.yaml")
+    assert message in str(caught.value)
