@@ -35,6 +35,16 @@ def test_order_matters_and_the_number_of_blocks_does_not() -> None:
     assert (swapped[3] - one[3]).abs().max() > 1e-4  # the same texts around it, in another order
 
 
+def test_it_is_torchs_transformer_over_each_masked_copy() -> None:
+    document, read = encoder().eval(), vectors(8)
+    found = document(read)
+    for row in range(8):
+        block = read[row // 4 * 4 :][:4].clone()
+        block[row % 4] = document.mask
+        whole = document.layers(document.norm(block + document.positions)[None])
+        torch.testing.assert_close(found[row], whole[0, row % 4])
+
+
 def test_weights_come_from_the_seed_alone_and_layers_differ() -> None:
     torch.manual_seed(0)
     before = torch.get_rng_state()

@@ -8,6 +8,8 @@ shape is that of the authors' code: two post-norm Transformer layers of the sent
 LayerNorm on the input, dropout .1, weights from N(0, .02). It masks every sentence of a block in turn.
 """
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -66,8 +68,23 @@ class DocumentEncoder(nn.Module):
         masked = torch.eye(size, dtype=torch.bool, device=vectors.device)[None, :, :, None]
         copies = vectors.float().view(-1, 1, size, width)
         read = torch.where(masked, self.mask, copies).reshape(-1, size, width)
-        output = self.layers(self.dropout(self.norm(read + self.positions)))
-        return output.view(-1, size, size, width)[:, places, places].reshape(-1, width)
+        hidden = self.dropout(self.norm(read + self.positions))
+        *before, last = self.layers.layers
+        for layer in before:
+            hidden = layer(hidden)
+        at_mask = hidden.view(-1, size, size, width)[:, places, places].reshape(-1, 1, width)
+        return _through(last, at_mask, hidden)[:, 0]
+
+
+def _through(layer: Any, queries: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
+    """Return a post-norm layer's output of `queries` [rows, few, width] alone, which attend to all of `hidden`.
+
+    The last layer's output is read at the mask only: of 8 places one, so this saves a third of the whole.
+    """
+    attended = layer.self_attn(queries, hidden, hidden, need_weights=False)[0]
+    queries = layer.norm1(queries + layer.dropout1(attended))
+    forward = layer.linear2(layer.dropout(layer.activation(layer.linear1(queries))))
+    return layer.norm2(queries + layer.dropout2(forward))
 
 
 def heads_of(width: int) -> int:
