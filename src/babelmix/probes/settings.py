@@ -12,4 +12,4 @@ class ProbeSettings(Section):
     """How an encoder is asked for its words."""
 
     form: Form = "fast"  # fast: shorter lists of candidates
-    prompt: Prompt = "query"  # before each word: the model's own for queries, or none
+    prompt: Prompt = "none"  # before each word: the model's own for queries, or none
