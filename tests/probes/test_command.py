@@ -107,7 +107,7 @@ def test_every_probe_runs_on_one_language_and_fits_the_terminal(
     write(project / "data/lexicons/xling", "yacle.train.freq.5k.en-ru.tsv", "file\tdatei")
     found = probed(*PROBES, *languages)
     assert set(found["probes"]) == set(PROBES)
-    assert found["settings"] == {"form": "fast", "prompt": "query"}
+    assert found["settings"] == {"form": "fast", "prompt": "none"}
     assert {name.partition(".")[0] for name in found["headline"]} == set(PROBES)
     assert all(len(line) <= WIDTH for line in capsys.readouterr().out.splitlines())
     isos = found["probes"]["iso-codes"]
@@ -139,7 +139,7 @@ def test_the_full_form_counts_translations_that_are_no_candidates(
 
 def test_the_prompt_changes_the_vectors_and_is_written_down(project: Path) -> None:
     words = ("xling", "--languages", "en", "--languages", "de")
-    query, none = probed(*words), probed(*words, "--prompt", "none")
+    none, query = probed(*words), probed(*words, "--prompt", "query")
     assert (query["settings"]["prompt"], none["settings"]["prompt"]) == ("query", "none")
     one, other = (found["probes"]["xling"]["by_direction"]["de-en"]["all"] for found in (query, none))
     assert one["static_mrr"] == other["static_mrr"] and one["mrr"] != other["mrr"]

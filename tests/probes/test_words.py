@@ -23,7 +23,7 @@ def model(tiny_encoder: Path) -> Any:
 
 
 def test_words_are_encoded_after_the_query_prompt_or_none(model: Any) -> None:
-    words = WordEncoder(model, SETTINGS, 1)
+    words = WordEncoder(model, SETTINGS, 1, "query")
     found, bare = words(WORDS), words.after("none")(WORDS)
     expected = encode(model, WORDS, prompt="query", settings=SETTINGS, threads=1)
     np.testing.assert_allclose(found, expected.astype(np.float32), atol=1e-3)
@@ -37,7 +37,7 @@ def test_words_are_encoded_after_the_query_prompt_or_none(model: Any) -> None:
 
 def test_static_vectors_are_means_of_input_embeddings_without_special_tokens(model: Any) -> None:
     weight = model[0].model.embeddings.word_embeddings.weight.detach().numpy()
-    found = WordEncoder(model, SETTINGS, 1).static([*WORDS, ""])
+    found = WordEncoder(model, SETTINGS, 1, "query").static([*WORDS, ""])
     for word, vector in zip(WORDS, found, strict=False):
         ids = model.tokenizer.convert_tokens_to_ids(word.split())
         mean = np.mean([weight[one] for one in ids], axis=0)

@@ -2,7 +2,7 @@
 
 >>> low, high = interval(0.5, 103)
 >>> round(low, 3), round(high, 3)
-(0.329, 0.64)
+(0.329, 0.639)
 """
 
 from collections.abc import Sequence

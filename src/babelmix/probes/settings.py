@@ -13,4 +13,4 @@ class ProbeSettings(Section):
 
     systems: tuple[str, ...] = ()  # that the stage probes: untrained, objectives, averages
     form: Form = "fast"  # fast: shorter lists of candidates
-    prompt: Prompt = "query"  # before each word: the model's own for queries, or none
+    prompt: Prompt = "none"  # before each word: the model's own for queries, or none

@@ -1,7 +1,7 @@
 """Vectors of words and short sentences: of an encoder, and of its input embeddings alone.
 
-    encode = WordEncoder(model, settings.embed, threads=2, store=store)
-    encode(["Hund", "dog"])                        # float32 [2, d] of unit length, after the model's query prompt
+    encode = WordEncoder(model, settings.embed, threads=2, prompt="query", store=store)
+    encode(["Hund", "dog"])                        # float32 [2, d] of unit length, after that prompt
     encode.after("none")(["Hund", "dog"])          # without a prompt
     encode.static(["Hund", "dog"])                 # the mean input embedding of each word's sub-words
 
@@ -36,7 +36,7 @@ class WordEncoder:
     model: "SentenceTransformer"
     settings: Embed
     threads: int
-    prompt: Prompt = "query"
+    prompt: Prompt
     store: VectorStore | None = None
     on_progress: Callable[[int], None] = lambda done: None
 

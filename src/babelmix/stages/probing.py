@@ -63,7 +63,7 @@ def _probe(
 
     probes = {name: probe_of(name) for name in names}
     folders = {name: _lexicon(probe) for name, probe in probes.items()}
-    encoder = load_model(model, quiet=asked.prompt == "none")
+    encoder = load_model(model)
     store = store_of(encoder, hash_model(model_folder(model)), settings, unit=True)
     with progress(f"probe {model}", None) as step:
         encode = WordEncoder(encoder, settings.embed, settings.threads, asked.prompt, store, step)
