@@ -71,6 +71,7 @@ def test_german_alone_goes_from_its_file_to_the_report(
     assert json.loads(Path("data/pairs/machine/index.json").read_text()) == {"mine": {}}
     data.benchmark("faq.v2")
     encoders.encoder()
+    encoders.pretrain()
     encoders.tokenise()
     with one_thread():
         encoders.train("contrastive")
@@ -106,6 +107,7 @@ def test_what_no_route_serves_is_used_untranslated_and_said(
     index = json.loads(Path("metrics/translate/index.json").read_text())
     assert index == {"mine": {"pt": "none: no route from de to pt"}}
     encoders.encoder()
+    encoders.pretrain()
     encoders.tokenise()
     with pytest.raises(UserError, match="cross-lingual batches need two languages"), one_thread():
         encoders.train("hybrid")  # cross-lingual batches need two languages
