@@ -100,3 +100,9 @@ def test_paths_have_one_place() -> None:
                 if parts and parts[0] in ("data", "metrics", "models", "reports", "params.yaml", "dvc.lock"):
                     wrong.add(f"{module}, line {node.lineno}")
     assert {entry for entry in wrong if not entry.startswith("babelmix.workspace")} == set()
+
+
+def test_every_test_file_has_a_name_of_its_own() -> None:
+    """Else pytest refuses the second one, and only a run of all tests would show it."""
+    names = [file.name for file in (SOURCE.parents[1] / "tests").rglob("test_*.py")]
+    assert len(names) == len(set(names))
