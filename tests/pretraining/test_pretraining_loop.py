@@ -18,11 +18,12 @@ from babelmix.pretraining.blocks import Blocks
 from babelmix.pretraining.diagnostics import masked_text_accuracy, summary
 from babelmix.pretraining.document_encoder import DocumentEncoder
 from babelmix.pretraining.engine import Beside, Engine
-from babelmix.pretraining.history import write_history
+from babelmix.pretraining.history import Step
 from babelmix.pretraining.loss import hierarchical_loss, negatives_of, neighbours
 from babelmix.pretraining.plan import plan_blocks
 from babelmix.training import engine as encoder_engine
 from babelmix.training.checkpoint import CheckpointStore
+from babelmix.training.history import write_history
 from babelmix.training.losses import info_nce
 
 OBJECTIVES = ("msm", "ccp", "msm-shuffled", "bitext", "msm-x")
@@ -206,7 +207,7 @@ def test_bitext_has_nothing_to_diagnose(tiny_encoder: Path) -> None:
 
 def test_the_history_is_a_row_for_each_step(tiny_encoder: Path, blocks: Blocks, tmp_path: Path) -> None:
     _, history, _ = run(tiny_encoder, blocks, some_pretrain(steps=2))
-    write_history(history, tmp_path / "history.csv")
+    write_history(history, Step, tmp_path / "history.csv")
     rows = list(csv.DictReader((tmp_path / "history.csv").read_text().splitlines()))
     assert [row["step"] for row in rows] == ["1", "2"] and list(rows[0]) == [
         "step", "language", "loss", "lr", "own", "other",

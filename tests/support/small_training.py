@@ -30,7 +30,8 @@ from babelmix.encoder.load import load_encoder, save_encoder
 from babelmix.settings.params import Settings, load_settings
 from babelmix.training.checkpoint import CheckpointStore
 from babelmix.training.distributed import ProcessGroup, process_group
-from babelmix.training.loop import Step, inputs, train, write_history
+from babelmix.training.history import write_history
+from babelmix.training.loop import Step, inputs, train
 from babelmix.training.step import Extras
 from babelmix.training.tokenized_pairs import TokenizedPairs, read_tokenized, write_tokenized
 
@@ -147,7 +148,7 @@ def write_result(model: Any, history: list[Step], folder: Path) -> Path:
     """Write what a training leaves: the model's folder and the history."""
     folder.mkdir(parents=True)
     save_encoder(model, folder, "a card")
-    write_history(history, folder / "history.csv")
+    write_history(history, Step, folder / "history.csv")
     return folder
 
 
@@ -211,7 +212,7 @@ class Job:
         folder = Path(f"{self.output}-{processes.rank}")
         folder.mkdir()
         save_file(weights(model), folder / "model.safetensors")  # transformers lets the first process alone save
-        write_history(history, folder / "history.csv")
+        write_history(history, Step, folder / "history.csv")
         return folder
 
 

@@ -34,7 +34,8 @@ from babelmix.training import engine as encoder_engine
 from babelmix.training import step as engine
 from babelmix.training.checkpoint import CheckpointStore
 from babelmix.training.distributed import ProcessGroup
-from babelmix.training.loop import lr_multiplier, train, write_history
+from babelmix.training.history import write_history
+from babelmix.training.loop import Step, lr_multiplier, train
 from babelmix.training.losses import BatchRows, batch_loss
 from babelmix.training.step import Extras
 from babelmix.training.tokenized_pairs import TokenizedPairs
@@ -156,7 +157,7 @@ def test_the_learning_rate_warms_up_and_ends_near_zero(tiny_encoder: Path, token
 def test_the_history_is_a_table_with_dev_losses_where_they_were_taken(
     tiny_encoder: Path, tokenized: TokenizedPairs, tmp_path: Path
 ) -> None:
-    write_history(run(tiny_encoder, tokenized, small_settings())[1], tmp_path / "h.csv")
+    write_history(run(tiny_encoder, tokenized, small_settings())[1], Step, tmp_path / "h.csv")
     rows = list(csv.DictReader((tmp_path / "h.csv").read_text().splitlines()))
     assert [row["step"] for row in rows] == [str(step) for step in range(1, 13)]
     assert list(rows[0])[:4] == ["step", "kind", "loss", "lr"]

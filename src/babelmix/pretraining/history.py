@@ -1,14 +1,9 @@
-"""The history of a pre-training, a row for each step.
+"""The history of a pre-training: one row.
 
-write_history([Step(1, "de", 4.1, 1e-5, 0.125, 0.02)], Path("metrics/pretrain/history.csv"))
+write_history([Step(1, "de", 4.1, 1e-5, 0.125, 0.02)], Step, Path("metrics/pretrain/history.csv"))
 """
 
-import csv
-from collections.abc import Sequence
-from dataclasses import astuple, dataclass
-from pathlib import Path
-
-from babelmix.common.files import new_file
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +16,3 @@ class Step:
     lr: float
     own: float
     other: float
-
-
-def write_history(history: Sequence[Step], path: Path) -> None:
-    """Write the history as CSV: the fields of `Step`."""
-    with new_file(path) as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(Step.__dataclass_fields__)
-        for row in history:
-            numbers = (f"{value:.6g}" for value in astuple(row)[2:])
-            writer.writerow([row.step, row.language, *numbers])

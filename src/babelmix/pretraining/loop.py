@@ -2,7 +2,7 @@
 
     with process_group(settings.threads) as processes:
         history, engine = pretrain(model, blocks, settings.pretrain, train, seed=13, processes=processes)
-    write_history(history, Path("metrics/pretrain/history.csv"))
+    write_history(history, Step, Path("metrics/pretrain/history.csv"))
 
 `pretrain` changes the model in place. Optimiser, warm-up, decay and clipping are those of `train`.
 """

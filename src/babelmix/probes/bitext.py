@@ -5,12 +5,13 @@ they have. The protocol is MTEB's (a sentence to English, cosine, accuracy). Of 
 """
 
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 
 from babelmix.lexicon.tatoeba import LANGUAGES, NAME, read_tatoeba
 from babelmix.probes.nearest import Gold, rank_gold
-from babelmix.probes.probe import Asked, Found, Probe, Table, mean
+from babelmix.probes.probe import Asked, Found, Probe, Table
 from babelmix.probes.published import TATOEBA
 from babelmix.probes.settings import Prompt
 from babelmix.probes.vocabulary import Vocabulary
@@ -32,7 +33,7 @@ def run(folder: Path, asked: Asked) -> Found:
             rank = rank_gold(foreign, english, Gold(same, same))
             scores[lang][f"accuracy_{prompt}"] = float((rank == 1).mean())
     headline = {
-        f"accuracy_{prompt}": mean(found[f"accuracy_{prompt}"] for found in scores.values()) for prompt in PROMPTS
+        f"accuracy_{prompt}": fmean(found[f"accuracy_{prompt}"] for found in scores.values()) for prompt in PROMPTS
     }
     return Found(headline=headline, scores={"by_language": scores}, table=_table(scores, headline))
 
@@ -45,7 +46,7 @@ def _table(scores: dict[str, dict[str, float | int]], headline: dict[str, float]
         for lang, found in scores.items()
     ]  # fmt: skip
     means = [f"{100 * headline[f'accuracy_{prompt}']:.2f}" for prompt in PROMPTS]
-    rows.append(["mean", "", *means, f"{mean(published[lang] for lang in scores):.2f}"])
+    rows.append(["mean", "", *means, f"{fmean(published[lang] for lang in scores):.2f}"])
     head = ["", "sentences", "query prompt", "no prompt", "published"]
     return Table(f"{NAME}: accuracy, a sentence to English", head, rows, f"Published: {BESIDE}, by MTEB.")
 

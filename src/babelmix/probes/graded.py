@@ -7,6 +7,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from babelmix.lexicon.simlex import NAME, PAIRS, PARTS_OF_SPEECH, Graded, read_simlex, unscored
-from babelmix.probes.probe import Asked, Found, Probe, Table, mean
+from babelmix.probes.probe import Asked, Found, Probe, Table
 from babelmix.probes.vocabulary import Vocabulary
 from babelmix.probes.words import Vectors
 
@@ -33,7 +34,7 @@ def run(folder: Path, asked: Asked) -> Found:
         name: correlations(rows, encoded([row.one for row in rows]), encoded([row.other for row in rows]))
         for name, rows in graded.items()
     }
-    headline = {key: mean(found[key] for found in scores.values()) for key in ("spearman", "within_parts_of_speech")}
+    headline = {key: fmean(found[key] for found in scores.values()) for key in ("spearman", "within_parts_of_speech")}
     unjudged = sum(unscored(folder, *pair) for pair in chosen)
     left_out = {"rows without a score": unjudged} if unjudged else {}
     return Found(headline=headline, scores={"by_pair": scores}, table=_table(scores), left_out=left_out)
@@ -57,7 +58,7 @@ def correlations(rows: Sequence[Graded], one: Vectors, other: Vectors) -> dict[s
         own = np.array([row.part_of_speech == part for row in rows])
         if own.sum() >= FEWEST:
             found[part] = spearman(cosine[own], score[own])
-    found["within_parts_of_speech"] = mean(found[part] for part in PARTS_OF_SPEECH if part in found)
+    found["within_parts_of_speech"] = fmean(found[part] for part in PARTS_OF_SPEECH if part in found)
     return found
 
 

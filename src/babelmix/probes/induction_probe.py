@@ -1,9 +1,11 @@
 """Run the directions of a lexicon: encode each language's words once, score every direction, sum up."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 
 from babelmix.probes.induction import Scores, Task, induce
-from babelmix.probes.probe import Asked, Found, Table, mean, summed
+from babelmix.probes.probe import Asked, Found, Table
 from babelmix.probes.vocabulary import Vocabulary
 
 HEADLINE = ("p_at_1_csls", "mrr_csls", "p_at_1", "mrr")
@@ -26,14 +28,17 @@ def run_tasks(tasks: Sequence[Task], asked: Asked, name: str) -> Found:
     encoded = {lang: Vocabulary(list(own), asked.encode(list(own))) for lang, own in words.items()}
     static = {lang: Vocabulary(list(own), asked.encode.static(list(own))) for lang, own in words.items()}
     scores = {task.name: induce(task, encoded, static, strings=asked.form == "fast") for task in tasks}
-    headline = {measure: mean(found["all"][measure] for found in scores.values()) for measure in HEADLINE}
+    headline = {measure: fmean(found["all"][measure] for found in scores.values()) for measure in HEADLINE}
     some = [found["non_identical"]["p_at_1_csls"] for found in scores.values() if "non_identical" in found]
-    headline |= {"non_identical_p_at_1_csls": mean(some)} if some else {}
+    headline |= {"non_identical_p_at_1_csls": fmean(some)} if some else {}
+    left_out = Counter[str]()
+    for task in tasks:
+        left_out.update(task.left_out)
     return Found(
         headline=headline,
         scores={"by_direction": scores},
         table=_table(scores, name),
-        left_out=summed(task.left_out for task in tasks),
+        left_out=dict(left_out),
         about={task.name: dict(task.about) for task in tasks},
     )
 

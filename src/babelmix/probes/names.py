@@ -6,12 +6,13 @@ both languages are no question: they are counted and not scored. It is no entity
 
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 
 from babelmix.lexicon.iso_codes import LANGUAGES, STANDARDS, Name, Names, read_names
 from babelmix.probes.nearest import Gold, best_rank, rank_gold
-from babelmix.probes.probe import Asked, Found, Probe, Table, mean
+from babelmix.probes.probe import Asked, Found, Probe, Table
 from babelmix.probes.vocabulary import Vocabulary
 
 NAME = "iso-codes"
@@ -28,9 +29,9 @@ def run(folder: Path, asked: Asked) -> Found:
     scores = {lang: _score(names.local[lang], english, encoded) for lang in chosen}
     for lang in chosen:
         scores[lang]["identical"] = len(names.identical[lang])
-    headline = {"p_at_1": mean(found["p_at_1"] for found in scores.values())}
+    headline = {"p_at_1": fmean(found["p_at_1"] for found in scores.values())}
     headline |= {
-        f"{kind}_p_at_1": mean(values)
+        f"{kind}_p_at_1": fmean(values)
         for kind in KINDS
         if (values := [found[f"{kind}_p_at_1"] for found in scores.values() if f"{kind}_p_at_1" in found])
     }

@@ -70,18 +70,3 @@ class Probe:
     name: str
     lexicon: str
     run: Callable[[Path, Asked], Found]
-
-
-def mean(values: Iterable[float]) -> float:
-    """Return the mean, each language or direction with the same weight."""
-    numbers = list(values)
-    return sum(numbers) / len(numbers)
-
-
-def summed(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
-    """Return the sums by reason, reasons in order of appearance."""
-    total: dict[str, int] = {}
-    for one in counts:
-        for reason, number in one.items():
-            total[reason] = total.get(reason, 0) + number
-    return total

@@ -14,8 +14,9 @@ from babelmix.common.outputs import MANIFEST, claim_file, claim_folder
 from babelmix.common.progress import progress, say
 from babelmix.corpus.registry import source_of
 from babelmix.encoder.load import check_encoder, load_encoder, save_encoder
-from babelmix.pretraining.history import write_history
+from babelmix.pretraining.history import Step
 from babelmix.settings.params import Settings
+from babelmix.training.history import write_history
 from babelmix.workspace import HERE, UNTRAINED
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def pretrain(settings: Settings) -> str:
         check_encoder(HERE.model(UNTRAINED))
         with new_folder(output) as folder:
             _copy(HERE.model(UNTRAINED), folder)
-        write_history([], HERE.pretrain_history)
+        write_history([], Step, HERE.pretrain_history)
         write_json(scores, {"objective": objective})
         return f"wrote {output}, the untrained encoder"
     from babelmix.pretraining.model_card import model_card
@@ -47,7 +48,7 @@ def pretrain(settings: Settings) -> str:
         model, history, found, checkpoints = _pretrained(settings, None, stack)
         with new_folder(output) as folder:
             save_encoder(model, folder, card)
-        write_history(history, HERE.pretrain_history)
+        write_history(history, Step, HERE.pretrain_history)
         write_json(scores, {"objective": objective} | found)
         checkpoints.delete()
     return f"wrote {output}, last loss {history[-1].loss:.3f}"
@@ -82,14 +83,12 @@ def _pretrained(
 
     `stack` holds the lock of the checkpoint.
     """
-    from babelmix.encoder.packing import note_on_layers
-    from babelmix.encoder.usage import note_on_threads
     from babelmix.pretraining import loop
     from babelmix.pretraining.blocks import without as blocks_without
     from babelmix.pretraining.diagnostics import masked_text_accuracy, summary
     from babelmix.training.checkpoint import CheckpointStore
     from babelmix.training.distributed import process_group
-    from babelmix.training.engine import in_bfloat16, set_dropout
+    from babelmix.training.opening import announce
 
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         how = "start it as `babelmix pretrain`; trainings may have several processes"
@@ -110,15 +109,7 @@ def _pretrained(
     checkpoints = stack.enter_context(CheckpointStore(cache_dir() / "training", inputs).exclusive(say))
     model = load_encoder(start)
     blocks = _blocks(settings, model)
-    say(f"pre-training on {processes.describe(in_bfloat16(chosen, processes.device))}")
-    set_dropout(model.train(), chosen.dropout)
-    notes = (note_on_layers(model), note_on_threads(settings.threads))
-    for note in filter(None, notes if processes.device.type == "cpu" else notes[:1]):
-        say(note)
-    if last := checkpoints.step():
-        say(f"resuming after step {last}, from {checkpoints.file}")
-    for other in checkpoints.others():
-        say(f"not resuming from {other}")
+    announce("pre-training", model, chosen, processes, checkpoints)
     learned = blocks if without is None else blocks_without(blocks, [without])
     with progress(f"pretrain {section.objective}", section.steps) as step:
         history, engine = loop.pretrain(

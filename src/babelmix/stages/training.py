@@ -23,13 +23,12 @@ def train(name: str, settings: Settings) -> str | None:
     A training that was stopped resumes from its last checkpoint. Under torchrun or `accelerate launch` it runs in
     several processes, with the same batches.
     """
-    from babelmix.encoder.packing import note_on_layers
-    from babelmix.encoder.usage import note_on_threads
     from babelmix.training import loop
     from babelmix.training.checkpoint import CheckpointStore
     from babelmix.training.distributed import ProcessGroup, process_group
-    from babelmix.training.engine import in_bfloat16, set_dropout
+    from babelmix.training.history import write_history
     from babelmix.training.model_card import model_card
+    from babelmix.training.opening import announce
     from babelmix.training.tokenized_pairs import read_tokenized
 
     objective, chosen, start = settings.objective(name), settings.training(), HERE.start
@@ -69,15 +68,7 @@ def train(name: str, settings: Settings) -> str | None:
             raise UserError("the training's inputs changed while it waited", where=f"train {name}", how=how)
         checkpoints = locked[0] if locked else checkpoints
         if processes.is_main:
-            say(f"training on {processes.describe(in_bfloat16(chosen, processes.device))}")
-            set_dropout(model.train(), chosen.dropout)
-            notes = (note_on_layers(model), note_on_threads(settings.threads))
-            for note in filter(None, notes if processes.device.type == "cpu" else notes[:1]):
-                say(note)
-            if last := checkpoints.step():
-                say(f"resuming after step {last}, from {checkpoints.file}")
-            for other in checkpoints.others():
-                say(f"not resuming from {other}")
+            announce("training", model, chosen, processes, checkpoints)
         with progress(f"train {name}", chosen.steps) as step:
             history = loop.train(
                 model,
@@ -105,7 +96,7 @@ def train(name: str, settings: Settings) -> str | None:
         )
         with new_folder(output) as folder:
             save_encoder(model, folder, card)
-        loop.write_history(history, history_file)
+        write_history(history, loop.Step, history_file)
         checkpoints.delete()
     return f"wrote {output}, last loss {history[-1].loss:.3f}"
 

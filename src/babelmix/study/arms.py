@@ -99,10 +99,9 @@ def arms_of(records: Iterable[Record], study: Study) -> list[Arms]:
 
 def arm_of(run: Run, study: Study) -> str:
     """Return the name of a run's arm: "" of a main one, "x2" of one that has twice the steps and no other change."""
-    own = study.arms.get(run.arm)
-    if run.kind == "steps" or (own and not own.change and own.steps != 1):
+    if run.kind == "steps":
         return f"x{run.steps_factor:g}"
-    return run.arm
+    return arm_of_settings(run.arm, study) if run.arm in study.arms else run.arm
 
 
 def is_plain(arm: str) -> bool:

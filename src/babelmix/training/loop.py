@@ -2,12 +2,11 @@
 
     with process_group(settings.threads) as processes:
         history = train(model, tokenized, objective, settings.training(), seed=13, processes=processes)
-    write_history(history, Path("metrics/history/hybrid.csv"))
+    write_history(history, Step, Path("metrics/history/hybrid.csv"))
 
 `train` changes the model in place. step.py has one step, losses.py the loss, babelmix.batches what a batch holds.
 """
 
-import csv
 import math
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -21,7 +20,6 @@ from babelmix.batches.objective import Objective
 from babelmix.batches.sampler import describe, plan
 from babelmix.batches.units import index_units, training_rows
 from babelmix.common.errors import UserError
-from babelmix.common.files import new_file
 from babelmix.encoder.fingerprint import hash_code, hash_files, libraries, machine
 from babelmix.training.average import WeightMean, first_averaged
 from babelmix.training.checkpoint import Checkpoint, CheckpointStore
@@ -179,16 +177,6 @@ def lr_multiplier(step: int, train: Train) -> float:
     if step < warmup:
         return (step + 1) / warmup
     return (train.steps - step) / max(1, train.steps - warmup)
-
-
-def write_history(history: Sequence[Step], path: Path) -> None:
-    """Write the history as CSV: the fields of `Step`, losses in nats."""
-    with new_file(path) as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(Step.__dataclass_fields__)
-        for row in history:
-            values = ("" if value is None else f"{value:.6g}" for value in astuple(row)[2:])
-            writer.writerow([row.step, row.kind, *values])
 
 
 def _check_processes(processes: ProcessGroup, train: Train, dev_loss: DevLoss) -> None:
