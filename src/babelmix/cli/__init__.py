@@ -24,7 +24,20 @@ os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # we say in one line w
 
 import typer
 
-from babelmix.cli import data, encoders, probes, results, study, systems
+from babelmix.cli import (
+    data,
+    encoders,
+    exchange,
+    exporting,
+    machine,
+    probes,
+    publishing,
+    results,
+    searching,
+    serving,
+    study,
+    systems,
+)
 from babelmix.common.ending import run_and_exit
 from babelmix.common.errors import UserError
 
@@ -34,7 +47,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Train a retriever that works across languages, and see what the batches did. The whole of it: dvc repro",
 )
-for part in (results, study, systems, probes, encoders, data):
+_product = (exporting, exchange, searching, serving, publishing, machine)
+for part in (results, study, systems, probes, encoders, data, *_product):
     part.add_to(app)
 
 
