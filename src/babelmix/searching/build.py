@@ -1,0 +1,119 @@
+"""Make an index of vectors, and of documents through an encoder.
+
+    index_vectors(documents, vectors, model, Path("my-index"))         # float16 [n, d] unit vectors
+    counts = index_documents(documents, encoder, Path("my-index"))     # as a stream, in shards
+
+The folder appears when it is whole: a kill leaves what was there before.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from babelmix.common.errors import UserError
+from babelmix.common.files import new_folder
+from babelmix.retrieval.scorers import check_lengths
+from babelmix.searching.documents import Document
+from babelmix.searching.means import add_rows
+from babelmix.searching.record import VERSION, Model, Record, Segment, file_of, is_index, sweep, write_record, writing
+from babelmix.searching.segments import Batch, write_segment
+
+SHARD = 20_000  # documents that are encoded together: texts of like length share a batch
+
+
+@dataclass(frozen=True, slots=True)
+class PassageEncoder:
+    """The encoder of an index: what the index records of it, and texts to float16 unit vectors, [n, d]."""
+
+    model: Model
+    encode: Callable[[Sequence[str]], NDArray[np.float16]]
+
+
+def index_documents(documents: Iterable[Document], encoder: PassageEncoder, output: Path) -> Record:
+    """Encode documents as they come, in shards, and write them as an index; return what it says of itself.
+
+    `output` may be an older index, which is then replaced as a whole. UserError if there is no document, for vectors
+    that have not unit length, and for an output that babelmix did not write.
+    """
+    return _write(encoded(documents, encoder), encoder.model, output)
+
+
+def index_vectors(documents: Sequence[Document], vectors: NDArray[Any], model: Model, output: Path) -> Record:
+    """Write documents whose unit vectors, [n, d], are known already as an index; see `index_documents`."""
+    if len(documents) != len(vectors):
+        what = f"{len(documents):,} documents and {len(vectors):,} vectors"
+        raise UserError(what, where="index", how="give one vector for each document")
+    starts = range(0, len(documents), SHARD)
+    batches = ((documents[at : at + SHARD], vectors[at : at + SHARD].astype(np.float16)) for at in starts)
+    return _write(batches, model, output)
+
+
+def encoded(documents: Iterable[Document], encoder: PassageEncoder) -> Iterator[Batch]:
+    """Yield documents and their vectors, in shards."""
+    shard: list[Document] = []
+    for document in documents:
+        shard.append(document)
+        if len(shard) == SHARD:
+            yield shard, encoder.encode([one.passage for one in shard])
+            shard = []
+    if shard:
+        yield shard, encoder.encode([one.passage for one in shard])
+
+
+@dataclass(slots=True)
+class Summed:
+    """Batches that are checked and summed by language on their way to disk."""
+
+    batches: Iterable[Batch]
+    dimensions: int
+    languages: list[str]
+    sums: NDArray[np.float64]
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Yield the batches."""
+        row = 0
+        for documents, vectors in self.batches:
+            if vectors.shape != (len(documents), self.dimensions):
+                what = f"vectors of shape {vectors.shape} for {len(documents)} texts"
+                raise UserError(what, where="index", how=f"use a model of {self.dimensions} dimensions")
+            wide = vectors.astype(np.float32)
+            check_lengths(np.einsum("nd,nd->n", wide, wide), "index", row)
+            row += len(documents)
+            yield documents, vectors
+            codes = {lang: code for code, lang in enumerate(self.languages)}
+            spoken = [-1 if d.language is None else codes.setdefault(d.language, len(codes)) for d in documents]
+            self.sums = add_rows(self.sums, vectors, np.array(spoken, dtype=np.int16))
+            self.languages[:] = list(codes)
+
+
+def write_states(folder: Path, number: int, sums: NDArray[np.float64], deleted: NDArray[np.int64]) -> list[Path]:
+    """Write the sums and the deleted rows of a state of an index; return the files."""
+    files = [file_of(folder, "sums", number), file_of(folder, "deleted", number)]
+    for file, array in zip(files, (sums, deleted), strict=True):
+        with file.open("wb") as stream:
+            np.save(stream, array, allow_pickle=False)
+    return files
+
+
+def _write(batches: Iterable[Batch], model: Model, output: Path) -> Record:
+    with writing(output):
+        if is_index(output):
+            sweep(output)
+        with new_folder(output) as folder:
+            summed = Summed(batches, model.dimensions, [], np.zeros((0, model.dimensions)))
+            languages: list[str] = []
+            rows = write_segment(folder, 1, summed, languages)
+            if not rows:
+                how = "give it some text; the lines above say what was left out"
+                raise UserError("no document to index", where=str(output), how=how)
+            write_states(folder, 1, summed.sums, np.empty(0, dtype=np.int64))
+            segments = (Segment(number=1, rows=rows),)
+            record = Record(
+                version=VERSION, number=1, model=model, languages=tuple(languages), segments=segments, lists=None
+            )
+            write_record(folder, record)
+    return record

@@ -1,0 +1,227 @@
+"""An index of passages, opened for search.
+
+index = SearchIndex.open(Path("my-index"))
+index.languages                                          # {"de": 1200, "en": 3400}
+index.search(query_vectors, 10)[0][0].text               # the best passage of the first query
+index.search(query_vectors, 10, equal_share=True)        # as many hits of each language
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from babelmix.common.arrays import whole_arrays
+from babelmix.common.errors import UserError, unknown_name
+from babelmix.retrieval.language_means import LanguageRows
+from babelmix.retrieval.offsets import Moved
+from babelmix.retrieval.vectors import Rows, Shards, unit_rows
+from babelmix.searching.exact import ExactRows, Found
+from babelmix.searching.means import offsets_of
+from babelmix.searching.record import AGAIN, Record, file_of, read_record
+from babelmix.searching.segments import Ids, Texts, open_array
+from babelmix.searching.standing import Standings
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A passage that a search found."""
+
+    id: str
+    text: str
+    title: str | None
+    language: str | None
+    score: float  # cosine of the query and the passage, which may be moved
+    rank: int  # from 1, among all hits
+    language_rank: int  # from 1, among all passages of its language
+    standing: float  # standard deviations above the mean score of its language's passages, see standing.py
+
+
+class SearchIndex:
+    """An index on disk. It stays as it was opened: an update is seen by the next `open`."""
+
+    def __init__(self, folder: Path, record: Record) -> None:
+        """Use `open`."""
+        self.folder, self.record = folder, record
+        segments = record.segments
+        self._starts = [0, *accumulate(segment.rows for segment in segments)]
+        self._texts = [Texts(folder, segment.number, segment.rows) for segment in segments]
+        self.vectors = Shards([file_of(folder, "vectors", segment.number) for segment in segments])
+        if self.vectors.shape != (record.rows, record.model.dimensions):
+            raise UserError("not the vectors that belong here", where=str(folder), how=AGAIN)
+        parts = [open_array(folder, "languages", one.number, np.int16, (one.rows,)) for one in segments]
+        self.codes: NDArray[np.int16] = np.concatenate(parts)  # [rows] position in record.languages, or -1
+        if self.codes.min() < -1 or self.codes.max() >= len(record.languages):
+            raise UserError("a language that the index does not name", where=str(folder), how=AGAIN)
+        self.live = np.ones(record.rows, dtype=np.bool_)  # [rows] False for a deleted row
+        self.live[deleted_rows(folder, record)] = False
+        self._moved: tuple[float, ExactRows, Standings] | None = None
+
+    @classmethod
+    def open(cls, folder: Path, *, check: bool = False) -> "SearchIndex":
+        """Open an index; `check`: compare the sha256 of each of its files.
+
+        Raises:
+            UserError: not an index, an index of another version, or a file that is missing or damaged.
+        """
+        return cls(folder, read_record(folder, check=check))
+
+    @cached_property
+    def languages(self) -> Mapping[str, int]:
+        """The number of passages of each language, by name; those in no known language are not here."""
+        counts = np.bincount(self.codes[self.live] + 1, minlength=len(self.record.languages) + 1).tolist()
+        return {lang: n for lang, n in sorted(zip(self.record.languages, counts[1:], strict=True)) if n}
+
+    @property
+    def model(self) -> str:
+        """The folder or hub name of the model that it was made with."""
+        return self.record.model.name
+
+    def __len__(self) -> int:
+        """Return the number of passages."""
+        return int(np.count_nonzero(self.live))
+
+    def search(
+        self,
+        vectors: NDArray[np.float32],
+        k: int,
+        *,
+        languages: Collection[str] | None = None,
+        equal_share: bool = False,
+        shift: float = 0.0,
+    ) -> list[list[Hit]]:
+        """Return the k best passages of each query, best first; fewer if there are fewer.
+
+        Args:
+            vectors: [Q, d], encoded as queries by the index's model.
+            k: how many hits a query gets.
+            languages: search only the passages of these languages.
+            equal_share: give each language as many hits, to within one: the best of each language, then the second of
+                each, and so on. A passage in no known language is then no hit.
+            shift: from 0 to 1: move the passages of each language by this share of the way from the language's mean to
+                the mean of all languages (retrieval/offsets.py, `shift-index`).
+
+        Raises:
+            UserError: vectors of another width, a language that the index does not have, a shift outside 0 to 1.
+        """
+        queries = self._checked(vectors)
+        if not 0 <= shift <= 1:
+            raise UserError(f"a shift of {shift}", where="shift", how="give a strength from 0 to 1")
+        exact, standings = self._rows_at(shift)
+        codes = self._codes(languages)
+        found: list[list[Hit]] = []
+        for query in queries:
+            groups = self._groups(codes, equal_share)
+            parts = [exact.best(query, k, group) for group in groups]
+            found.append(self._hits(query, merged(parts, k) if equal_share else parts[0], standings))
+        return found
+
+    def ranks(self, vector: NDArray[np.float32], ids: Collection[str], *, shift: float = 0.0) -> dict[str, int]:
+        """Return the exact rank of each of these passages for a query, [d], by id: from 1, among all passages.
+
+        Reads all vectors. An id that the index does not have is left out.
+        """
+        query = self._checked(vector[None])[0]
+        rows = self.rows_of(ids)
+        moved = self._moved_rows(shift)
+        own = {
+            name: float(np.float32(query @ moved[np.array([row])][0].astype(np.float64))) for name, row in rows.items()
+        }
+        counts = dict.fromkeys(rows, 1)
+        for start in range(0, len(self.live), 8192):
+            stop = min(start + 8192, len(self.live))
+            scores = (moved[start:stop].astype(np.float64) @ query).astype(np.float32)
+            alive, numbers = self.live[start:stop], np.arange(start, stop)
+            for name, row in rows.items():
+                better = (scores > own[name]) | ((scores == own[name]) & (numbers < row))
+                counts[name] += int(np.count_nonzero(better & alive))
+        return counts
+
+    def rows_of(self, ids: Collection[str]) -> dict[str, int]:
+        """Return {id: row} of the passages with these ids; a deleted one has none."""
+        found: dict[str, int] = {}
+        for segment, start, texts in zip(self.record.segments, self._starts, self._texts, strict=False):
+            for name, row in Ids(self.folder, segment.number, segment.rows, texts).find(ids):
+                if self.live[start + row]:
+                    found[name] = start + row
+        return found
+
+    def parts(self, row: int) -> tuple[str, str | None, str]:
+        """Return the id, title and text of a row."""
+        number = int(np.searchsorted(self._starts, row, side="right")) - 1
+        return self._texts[number].parts(row - self._starts[number])
+
+    def language(self, row: int) -> str | None:
+        """Return the language of a row."""
+        code = int(self.codes[row])
+        return None if code < 0 else self.record.languages[code]
+
+    def _checked(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+        width = self.record.model.dimensions
+        if vectors.ndim != 2 or vectors.shape[1] != width:
+            what = f"query vectors of shape {vectors.shape}, where the index has {width} dimensions"
+            raise UserError(what, where="search", how="encode the queries with the index's model")
+        return unit_rows(vectors).astype(np.float64)
+
+    def _codes(self, languages: Collection[str] | None) -> list[int] | None:
+        if languages is None:
+            return None
+        for lang in languages:
+            if lang not in self.languages:
+                raise unknown_name("language", lang, self.languages, where=str(self.folder))
+        return [self.record.languages.index(lang) for lang in sorted(set(languages))]
+
+    def _groups(self, codes: list[int] | None, equal_share: bool) -> Sequence[list[int] | None]:
+        if not equal_share:
+            return [codes]
+        return [[code] for code in (codes if codes is not None else self._codes(list(self.languages)) or [])]
+
+    def _moved_rows(self, shift: float) -> Rows:
+        if not shift:
+            return self.vectors
+        offsets = shift * offsets_of(self.folder, self.record, self.codes, self.live)
+        return Moved(LanguageRows(self.vectors, self.record.languages, self.codes), offsets, where=str(self.folder))
+
+    def _rows_at(self, shift: float) -> tuple[ExactRows, Standings]:
+        """Return the rows in memory, moved by a strength; those of the last strength are kept."""
+        if self._moved is None or self._moved[0] != shift:
+            self._moved = None
+            rows = self._moved_rows(shift)
+            live = np.flatnonzero(self.live)
+            self._moved = (shift, ExactRows(rows, live, self.codes[live]), Standings(rows, live, self.codes[live]))
+        return self._moved[1], self._moved[2]
+
+    def _hits(self, query: NDArray[np.float64], found: Found, standings: Standings) -> list[Hit]:
+        hits: list[Hit] = []
+        of_language: dict[int, int] = {}
+        standing = standings.of(query, self.codes[found.rows], found.scores)
+        for rank, (row, score) in enumerate(zip(found.rows.tolist(), found.scores.tolist(), strict=True), start=1):
+            code = int(self.codes[row])
+            of_language[code] = of_language.get(code, 0) + 1
+            name, title, text = self.parts(row)
+            where = standing[rank - 1]
+            hits.append(Hit(name, text, title, self.language(row), score, rank, of_language[code], where))
+        return hits
+
+
+def merged(parts: Sequence[Found], k: int) -> Found:
+    """Return the first of each part by score, then the second of each, and so on, k in all."""
+    rows = np.concatenate([part.rows for part in parts] or [np.empty(0, np.int64)])
+    scores = np.concatenate([part.scores for part in parts] or [np.empty(0, np.float32)])
+    ranks = np.concatenate([np.arange(len(part.rows)) for part in parts] or [np.empty(0, np.int64)])
+    order = np.lexsort((rows, -scores, ranks))[:k]
+    return Found(rows[order], scores[order])
+
+
+def deleted_rows(folder: Path, record: Record) -> NDArray[np.int64]:
+    """Return the rows that are deleted, ascending; UserError for a damaged file."""
+    path = file_of(folder, "deleted", record.number)
+    with whole_arrays(str(path), what=".npy array", how=AGAIN):
+        found = np.load(path, allow_pickle=False)
+    if found.dtype != np.int64 or found.ndim != 1 or (len(found) and not 0 <= found.min() <= found.max() < record.rows):
+        raise UserError("not the deleted rows of this index", where=str(path), how=AGAIN)
+    return found
