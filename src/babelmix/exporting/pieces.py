@@ -1,0 +1,97 @@
+"""Which pieces of a vocabulary the wanted languages need.
+
+    pieces = Pieces.of(json.loads(tokenizer.to_str()))
+    kept = pieces_to_keep(tokenizer, pieces, {"de": texts})          # ascending ids
+
+Always: special tokens, the pieces of the texts, and single characters of the languages' scripts, so that no new text of
+these languages has an unknown character that it had not before. Then up to `rows` in all: pieces of these scripts, those
+with the highest score first.
+"""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from babelmix.common.errors import UserError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+ROWS = 65_536  # with 12 layers and 384 dimensions: 190 MB in float32
+SHARE = 0.02  # of the letters of a language's texts that make a script one of its own
+BLOCK = 1024  # texts that are cut at once
+MARKS = ("▁", "##")  # where a word begins, and where a piece goes on with one
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """The vocabulary of a tokenizer."""
+
+    by_id: dict[int, str]
+    by_score: tuple[int, ...]  # ids, those with the highest score first; as listed where there are no scores
+    always: frozenset[int]  # ids that stay whatever the texts are
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any], always: Iterable[int] = ()) -> "Pieces":
+        """Read them out of the content of a tokenizer.json; `always` are further ids to keep."""
+        vocabulary = content["model"]["vocab"]
+        special = {token["id"] for token in content["added_tokens"]} | set(always)
+        if isinstance(vocabulary, dict):
+            by_id = {number: piece for piece, number in vocabulary.items()}
+            special |= {number for number, piece in by_id.items() if piece == content["model"].get("unk_token")}
+            return cls(by_id, tuple(sorted(by_id)), frozenset(special))
+        by_id = {number: piece for number, (piece, _) in enumerate(vocabulary)}
+        scores = [score for _, score in vocabulary]
+        by_score = sorted(by_id, key=lambda number: (-scores[number], number))
+        return cls(by_id, tuple(by_score), frozenset(special | {content["model"]["unk_id"], by_score[-1]}))
+
+
+def pieces_to_keep(
+    tokenizer: "Tokenizer", pieces: Pieces, texts: Mapping[str, Iterable[str]], rows: int | None
+) -> list[int]:
+    """Return the ascending ids of the pieces to keep; UserError where no language has a text.
+
+    They are more than `rows` where the texts alone need more.
+    """
+    kept, scripts = set(pieces.always), set[str]()
+    for own in texts.values():
+        letters: Counter[str] = Counter()
+        stream = iter(own)
+        while block := list(islice(stream, BLOCK)):
+            kept.update(number for one in tokenizer.encode_batch_fast(block) for number in one.ids)
+            letters.update(script for text in block for script in scripts_in(text))
+        scripts |= {script for script, count in letters.items() if count >= SHARE * letters.total()}
+    if not scripts:
+        raise UserError("no texts of the wanted languages", where="vocabulary", how="name languages that have texts")
+    own = [number for number in pieces.by_score if set(scripts_in(pieces.by_id[number])) <= scripts]
+    kept.update(number for number in own if len(_bare(pieces.by_id[number])) <= 1)
+    kept.update(islice((number for number in own if number not in kept), max(0, (rows or 0) - len(kept))))
+    return sorted(kept)
+
+
+def scripts_in(text: str) -> Iterator[str]:
+    """Yield the script of each letter and mark of a text: the first word of its Unicode name.
+
+    >>> sorted(set(scripts_in("Tür 1, дверь")))
+    ['CYRILLIC', 'LATIN']
+    """
+    return filter(None, map(_script, text))
+
+
+@cache
+def _script(character: str) -> str:
+    """Return "LATIN", "CJK", ...; nothing for digits, punctuation and what belongs to no script."""
+    if unicodedata.category(character)[0] not in "LM":
+        return ""
+    first = unicodedata.name(character, "").split(" ")[0]
+    return "" if first in ("COMBINING", "MODIFIER", "VARIATION") else first
+
+
+def _bare(piece: str) -> str:
+    for mark in MARKS:
+        piece = piece.removeprefix(mark)
+    return piece
