@@ -47,6 +47,13 @@ def write_lexicons(root: Path) -> None:
     write(root / "omw", "wn-wikt-spa.tab", "# Spanish", "00000001-n\tspa:lemma\tdatei", "00000002-n\tspa:lemma\tzelle")
 
 
+def write_training_words(folder: Path) -> None:
+    """XLING's training rows in six languages: the other four have the German words."""
+    for other in ("de", "fr", "it", "ru", "tr"):
+        rows = [f"{english}\t{german}" for english, german in zip(ENGLISH, GERMAN, strict=True)]
+        write(folder, f"yacle.train.freq.5k.en-{other}.tsv", *rows)
+
+
 @pytest.fixture
 def project(tmp_path: Path, tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A project with a model, lexicons and the parameters; the test is in it."""
@@ -104,7 +111,7 @@ def test_every_probe_runs_on_one_language_and_fits_the_terminal(
     write(project / "data/lexicons/xling", "ru_vocab.txt", "datei")
     for pair in ("de-ru", "en-ru"):
         write(project / "data/lexicons/xling", f"yacle.test.freq.2k.{pair}.tsv", "datei\tdatei")
-    write(project / "data/lexicons/xling", "yacle.train.freq.5k.en-ru.tsv", "file\tdatei")
+    write_training_words(project / "data/lexicons/xling")
     found = probed(*PROBES, *languages)
     assert set(found["probes"]) == set(PROBES)
     assert found["settings"] == {"form": "fast", "prompt": "none"}
@@ -125,6 +132,22 @@ def test_every_probe_runs_on_one_language_and_fits_the_terminal(
         "words outside the list": 1,
         "translations outside the list": 2,
     }
+
+
+def test_mixed_vectors_are_those_of_the_share_that_held_out_words_choose(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_training_words(project / "data/lexicons/xling")
+    pair = ("--languages", "en", "--languages", "de")
+    mixed, plain = probed("xling-mixed", *pair)["probes"]["xling-mixed"], probed("xling", *pair)["probes"]["xling"]
+    share = max(mixed["shares"], key=lambda score: (score["mrr"], score["share"]))
+    assert [score["share"] for score in mixed["shares"]] == [number / 10 for number in range(11)]
+    assert f"contextual vectors: {share['share']:g}," in " ".join(capsys.readouterr().out.split())
+    one, other = (found["by_direction"]["en-de"]["all"] for found in (mixed, plain))
+    assert {name for name in one if name.startswith("static")} == {name for name in other if name.startswith("static")}
+    assert one["static_mrr"] == other["static_mrr"] and one["queries"] == other["queries"]
+    if share["share"] == 1:
+        assert one == other
 
 
 def test_the_full_form_counts_translations_that_are_no_candidates(
@@ -188,7 +211,8 @@ def test_what_was_left_out_is_told_below_a_table() -> None:
 
 def test_every_lexicon_has_a_probe_of_its_name() -> None:
     assert {name: probe.lexicon for name, probe in PROBES.items()} == {name: name for name in LEXICONS} | {
-        "xling-train": "xling"
+        "xling-train": "xling",
+        "xling-mixed": "xling",
     }
 
 

@@ -24,7 +24,7 @@ def probe(
         list[str] | None,
         typer.Argument(
             metavar="[PROBE]...",
-            help="tatoeba, xling, omw, simlex, iso-codes, xling-train; those of params.yaml unless given.",
+            help="tatoeba, xling, omw, simlex, iso-codes, xling-train, xling-mixed; those of params.yaml unless given.",
         ),
     ] = None,
     system: Annotated[

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-from babelmix.probes.induction import Scores, Task, induce
+from babelmix.probes.induction import Encode, Scores, Task, induce
 from babelmix.probes.probe import Asked, Found, Table
 from babelmix.probes.vocabulary import Vocabulary
 
@@ -18,14 +18,18 @@ PARTS = {
 }
 
 
-def run_tasks(tasks: Sequence[Task], asked: Asked, name: str) -> Found:
-    """Return the scores of all directions, their means as the headline, and a table with a row for each direction."""
+def run_tasks(tasks: Sequence[Task], asked: Asked, name: str, *, encode: Encode | None = None) -> Found:
+    """Return the scores of all directions, their means as the headline, and a table with a row for each direction.
+
+    `encode`: what turns words into vectors, the encoder that is asked unless given.
+    """
+    vectors_of = encode or asked.encode
     words: dict[str, dict[str, None]] = {}
     for task in tasks:
         own = words.setdefault(task.source, {})
         own |= dict.fromkeys((*task.references, *(source for source, _ in task.rows)))
         words.setdefault(task.target, {}).update(dict.fromkeys(task.candidates))
-    encoded = {lang: Vocabulary(list(own), asked.encode(list(own))) for lang, own in words.items()}
+    encoded = {lang: Vocabulary(list(own), vectors_of(list(own))) for lang, own in words.items()}
     static = {lang: Vocabulary(list(own), asked.encode.static(list(own))) for lang, own in words.items()}
     scores = {task.name: induce(task, encoded, static, strings=asked.form == "fast") for task in tasks}
     headline = {measure: fmean(found["all"][measure] for found in scores.values()) for measure in HEADLINE}

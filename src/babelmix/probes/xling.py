@@ -3,24 +3,32 @@
 The form `fast` looks among the first 20,000 words of a language and all translations, `full` among its 100,000 words.
 CSLS compares with as many words of the source language: its first 20,000, or all 100,000.
 
-The probe `xling-train` does the same with the training dictionaries of two directions. The prompt was chosen on it.
+The probe `xling-train` does the same with the training dictionaries of two directions. `xling-mixed` asks what `xling`
+asks of contextual and static vectors, mixed (interpolation.py): the map and the share come from the training rows.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from babelmix.common.hashing import hash_order
 from babelmix.lexicon.word_lists import read_words
-from babelmix.lexicon.xling import LANGUAGES, NAME, read_xling
-from babelmix.probes.induction import FAST, Task, make_task
+from babelmix.lexicon.xling import LANGUAGES, NAME, read_multiway, read_xling
+from babelmix.probes.induction import FAST, Encode, Task, make_task
 from babelmix.probes.induction_probe import run_tasks
+from babelmix.probes.interpolation import Interpolation, Words, interpolate
 from babelmix.probes.probe import Asked, Found, Probe
+from babelmix.probes.words import Vectors
 
 TRAIN_DIRECTIONS = (("en", "de"), ("en", "ru"))
+HELD_OUT = 10  # of the training rows, one in so many chooses the share: 500 of 5,000
 
 
 def run(folder: Path, asked: Asked) -> Found:
     """Probe the test dictionaries of every direction between two of the languages that are asked for."""
-    pairs = [(one, other) for one in LANGUAGES for other in LANGUAGES if one != other]
-    return _run(folder, asked, pairs, "test", NAME)
+    return _run(folder, asked, _directions(), "test", NAME)
 
 
 def run_train(folder: Path, asked: Asked) -> Found:
@@ -28,7 +36,53 @@ def run_train(folder: Path, asked: Asked) -> Found:
     return _run(folder, asked, list(TRAIN_DIRECTIONS), "train-5k", f"{NAME}-train")
 
 
-def _run(folder: Path, asked: Asked, pairs: list[tuple[str, str]], split: str, name: str) -> Found:
+def run_mixed(folder: Path, asked: Asked) -> Found:
+    """Probe the test dictionaries with mixed vectors; the share of the contextual ones and its choice are in the table.
+
+    Every row of the training dictionaries is words of all languages asked for. One row in HELD_OUT chooses the share,
+    the others fit the map. An encoder that was tuned on these rows makes the share look better than it is.
+    """
+    languages = asked.some(LANGUAGES, what=f"{NAME}-mixed")
+    found = _interpolation(folder, asked, languages)
+
+    def encode(words: Sequence[str]) -> Vectors:
+        return found.vectors(asked.encode.static(words), asked.encode(words))
+
+    scored = _run(folder, asked, _directions(), "test", f"{NAME}-mixed", encode=encode)
+    by_share = ", ".join(f"{score.share:g}: {score.mrr:.3f}" for score in found.scores)
+    chosen = f"Share of the contextual vectors: {found.share:g}, by MRR on training words held out ({by_share})."
+    shares = [{"share": score.share, "p_at_1": score.p_at_1, "mrr": score.mrr} for score in found.scores]
+    return replace(
+        scored,
+        headline={**scored.headline, "share": found.share},
+        scores={**scored.scores, "shares": shares},
+        table=replace(scored.table, about=f"{scored.table.about} {chosen}"),
+    )
+
+
+def _interpolation(folder: Path, asked: Asked, languages: Sequence[str]) -> Interpolation:
+    rows = read_multiway(folder, "train-5k")
+    words = [(lang, unit, row[lang].lower()) for unit, row in enumerate(rows) for lang in languages]
+    names = [word for _, _, word in words]
+    units = np.array([unit for _, unit, _ in words], dtype=np.int64)
+    held = sorted(range(len(rows)), key=lambda unit: hash_order(str(unit)))[: max(1, len(rows) // HELD_OUT)]
+    static, contextual = asked.encode.static(names), asked.encode(names)
+    return interpolate(Words(names, [lang for lang, _, _ in words], units, static, contextual), np.isin(units, held))
+
+
+def _directions() -> list[tuple[str, str]]:
+    return [(one, other) for one in LANGUAGES for other in LANGUAGES if one != other]
+
+
+def _run(
+    folder: Path,
+    asked: Asked,
+    pairs: list[tuple[str, str]],
+    split: str,
+    name: str,
+    *,
+    encode: Encode | None = None,
+) -> Found:
     chosen = [(one, other) for one, other in pairs if asked.has(one) and asked.has(other)]
     if not chosen:
         raise asked.none_of(name, LANGUAGES)
@@ -38,7 +92,11 @@ def _run(folder: Path, asked: Asked, pairs: list[tuple[str, str]], split: str, n
     def task(one: str, other: str) -> Task:
         return make_task(read_xling(folder, one, other, split), lists[one], lists[other], limit=limit)
 
-    return run_tasks([task(*pair) for pair in chosen], asked, name)
+    return run_tasks([task(*pair) for pair in chosen], asked, name, encode=encode)
 
 
-PROBE = (Probe(name=NAME, lexicon=NAME, run=run), Probe(name=f"{NAME}-train", lexicon=NAME, run=run_train))
+PROBE = (
+    Probe(name=NAME, lexicon=NAME, run=run),
+    Probe(name=f"{NAME}-train", lexicon=NAME, run=run_train),
+    Probe(name=f"{NAME}-mixed", lexicon=NAME, run=run_mixed),
+)
