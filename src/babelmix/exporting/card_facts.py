@@ -1,0 +1,198 @@
+"""What is known of an exported model, read from the files that its making left; what is not there stays unknown.
+
+facts = facts_of("hybrid", HERE, preset=settings.preset(), sources={"libreoffice-help": "LibreOffice Help: MPL-2.0"},
+                 translated=("pt",), benchmarks=("gnome-help",), size="base")
+text = model_card(replace(facts, forms=rows, trimmed=cut))                     # exporting/model_card.py
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from babelmix.benchmarks.registry import licence_of
+from babelmix.common.errors import UserError
+from babelmix.common.reading import parse_json, read_text
+from babelmix.encoder.settings import Preset
+from babelmix.evaluation.measures import MEASURES
+from babelmix.evaluation.query_scores import POOL, SCOPES
+from babelmix.evaluation.score_files import parse_evaluation, read_query_scores
+from babelmix.evaluation.significance import Interval, score_interval
+from babelmix.exporting.debiasing import Baked
+from babelmix.exporting.forms import FormRow
+from babelmix.study.record import Record, read_all_records
+from babelmix.workspace import Workspace
+
+PACKAGED_LAYERS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """The main score of the model, before its export, on a benchmark in one scope."""
+
+    benchmark: str
+    licence: str  # of the benchmark
+    scope: str
+    measure: str  # a name in measures.MEASURES
+    interval: Interval  # over questions
+    languages: tuple[str, ...]  # of its queries and passages
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A trimmed vocabulary: rows of word embeddings left, and how many there were; the languages kept."""
+
+    kept: int
+    of: int
+    languages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """All that a model card says."""
+
+    name: str
+    about: str  # what the README of the trained model says, without its front matter, title and example
+    preset: Preset  # of the starting encoder
+    layers: int | None
+    sources: Mapping[str, str]  # source of training pairs -> its licence
+    pairs: Mapping[str, int]  # language -> training pairs that people wrote; empty where not on disk
+    machine: Mapping[str, int]  # language -> training pairs that a machine translated
+    scores: Sequence[Score] = ()
+    seeds: Mapping[str, Sequence[float]] = field(default_factory=dict[str, Sequence[float]])  # benchmark -> scores
+    trimmed: Cut | None = None
+    debiasing: Baked | None = None
+    width: tuple[int, int] | None = None  # dimensions of the export, and of the model
+    matryoshka: tuple[int, ...] = ()  # widths that the training had too
+    forms: Sequence[FormRow] = ()
+    repository: str | None = None  # org/name on the hub
+    version: str = "unknown"  # of babelmix
+
+    @property
+    def seen(self) -> tuple[str, ...]:
+        """The languages of the training pairs."""
+        return tuple(sorted({*self.pairs, *self.machine}))
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """The languages that were scored, but not trained on."""
+        return tuple(sorted({lang for score in self.scores for lang in score.languages} - set(self.seen)))
+
+
+def facts_of(
+    system: str,
+    workspace: Workspace,
+    *,
+    model: Path | None = None,
+    preset: Preset,
+    sources: Mapping[str, str],
+    translated: Iterable[str] = (),
+    benchmarks: Iterable[str] = (),
+    size: str | None = None,
+    matryoshka: tuple[int, ...] = (),
+    version: str = "unknown",
+) -> Facts:
+    """Return what the files of a project say of one of its encoders; a file that is not there is left out.
+
+    Args:
+        system: an encoder's name, such as "hybrid".
+        workspace: of the project.
+        model: the encoder's folder, if it is not the workspace's.
+        preset: of the starting encoder.
+        sources: sources of pairs and their licences.
+        translated: languages that a machine translated into.
+        benchmarks: names to look for scores of.
+        size: name of the preset; with it, the scores of other seeds are looked up in the study.
+        matryoshka: `train.matryoshka`.
+        version: of babelmix.
+
+    Raises:
+        UserError: a file that is there, but damaged.
+    """
+    folder = model or workspace.model(system)
+    human = _sum(_counts(workspace.pair_counts(source), "kept_train") for source in sources)
+    by_machine = _sum(
+        {lang: int(own.get("kept", 0))}
+        for source in sources
+        for lang in translated
+        if (own := _json(workspace.translation_counts(source, lang)))
+    )
+    readme, config = folder / "README.md", _json(folder / "config.json")
+    return Facts(
+        name=system,
+        about=_about(read_text(readme)) if readme.is_file() else "",
+        preset=preset,
+        layers=config.get("num_hidden_layers"),
+        sources=sources,
+        pairs=human,
+        machine=by_machine,
+        scores=[score for name in benchmarks for score in _scores(workspace, system, name)],
+        seeds=_of_seeds(read_all_records(workspace.study), system, size) if size else {},
+        matryoshka=matryoshka,
+        version=version,
+    )
+
+
+def _scores(workspace: Workspace, system: str, benchmark: str) -> list[Score]:
+    """Return the main score in every scope that a benchmark has; none where the system was not scored on it."""
+    file, queries = workspace.scores(system, benchmark), workspace.query_scores(system, benchmark)
+    if not file.is_file() or not queries.is_file():
+        return []
+    found, of_queries = parse_evaluation(read_text(file), str(file)), read_query_scores(queries, str(queries))
+    measure: str = found["main_score"]
+    spoken = {*of_queries.query_language.tolist(), *of_queries.passage_language.tolist()} - {POOL}
+    return [
+        Score(
+            benchmark,
+            licence_of(benchmark),
+            scope,
+            measure,
+            score_interval([of_queries], scope, MEASURES[measure]),
+            tuple(sorted(spoken)),
+        )
+        for scope in SCOPES
+        if of_queries.groups(scope)[0].any()
+    ]
+
+
+def _of_seeds(records: Mapping[str, Record], system: str, size: str) -> dict[str, list[float]]:
+    """Return benchmark -> multilingual scores of the study's plain runs of one size and recipe, one a seed."""
+    found: dict[str, dict[int, float]] = {}
+    for name, record in sorted(records.items()):
+        plain = record.run.size == size and not record.run.arm and record.run.kind == "main" and "/" not in name
+        for benchmark, scored in record.facts.systems.get(system, {}).items() if plain else ():
+            score = getattr(scored.scopes.get("multilingual"), scored.main_score, None)
+            if score is not None:
+                found.setdefault(benchmark, {})[record.run.seed] = score
+    return {benchmark: [by_seed[seed] for seed in sorted(by_seed)] for benchmark, by_seed in found.items()}
+
+
+def _about(readme: str) -> str:
+    """Return a card's text without its front matter, title and code."""
+    text = re.sub(r"\A---\n.*?\n---\n", "", readme, flags=re.DOTALL)
+    text = re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
+    return re.sub(r"\A\s*# [^\n]*\n", "", text).strip()
+
+
+def _counts(file: Path, key: str) -> dict[str, int]:
+    return {lang: int(own[key]) for lang, own in _json(file).items() if own.get(key)}
+
+
+def _sum(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for one in counts:
+        for lang, number in one.items():
+            found[lang] = found.get(lang, 0) + number
+    return {lang: found[lang] for lang in sorted(found) if found[lang]}
+
+
+def _json(file: Path) -> dict[str, Any]:
+    """Return a JSON object; an empty one where there is no file."""
+    if not file.is_file():
+        return {}
+    value = parse_json(read_text(file), str(file))
+    if not isinstance(value, dict):
+        raise UserError("not a JSON object", where=str(file), how="make the file again")
+    return json.loads(json.dumps(value))
