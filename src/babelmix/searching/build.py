@@ -7,7 +7,7 @@ The folder appears when it is whole: a kill leaves what was there before.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,23 @@ from numpy.typing import NDArray
 from babelmix.common.errors import UserError
 from babelmix.common.files import new_folder
 from babelmix.retrieval.scorers import check_lengths
+from babelmix.retrieval.vectors import Shards
+from babelmix.searching import approximate
 from babelmix.searching.documents import Document
 from babelmix.searching.means import add_rows
-from babelmix.searching.record import VERSION, Model, Record, Segment, file_of, is_index, sweep, write_record, writing
-from babelmix.searching.segments import Batch, write_segment
+from babelmix.searching.record import (
+    VERSION,
+    Lists,
+    Model,
+    Record,
+    Segment,
+    file_of,
+    is_index,
+    sweep,
+    write_record,
+    writing,
+)
+from babelmix.searching.segments import Batch, open_array, write_segment
 
 SHARD = 20_000  # documents that are encoded together: texts of like length share a batch
 
@@ -31,6 +44,7 @@ class PassageEncoder:
 
     model: Model
     encode: Callable[[Sequence[str]], NDArray[np.float16]]
+    cut: list[int] = field(default_factory=lambda: [0])  # how many texts were longer than it reads, so far
 
 
 def index_documents(documents: Iterable[Document], encoder: PassageEncoder, output: Path) -> Record:
@@ -112,8 +126,18 @@ def _write(batches: Iterable[Batch], model: Model, output: Path) -> Record:
                 raise UserError("no document to index", where=str(output), how=how)
             write_states(folder, 1, summed.sums, np.empty(0, dtype=np.int64))
             segments = (Segment(number=1, rows=rows),)
+            lists = lists_of(folder, segments[0], model, languages)
             record = Record(
-                version=VERSION, number=1, model=model, languages=tuple(languages), segments=segments, lists=None
+                version=VERSION, number=1, model=model, languages=tuple(languages), segments=segments, lists=lists
             )
             write_record(folder, record)
     return record
+
+
+def lists_of(folder: Path, segment: Segment, model: Model, languages: Sequence[str]) -> Lists | None:
+    """Write the lists of a segment that is too large for exact search; None if it is not."""
+    if segment.rows <= approximate.EXACT:
+        return None
+    vectors = Shards([file_of(folder, "vectors", segment.number)])
+    codes = np.array(open_array(folder, "languages", segment.number, np.int16, (segment.rows,)))
+    return approximate.build_lists(folder, segment.number, vectors, codes, languages)

@@ -64,7 +64,7 @@ class ExactRows:
         at = np.concatenate([np.arange(start, end) for start, end in ranges if end > start])
         score = np.concatenate(scores)
         if len(score) > k:
-            # |float32 sum - exact sum| <= d * 2^-24 * |q| |p| for both scores that are compared, see retrieval/search.py
+            # |float32 sum - exact sum| <= d * 2^-24 * |q| |p| for both scores, see retrieval/search.py
             margin = np.float32(2.2 * len(query) * 2.0**-24)
             at = at[score >= np.partition(score, -k)[-k] - margin]
         return Found.best(self._rows[at], exact_scores(query, self._matrix[at]), k)

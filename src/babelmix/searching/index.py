@@ -20,7 +20,9 @@ from babelmix.common.errors import UserError, unknown_name
 from babelmix.retrieval.language_means import LanguageRows
 from babelmix.retrieval.offsets import Moved
 from babelmix.retrieval.vectors import Rows, Shards, unit_rows
-from babelmix.searching.exact import ExactRows, Found
+from babelmix.searching.approximate import OpenLists
+from babelmix.searching.documents import Document
+from babelmix.searching.exact import ExactRows, Found, exact_scores
 from babelmix.searching.means import offsets_of
 from babelmix.searching.record import AGAIN, Record, file_of, read_record
 from babelmix.searching.segments import Ids, Texts, open_array
@@ -41,6 +43,16 @@ class Hit:
     standing: float  # standard deviations above the mean score of its language's passages, see standing.py
 
 
+@dataclass(frozen=True, slots=True)
+class _State:
+    """The rows of an index at a strength of the shift, and what of them is in memory."""
+
+    shift: float
+    rows: Rows
+    exact: ExactRows
+    standings: Standings
+
+
 class SearchIndex:
     """An index on disk. It stays as it was opened: an update is seen by the next `open`."""
 
@@ -59,7 +71,7 @@ class SearchIndex:
             raise UserError("a language that the index does not name", where=str(folder), how=AGAIN)
         self.live = np.ones(record.rows, dtype=np.bool_)  # [rows] False for a deleted row
         self.live[deleted_rows(folder, record)] = False
-        self._moved: tuple[float, ExactRows, Standings] | None = None
+        self._state: _State | None = None
 
     @classmethod
     def open(cls, folder: Path, *, check: bool = False) -> "SearchIndex":
@@ -108,16 +120,15 @@ class SearchIndex:
         Raises:
             UserError: vectors of another width, a language that the index does not have, a shift outside 0 to 1.
         """
-        queries = self._checked(vectors)
-        if not 0 <= shift <= 1:
-            raise UserError(f"a shift of {shift}", where="shift", how="give a strength from 0 to 1")
-        exact, standings = self._rows_at(shift)
-        codes = self._codes(languages)
+        queries, codes = self._checked(vectors), self._codes(languages)
+        state = self._at(shift)
         found: list[list[Hit]] = []
         for query in queries:
-            groups = self._groups(codes, equal_share)
-            parts = [exact.best(query, k, group) for group in groups]
-            found.append(self._hits(query, merged(parts, k) if equal_share else parts[0], standings))
+            if equal_share:
+                parts = [self._best(query, k, [code], state) for code in (codes if codes is not None else self._spoken)]
+                found.append(self._hits(query, merged(parts, k), state))
+            else:
+                found.append(self._hits(query, self._best(query, k, codes, state), state))
         return found
 
     def ranks(self, vector: NDArray[np.float32], ids: Collection[str], *, shift: float = 0.0) -> dict[str, int]:
@@ -127,7 +138,7 @@ class SearchIndex:
         """
         query = self._checked(vector[None])[0]
         rows = self.rows_of(ids)
-        moved = self._moved_rows(shift)
+        moved = self._rows_at(shift)
         own = {
             name: float(np.float32(query @ moved[np.array([row])][0].astype(np.float64))) for name, row in rows.items()
         }
@@ -150,15 +161,12 @@ class SearchIndex:
                     found[name] = start + row
         return found
 
-    def parts(self, row: int) -> tuple[str, str | None, str]:
-        """Return the id, title and text of a row."""
+    def document(self, row: int) -> Document:
+        """Return the document of a row."""
         number = int(np.searchsorted(self._starts, row, side="right")) - 1
-        return self._texts[number].parts(row - self._starts[number])
-
-    def language(self, row: int) -> str | None:
-        """Return the language of a row."""
+        name, title, text = self._texts[number].parts(row - self._starts[number])
         code = int(self.codes[row])
-        return None if code < 0 else self.record.languages[code]
+        return Document(name, text, title, None if code < 0 else self.record.languages[code])
 
     def _checked(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
         width = self.record.model.dimensions
@@ -175,36 +183,60 @@ class SearchIndex:
                 raise unknown_name("language", lang, self.languages, where=str(self.folder))
         return [self.record.languages.index(lang) for lang in sorted(set(languages))]
 
-    def _groups(self, codes: list[int] | None, equal_share: bool) -> Sequence[list[int] | None]:
-        if not equal_share:
-            return [codes]
-        return [[code] for code in (codes if codes is not None else self._codes(list(self.languages)) or [])]
+    @cached_property
+    def _spoken(self) -> list[int]:
+        """The codes of the languages that passages are in."""
+        return self._codes(list(self.languages)) or []
 
-    def _moved_rows(self, shift: float) -> Rows:
+    @cached_property
+    def _lists(self) -> OpenLists | None:
+        if (facts := self.record.lists) is None:
+            return None
+        first = self.record.segments[0].rows
+        return OpenLists(self.folder, self.record, facts, self.codes[:first], self.live[:first])
+
+    def _best(self, query: NDArray[np.float64], k: int, codes: list[int] | None, state: "_State") -> Found:
+        """Return the k best rows of these languages: those in memory exactly, of the others what the lists find."""
+        found = state.exact.best(query, k, codes)
+        if self._lists is None:
+            return found
+        # A shift moves all rows of a language alike, but for their length: each language's best are looked for.
+        groups = (
+            [codes] if not state.shift else [[code] for code in (codes if codes is not None else [-1, *self._spoken])]
+        )
+        rows = np.unique(
+            np.concatenate([self._lists.candidates(query.astype(np.float32), k, group) for group in groups])
+        )
+        scores = exact_scores(query, state.rows[rows])
+        return Found.best(np.concatenate([found.rows, rows]), np.concatenate([found.scores, scores]), k)
+
+    def _rows_at(self, shift: float) -> Rows:
+        if not 0 <= shift <= 1:
+            raise UserError(f"a shift of {shift}", where="shift", how="give a strength from 0 to 1")
         if not shift:
             return self.vectors
         offsets = shift * offsets_of(self.folder, self.record, self.codes, self.live)
         return Moved(LanguageRows(self.vectors, self.record.languages, self.codes), offsets, where=str(self.folder))
 
-    def _rows_at(self, shift: float) -> tuple[ExactRows, Standings]:
-        """Return the rows in memory, moved by a strength; those of the last strength are kept."""
-        if self._moved is None or self._moved[0] != shift:
-            self._moved = None
-            rows = self._moved_rows(shift)
-            live = np.flatnonzero(self.live)
-            self._moved = (shift, ExactRows(rows, live, self.codes[live]), Standings(rows, live, self.codes[live]))
-        return self._moved[1], self._moved[2]
+    def _at(self, shift: float) -> "_State":
+        """Return what a search at a strength needs in memory; that of the last strength is kept."""
+        if self._state is None or self._state.shift != shift:
+            self._state = None
+            rows, live = self._rows_at(shift), np.flatnonzero(self.live)
+            exact = live if self.record.lists is None else live[live >= self.record.segments[0].rows]
+            standings = Standings(rows, live, self.codes[live])
+            self._state = _State(shift, rows, ExactRows(rows, exact, self.codes[exact]), standings)
+        return self._state
 
-    def _hits(self, query: NDArray[np.float64], found: Found, standings: Standings) -> list[Hit]:
+    def _hits(self, query: NDArray[np.float64], found: Found, state: "_State") -> list[Hit]:
         hits: list[Hit] = []
         of_language: dict[int, int] = {}
-        standing = standings.of(query, self.codes[found.rows], found.scores)
+        standing = state.standings.of(query, self.codes[found.rows], found.scores)
         for rank, (row, score) in enumerate(zip(found.rows.tolist(), found.scores.tolist(), strict=True), start=1):
             code = int(self.codes[row])
             of_language[code] = of_language.get(code, 0) + 1
-            name, title, text = self.parts(row)
-            where = standing[rank - 1]
-            hits.append(Hit(name, text, title, self.language(row), score, rank, of_language[code], where))
+            own, where = self.document(row), standing[rank - 1]
+            hits.append(Hit(own.id, own.text, own.title, own.language, score, rank, of_language[code], where))
         return hits
 
 

@@ -6,25 +6,25 @@
 Vectors of another model have nothing to say in an index, so a model whose files differ is refused.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from babelmix.common.errors import UserError
+from babelmix.common.processes import cores
+from babelmix.common.progress import say
+from babelmix.common.reading import checked_text
+from babelmix.common.text import published_form
 from babelmix.encoder.settings import Embed
 from babelmix.searching.build import PassageEncoder
 from babelmix.searching.index import SearchIndex
 from babelmix.searching.record import Model
 
-if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
-
 MAX_TOKENS = 512
+LONGEST = 10_000  # characters of a query
 
 
 def query_encoder(
@@ -43,6 +43,7 @@ def query_encoder(
     from babelmix.encoder.encode import encode
     from babelmix.encoder.fingerprint import hash_model
     from babelmix.encoder.load import load_encoder
+    from babelmix.encoder.usage import set_prompts
 
     made = index.record.model
     folder = model or Path(made.name)
@@ -53,7 +54,9 @@ def query_encoder(
         how = f"use that model, or make the index again with `babelmix index --model {folder}`"
         what = f"another model than {made.name}, which made {index.folder}"
         raise UserError(what, where=str(folder), how=how)
-    run = partial(encode, load_encoder(folder), prompt="query", settings=_settings(made.max_tokens))
+    encoder = load_encoder(folder)
+    set_prompts(encoder, folder, query=made.query_prompt, passage=made.passage_prompt)
+    run = partial(encode, encoder, prompt="query", settings=_settings(made.max_tokens))
     return lambda texts: run(texts, threads=threads or cores()).astype(np.float32)
 
 
@@ -61,39 +64,65 @@ def passage_encoder(
     folder: Path,
     name: str,
     *,
-    loaded: "SentenceTransformer | None" = None,
+    prompts: tuple[str | None, str | None] = (None, None),
     threads: int | None = None,
     on_progress: Callable[[int], None] = lambda done: None,
+    store: Path | None = None,
 ) -> PassageEncoder:
     """Load a model to make an index with.
 
     Args:
         folder: of the model.
         name: what the index calls it; `query_encoder` looks there for it.
-        loaded: the same model, where it is in memory already.
+        prompts: before each query and each passage, in place of the model's own; the index keeps them.
         threads: of torch; all cores by default.
         on_progress: gets the number of texts encoded since its last call.
+        store: keeps vectors by what made them: after a kill, the same command does not encode them again.
 
     Raises:
         UserError: a folder that is no whole model, or a model that is not scored by cosine.
     """
-    from babelmix.encoder.encode import encode
+    from babelmix.encoder.encode import TextList, encode_each
     from babelmix.encoder.fingerprint import hash_model
+    from babelmix.encoder.keep import open_store
     from babelmix.encoder.load import load_encoder
-    from babelmix.encoder.usage import similarity_of
+    from babelmix.encoder.usage import set_prompts, similarity_of
 
-    encoder = loaded or load_encoder(folder)
+    encoder, settings, threads = load_encoder(folder), _settings(MAX_TOKENS), threads or cores()
     if (similarity := similarity_of(encoder)[0]) != "cosine":
         raise UserError(f"an index compares by cosine, not {similarity!r}", where=name, how="use another model")
     width = encoder.get_embedding_dimension() or 0
-    model = Model(name=name, fingerprint=hash_model(folder), dimensions=width, max_tokens=MAX_TOKENS)
-    run = partial(encode, encoder, prompt="passage", settings=_settings(MAX_TOKENS), on_progress=on_progress)
-    return PassageEncoder(model, lambda texts: run(texts, threads=threads or cores()))
+    query, passage = prompts
+    if note := set_prompts(encoder, folder, query=query, passage=passage):
+        say(f"{name}: {note}")
+    model = Model(
+        name=name,
+        fingerprint=hash_model(folder),
+        dimensions=width,
+        max_tokens=MAX_TOKENS,
+        query_prompt=query,
+        passage_prompt=passage,
+    )
+    kept = store and open_store(encoder, model.fingerprint, store, settings, threads=threads, unit=True)
+    cut = [0]
+
+    def encode(texts: Sequence[str]) -> NDArray[np.float16]:
+        lists = [TextList("passage", texts)]
+        _, vectors, longer = next(encode_each(encoder, lists, settings, threads, on_progress, unit=True, store=kept))
+        cut[0] += longer
+        return vectors
+
+    return PassageEncoder(model, encode, cut)
 
 
-def cores() -> int:
-    """Return the number of cores."""
-    return os.cpu_count() or 1
+def checked_query(text: str) -> tuple[str, str | None]:
+    """Return a query of at most LONGEST characters, and a note if it was cut; UserError for a blank one."""
+    text = checked_text(published_form(text), "query").strip()
+    if not text:
+        raise UserError("a blank query", where="search", how="ask something")
+    if len(text) <= LONGEST:
+        return text, None
+    return text[:LONGEST], f"a query of {len(text):,} characters; the first {LONGEST:,} are searched for"
 
 
 def _settings(max_tokens: int) -> Embed:

@@ -42,6 +42,8 @@ class Model(_Part):
     fingerprint: str  # sha256 of its files, see encoder/fingerprint.py
     dimensions: int = Field(ge=1)
     max_tokens: int = Field(ge=1)  # that were read of a passage at most
+    query_prompt: str | None = None  # in place of the model's own
+    passage_prompt: str | None = None
 
 
 class Segment(_Part):

@@ -4,8 +4,8 @@
     standings.of(query, codes_of_hits, scores_of_hits)        # [2.9, 1.4]
 
 A cosine of .82 may be high in one language and low in another: an encoder reads the query's own language more easily.
-The standing is (score - mean) / standard deviation, both over the scores of the language's passages for this query. They
-are estimated on SAMPLE passages of the language, evenly spaced; of a language with fewer, on all. A language whose
+The standing is (score - mean) / standard deviation, both over the scores of the language's passages for this query.
+They are estimated on SAMPLE passages of the language, evenly spaced; of a language with fewer, on all. A language whose
 sample has one score alone has standing 0.
 """
 

@@ -1,0 +1,203 @@
+"""The approximate index of many passages: inverted lists of faiss, whose recall against exact search is measured.
+
+    facts = build_lists(folder, 1, vectors, codes, languages)         # lists-000001.faiss; facts.overall.recall
+    lists = OpenLists(folder, record, codes, live)
+    lists.candidates(query, 10, None)                                 # rows that the best ten are among
+
+Every row is in the list of its nearest centroid, as 8 bits a dimension. A query reads the lists of its nearest
+centroids (`probes`); the best candidates are then scored again by their exact vectors. Lists rather than a graph
+(HNSW): threads build a graph in any order, so with other bytes every time; lists take less memory, skip deleted rows
+and other languages while they are read, and more of them can be read where a language is rare.
+
+How many lists are read is chosen when the index is built: so many that recall@10 against exact search is TARGET, for
+passages of the index as queries (each left out of its own answers). Half of these choose, the other half measures. The
+same is done for a search in each language alone.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from babelmix.common.errors import UserError
+from babelmix.retrieval.vectors import Rows
+from babelmix.searching.record import AGAIN, Lists, Recall, Record, file_of
+
+EXACT = 100_000  # rows that are searched exactly; more get lists
+TARGET = 0.9925  # recall@10 on the half that chooses, so that the other half has .99
+TOP = 10
+QUERIES = 1000  # for the whole index; half of them choose
+BY_LANGUAGE = 200  # of these, for each language
+ITERATIONS, PER_CENTROID, SEED = 10, 64, 13  # of k-means
+BLOCK = 16_384  # rows in memory at once
+CANDIDATES = 50  # that are scored exactly, or FACTOR times the hits that are asked for
+FACTOR = 4
+
+
+def build_lists(folder: Path, number: int, vectors: Rows, codes: NDArray[np.int16], languages: Sequence[str]) -> Lists:
+    """Write the lists of a segment's rows, and return what was measured.
+
+    Memory holds a sample for k-means and the rows at 8 bits. The same rows give the same bytes, at the same number of
+    threads on the same kind of machine.
+
+    Args:
+        folder: of the index.
+        number: of the segment.
+        vectors: float16 [n, d] unit vectors.
+        codes: [n] the language of each row, a position in `languages` or -1.
+        languages: their names.
+    """
+    import faiss
+
+    count, width = vectors.shape
+    lists = number_of_lists(count)
+    index: Any = faiss.IndexIVFScalarQuantizer(
+        faiss.IndexFlatIP(width), width, lists, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
+    )
+    index.cp.niter, index.cp.seed, index.cp.max_points_per_centroid = ITERATIONS, SEED, PER_CENTROID
+    index.cp.spherical = True
+    sample = np.linspace(0, count - 1, min(count, lists * PER_CENTROID)).astype(np.intp)
+    index.train(vectors[sample].astype(np.float32))
+    for start in range(0, count, BLOCK):
+        index.add(vectors[start : start + BLOCK].astype(np.float32))
+    facts = _measured(index, vectors, codes, languages)
+    faiss.write_index(index, str(file_of(folder, "lists", number)))
+    return facts
+
+
+def number_of_lists(rows: int) -> int:
+    """Return the power of two nearest to twice the root of the rows: 2,048 of a million."""
+    return 2 ** round(np.log2(2 * np.sqrt(rows)))
+
+
+class OpenLists:
+    """The lists of an index, read from disk as they are needed."""
+
+    def __init__(
+        self, folder: Path, record: Record, facts: Lists, codes: NDArray[np.int16], live: NDArray[np.bool_]
+    ) -> None:
+        """Open the lists of the first segment; `codes` and `live` are those of its rows. UserError for damaged ones."""
+        import faiss
+
+        path = file_of(folder, "lists", record.segments[0].number)
+        self._facts, self._names = facts, record.languages
+        try:
+            self._index: Any = faiss.read_index(str(path), faiss.IO_FLAG_MMAP)
+        except RuntimeError as error:
+            raise UserError("not the lists that belong here", where=str(path), how=AGAIN) from error
+        if (self._index.ntotal, self._index.d) != (len(codes), record.model.dimensions):
+            raise UserError("not the lists that belong here", where=str(path), how=AGAIN)
+        self._codes, self._live = codes, live
+        self._selectors: dict[tuple[int, ...] | None, Any] = {}
+
+    def candidates(self, query: NDArray[np.float32], k: int, codes: Sequence[int] | None) -> NDArray[np.int64]:
+        """Return rows among which the k best of these languages are, ascending; of all languages for None."""
+        key = None if codes is None else tuple(codes)
+        if key not in self._selectors:
+            self._selectors[key] = self._selector(key)
+        probes = self._facts.overall.probes
+        if key is not None:
+            own = (self._facts.by_language.get(self._names[code]) if code >= 0 else None for code in key)
+            probes = max((facts.probes if facts else self._facts.lists for facts in own), default=probes)
+        return _search(self._index, query[None], max(CANDIDATES, FACTOR * k), probes, self._selectors[key])[0]
+
+    def _selector(self, codes: tuple[int, ...] | None) -> Any:
+        wanted = self._live if codes is None else self._live & np.isin(self._codes, codes)
+        return None if codes is None and wanted.all() else _selector(wanted)
+
+
+def _selector(wanted: NDArray[np.bool_]) -> Any:
+    import faiss
+
+    return faiss.IDSelectorBitmap(np.packbits(wanted, bitorder="little"))
+
+
+def _search(index: Any, queries: NDArray[np.float32], k: int, probes: int, selector: Any) -> list[NDArray[np.int64]]:
+    """Return the rows that the lists find for each query, ascending."""
+    import faiss
+
+    options = faiss.SearchParametersIVF(nprobe=probes, **({"sel": selector} if selector is not None else {}))
+    _, found = index.search(queries, k, params=options)
+    return [np.sort(rows[rows >= 0]) for rows in found]
+
+
+def _measured(index: Any, vectors: Rows, codes: NDArray[np.int16], languages: Sequence[str]) -> Lists:
+    """Choose how many lists are read, of all rows and of each language's, and measure what that finds."""
+    count = vectors.shape[0]
+    own = np.unique(np.linspace(0, count - 1, min(QUERIES, count)).astype(np.int64))
+    rng = np.random.default_rng(SEED)
+    own = own[rng.permutation(len(own))]  # so that the halves are alike
+    queries = vectors[np.sort(own)].astype(np.float32)[np.argsort(np.argsort(own))]
+    spoken = [code for code in range(len(languages)) if np.count_nonzero(codes == code) > TOP]
+    truth = _exact(queries, own, vectors, codes, spoken)
+    overall = _recall(index, vectors, queries, own, truth[-1], None)
+    by_language: dict[str, Recall] = {}
+    few = slice(0, BY_LANGUAGE)
+    for code in spoken:
+        part = truth[code][few]
+        by_language[languages[code]] = _recall(index, vectors, queries[few], own[few], part, _selector(codes == code))
+    return Lists(lists=index.nlist, overall=overall, by_language=by_language)
+
+
+def _recall(
+    index: Any,
+    vectors: Rows,
+    queries: NDArray[np.float32],
+    own: NDArray[np.int64],
+    truth: NDArray[np.int64],
+    selector: Any,
+) -> Recall:
+    """Read more and more lists until the first half of the queries reaches TARGET; return what the second half has."""
+    half = len(queries) // 2
+
+    def found(part: slice, probes: int) -> float:
+        rows = _search(index, queries[part], CANDIDATES, probes, selector)
+        hits = [
+            len(np.intersect1d(_best(vectors, query, near[near != row]), best))
+            for near, query, row, best in zip(rows, queries[part], own[part], truth[part], strict=True)
+        ]
+        return sum(hits) / (TOP * len(hits))
+
+    probes = 4
+    while probes < index.nlist and found(slice(0, half), probes) < TARGET:
+        probes = probes * 3 // 2 if probes.bit_count() == 1 else probes * 4 // 3
+    return Recall(probes=min(probes, index.nlist), recall=found(slice(half, None), probes), queries=len(queries) - half)
+
+
+def _best(vectors: Rows, query: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    scores = vectors[rows].astype(np.float64) @ query.astype(np.float64)
+    return rows[np.lexsort((rows, -scores))[:TOP]]
+
+
+def _exact(
+    queries: NDArray[np.float32],
+    own: NDArray[np.int64],
+    vectors: Rows,
+    codes: NDArray[np.int16],
+    spoken: Sequence[int],
+) -> dict[int, NDArray[np.int64]]:
+    """Return the exact TOP rows of each query but its own, of each language by code, and under -1 of all rows."""
+    parts = {-1: len(queries)} | dict.fromkeys(spoken, min(BY_LANGUAGE, len(queries)))
+    best = {code: (np.full((n, TOP), -2.0, np.float32), np.full((n, TOP), -1, np.int64)) for code, n in parts.items()}
+    for start in range(0, vectors.shape[0], BLOCK):
+        block = vectors[start : start + BLOCK].astype(np.float32)
+        scores = queries @ block.T
+        inside = (own >= start) & (own < start + len(block))
+        scores[np.flatnonzero(inside), own[inside] - start] = -2.0
+        of_block = codes[start : start + len(block)]
+        for code, (score, row) in best.items():
+            columns = np.arange(len(block)) if code < 0 else np.flatnonzero(of_block == code)
+            if not len(columns):
+                continue
+            near = scores[: len(score)] if code < 0 else scores[: len(score), columns]
+            if near.shape[1] > TOP:
+                top = np.argpartition(-near, TOP - 1, axis=1)[:, :TOP]
+                near, columns = np.take_along_axis(near, top, 1), columns[top]
+            else:
+                columns = np.broadcast_to(columns, near.shape)
+            both, rows = np.concatenate([score, near], 1), np.concatenate([row, columns + start], 1)
+            order = np.argsort(-both, axis=1, kind="stable")[:, :TOP]
+            best[code] = np.take_along_axis(both, order, 1), np.take_along_axis(rows, order, 1)
+    return {code: rows for code, (_, rows) in best.items()}

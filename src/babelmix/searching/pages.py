@@ -1,0 +1,163 @@
+"""Passages out of pages: HTML, Markdown and plain text.
+
+    page = read_page(Path("docs/printing.md"))
+    page.language, page.passages[0]           # None, Section("Printing", "Press Ctrl+P. ...")
+
+A passage is the text below one heading, in parts of some PART letters: a model reads no more. Its title is the page's
+and the heading's. Scripts, styles, forms and navigation are no text. Markdown is rendered as HTML first (CommonMark and
+tables), so both come the same way.
+"""
+
+import re
+from codecs import lookup
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from babelmix.common.errors import UserError
+from babelmix.common.reading import read_text
+from babelmix.common.text import published_form, reading_length
+from babelmix.searching.languages import checked_language
+
+HTML, MARKDOWN, PLAIN = (".html", ".htm", ".xhtml"), (".md", ".markdown"), (".txt",)
+PART = 1500  # letters of a passage, see reading_length
+LARGEST = 16 << 20  # bytes of a page
+_HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
+_OTHERS = """address article aside blockquote body br caption dd details div dl dt figcaption figure footer form header
+hr li main ol p pre section summary table tbody td tfoot th thead tr ul"""
+_BLOCKS = _HEADINGS | frozenset(_OTHERS.split())
+_HIDDEN = "script style noscript template nav form svg math iframe object head button select textarea"
+_NO_TEXT = frozenset(_HIDDEN.split())
+_CHARSET = re.compile(rb"<(?:meta|\?xml)[^>]{0,200}?(?:charset|encoding)\s*=\s*[\"']?\s*([\w.:-]{2,40})", re.IGNORECASE)
+_FRONT = re.compile(r"\A---[ \t]*\n(.*?\n)---[ \t]*\n", re.DOTALL)  # of Markdown: settings of a site's generator
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A passage of a page and its title."""
+
+    title: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The passages of a page, and the language that it names."""
+
+    language: str | None
+    passages: tuple[Section, ...]
+
+
+def read_page(file: Path) -> Page:
+    """Read a page; UserError for a page of more than LARGEST bytes and for one in an encoding that it does not name."""
+    if (size := file.stat().st_size) > LARGEST:
+        how = "split it, or take it out of the folder"
+        raise UserError(f"a page of {size / 2**20:,.0f} MB; a page may have {LARGEST >> 20}", where=str(file), how=how)
+    kind = file.name.lower().removesuffix(".gz")
+    if kind.endswith(PLAIN):
+        blocks = re.split(r"\n[ \t]*\n", read_text(file))
+        return Page(None, tuple(_passages((None, block) for block in blocks)))
+    if kind.endswith(MARKDOWN):
+        from markdown_it import MarkdownIt
+
+        return _parse(MarkdownIt("commonmark").enable("table").render(_FRONT.sub("", read_text(file))))
+    return _parse(_html(file))
+
+
+def _html(file: Path) -> str:
+    """Return the text of an HTML file: in an encoding of Unicode, or in the one that it names."""
+    try:
+        return read_text(file)
+    except UserError:
+        raw = file.read_bytes()
+        named = _CHARSET.search(raw[:4096])
+        if named is None:
+            raise
+        try:
+            return raw.decode(lookup(named[1].decode()).name)
+        except (LookupError, UnicodeError) as error:
+            name = named[1].decode()
+            raise UserError(f"not {name}, as it says", where=str(file), how="save it as UTF-8") from error
+
+
+def _parse(text: str) -> Page:
+    from lxml import etree
+
+    text = re.sub(r"\A\s*<\?xml[^>]*\?>", "", published_form(text))
+    if not text.strip():
+        return Page(None, ())
+    parser = etree.HTMLParser(no_network=True, remove_comments=True, remove_pis=True)
+    root: Any = etree.fromstring(text, parser)
+    if root is None:
+        return Page(None, ())
+    name = root.find(".//title")
+    title = _squeezed("".join(name.itertext())) if name is not None else ""
+    blocks = (
+        (" – ".join(dict.fromkeys(filter(None, (title, heading)))) or None, block) for heading, block in _blocks(root)
+    )
+    return Page(_language(root), tuple(_passages(blocks)))
+
+
+def _language(root: Any) -> str | None:
+    """Return the language that a page names; None where what it names is none."""
+    try:
+        return checked_language(root.get("lang") or root.get("xml:lang"), "lang")
+    except UserError:
+        return None
+
+
+def _blocks(root: Any) -> Iterator[tuple[str, str]]:
+    """Yield (heading above it, text) of each block of text, in their order."""
+    from lxml import etree
+
+    heading, hidden = "", 0
+    parts: list[str] = []
+    for event, element in etree.iterwalk(root, events=("start", "end")):
+        tag = element.tag if isinstance(element.tag, str) else ""
+        if tag in _NO_TEXT:
+            hidden += 1 if event == "start" else -1
+        if tag in _BLOCKS:
+            text = _squeezed("".join(parts))
+            parts.clear()
+            if event == "end" and tag in _HEADINGS:
+                heading = text
+            elif text:
+                yield heading, text
+        if event == "start" and not hidden and element.text:
+            parts.append(element.text)
+        if event == "end" and not hidden and element.tail:
+            parts.append(element.tail)
+    if text := _squeezed("".join(parts)):
+        yield heading, text
+
+
+def _passages(blocks: Iterator[tuple[str | None, str]]) -> Iterator[Section]:
+    """Join blocks below one heading to passages of up to PART letters; a longer block is cut at blanks."""
+    title: str | None = None
+    text = ""
+    for heading, block in blocks:
+        for part in _parts(_squeezed(published_form(block))):
+            if text and (heading != title or reading_length(text) + reading_length(part) > PART):
+                yield Section(title, text)
+                text = ""
+            title, text = heading, f"{text} {part}".strip()
+    if text:
+        yield Section(title, text)
+
+
+def _parts(block: str) -> Iterator[str]:
+    """Cut a block after sentences or, where there are none, anywhere."""
+    while reading_length(block) > PART:
+        most = next(size for size in range(PART, 0, -50) if reading_length(block[:size]) <= PART)
+        ends = [match.end() for match in re.finditer(r"[.!?]\s|[。！？।]|\s", block[:most])]
+        sentence = [match.end() for match in re.finditer(r"[.!?]\s|[。！？।]", block[:most])]
+        at = sentence[-1] if sentence and sentence[-1] > most // 2 else ends[-1] if ends else most
+        yield block[:at].strip()
+        block = block[at:].strip()
+    if block:
+        yield block
+
+
+def _squeezed(text: str) -> str:
+    return " ".join(text.split())
