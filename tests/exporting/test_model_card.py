@@ -1,0 +1,149 @@
+"""A model card says what is on disk, in a form that the hub's own library reads back."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from huggingface_hub import ModelCard
+
+from babelmix.api import evaluate, read_benchmark
+from babelmix.common.errors import UserError
+from babelmix.encoder.settings import Preset
+from babelmix.evaluation.score_files import write_evaluation
+from babelmix.exporting.card_facts import Cut, Facts, facts_of
+from babelmix.exporting.debiasing import Baked
+from babelmix.exporting.forms import FormRow
+from babelmix.exporting.model_card import model_card
+from babelmix.workspace import Workspace
+
+README = """---
+library_name: sentence-transformers
+---
+# base/hybrid/s13
+
+Trained by babelmix, for retrieval across languages.
+
+- 300 steps of 32 pairs, seed 13.
+
+```python
+from sentence_transformers import SentenceTransformer
+```
+"""
+SOURCES = {"libreoffice-help": "LibreOffice Help: MPL-2.0"}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A project with a trained model's README, counts of pairs and scores, and nothing else."""
+    found = Workspace(tmp_path_factory.mktemp("project"))
+    benchmark = read_benchmark("tests/golden/xquad-r-60")
+    rng = np.random.default_rng(13)
+    vectors = rng.normal(size=(len(benchmark.queries), 8)), rng.normal(size=(len(benchmark.passages), 8))
+    files = found.scores("hybrid", "xquad-r"), found.query_scores("hybrid", "xquad-r")
+    files[0].parent.mkdir(parents=True)
+    write_evaluation(evaluate(benchmark, vectors), "hybrid", *files)
+    counts = {lang: {"kept_train": 10, "kept_dev": 2, "dropped": {}} for lang in ("de", "en")}
+    for file, content in (
+        (found.pair_counts("libreoffice-help"), counts | {"hi": {"kept_train": 0, "kept_dev": 1, "dropped": {}}}),
+        (found.translation_counts("libreoffice-help", "pt"), {"kept": 7, "rejected": {}, "engine": "x"}),
+        (found.model("hybrid") / "config.json", {"num_hidden_layers": 6}),
+    ):
+        file.parent.mkdir(parents=True)
+        file.write_text(json.dumps(content))
+    (found.model("hybrid") / "README.md").write_text(README)
+    return found
+
+
+@pytest.fixture(scope="module")
+def facts(project: Workspace) -> Facts:
+    preset = Preset(layers=6, learning_rate=1e-4)
+    return facts_of(
+        "hybrid",
+        project,
+        preset=preset,
+        sources=SOURCES,
+        translated=("pt", "ca"),
+        benchmarks=("xquad-r", "gnome-help"),
+        size="base",
+    )
+
+
+def test_the_facts_are_those_on_disk(facts: Facts) -> None:
+    assert (facts.pairs, facts.machine) == ({"de": 10, "en": 10}, {"pt": 7}) and facts.layers == 6
+    assert facts.seen == ("de", "en", "pt") and {"ar", "zh"} <= set(facts.unseen)
+    assert {score.benchmark for score in facts.scores} == {"xquad-r"} and len(facts.scores) == 3
+    assert all(score.interval.low < score.interval.mean < score.interval.high for score in facts.scores)
+    assert facts.about.startswith("Trained by babelmix") and "```" not in facts.about and "#" not in facts.about
+
+
+def test_the_hubs_library_reads_the_card_back(facts: Facts) -> None:
+    card = ModelCard(model_card(facts))
+    data = card.data.to_dict()
+    assert (
+        data["license"] == "other" and data["license_name"] and data["base_model"] == "intfloat/multilingual-e5-small"
+    )
+    assert data["language"] == ["de", "en", "pt"] and data["library_name"] == "sentence-transformers"
+    results = card.data.eval_results
+    assert results is not None and len(results) == 3 and "model-index" in data
+    expected = {score.scope: round(score.interval.mean, 4) for score in facts.scores}
+    assert {result.dataset_config: result.metric_value for result in results} == expected
+    again = ModelCard(f"---\n{card.data.to_yaml()}\n---\n{card.text}")
+    assert again.data.to_dict() == data
+
+
+def test_the_card_names_licences_languages_and_limits(facts: Facts) -> None:
+    text = model_card(facts)
+    for line in (
+        "LibreOffice Help: MPL-2.0",
+        "XQuAD-R: CC BY-SA 4.0",
+        "No score is zero-shot",
+        "4-bit weights",
+        "pruned to 6 of 12 layers",
+        "one training with one seed",
+        "Scored, but not in the training pairs: ar",
+        "300 steps of 32 pairs, seed 13",
+        "encode_query",
+    ):
+        assert line in text
+    assert text == model_card(facts) and text.count("\n# ") == 1
+
+
+def test_what_is_not_on_disk_is_unknown(tmp_path: Path) -> None:
+    preset = Preset(folder=tmp_path, learning_rate=1e-4)
+    found = facts_of("hybrid", Workspace(tmp_path), preset=preset, sources={}, benchmarks=("xquad-r",))
+    text, data = model_card(found), ModelCard(model_card(found)).data.to_dict()
+    assert text.count("unknown: the files that would say it are not on disk") == 3
+    assert data["license"] == "other" and data["license_name"] == "unknown" and "base_model" not in data
+    assert "model-index" not in data and "zero-shot" in text
+
+
+def test_a_damaged_file_is_named(project: Workspace, tmp_path: Path) -> None:
+    broken = Workspace(tmp_path)
+    broken.pair_counts("libreoffice-help").parent.mkdir(parents=True)
+    broken.pair_counts("libreoffice-help").write_text("[")
+    with pytest.raises(UserError, match="libreoffice-help"):
+        facts_of("hybrid", broken, preset=Preset(layers=6, learning_rate=1e-4), sources=SOURCES)
+
+
+def test_forms_vocabulary_width_and_debiasing_stand_in_the_card(facts: Facts) -> None:
+    rows = [
+        FormRow("sentence-transformers", 191_200_000, 40.5, {"de": 0.5, "ja": 0.3}, {"de": 0.0, "ja": 0.1}),
+        FormRow("onnx-int8", 54_000_000, None, {}, {}),
+    ]
+    more = replace(
+        facts,
+        forms=rows,
+        trimmed=Cut(65_536, 250_037, ("de", "en")),
+        width=(128, 384),
+        debiasing=Baked("shift", 0.75, ("de", "en"), 0.99, 0.95),
+        repository="org/name",
+    )
+    text = model_card(more)
+    assert "| `sentence-transformers` | 191.2 | 40.5 | 0.400 | +0.050 |" in text
+    assert "| `onnx-int8` | 54.0 | not measured | not measured | not measured |" in text
+    assert "| `ja` (not kept) | +0.100 | not measured |" in text
+    assert "65,536 of 250,037" in text and "first 128 of 384 dimensions, a cut it was not trained at" in text
+    assert 'task="document-de"' in text and "0.9900" in text and 'SentenceTransformer("org/name")' in text
+    assert ModelCard(text).data.to_dict()["language"] == ["de", "en"]
