@@ -57,6 +57,7 @@ def build_lists(folder: Path, number: int, vectors: Rows, codes: NDArray[np.int1
         faiss.IndexFlatIP(width), width, lists, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
     )
     index.cp.niter, index.cp.seed, index.cp.max_points_per_centroid = ITERATIONS, SEED, PER_CENTROID
+    index.cp.min_points_per_centroid = 1  # faiss warns of fewer than 39
     index.cp.spherical = True
     sample = np.linspace(0, count - 1, min(count, lists * PER_CENTROID)).astype(np.intp)
     index.train(vectors[sample].astype(np.float32))

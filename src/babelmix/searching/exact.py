@@ -50,9 +50,9 @@ class ExactRows:
             part = rows[start : start + READ]
             self._matrix[start : start + READ] = vectors[part]
         self._matrix = self._matrix[order] if np.any(np.diff(order) != 1) else self._matrix
-        known, starts = np.unique(codes[order], return_index=True)
-        ends = [*starts[1:].tolist(), len(rows)]
-        self._range = dict(zip(known.tolist(), zip(starts.tolist(), ends, strict=True), strict=True))
+        known, starts, counts = np.unique(codes[order], return_index=True, return_counts=True)
+        parts = zip(known.tolist(), starts.tolist(), counts.tolist(), strict=True)
+        self._range = {code: (start, start + count) for code, start, count in parts}
 
     def best(self, query: NDArray[np.float64], k: int, codes: Sequence[int] | None = None) -> Found:
         """Return the k best rows for a query, [d]: of all, or of the languages with these codes."""
