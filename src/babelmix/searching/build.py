@@ -33,7 +33,7 @@ from babelmix.searching.record import (
     write_record,
     writing,
 )
-from babelmix.searching.segments import Batch, open_array, write_segment
+from babelmix.searching.segments import Batch, codes_of, open_array, write_segment
 
 SHARD = 20_000  # documents that are encoded together: texts of like length share a batch
 
@@ -80,7 +80,7 @@ def encoded(documents: Iterable[Document], encoder: PassageEncoder) -> Iterator[
 
 @dataclass(slots=True)
 class Summed:
-    """Batches that are checked and summed by language on their way to disk."""
+    """Batches that are checked and summed by language on their way to disk; new languages are added to `languages`."""
 
     batches: Iterable[Batch]
     dimensions: int
@@ -98,10 +98,7 @@ class Summed:
             check_lengths(np.einsum("nd,nd->n", wide, wide), "index", row)
             row += len(documents)
             yield documents, vectors
-            codes = {lang: code for code, lang in enumerate(self.languages)}
-            spoken = [-1 if d.language is None else codes.setdefault(d.language, len(codes)) for d in documents]
-            self.sums = add_rows(self.sums, vectors, np.array(spoken, dtype=np.int16))
-            self.languages[:] = list(codes)
+            self.sums = add_rows(self.sums, vectors, codes_of(documents, self.languages))
 
 
 def write_states(folder: Path, number: int, sums: NDArray[np.float64], deleted: NDArray[np.int64]) -> list[Path]:
@@ -118,8 +115,8 @@ def _write(batches: Iterable[Batch], model: Model, output: Path) -> Record:
         if is_index(output):
             sweep(output)
         with new_folder(output) as folder:
-            summed = Summed(batches, model.dimensions, [], np.zeros((0, model.dimensions)))
             languages: list[str] = []
+            summed = Summed(batches, model.dimensions, languages, np.zeros((0, model.dimensions)))
             rows = write_segment(folder, 1, summed, languages)
             if not rows:
                 how = "give it some text; the lines above say what was left out"

@@ -33,7 +33,6 @@ def write_segment(folder: Path, number: int, batches: Iterable[Batch], languages
     """
     paths = {kind: file_of(folder, kind, number) for kind in KINDS}
     digests: list[NDArray[np.uint64]] = []
-    codes = {lang: code for code, lang in enumerate(languages)}
     rows = end = 0
     with (
         paths["vectors"].open("wb") as vectors,
@@ -52,8 +51,7 @@ def write_segment(folder: Path, number: int, batches: Iterable[Batch], languages
                     end += texts.write(part.encode())
                     limits[row, column] = end
             arrays[1].add(limits)
-            known = [-1 if d.language is None else codes.setdefault(d.language, len(codes)) for d in documents]
-            arrays[2].add(np.array(known, dtype=np.int16))
+            arrays[2].add(codes_of(documents, languages))
             digests.append(digests_of([document.id for document in documents]))
             rows += len(documents)
         for array in arrays:
@@ -62,13 +60,20 @@ def write_segment(folder: Path, number: int, batches: Iterable[Batch], languages
         for kind in KINDS:
             paths[kind].unlink(missing_ok=True)
         return 0
-    languages[:] = list(codes)
     found = np.concatenate(digests)
     order = np.argsort(found, kind="stable").astype(np.int32)
     for kind, array in (("digests", found[order]), ("order", order)):
         with paths[kind].open("wb") as stream:
             np.save(stream, array, allow_pickle=False)
     return rows
+
+
+def codes_of(documents: Sequence[Document], languages: list[str]) -> NDArray[np.int16]:
+    """Return the language of each document as a position in `languages`, -1 for none; new ones are added there."""
+    codes = {lang: code for code, lang in enumerate(languages)}
+    found = [-1 if one.language is None else codes.setdefault(one.language, len(codes)) for one in documents]
+    languages[:] = list(codes)
+    return np.array(found, dtype=np.int16)
 
 
 def open_array(folder: Path, kind: str, number: int, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:

@@ -55,7 +55,7 @@ def add_documents(folder: Path, documents: Iterable[Document], encoder: PassageE
         fresh = _Fresh(index, documents)
         number, languages = index.record.number + 1, list(index.record.languages)
         summed = Summed(encoded(fresh, encoder), made.dimensions, languages, _sums(index))
-        rows = write_segment(folder, number, summed, list(languages))
+        rows = write_segment(folder, number, summed, languages)
         if rows:
             segments = (*index.record.segments, Segment(number=number, rows=rows))
             _replace(index, summed.sums, np.array(fresh.replaced, dtype=np.int64), segments, tuple(languages))
