@@ -1,0 +1,129 @@
+"""Checks of what downloads need: apt, dpkg, a mirror, the hub; and of the programs that tests and pictures need."""
+
+import os
+import socket
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from babelmix.reporting.doctor import facts
+from babelmix.reporting.doctor.check import Check, Verdict
+
+GROUP = "downloads"
+SECONDS = 5.0  # to wait for the hub
+HUB = "https://huggingface.co"
+OFF = ("1", "on", "yes", "true")
+
+
+def apt() -> Check:
+    """Check for apt-get, which a mirror with packages replaces."""
+    path, packages = facts.program("apt-get"), _packages()
+    found = path or "not on PATH"
+    verdict: Verdict = "ok" if path or packages else "missing"
+    return Check(
+        group=GROUP,
+        what="apt-get",
+        found=found if path or not packages else f"{found}, but the mirror has {packages} packages",
+        verdict=verdict,
+        purpose="fetch: LibreOffice Help, GNOME Help, the Debian handbook, Apertium",
+        remedy=""
+        if verdict == "ok"
+        else "use a Debian or Ubuntu container, or put .deb files under $BABELMIX_MIRROR/deb",
+        needed=True,
+    )
+
+
+def dpkg() -> Check:
+    """Check for dpkg-deb, which unpacks packages of apt and of a mirror."""
+    path = facts.program("dpkg-deb")
+    return Check(
+        group=GROUP,
+        what="dpkg-deb",
+        found=path or "not on PATH",
+        verdict="ok" if path else "missing",
+        purpose="pairs, benchmark: what the packages hold",
+        remedy="" if path else "install dpkg: on macOS, brew install dpkg",
+        needed=True,
+    )
+
+
+def mirror() -> Check:
+    """Check the folder that BABELMIX_MIRROR names, and what it has."""
+    name = os.environ.get("BABELMIX_MIRROR")
+    verdict: Verdict = "ok"
+    found, remedy = "BABELMIX_MIRROR is not set, none is needed", ""
+    if name and not Path(name).is_dir():
+        found, verdict, remedy = f"no such folder: {name}", "missing", "correct BABELMIX_MIRROR, or unset it"
+    elif name:
+        hosts = sorted(path.name for path in Path(name).iterdir() if path.is_dir() and "." in path.name)
+        found = f"{name}: {_packages()} packages, files of {', '.join(hosts) or 'no host'}"
+    return Check(
+        group=GROUP,
+        what="mirror",
+        found=found,
+        verdict=verdict,
+        purpose="fetch without a network",
+        remedy=remedy,
+        needed=bool(name),
+    )
+
+
+def hub(*, online: bool) -> Check:
+    """Check whether the Hugging Face hub answers; it is asked only `online`, by one connection without a request."""
+    endpoint = os.environ.get("HF_ENDPOINT") or HUB
+    ours = os.environ.get("BABELMIX_HUB_OFF")
+    off = next(
+        (
+            name
+            for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
+            if os.environ.get(name, "").lower() in OFF and not (ours and name == "HF_HUB_OFFLINE")
+        ),
+        None,
+    )
+    verdict: Verdict = "unknown"
+    found, remedy = f"not asked: {endpoint}", "babelmix doctor --online asks it"
+    if off:
+        found, remedy = f"switched off by {off}", f"unset {off}"
+    elif online and (problem := _unreachable(endpoint)):
+        found, verdict = f"{endpoint} does not answer ({problem})", "missing"
+        remedy = "connect to the network, or set HF_ENDPOINT to a mirror of the hub that answers"
+    elif online:
+        found, verdict, remedy = f"{endpoint} answers", "ok", ""
+    return Check(
+        group=GROUP,
+        what="hub",
+        found=found,
+        verdict=verdict,
+        purpose="mmarco, miracl, nanobeir, models by name, --push",
+        remedy=remedy,
+    )
+
+
+def chromium() -> Check:
+    """Check for chromium, which tests and pictures of pages need."""
+    path = next(
+        (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := facts.program(name))), None
+    )
+    return Check(
+        group=GROUP,
+        what="chromium",
+        found=path or "not on PATH",
+        verdict="ok" if path else "missing",
+        purpose="make test: the report's page and the page for searches",
+        remedy="" if path else "apt-get install chromium; without it these tests are skipped",
+    )
+
+
+def _packages() -> int:
+    name = os.environ.get("BABELMIX_MIRROR")
+    return sum(1 for _ in (Path(name) / "deb").glob("*.deb")) if name else 0
+
+
+def _unreachable(endpoint: str) -> str:
+    """Return why no connection to the host of an address can be opened, "" if one can."""
+    parts = urlsplit(endpoint)
+    port = parts.port or (80 if parts.scheme == "http" else 443)
+    try:
+        with socket.create_connection((parts.hostname or "", port), timeout=SECONDS):
+            return ""
+    except OSError as error:
+        return str(error) or type(error).__name__
