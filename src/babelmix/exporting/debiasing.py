@@ -4,16 +4,16 @@
     model.encode(texts, prompt_name="document", task="document-de")      # German passages, moved as `+shift` moves them
     model.encode_query(queries)                                          # of a language that nobody names
 
-A `Router` picks a `Dense` by the text's kind and language: `task="query-de"`, `task="document-de"`. A `Normalize` follows.
-All three forms are linear maps with an offset:
+A `Router` picks a `Dense` by the text's kind and language: `task="query-de"`, `task="document-de"`. A `Normalize`
+follows. All three forms are linear maps with an offset:
 
 - lir: x - C^T C x, with the directions C of the language (retrieval/lir.py);
 - shift: x + s (m - m_L), centre: x - s m_L, with the means of the language (retrieval/offsets.py).
 
-Nobody needs to name the language. Then, for shift and centre, one affine map for all languages guesses the moved vector
-from the vector itself, if `examples` are given: ridge regression of what each example comes to, on the examples. `Baked`
-says how far it is from the move by the known language. Without examples the common mean stands for the language's, as it
-does for a language without training text; with lir it is the directions of all languages together.
+Nobody needs to name the language. Then, for shift and centre, one affine map for all languages guesses the moved
+vector from the vector itself, if `examples` are given: ridge regression of what each example comes to, on the examples.
+`Baked` says how far it is from the move by the known language. Without examples the common mean stands for the
+language's, as it does for a language without training text; with lir it is the directions of all languages together.
 """
 
 from collections.abc import Mapping, Sequence

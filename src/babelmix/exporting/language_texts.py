@@ -1,6 +1,6 @@
 """Texts of the languages that a vocabulary is trimmed to: the training pairs and the benchmarks.
 
-texts = texts_of(("de", "en"), pairs=[Path("data/pairs/human/libreoffice-help")], benchmarks=[Path("data/benchmarks/dev")])
+texts = texts_of(("de", "en"), pairs=[Path("data/pairs/human")], benchmarks=[Path("data/benchmarks/dev")])
 """
 
 from collections.abc import Sequence

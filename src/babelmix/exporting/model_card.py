@@ -2,8 +2,8 @@
 
     (folder / "README.md").write_text(model_card(facts), encoding="utf-8")
 
-It says what card_facts.py found on disk and nothing else; what is not there is said to be unknown. Equal facts give equal
-bytes.
+It says what card_facts.py found on disk and nothing else; what is not there is said to be unknown. Equal facts give
+equal bytes.
 """
 
 from collections.abc import Iterable, Sequence
@@ -200,8 +200,9 @@ def _licences(facts: Facts) -> str:
         why = "The weights are those of multilingual-e5-small (MIT)."
     elif _base_model(facts) == BASE_MODEL and not facts.preset.hub:
         why = (
-            "The weights began as multilingual-e5-small (MIT) and were trained on the pairs below. Whether the licences "
-            "of texts bind weights that were trained on them is not settled, so the card says `other`: respect all."
+            "The weights began as multilingual-e5-small (MIT) and were trained on the pairs below. Whether the "
+            "licences of texts bind weights that were trained on them is not settled, so the card says `other`: "
+            "respect all."
         )
     else:
         why = "The licence of the starting encoder is unknown to babelmix: ask its maker. So the card says `other`."

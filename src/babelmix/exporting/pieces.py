@@ -3,14 +3,14 @@
     pieces = Pieces.of(json.loads(tokenizer.to_str()))
     kept = pieces_to_keep(tokenizer, pieces, {"de": texts})          # ascending ids
 
-Always: special tokens, the pieces of the texts, and single characters of the languages' scripts, so that no new text of
-these languages has an unknown character that it had not before. Then up to `rows` in all: pieces of these scripts, those
-with the highest score first.
+Always: special tokens, the pieces of the texts, and single characters of the languages' scripts, so that no new text
+of these languages has an unknown character that it had not before. Then up to `rows` in all: pieces of these scripts,
+those with the highest score first.
 """
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
@@ -71,6 +71,37 @@ def pieces_to_keep(
     kept.update(number for number in own if len(_bare(pieces.by_id[number])) <= 1)
     kept.update(islice((number for number in own if number not in kept), max(0, (rows or 0) - len(kept))))
     return sorted(kept)
+
+
+def keep_pieces(content: dict[str, Any], kept: Sequence[int]) -> None:
+    """Leave only the kept pieces, by their ascending old ids, in the content of a tokenizer.json; renumber them.
+
+    Raises KeyError where a special token is not among them.
+    """
+    new = {old: number for number, old in enumerate(kept)}
+    vocabulary = content["model"]["vocab"]
+    if isinstance(vocabulary, list):  # Unigram: [piece, score] by id
+        content["model"]["vocab"] = [vocabulary[old] for old in kept]
+        content["model"]["unk_id"] = new[content["model"]["unk_id"]]
+    else:
+        content["model"]["vocab"] = {piece: new[old] for piece, old in vocabulary.items() if old in new}
+    for token in content["added_tokens"]:
+        token["id"] = new[token["id"]]
+    if content["padding"]:
+        content["padding"]["pad_id"] = new[content["padding"]["pad_id"]]
+    for processor in _processors(content["post_processor"]):
+        for special in processor.get("special_tokens", {}).values():  # TemplateProcessing
+            special["ids"] = [new[old] for old in special["ids"]]
+        for name in ("sep", "cls"):  # BertProcessing, RobertaProcessing
+            if name in processor:
+                processor[name][1] = new[processor[name][1]]
+
+
+def _processors(processor: dict[str, Any] | None) -> Iterable[dict[str, Any]]:
+    """Return a post processor, or the parts of a sequence of such."""
+    if processor is None:
+        return ()
+    return processor["processors"] if processor["type"] == "Sequence" else (processor,)
 
 
 def scripts_in(text: str) -> Iterator[str]:

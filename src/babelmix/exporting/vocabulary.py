@@ -8,7 +8,8 @@ Which pieces stay is said in exporting/pieces.py. A text whose pieces all stay i
 - Unigram (XLM-R) takes the cut with the highest sum of scores. The best cut stays possible, and no new one comes in.
 - WordPiece takes the longest piece that fits, and that one stays. Whole words are looked up.
 
-So its vectors stay the same. The piece with the lowest score stays too: Unigram derives the score of the unknown from it.
+So its vectors stay the same. The piece with the lowest score stays too: from it Unigram derives the score of what it
+does not know.
 """
 
 import json
@@ -19,7 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from babelmix.common.errors import UserError
-from babelmix.exporting.pieces import ROWS, Pieces, pieces_to_keep
+from babelmix.exporting.pieces import ROWS, Pieces, keep_pieces, pieces_to_keep
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -60,38 +61,10 @@ def trim_vocabulary(
         raise _not_trimmed(f"the tokenizer is of the kind {kind}")
     pieces = Pieces.of(content, always=range((tokenizer.pad_token_id or 0) + 1))
     kept = pieces_to_keep(tokenizer.backend_tokenizer, pieces, texts, rows)
-    _keep_pieces(content, kept)
+    keep_pieces(content, kept)
     transformer.processor = _rebuilt(tokenizer, content)  # of a model for texts alone it is the tokenizer
     _keep_rows(network, kept)
     return Trimmed(len(kept), of, model)
-
-
-def _keep_pieces(content: dict[str, Any], kept: Sequence[int]) -> None:
-    """Leave only the kept pieces, by their ascending old ids, in the content of a tokenizer.json; renumber them."""
-    new = {old: number for number, old in enumerate(kept)}
-    vocabulary = content["model"]["vocab"]
-    if isinstance(vocabulary, list):  # Unigram: [piece, score] by id
-        content["model"]["vocab"] = [vocabulary[old] for old in kept]
-        content["model"]["unk_id"] = new[content["model"]["unk_id"]]
-    else:
-        content["model"]["vocab"] = {piece: new[old] for piece, old in vocabulary.items() if old in new}
-    for token in content["added_tokens"]:
-        token["id"] = new[token["id"]]
-    if content["padding"]:
-        content["padding"]["pad_id"] = new[content["padding"]["pad_id"]]
-    for processor in _processors(content["post_processor"]):
-        for special in processor.get("special_tokens", {}).values():  # TemplateProcessing
-            special["ids"] = [new[old] for old in special["ids"]]
-        for name in ("sep", "cls"):  # BertProcessing, RobertaProcessing
-            if name in processor:
-                processor[name][1] = new[processor[name][1]]
-
-
-def _processors(processor: dict[str, Any] | None) -> Iterable[dict[str, Any]]:
-    """Return a post processor, or the parts of a sequence of such."""
-    if processor is None:
-        return ()
-    return processor["processors"] if processor["type"] == "Sequence" else (processor,)
 
 
 def _rebuilt(tokenizer: "PreTrainedTokenizerFast", content: dict[str, Any]) -> "PreTrainedTokenizerFast":
