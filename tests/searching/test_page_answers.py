@@ -117,7 +117,12 @@ def test_the_chart_has_a_column_for_each_language_and_says_it_in_words() -> None
 
 def test_languages_have_names_and_directions() -> None:
     assert (name_of("sw"), name_of("xx"), name_of(None)) == ("Swahili", "xx", "in no known language")
-    assert (direction_of("ar"), direction_of("fa"), direction_of("de"), direction_of(None)) == ("rtl", "rtl", "auto", "auto")
+    assert (direction_of("ar"), direction_of("fa"), direction_of("de"), direction_of(None)) == (
+        "rtl",
+        "rtl",
+        "auto",
+        "auto",
+    )
 
 
 def test_markup_in_passages_and_queries_is_text(tmp_path: Path) -> None:
