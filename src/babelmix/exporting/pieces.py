@@ -51,18 +51,27 @@ class Pieces:
 
 
 def pieces_to_keep(
-    tokenizer: "Tokenizer", pieces: Pieces, texts: Mapping[str, Iterable[str]], rows: int | None
+    tokenizer: "Tokenizer",
+    pieces: Pieces,
+    texts: Mapping[str, Iterable[str]],
+    rows: int | None,
+    *,
+    prompts: Sequence[str] = (),
 ) -> list[int]:
     """Return the ascending ids of the pieces to keep; UserError where no language has a text.
 
-    They are more than `rows` where the texts alone need more.
+    They are more than `rows` where the texts alone need more. Their pieces are those of the texts by themselves, of the
+    prompts that stand before texts, and of both together where a prompt does not end in a blank.
     """
     kept, scripts = set(pieces.always), set[str]()
+    kept.update(number for one in tokenizer.encode_batch_fast(list(prompts)) for number in one.ids)
+    before = ("", *(prompt for prompt in prompts if not prompt[-1:].isspace()))
     for own in texts.values():
         letters: Counter[str] = Counter()
         stream = iter(own)
         while block := list(islice(stream, BLOCK)):
-            kept.update(number for one in tokenizer.encode_batch_fast(block) for number in one.ids)
+            whole = [f"{prompt}{text}" for prompt in before for text in block]
+            kept.update(number for one in tokenizer.encode_batch_fast(whole) for number in one.ids)
             letters.update(script for text in block for script in scripts_in(text))
         scripts |= {script for script, count in letters.items() if count >= SHARE * letters.total()}
     if not scripts:
@@ -87,8 +96,6 @@ def keep_pieces(content: dict[str, Any], kept: Sequence[int]) -> None:
         content["model"]["vocab"] = {piece: new[old] for piece, old in vocabulary.items() if old in new}
     for token in content["added_tokens"]:
         token["id"] = new[token["id"]]
-    if content["padding"]:
-        content["padding"]["pad_id"] = new[content["padding"]["pad_id"]]
     for processor in _processors(content["post_processor"]):
         for special in processor.get("special_tokens", {}).values():  # TemplateProcessing
             special["ids"] = [new[old] for old in special["ids"]]

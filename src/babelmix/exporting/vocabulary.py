@@ -51,16 +51,20 @@ def trim_vocabulary(
     Raises:
         UserError: no texts; a tokenizer of a kind that is not trimmed, such as BPE, or a slow one.
     """
+    from tokenizers import Tokenizer
+
     transformer: Any = model[0]
     tokenizer, network = getattr(transformer, "tokenizer", None), getattr(transformer, "model", None)
     if network is None or not getattr(tokenizer, "is_fast", False) or transformer.processor is not tokenizer:
         raise _not_trimmed("the model has no fast tokenizer")
     content: dict[str, Any] = json.loads(tokenizer.backend_tokenizer.to_str())
+    content["truncation"] = content["padding"] = None  # of the last call: the library sets both at every call
     of, kind = network.get_input_embeddings().num_embeddings, content["model"]["type"]
     if kind not in KINDS:
         raise _not_trimmed(f"the tokenizer is of the kind {kind}")
     pieces = Pieces.of(content, always=range((tokenizer.pad_token_id or 0) + 1))
-    kept = pieces_to_keep(tokenizer.backend_tokenizer, pieces, texts, rows)
+    prompts = [prompt for prompt in model.prompts.values() if prompt]
+    kept = pieces_to_keep(Tokenizer.from_str(json.dumps(content)), pieces, texts, rows, prompts=prompts)
     keep_pieces(content, kept)
     transformer.processor = _rebuilt(tokenizer, content)  # of a model for texts alone it is the tokenizer
     _keep_rows(network, kept)
