@@ -182,6 +182,11 @@ def test_the_card_says_counts_licences_filter_and_how_to_make_it_again(tmp_path:
     assert f"`libreoffice-help` | LibreOffice Help: MPL-2.0 | {rows['all']} |" in card.text
     for text in ("3 lost-number, 117 untranslated", "babelmix publish pairs", "No page is in two splits"):
         assert text in card.text
+    shown = yaml.safe_load(card.text.partition("```yaml\n")[2].partition("```")[0])
+    again = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
+    again["translate"]["routes"] |= shown["translate"].pop("routes")
+    again["translate"] |= shown.pop("translate")
+    assert parse_settings(yaml.safe_dump(again | shown), "params.yaml") == load_settings(PARAMS)
 
 
 def test_sources_that_may_not_be_passed_on_are_left_out_and_named(
@@ -232,6 +237,22 @@ def test_what_is_missing_or_broken_is_named(tmp_path: Path) -> None:
     file.write_text("\n".join(lines), encoding="utf-8")
     with pytest.raises(UserError, match=r"pt.json: no statistics of the filter"):
         publish_pairs(out, settings, own=False, push=None)
+
+
+def test_it_is_pushed_as_a_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from babelmix.exporting import push
+
+    sent: list[tuple[Path, str, str]] = []
+
+    def keep(folder: Path, repo: str, *, kind: str) -> str:
+        sent.append((folder, repo, kind))
+        return "https://hub.example.org/commit/1"
+
+    monkeypatch.setattr(push, "push_folder", keep)
+    build(help_pairs())
+    line = publish_pairs(tmp_path / "out", load_settings(PARAMS), own=False, push="org/pairs")
+    assert line.endswith("and pushed them: https://hub.example.org/commit/1")
+    assert sent == [(tmp_path / "out", "org/pairs", "dataset")]
 
 
 def test_a_folder_of_the_user_stays(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import json
 import socket
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -36,8 +36,12 @@ def test_a_check_that_raises_is_a_line_of_its_own() -> None:
     def wrong_sensor() -> Check:
         raise ValueError("no such sensor\nat line 3")
 
-    found = run_checks([("machine", wrong_sensor), ("machine", check)])
-    assert [one.what for one in found] == ["wrong sensor", "memory"]
+    def two_disks() -> Iterator[Check]:
+        yield check("first disk")
+        raise OSError("gone")
+
+    found = run_checks([("machine", wrong_sensor), ("machine", check), ("machine", two_disks)])
+    assert [one.what for one in found] == ["wrong sensor", "memory", "first disk", "two disks"]
     assert found[0].verdict == "unknown" and found[0].found == "the check failed: ValueError, no such sensor"
 
 
@@ -143,8 +147,8 @@ def test_apt_dpkg_and_a_mirror(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     (tmp_path / "mirror/example.org").mkdir()
     (tmp_path / "mirror/deb/gnome-user-docs_1_all.deb").touch()
     monkeypatch.setenv("BABELMIX_MIRROR", str(tmp_path / "mirror"))
-    assert sources.apt().found == "not on PATH, but the mirror has 1 packages" and sources.apt().verdict == "ok"
-    assert "1 packages, files of example.org" in sources.mirror().found
+    assert sources.apt().found == "not on PATH, but in the mirror: 1 .deb" and sources.apt().verdict == "ok"
+    assert "1 .deb, files of example.org" in sources.mirror().found
     monkeypatch.setenv("BABELMIX_MIRROR", str(tmp_path / "nowhere"))
     assert sources.mirror().verdict == "missing" and failing([sources.mirror()])
 

@@ -29,4 +29,4 @@ def publish_pairs(
     from babelmix.stages.publishing import publish_pairs as publish
 
     line = publish(output, load_settings(), own=own, push=push)
-    done(line, f"python -c 'from datasets import load_dataset; print(load_dataset({str(output)!r}))'")
+    done(line, f'python -c "import datasets; print(datasets.load_dataset({str(output)!r}))"')

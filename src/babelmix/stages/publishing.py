@@ -64,6 +64,7 @@ def publish_pairs(output: Path, settings: Settings, *, own: bool, push: str | No
                 "dvc repro pairs translate translations",
                 f"babelmix publish pairs --output {output.name}{' --own' if own else ''}",
             ],
+            settings=_deciding(shared, settings),
             thresholds=settings.translate.filter.model_dump(),
             version=_version(),
         )
@@ -139,6 +140,23 @@ def _filtered(file: PairFile) -> "Filtered":
         return Filtered(file.source, file.language, str(found["engine"]), int(found["kept"]), rejected)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError("no statistics of the filter", where=str(counted), how=_again("translate")) from error
+
+
+def _deciding(sources: Sequence[str], settings: Settings) -> dict[str, Any]:
+    """Return the sections of params.yaml that decide the pairs of these sources."""
+    tables = {
+        name: settings.source[name].model_dump(mode="json", exclude_defaults=True)
+        for name in sources
+        if name in settings.source
+    }
+    translate = settings.translate
+    routes = {language: translate.routes[language] for language in translate.languages}
+    return {
+        "sources": list(sources),
+        **({"source": tables} if tables else {}),
+        "pairs": settings.pairs.model_dump(mode="json"),
+        "translate": {"languages": list(translate.languages), "max_pairs": translate.max_pairs, "routes": routes},
+    }
 
 
 def _again(stage: str) -> str:

@@ -39,7 +39,8 @@ def run_checks(finders: Iterable[tuple[str, Finder]]) -> list[Check]:
     for group, finder in finders:
         try:
             result = finder()
-            found += [result] if isinstance(result, Check) else list(result)
+            for one in [result] if isinstance(result, Check) else result:
+                found.append(one)  # one by one: what a generator found before it raises is kept
         except Exception as error:
             what = finder.__name__.replace("_", " ")
             reason = f"the check failed: {type(error).__name__}, {first_line(error)}"

@@ -22,7 +22,7 @@ def apt() -> Check:
     return Check(
         group=GROUP,
         what="apt-get",
-        found=found if path or not packages else f"{found}, but the mirror has {packages} packages",
+        found=found if path or not packages else f"{found}, but in the mirror: {packages} .deb",
         verdict=verdict,
         purpose="fetch: LibreOffice Help, GNOME Help, the Debian handbook, Apertium",
         remedy=""
@@ -55,7 +55,7 @@ def mirror() -> Check:
         found, verdict, remedy = f"no such folder: {name}", "missing", "correct BABELMIX_MIRROR, or unset it"
     elif name:
         hosts = sorted(path.name for path in Path(name).iterdir() if path.is_dir() and "." in path.name)
-        found = f"{name}: {_packages()} packages, files of {', '.join(hosts) or 'no host'}"
+        found = f"{name}: {_packages()} .deb, files of {', '.join(hosts) or 'no host'}"
     return Check(
         group=GROUP,
         what="mirror",
