@@ -23,7 +23,7 @@ library_name: sentence-transformers
 ---
 # base/hybrid/s13
 
-Trained by babelmix, for retrieval across languages.
+Trained by babelmix from multilingual-e5-small (4-bit weights, dequantised), 6 evenly spaced layers, for retrieval.
 
 - 300 steps of 32 pairs, seed 13.
 
@@ -56,13 +56,15 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return found
 
 
+PRESET = Preset(layers=6, learning_rate=1e-4)
+
+
 @pytest.fixture(scope="module")
 def facts(project: Workspace) -> Facts:
-    preset = Preset(layers=6, learning_rate=1e-4)
     return facts_of(
         "hybrid",
         project,
-        preset=preset,
+        preset=PRESET,
         sources=SOURCES,
         translated=("pt", "ca"),
         benchmarks=("xquad-r", "gnome-help"),
@@ -110,21 +112,46 @@ def test_the_card_names_licences_languages_and_limits(facts: Facts) -> None:
     assert text == model_card(facts) and text.count("\n# ") == 1
 
 
-def test_what_is_not_on_disk_is_unknown(tmp_path: Path) -> None:
-    preset = Preset(folder=tmp_path, learning_rate=1e-4)
-    found = facts_of("hybrid", Workspace(tmp_path), preset=preset, sources={}, benchmarks=("xquad-r",))
+def test_what_is_not_on_disk_is_unknown(project: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "models/hybrid").mkdir(parents=True)
+    (tmp_path / "models/hybrid/README.md").write_text(README)
+    found = facts_of("hybrid", Workspace(tmp_path), preset=PRESET, sources=SOURCES, benchmarks=("xquad-r",))
+    text = model_card(found)
+    assert text.count("unknown: the files that would say it are not on disk") == 2  # pairs and scores
+    assert "MPL-2.0" in text and "model-index" not in text and found.trained
+
+
+@pytest.mark.parametrize("which", ["another folder", "other settings"])
+def test_of_a_model_that_the_settings_do_not_describe_little_is_said(
+    which: str, project: Workspace, tmp_path: Path
+) -> None:
+    (tmp_path / "README.md").write_text(README)
+    other = {"model": tmp_path} if which == "another folder" else {}
+    preset = PRESET if which == "another folder" else Preset(layers=3, learning_rate=1e-4)
+    found = facts_of("hybrid", project, preset=preset, sources=SOURCES, benchmarks=("xquad-r",), **other)
     text, data = model_card(found), ModelCard(model_card(found)).data.to_dict()
-    assert text.count("unknown: the files that would say it are not on disk") == 3
-    assert data["license"] == "other" and data["license_name"] == "unknown" and "base_model" not in data
-    assert "model-index" not in data and "zero-shot" in text
+    assert data["license"] == "other" and data["license_name"] == "unknown"
+    assert not data.keys() & {"base_model", "model-index", "language"} and "MPL" not in text
+    assert "what it was trained on and by whom is unknown" in text and "300 steps" in text
+
+
+def test_an_untrained_encoder_is_called_so(tmp_path: Path) -> None:
+    found = Workspace(tmp_path)
+    found.model("untrained").mkdir(parents=True)
+    (found.model("untrained") / "README.md").write_text("# Starting encoder, before babelmix trains it\n\nmultilingual")
+    text = model_card(facts_of("untrained", found, preset=PRESET, sources=SOURCES))
+    assert ModelCard(text).data.to_dict()["license"] == "mit" and "MPL" not in text
+    assert "not trained, but exported by babelmix" in text and "babelmix did not train it." in text
 
 
 def test_a_damaged_file_is_named(project: Workspace, tmp_path: Path) -> None:
     broken = Workspace(tmp_path)
+    broken.model("hybrid").mkdir(parents=True)
+    (broken.model("hybrid") / "README.md").write_text(README)
     broken.pair_counts("libreoffice-help").parent.mkdir(parents=True)
     broken.pair_counts("libreoffice-help").write_text("[")
     with pytest.raises(UserError, match="libreoffice-help"):
-        facts_of("hybrid", broken, preset=Preset(layers=6, learning_rate=1e-4), sources=SOURCES)
+        facts_of("hybrid", broken, preset=PRESET, sources=SOURCES)
 
 
 def test_forms_vocabulary_width_and_debiasing_stand_in_the_card(facts: Facts) -> None:

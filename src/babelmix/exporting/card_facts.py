@@ -5,12 +5,12 @@ facts = facts_of("hybrid", HERE, preset=settings.preset(), sources={"libreoffice
 text = model_card(replace(facts, forms=rows, trimmed=cut))                     # exporting/model_card.py
 """
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from babelmix.benchmarks.registry import licence_of
 from babelmix.common.errors import UserError
@@ -26,6 +26,8 @@ from babelmix.study.record import Record, read_all_records
 from babelmix.workspace import Workspace
 
 PACKAGED_LAYERS = 12
+UNTRAINED = "before babelmix trains it"  # in the README of a starting encoder, see encoder/build.py
+AVERAGED = "Averaged by babelmix"  # in that of a weight average, see encoder/average.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,8 @@ class Facts:
 
     name: str
     about: str  # what the README of the trained model says, without its front matter, title and example
-    preset: Preset  # of the starting encoder
+    preset: Preset | None  # of the starting encoder; None: unknown
+    trained: bool  # by babelmix
     layers: int | None
     sources: Mapping[str, str]  # source of training pairs -> its licence
     pairs: Mapping[str, int]  # language -> training pairs that people wrote; empty where not on disk
@@ -94,7 +97,10 @@ def facts_of(
     matryoshka: tuple[int, ...] = (),
     version: str = "unknown",
 ) -> Facts:
-    """Return what the files of a project say of one of its encoders; a file that is not there is left out.
+    """Return what the files of a project say of an encoder; a file that is not there is left out.
+
+    The settings are true of an encoder in the project's own folder whose README agrees with them. Of any other encoder
+    nothing but its README and its depth is known.
 
     Args:
         system: an encoder's name, such as "hybrid".
@@ -112,26 +118,40 @@ def facts_of(
         UserError: a file that is there, but damaged.
     """
     folder = model or workspace.model(system)
-    human = _sum(_counts(workspace.pair_counts(source), "kept_train") for source in sources)
-    by_machine = _sum(
-        {lang: int(own.get("kept", 0))}
-        for source in sources
-        for lang in translated
-        if (own := _json(workspace.translation_counts(source, lang)))
-    )
     readme, config = folder / "README.md", _json(folder / "config.json")
+    card = read_text(readme) if readme.is_file() else ""
+    start = UNTRAINED in card
+    own = folder.resolve() == workspace.model(system).resolve() and (
+        start or AVERAGED in card or preset.describe() in card
+    )
+    trained = own and not start
     return Facts(
         name=system,
-        about=_about(read_text(readme)) if readme.is_file() else "",
-        preset=preset,
+        about=_about(card),
+        preset=preset if own else None,
+        trained=trained,
         layers=config.get("num_hidden_layers"),
-        sources=sources,
-        pairs=human,
-        machine=by_machine,
-        scores=[score for name in benchmarks for score in _scores(workspace, system, name)],
-        seeds=_of_seeds(read_all_records(workspace.study), system, size) if size else {},
-        matryoshka=matryoshka,
+        sources=sources if trained else {},
+        pairs=_human(workspace, sources) if trained else {},
+        machine=_machine(workspace, sources, translated) if trained else {},
+        scores=[score for name in benchmarks for score in _scores(workspace, system, name)] if own else [],
+        seeds=_of_seeds(read_all_records(workspace.study), system, size) if trained and size else {},
+        matryoshka=matryoshka if trained else (),
         version=version,
+    )
+
+
+def _human(workspace: Workspace, sources: Iterable[str]) -> dict[str, int]:
+    """Return language -> training pairs that people wrote."""
+    return _sum(_counts(workspace.pair_counts(source), "kept_train") for source in sources)
+
+
+def _machine(workspace: Workspace, sources: Iterable[str], languages: Iterable[str]) -> dict[str, int]:
+    """Return language -> training pairs that a machine translated."""
+    return _sum(
+        {lang: int(found.get("kept", 0))}
+        for source, lang in product(sources, languages)
+        if (found := _json(workspace.translation_counts(source, lang)))
     )
 
 
@@ -192,7 +212,7 @@ def _json(file: Path) -> dict[str, Any]:
     """Return a JSON object; an empty one where there is no file."""
     if not file.is_file():
         return {}
-    value = parse_json(read_text(file), str(file))
+    value: Any = parse_json(read_text(file), str(file))
     if not isinstance(value, dict):
         raise UserError("not a JSON object", where=str(file), how="make the file again")
-    return json.loads(json.dumps(value))
+    return cast("dict[str, Any]", value)

@@ -11,7 +11,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class FormRow:
-    """One form of an export. `map_by_language` and `loss_by_language` are empty where nothing was scored."""
+    """One form of an export. `map_by_language` and `loss_by_language` are empty where nothing was scored.
+
+    They are monolingual: the queries of a language among the passages of that language.
+    """
 
     name: str  # "sentence-transformers", "onnx", "onnx-int8", "openvino", ...
     bytes: int  # of all its files

@@ -8,29 +8,11 @@ equal bytes.
 
 from collections.abc import Iterable, Sequence
 from statistics import mean, stdev
-from typing import TYPE_CHECKING
 
-from babelmix.exporting.card_facts import PACKAGED_LAYERS, Facts, Score
+from babelmix.exporting.card_data import MEASURE_NAMES, SCOPE_NAMES, base_model, card_data, licence_of, packaged
+from babelmix.exporting.card_facts import PACKAGED_LAYERS, Facts
 
-if TYPE_CHECKING:
-    from huggingface_hub import EvalResult, ModelCardData
-
-MEASURE_NAMES = {
-    "map": "mAP",
-    "map_at_20": "mAP@20",
-    "ndcg_at_10": "nDCG@10",
-    "recall_at_1": "recall@1",
-    "recall_at_10": "recall@10",
-    "recall_at_100": "recall@100",
-}
-SCOPE_NAMES = {
-    "monolingual": "the passages of the query's language",
-    "crosslingual": "the passages of one other language",
-    "multilingual": "the pool of all languages",
-}
 UNKNOWN = "unknown: the files that would say it are not on disk"
-BASE_MODEL = "intfloat/multilingual-e5-small"
-LICENCE_NAME = "weights-mit-data-various"
 
 
 def model_card(facts: Facts) -> str:
@@ -49,57 +31,15 @@ def model_card(facts: Facts) -> str:
     return f"---\n{card_data(facts).to_yaml()}\n---\n\n# {facts.name}\n\n{body}\n"
 
 
-def card_data(facts: Facts) -> "ModelCardData":
-    """Return the front matter, with the scores as the hub's model index."""
-    from huggingface_hub import ModelCardData
-
-    licence, name = _licence(facts)
-    base = _base_model(facts)
-    languages = facts.trimmed.languages if facts.trimmed else facts.seen
-    return ModelCardData(
-        language=sorted(languages) or None,
-        license=licence,
-        license_name=name,
-        library_name="sentence-transformers",
-        pipeline_tag="sentence-similarity",
-        tags=["sentence-transformers", "sentence-similarity", "feature-extraction", "babelmix"],
-        base_model=base,
-        model_name=facts.name if facts.scores else None,
-        eval_results=[_result(score) for score in facts.scores] or None,
-    )
-
-
-def _result(score: Score) -> "EvalResult":
-    from huggingface_hub import EvalResult
-
-    return EvalResult(
-        task_type="information-retrieval",
-        task_name="Information Retrieval",
-        dataset_type=score.benchmark,
-        dataset_name=score.benchmark,
-        dataset_config=score.scope,
-        metric_type=score.measure,
-        metric_name=f"{MEASURE_NAMES[score.measure]} in {SCOPE_NAMES[score.scope]}",
-        metric_value=round(score.interval.mean, 4),
-    )
-
-
-def _base_model(facts: Facts) -> str | None:
-    """Return the starting encoder as the hub names it; None for a local folder."""
-    return facts.preset.hub or (None if facts.preset.folder else BASE_MODEL)
-
-
-def _licence(facts: Facts) -> tuple[str, str | None]:
-    """Return the licence as the hub writes it, and its name where that is "other"."""
-    if _base_model(facts) != BASE_MODEL or facts.preset.hub:
-        return "other", "unknown"
-    return ("other", LICENCE_NAME) if facts.sources else ("mit", None)
-
-
 def _opening(facts: Facts) -> str:
-    base = _base_model(facts)
+    base = base_model(facts)
     origin = f"[{base}](https://huggingface.co/{base})" if base else "a local model"
-    text = f"A multilingual encoder for retrieval, trained by babelmix {facts.version} from {origin}."
+    text = "A multilingual encoder for retrieval"
+    if facts.preset is None:
+        text += f". babelmix {facts.version} exported it; what it was trained on and by whom is {UNKNOWN}."
+    else:
+        text += f", {'trained' if facts.trained else 'not trained, but exported'} by babelmix {facts.version}"
+        text += f", from {origin}."
     if facts.width and facts.width[0] != facts.width[1]:
         trained = (
             "which it was also trained at" if facts.width[0] in facts.matryoshka else "a cut it was not trained at"
@@ -165,7 +105,8 @@ def _forms(facts: Facts) -> str:
         for row in facts.forms
     ]
     text = _table(("form", "MB", "texts a second", "mAP, mean of languages", "loss, mean of languages"), rows)
-    text += "\n\nA loss is the mAP of the model before the export, minus that of the form."
+    text += "\n\nThe mAP is monolingual: queries of a language among its own passages. A loss is the mAP of the model "
+    text += "before the export, minus that of the form."
     languages = sorted({lang for row in facts.forms for lang in row.loss_by_language})
     if languages:
         kept = set(facts.trimmed.languages) if facts.trimmed else set(languages)
@@ -182,23 +123,23 @@ def _forms(facts: Facts) -> str:
 
 
 def _data(facts: Facts) -> str:
+    if facts.preset is not None and not facts.trained:
+        return "babelmix did not train it."
     if not facts.seen:
         return f"Training pairs by language: {UNKNOWN}."
     rows = [(f"`{lang}`", f"{facts.pairs.get(lang, 0):,}", f"{facts.machine.get(lang, 0):,}") for lang in facts.seen]
     text = _table(("language", "training pairs by people", "by machine"), rows)
     unseen = ", ".join(facts.unseen)
-    return f"{text}\n\n" + (
-        f"Scored, but not in the training pairs: {unseen}." if unseen else "No language was scored that training lacks."
-    )
+    return f"{text}\n\nScored, but not in the training pairs: {unseen or 'no language'}."
 
 
 def _licences(facts: Facts) -> str:
-    licence, _ = _licence(facts)
+    licence, _ = licence_of(facts)
     lines = [f"- `{name}`, training pairs: {text}" for name, text in facts.sources.items()]
     lines += [f"- `{name}`, scored on: {text}" for name, text in _benchmarks(facts).items()]
     if licence == "mit":
         why = "The weights are those of multilingual-e5-small (MIT)."
-    elif _base_model(facts) == BASE_MODEL and not facts.preset.hub:
+    elif packaged(facts):
         why = (
             "The weights began as multilingual-e5-small (MIT) and were trained on the pairs below. Whether the "
             "licences of texts bind weights that were trained on them is not settled, so the card says `other`: "
@@ -242,7 +183,7 @@ def _scores(facts: Facts) -> str:
 
 
 def _limits(facts: Facts) -> Iterable[str]:
-    if _base_model(facts) == BASE_MODEL and not facts.preset.hub:
+    if packaged(facts):
         yield (
             "It starts from 4-bit weights of multilingual-e5-small, turned back into float32, not from the original "
             "weights."
@@ -253,9 +194,10 @@ def _limits(facts: Facts) -> Iterable[str]:
         )
     else:
         yield "What the starting encoder was trained on is unknown: a score may not be zero-shot."
-    if facts.layers and facts.layers < PACKAGED_LAYERS and not facts.preset.hub and not facts.preset.folder:
-        yield f"It is pruned to {facts.layers} of {PACKAGED_LAYERS} layers, and trained for a short time after that."
-    if not facts.seeds:
+    if facts.layers and facts.layers < PACKAGED_LAYERS and packaged(facts):
+        after = ", and trained for a short time after that" if facts.trained else ": its vectors say little"
+        yield f"It is pruned to {facts.layers} of {PACKAGED_LAYERS} layers{after}."
+    if facts.trained and not facts.seeds:
         yield "It is one training with one seed; another seed gives other scores."
     if facts.unseen:
         yield f"Languages that it was scored in, but not trained on here: {', '.join(facts.unseen)}."
@@ -272,7 +214,7 @@ def _mean(values: Iterable[float], *, signed: bool = False) -> str:
 
 
 def _signed(value: float | None) -> str:
-    return "not measured" if value is None else f"{value:+.3f}"
+    return "not measured" if value is None else f"{round(value, 3) + 0:+.3f}"  # no -0.000
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
