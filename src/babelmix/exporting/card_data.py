@@ -29,12 +29,16 @@ LICENCE_NAME = "weights-mit-data-various"
 
 
 def card_data(facts: Facts) -> "ModelCardData":
-    """Return the front matter, with the scores as the hub's model index."""
+    """Return the front matter, with the scores as the hub's model index.
+
+    The scores are of the model before its export, so an export that was changed has none there.
+    """
     from huggingface_hub import ModelCardData
 
     licence, name = licence_of(facts)
     base = base_model(facts)
     languages = facts.trimmed.languages if facts.trimmed else facts.seen
+    scores = () if facts.changed else facts.scores
     return ModelCardData(
         language=sorted(languages) or None,
         license=licence,
@@ -43,8 +47,8 @@ def card_data(facts: Facts) -> "ModelCardData":
         pipeline_tag="sentence-similarity",
         tags=["sentence-transformers", "sentence-similarity", "feature-extraction", "babelmix"],
         base_model=base,
-        model_name=facts.name if facts.scores else None,
-        eval_results=[_result(score) for score in facts.scores] or None,
+        model_name=facts.name if scores else None,
+        eval_results=[_result(score) for score in scores] or None,
     )
 
 
@@ -71,6 +75,7 @@ def base_model(facts: Facts) -> str | None:
 
 
 def packaged(facts: Facts) -> bool:
+    """Return whether the starting encoder is the packaged one."""
     return facts.preset is not None and not facts.preset.hub and not facts.preset.folder
 
 

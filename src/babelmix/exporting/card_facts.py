@@ -74,6 +74,12 @@ class Facts:
     version: str = "unknown"  # of babelmix
 
     @property
+    def changed(self) -> bool:
+        """Whether the export is another model than the one that was scored."""
+        narrower = self.width is not None and self.width[0] != self.width[1]
+        return narrower or self.trimmed is not None or self.debiasing is not None
+
+    @property
     def seen(self) -> tuple[str, ...]:
         """The languages of the training pairs."""
         return tuple(sorted({*self.pairs, *self.machine}))
