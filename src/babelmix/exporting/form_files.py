@@ -1,0 +1,149 @@
+"""Write the forms of a model into a folder, and say how large each is.
+
+    write_forms(model, folder, Wanted(("onnx", "openvino"), int8=True), calibration)
+    size_of(folder, "onnx-int8")                    # bytes
+
+The folder holds the model as sentence-transformers saves it: all forms share its tokenizer and its last modules.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from babelmix.exporting.engine import Run, compiled_run, encode_with, onnx_run, with_layers
+from babelmix.exporting.names import FILES, Form, Kind
+from babelmix.exporting.no_telemetry import import_libraries
+from babelmix.exporting.sensitivity import InFloat32, Vectors, choose_float32, most_sensitive
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+CALIBRATION = 128  # texts that set the ranges of static 8 bits; as many others choose what stays in float32
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The forms that a user asks for."""
+
+    kinds: tuple[Kind, ...]
+    int8: bool = False
+
+    @property
+    def forms(self) -> tuple[Form, ...]:
+        """The names of all forms, in the order of names.FILES."""
+        return tuple(
+            form
+            for form in FILES
+            if form.removesuffix("-int8") in self.kinds and (self.int8 or not form.endswith("-int8"))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Prompted:
+    """Texts by their prompt, "query" or "passage": to calibrate with, and to choose what stays in float32."""
+
+    ranges: Mapping[str, Sequence[str]]
+    choice: Mapping[str, Sequence[str]]
+
+
+def write_forms(
+    model: "SentenceTransformer",
+    folder: Path,
+    wanted: Wanted,
+    texts: Prompted | None,
+    *,
+    threads: int,
+    on_form: Callable[[str], None] = lambda form: None,
+) -> dict[Form, InFloat32]:
+    """Write all forms but "st" below a folder that the model was saved into; return what int8 kept in float32.
+
+    Args:
+        model: as it was saved, on the CPU.
+        folder: has its files.
+        wanted: the forms.
+        texts: needed for int8.
+        threads: of the engines, to try a form with.
+        on_form: gets each form's name before it is made.
+
+    Raises:
+        UserError: the extra `export` is not installed, or the model cannot be exported.
+    """
+    from babelmix.exporting.onnx_form import export_onnx
+    from babelmix.exporting.openvino_form import convert, write_openvino
+
+    chosen: dict[Form, InFloat32] = {}
+    if not any(form != "st" for form in wanted.forms):
+        return chosen
+    with TemporaryDirectory() as scratch:
+        plain = Path(scratch) / "model.onnx"
+        on_form("onnx")
+        export_onnx(model, plain)
+        for form in wanted.forms:
+            file = folder / FILES[form]
+            file.parent.mkdir(exist_ok=True)
+            if form == "onnx":
+                file.write_bytes(plain.read_bytes())
+            elif form == "openvino":
+                on_form(form)
+                write_openvino(convert(plain), file)
+            elif form != "st" and texts is not None:
+                on_form(form)
+                chosen[form] = _write_int8(form, model, folder, plain, texts, threads)
+    return chosen
+
+
+def size_of(folder: Path, form: Form) -> int:
+    """Return the bytes of a form's own files: weights and graph, without the tokenizer that all forms share."""
+    file = folder / FILES[form]
+    return sum(one.stat().st_size for one in (file, file.with_suffix(".bin")) if one.is_file())
+
+
+def _write_int8(
+    form: Form, model: "SentenceTransformer", folder: Path, plain: Path, texts: Prompted, threads: int
+) -> InFloat32:
+    """Write one form in 8 bits, with as many products in float32 as it needs; return which."""
+    from babelmix.exporting import int8, openvino_form
+
+    (onnx,) = import_libraries("onnx")
+    proto = onnx.load(str(plain))
+    products = int8.products_of(proto)
+    int8.narrow_embeddings(proto)
+    narrow, file = plain.with_name("narrow.onnx"), folder / FILES[form]
+    onnx.save(proto, str(narrow))
+    batches = [batch for prompt, own in texts.ranges.items() for batch in _batches(model, own, prompt)]
+
+    def vectors(with_run: Run) -> Vectors:
+        return _encoded(with_layers(folder, with_run), texts.choice)
+
+    def build(places: Sequence[int]) -> Vectors:
+        names = [products[place] for place in places]
+        if form == "onnx-int8":
+            int8.quantise_dynamically(narrow, file, names)
+            return vectors(onnx_run(file, threads))
+        network = openvino_form.quantise_statically(openvino_form.convert(narrow), batches, names)
+        openvino_form.write_openvino(network, file)
+        return vectors(compiled_run(network, threads))
+
+    def order() -> list[int]:
+        return most_sensitive(model, lambda: _encoded(model, texts.choice))
+
+    return choose_float32(build, _encoded(model, texts.choice), order, products=len(products))
+
+
+def _batches(model: "SentenceTransformer", texts: Sequence[str], prompt: str) -> list[dict[str, Any]]:
+    """Return each text as a batch of its own, so that no range is one of padding."""
+    from babelmix.encoder.tokenise import tokenise
+
+    ids = tokenise(model, texts, prompt=prompt, max_tokens=512)
+    rows = [np.array([one], dtype=np.int64) for one in ids]
+    return [{"input_ids": row, "attention_mask": np.ones_like(row)} for row in rows]
+
+
+def _encoded(model: "SentenceTransformer", texts: Mapping[str, Sequence[str]]) -> Vectors:
+    """Return unit vectors of all texts."""
+    found = np.concatenate([encode_with(model, own, prompt=prompt) for prompt, own in texts.items() if own])
+    return found / np.linalg.norm(found, axis=1, keepdims=True)

@@ -1,0 +1,321 @@
+"""A trained model as a folder for other tools: its forms, what each costs, and its card."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from babelmix.benchmarks.files import is_built, read_benchmark
+from babelmix.common.errors import UserError
+from babelmix.common.files import new_folder, write_json
+from babelmix.common.languages import LANGUAGES
+from babelmix.common.outputs import claim_folder
+from babelmix.common.progress import progress, say
+from babelmix.corpus.registry import source_of
+from babelmix.exporting.names import Form, Kind
+from babelmix.settings.params import Settings
+from babelmix.stages.benchmarks import open_benchmark
+from babelmix.stages.systems import model_folder
+from babelmix.workspace import HERE, remade_by
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+    from babelmix.benchmarks.benchmark import Benchmark
+    from babelmix.exporting.card_facts import Cut
+    from babelmix.exporting.debiasing import Baked
+    from babelmix.exporting.form_files import Prompted
+    from babelmix.exporting.form_tables import Row
+    from babelmix.exporting.measure import Encode, Measured
+
+ORIGINAL = "the model itself"
+BATCH = 32  # of sentence-transformers' own `encode`
+RECORD = "export.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What is done to the model before it is written; None: nothing."""
+
+    languages: tuple[str, ...] | None = None
+    width: int | None = None
+    debias: str | None = None
+    strength: float | None = None
+
+    @property
+    def any(self) -> bool:
+        """Whether the exported model is another than the original."""
+        return any(value is not None for value in (self.languages, self.width, self.debias))
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written, and the rows of its table, the original first."""
+
+    line: str
+    rows: "tuple[Row, ...]"
+
+
+def export_model(
+    model: str,
+    output: Path,
+    settings: Settings,
+    *,
+    kinds: tuple[Kind, ...],
+    int8: bool,
+    changes: Changes,
+    benchmark: str,
+    push: str | None,
+) -> Exported:
+    """Write a model's forms, measure each beside the original, and write its card; return the table.
+
+    Raises UserError for a model that is no SentenceTransformer, a width or language that does not exist, missing
+    libraries, and what `claim_folder` refuses. Nothing is written then.
+    """
+    if push:
+        from babelmix.download.hub import allow_hub
+
+        allow_hub()
+    source = model_folder(model)
+    claim_folder(output, inputs=[source, Path(benchmark), HERE.data, HERE.metrics])
+    _check(changes, kinds, int8=int8)
+    from babelmix.encoder.load import load_encoder, save_encoder
+    from babelmix.exporting.form_files import Wanted, size_of, write_forms
+    from babelmix.exporting.form_tables import Row
+
+    wanted = Wanted(kinds, int8)
+    encoder = load_encoder(source).to("cpu").eval()
+    with open_benchmark(benchmark) as folder:
+        data = read_benchmark(folder)
+    before = _measured("the model itself", _stock(encoder, settings), data, settings)
+    rows = [Row(ORIGINAL, _weights(source), before)]
+    encoder, cut, baked = _changed(encoder, source, changes, data, settings)
+    with new_folder(output) as staging:
+        save_encoder(encoder, staging, card="")
+        texts = _calibration(changes, data, settings) if int8 and {"onnx", "openvino"} & set(kinds) else None
+        chosen = write_forms(encoder, staging, wanted, texts, threads=settings.threads, on_form=_say_form)
+        for form in wanted.forms:
+            own = before
+            if form != "st" or changes.any:
+                own = _measured(form, _encode_of(form, encoder, staging, settings), data, settings)
+            rows.append(Row(form, size_of(staging, form), own, chosen.get(form)))
+        if "st" not in kinds:
+            for file in staging.glob("model*.safetensors*"):
+                file.unlink()
+        write_json(staging / RECORD, _record(rows, data, changes, settings))
+        (staging / "README.md").write_text(_card(source, rows, cut, baked, settings, push), encoding="utf-8")
+    line = f"wrote {', '.join(wanted.forms)} to {output}"
+    if push:
+        from babelmix.exporting.push import push_folder
+
+        line += f", and pushed them: {push_folder(output, push, kind='model')}"
+    return Exported(line, tuple(rows))
+
+
+def _check(changes: Changes, kinds: Sequence[Kind], *, int8: bool) -> None:
+    """Refuse what contradicts itself, before any work."""
+    if int8 and not {"onnx", "openvino"} & set(kinds):
+        raise UserError("int8 is a form of ONNX and OpenVINO", where="--int8", how="add --form onnx or --form openvino")
+    if changes.strength is not None and changes.debias is None:
+        raise UserError("a strength without a debiasing", where="--strength", how="add --debias")
+    for language in changes.languages or ():
+        if language not in LANGUAGES:
+            how = f"choose from {', '.join(sorted(LANGUAGES))}"
+            raise UserError(f"unknown language {language!r}", where="--languages", how=how)
+
+
+def _changed(
+    encoder: "SentenceTransformer", source: Path, changes: Changes, data: "Benchmark", settings: Settings
+) -> "tuple[SentenceTransformer, Cut | None, Baked | None]":
+    """Debias, trim and cut the model as asked; return it with what was done."""
+    from babelmix.exporting.card_facts import Cut
+    from babelmix.exporting.vocabulary import trim_vocabulary
+    from babelmix.exporting.widths import set_width
+
+    baked = _bake(encoder, source.name, changes) if changes.debias is not None else None
+    cut = None
+    if changes.languages is not None:
+        trimmed = trim_vocabulary(encoder, _texts_by_language(changes.languages, data, settings))
+        encoder, cut = trimmed.model, Cut(trimmed.kept, trimmed.of, changes.languages)
+        say(f"vocabulary: {trimmed.kept:,} of {trimmed.of:,} pieces kept")
+    if changes.width is not None:
+        set_width(encoder, changes.width, trained=settings.train.matryoshka)
+    return encoder.eval(), cut, baked
+
+
+def _bake(encoder: "SentenceTransformer", system: str, changes: Changes) -> "Baked":
+    """Append a debiasing by the training text of a system of the pipeline."""
+    from babelmix.exporting.debiasing import LIR, bake_debiasing
+    from babelmix.retrieval.language_means import read_means
+    from babelmix.retrieval.lir import read_directions
+
+    form = changes.debias or ""
+    if form == LIR:
+        if changes.strength is not None:
+            raise UserError("lir has no strength", where="--strength", how="leave it out")
+        return bake_debiasing(encoder, form, directions=read_directions(HERE.lir(system)))
+    strength = 1.0 if changes.strength is None else changes.strength
+    return bake_debiasing(encoder, form, means=read_means(HERE.offsets(system)), strength=strength)
+
+
+def _texts_by_language(languages: Sequence[str], data: "Benchmark", settings: Settings) -> dict[str, list[str]]:
+    """Return texts to trim a vocabulary by: pairs, and benchmarks that the export is not measured on.
+
+    A language that only the measured benchmark has gets that one's texts, which is said: its loss is too low then.
+    """
+    from babelmix.exporting.language_texts import texts_of
+
+    others = [HERE.benchmark(name) for name in settings.benchmarks if name != data.name]
+    found = texts_of(languages, pairs=_pairs(settings), benchmarks=[one for one in others if is_built(one)])
+    for language in [lang for lang, own in found.items() if not own]:
+        own = [one.text for one in (*data.queries, *data.passages) if one.lang == language]
+        if not own:
+            how = f"{remade_by('pairs')}, or leave it out"
+            raise UserError(f"no text in {language!r} to trim by", where="--languages", how=how)
+        say(f"{language}: the only texts here are those of {data.name}, so its loss there is too low")
+        found[language] = own
+    return found
+
+
+def _calibration(changes: Changes, data: "Benchmark", settings: Settings) -> "Prompted":
+    """Return texts of training pairs, spread over the languages, that the measured benchmark does not have."""
+    from babelmix.corpus.records import iterate_pairs
+    from babelmix.exporting.form_files import CALIBRATION, Prompted
+
+    files = _pairs(settings)
+    if not files:
+        raise UserError("int8 needs training pairs to calibrate with", where="--int8", how=remade_by("pairs"))
+    known = {one.text for one in (*data.queries, *data.passages)}
+    by_language: dict[str, list[tuple[str, str]]] = {}
+    for _, pair in iterate_pairs(*files):
+        wanted = changes.languages is None or pair.lang in changes.languages
+        if wanted and pair.split == "train" and not known & {pair.query, pair.passage}:
+            by_language.setdefault(pair.lang, []).append((pair.query, pair.passage))
+    each = max(1, CALIBRATION // max(1, len(by_language)))  # pairs: half of the texts for each of the two purposes
+    spread = [own[:: max(1, len(own) // each)][:each] for _, own in sorted(by_language.items())]
+    pairs = [pair for own in spread for pair in own]
+    if len(pairs) < 2:
+        raise UserError("too few training pairs to calibrate with", where="--int8", how=remade_by("pairs"))
+    halves = [
+        {"query": [query for query, _ in half], "passage": [passage for _, passage in half]}
+        for half in (pairs[::2], pairs[1::2])
+    ]
+    return Prompted(*halves)
+
+
+def _pairs(settings: Settings) -> list[Path]:
+    return [folder for name in settings.sources if any((folder := HERE.human_pairs(name)).glob("*.jsonl"))]
+
+
+def _stock(encoder: "SentenceTransformer", settings: Settings) -> "Encode":
+    """Return sentence-transformers' own way to encode, in float32."""
+    import torch
+
+    from babelmix.encoder.tokenise import limit_of
+
+    torch.set_num_threads(settings.threads)
+    encoder.max_seq_length = limit_of(encoder, settings.embed.max_tokens).tokens
+
+    def encode(texts: Sequence[str], prompt: str) -> Any:
+        way = encoder.encode_query if prompt == "query" else encoder.encode_document
+        return way(list(texts), batch_size=BATCH, show_progress_bar=False)
+
+    return encode
+
+
+def _encode_of(form: Form, encoder: "SentenceTransformer", folder: Path, settings: Settings) -> "Encode":
+    """Return how a form of the folder encodes."""
+    from babelmix.exporting.engine import encode_with, load_engine
+
+    if form == "st":
+        return _stock(encoder, settings)
+    model = load_engine(folder, form, threads=settings.threads)
+    return lambda texts, prompt: encode_with(model, texts, prompt=prompt, max_tokens=settings.embed.max_tokens)
+
+
+def _measured(name: str, encode: "Encode", data: "Benchmark", settings: Settings) -> "Measured":
+    from babelmix.exporting.measure import measure
+
+    with progress(f"measure {name} on {data.name}", 1) as step:
+        found = measure(encode, data, context=settings.embed.context)
+        step(1)
+    return found
+
+
+def _say_form(form: str) -> None:
+    say(f"making {form}")
+
+
+def _weights(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.glob("**/model*.safetensors"))
+
+
+def _record(rows: "Sequence[Row]", data: "Benchmark", changes: Changes, settings: Settings) -> dict[str, Any]:
+    """Return the measurement as JSON."""
+    from babelmix.exporting.measure import losses
+
+    return {
+        "benchmark": data.name,
+        "changes": asdict(changes),
+        "threads": settings.threads,
+        "version": _version(),
+        "forms": {
+            row.name: {
+                "bytes": row.bytes,
+                "texts_per_second": round(row.measured.texts_per_second, 2),
+                "map": row.measured.map,
+                "loss": losses(rows[0].measured, row.measured),
+                **({"in_float32": asdict(row.in_float32)} if row.in_float32 else {}),
+            }
+            for row in rows
+        },
+    }
+
+
+def _card(
+    source: Path,
+    rows: "Sequence[Row]",
+    cut: "Cut | None",
+    baked: "Baked | None",
+    settings: Settings,
+    push: str | None,
+) -> str:
+    """Return the card, with the forms' rows by language and the tables of all scopes."""
+    from babelmix.exporting.card_facts import facts_of
+    from babelmix.exporting.form_tables import scope_tables
+    from babelmix.exporting.forms import FormRow
+    from babelmix.exporting.measure import losses
+    from babelmix.exporting.model_card import model_card
+
+    forms = [
+        FormRow(
+            row.name,
+            row.bytes,
+            row.measured.texts_per_second,
+            row.measured.map["monolingual"],
+            losses(rows[0].measured, row.measured)["monolingual"],
+        )
+        for row in rows
+    ]
+    facts = facts_of(
+        source.name,
+        HERE,
+        model=source,
+        preset=settings.preset(),
+        sources={name: source_of(name, settings.source).licence for name in settings.sources},
+        translated=settings.translate.languages,
+        benchmarks=settings.benchmarks,
+        size=settings.model.size,
+        matryoshka=tuple(settings.train.matryoshka),
+        version=_version(),
+    )
+    whole = replace(facts, forms=forms, trimmed=cut, debiasing=baked, repository=push)
+    return model_card(whole) + "\n" + scope_tables(rows)
+
+
+def _version() -> str:
+    try:
+        return version("babelmix")
+    except PackageNotFoundError:
+        return "unknown"
