@@ -49,6 +49,8 @@ def test_the_project_is_whole_and_its_settings_load(tmp_path: Path, monkeypatch:
     assert counts["en"]["kept_train"] >= 2 * settings.train.batch_size and counts["en"]["kept_dev"] >= 4
     found = audit(pairs, settings.objective("contrastive"), steps=20, batch_size=settings.train.batch_size)
     assert found.false_negatives == 0
+    page = (ROOT / "docs/own-project.md").read_text(encoding="utf-8")
+    assert f"{len(pairs)} questions with answers" in page and f"{len(starting.EXAMPLES)} questions in each" in page
 
 
 def test_the_stages_are_those_of_babelmix(tmp_path: Path) -> None:
@@ -109,8 +111,9 @@ def test_its_readme_is_true() -> None:
 def test_nothing_is_overwritten_and_a_kill_is_mended(tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     start_project(folder, [])
-    (folder / "params.yaml").unlink()
+    (folder / "params.yaml").rename(folder / ".params.yaml.babelmix-abc.tmp")  # as a kill in the middle leaves it
     assert start_project(folder, []).startswith("wrote 1 files")
+    assert not list(folder.glob(".params*"))
     before = (folder / "params.yaml").read_text(encoding="utf-8")
     (folder / "params.yaml").write_text(f"{before}\n# mine", encoding="utf-8")
     with pytest.raises(UserError, match=r"mine: the folder holds 'params.yaml'; choose a new or an empty folder"):

@@ -2,6 +2,7 @@
 
 from json import dumps
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -40,4 +41,5 @@ def init(
     from babelmix.stages.starting import start_project
 
     line = start_project(folder, languages or [])
-    done(line, f"cd {folder} && dvc repro")
+    enter = "" if folder.resolve() == Path.cwd() else f"cd {quote(str(folder))} && "
+    done(line, f"{enter}dvc repro")

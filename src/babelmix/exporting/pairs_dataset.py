@@ -5,7 +5,7 @@
     load_dataset("pairs", "de")["train"][0]["query"]        # with the card of dataset_card.py beside the shards
 
 A row is a pair, with its page, and who or what wrote it. The same pairs give the same bytes. Memory holds one shard,
-the pages, and a hash for each training text of one language.
+the pages, the ids of sources without pages, and a hash for each training text of one language.
 """
 
 from collections import Counter

@@ -27,6 +27,7 @@ DEFAULT = ("en", "de", "pt")
 BENCHMARK = "my-benchmark"
 _HIDDEN = {"gitignore": ".gitignore", "dvcignore": ".dvcignore"}  # a wheel keeps these names, not always hidden ones
 _KEPT = (".git", ".dvc")  # folders that Git and DVC made
+_STAGING = re.compile(r"\..+\.babelmix-.+\.tmp")  # what a killed call left; the next one deletes it (common/files.py)
 _STUDY = "answer"  # the stage that reads the records of babelmix's own study
 _CODE = re.compile(r"(?:, )?src/babelmix/?[\w./]*")
 _HEAD = "# The stages of `dvc repro`, as babelmix has them. `dvc dag` shows which stage needs which.\n"
@@ -110,7 +111,7 @@ def _missing(folder: Path, target: Path, files: dict[str, str]) -> list[str]:
         if here == target:
             folders[:] = [name for name in folders if name not in _KEPT]
         links = [name for name in folders if (here / name).is_symlink()]
-        for name in sorted([*names, *links]):
+        for name in sorted([*(name for name in names if not _STAGING.fullmatch(name)), *links]):
             relative = (here / name).relative_to(target).as_posix()
             if relative not in files or not _same(here / name, files[relative]):
                 how = "choose a new or an empty folder: nothing is overwritten"
