@@ -1,11 +1,14 @@
 """The doctor: each fact has its verdict and remedy, no check ends the others, and nothing is written."""
 
 import json
-import socket
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
+from urllib.error import URLError
+from urllib.request import Request
 
 import pytest
 from filelock import FileLock
@@ -154,28 +157,34 @@ def test_apt_dpkg_and_a_mirror(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 
 
 def test_the_hub_is_asked_only_online(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[object] = []
+    asked: list[tuple[str, float]] = []
 
-    def refuse(address: object, timeout: float) -> socket.socket:
-        asked.append((address, timeout))
-        raise OSError("no route")
+    def refuse(request: Request, timeout: float) -> None:
+        asked.append((request.full_url, timeout))
+        raise URLError("no route")
 
-    monkeypatch.setattr(socket, "create_connection", refuse)
+    monkeypatch.setattr(sources, "urlopen", refuse)
     assert (sources.hub(online=False).verdict, asked) == ("unknown", [])
     monkeypatch.setenv("HF_ENDPOINT", "https://hub.example.org:8443/x")
     found = sources.hub(online=True)
-    assert (found.verdict, asked) == ("missing", [(("hub.example.org", 8443), sources.SECONDS)])
+    assert (found.verdict, asked) == ("missing", [("https://hub.example.org:8443/x", sources.SECONDS)])
     assert "does not answer (no route)" in found.found
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     assert sources.hub(online=True).found == "switched off by HF_HUB_OFFLINE" and len(asked) == 1
     monkeypatch.setenv("BABELMIX_HUB_OFF", "1")  # our own switch is none of the user's
     assert sources.hub(online=True).verdict == "missing" and len(asked) == 2
+    monkeypatch.setenv("HF_ENDPOINT", "file:///etc/hostname")
+    assert "not an address of the web" in sources.hub(online=True).found and len(asked) == 2
 
 
-def test_a_server_that_answers_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.getsockname()[1]}")
+def test_any_answer_of_a_server_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:  # it answers 501 to everything
+        thread = Thread(target=server.handle_request)
+        thread.start()
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setattr(BaseHTTPRequestHandler, "log_message", lambda *_: None)
         assert sources.hub(online=True).verdict == "ok"
+        thread.join()
 
 
 def store(file: Path, schema: str) -> None:

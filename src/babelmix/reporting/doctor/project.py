@@ -176,7 +176,7 @@ def _links() -> Check:
     return Check(
         group=GROUP,
         what="dvc cache",
-        found=f"{words}; on {'the' if same else 'another disk than the'} project{chr(39) + 's disk' if same else ''}",
+        found=f"{words}; on " + ("the project's disk" if same else "another disk than the project's"),
         verdict=verdict,
         purpose="outputs are linked to the cache, not copied",
         remedy=""

@@ -1,9 +1,10 @@
 """Checks of what downloads need: apt, dpkg, a mirror, the hub; and of the programs that tests and pictures need."""
 
 import os
-import socket
+from http.client import HTTPException
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 from babelmix.reporting.doctor import facts
 from babelmix.reporting.doctor.check import Check, Verdict
@@ -68,7 +69,7 @@ def mirror() -> Check:
 
 
 def hub(*, online: bool) -> Check:
-    """Check whether the Hugging Face hub answers; it is asked only `online`, by one connection without a request."""
+    """Check whether the Hugging Face hub answers; it is asked only `online`, with one request and no token."""
     endpoint = os.environ.get("HF_ENDPOINT") or HUB
     ours = os.environ.get("BABELMIX_HUB_OFF")
     off = next(
@@ -119,11 +120,13 @@ def _packages() -> int:
 
 
 def _unreachable(endpoint: str) -> str:
-    """Return why no connection to the host of an address can be opened, "" if one can."""
-    parts = urlsplit(endpoint)
-    port = parts.port or (80 if parts.scheme == "http" else 443)
+    """Return why an address gives no answer, "" for any answer of a server; a proxy is used as HTTPS_PROXY says."""
+    if not endpoint.startswith(("https://", "http://")):
+        return "not an address of the web"
     try:
-        with socket.create_connection((parts.hostname or "", port), timeout=SECONDS):
+        with urlopen(Request(endpoint, method="HEAD"), timeout=SECONDS):  # noqa: S310 -- checked above
             return ""
-    except OSError as error:
-        return str(error) or type(error).__name__
+    except HTTPError:
+        return ""
+    except (OSError, HTTPException, ValueError) as error:
+        return str(getattr(error, "reason", None) or error) or type(error).__name__
