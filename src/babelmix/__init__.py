@@ -20,12 +20,15 @@ if TYPE_CHECKING:
         Pair,
         UserError,
         audit,
+        build_index,
         compare,
         encode,
         evaluate,
         load_encoder,
+        open_index,
         plan,
         read_benchmark,
+        search,
     )
 
 __all__ = [
@@ -35,12 +38,15 @@ __all__ = [
     "Pair",
     "UserError",
     "audit",
+    "build_index",
     "compare",
     "encode",
     "evaluate",
     "load_encoder",
+    "open_index",
     "plan",
     "read_benchmark",
+    "search",
 ]
 
 

@@ -4,8 +4,8 @@ The examples run as tests, in a folder where `models/untrained` is an encoder an
 """
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -38,6 +38,8 @@ from babelmix.retrieval.similarity import comparable
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
+
+    from babelmix.searching.index import Hit, SearchIndex
 
 
 def read_benchmark(path: str | Path) -> Benchmark:
@@ -183,6 +185,107 @@ def audit(pairs: Iterable[Pair], objective: Objective, *, steps: int, batch_size
     index, units = _indexed(pairs, objective)
     batches = plan_batches(units, objective, batch_size=batch_size, seed=seed, steps=steps)
     return audit_batches(index, units, batches, seed=seed)
+
+
+def build_index(
+    texts: str | Path | Iterable[str],
+    model: str | Path,
+    output: str | Path,
+    *,
+    language: str | None = None,
+    threads: int | None = None,
+) -> "SearchIndex":
+    """Make an index of texts to search, and open it. Needs `babelmix[encoder,search]`.
+
+    Empty and repeated texts are left out; the command `babelmix index` counts them.
+
+    Args:
+        texts: a file or folder of texts (see docs/search.md), or the texts themselves; their ids are then "0", "1", ...
+        model: a SentenceTransformer folder.
+        output: the folder to write; an older index there is replaced.
+        language: of all texts that name none; recognised unless given.
+        threads: of torch, all cores by default; their number is part of the last bits of the vectors.
+
+    Raises:
+        UserError: a row or page that cannot be read, no text, an output that babelmix did not write.
+
+    >>> index = build_index(["the file opens in a window", "die Datei wird geöffnet"], "models/untrained", "my-index")
+    >>> dict(index.languages), len(index)
+    ({'de': 1, 'en': 1}, 2)
+    """
+    from collections import Counter
+
+    from babelmix.searching.build import index_documents
+    from babelmix.searching.folder import documents_of, read_documents
+    from babelmix.searching.queries import passage_encoder
+
+    counts: Counter[str] = Counter()
+    if isinstance(texts, str | Path):
+        documents = read_documents(Path(texts), counts, language=language)
+    else:
+        documents = documents_of(texts, counts, language=language)
+    encoder = passage_encoder(Path(model), str(Path(model).resolve()), threads=threads)
+    index_documents(documents, encoder, Path(output))
+    return open_index(output)
+
+
+def open_index(folder: str | Path) -> "SearchIndex":
+    """Open an index of `build_index` or `babelmix index`.
+
+    UserError for a folder that is no whole index of this version.
+
+    >>> index = build_index(["the file opens in a window"], "models/untrained", "my-index", language="en")
+    >>> open_index("my-index").languages
+    {'en': 1}
+    """
+    from babelmix.searching.index import SearchIndex
+
+    return SearchIndex.open(Path(folder))
+
+
+def search(
+    index: "SearchIndex",
+    queries: Sequence[str],
+    k: int = 10,
+    *,
+    languages: Iterable[str] | None = None,
+    equal_share: bool = False,
+    shift: float = 0.0,
+    model: str | Path | None = None,
+) -> "list[list[Hit]]":
+    """Return the k best passages of each query, in any language, best first.
+
+    Args:
+        index: what `open_index` returned; it keeps its model in memory after the first search.
+        queries: questions.
+        k: how many hits a query gets.
+        languages: search only the passages of these.
+        equal_share: give each language as many hits.
+        shift: from 0 to 1, move each language's passages this share of the way to where all languages are. It lifts
+            answers in other languages than the query's, and lowers them where only the query's language has the answer.
+        model: where the index's model is now, if it is not where it was.
+
+    Raises:
+        UserError: another model than the index's, a language that the index does not have, a blank query.
+
+    >>> index = build_index(["the file opens in a window", "die Datei wird geöffnet"], "models/untrained", "my-index")
+    >>> hits = search(index, ["the file opens"], languages=["en"])[0]
+    >>> [(hit.rank, hit.id, hit.language, hit.text) for hit in hits]
+    [(1, '0', 'en', 'the file opens in a window')]
+    """
+    from babelmix.searching.queries import checked_query
+
+    asked = [checked_query(query)[0] for query in queries]
+    vectors = _query_encoder(index, model)(asked)
+    chosen = None if languages is None else list(languages)
+    return index.search(vectors, k, languages=chosen, equal_share=equal_share, shift=shift)
+
+
+@lru_cache(maxsize=4)
+def _query_encoder(index: "SearchIndex", model: str | Path | None) -> "Callable[[Sequence[str]], NDArray[np.float32]]":
+    from babelmix.searching.queries import query_encoder
+
+    return query_encoder(index, Path(model) if model else None)
 
 
 def _indexed(pairs: Iterable[Pair], objective: Objective) -> tuple[PairIndex, Units]:

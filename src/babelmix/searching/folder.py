@@ -15,7 +15,7 @@ A folder is one of these, in this order:
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,32 +48,43 @@ def read_documents(path: Path, counts: Counter[str], *, language: str | None = N
     Raises:
         UserError: no such file, no file of a known kind, an id with two texts, a row or page that cannot be read.
     """
-    given = checked_language(language, "--language")
+    return _kept(_each(path, counts, checked_language(language, "--language")), counts, str(path))
+
+
+def documents_of(texts: Iterable[str], counts: Counter[str], *, language: str | None = None) -> Iterator[Document]:
+    """Yield texts as documents with the ids "0", "1" and so on; see `read_documents`."""
+    given = checked_language(language, "language")
+    rows = (
+        document_of({"text": text}, f"text {number}", own=str(number), language=given)
+        for number, text in enumerate(texts)
+    )
+    return _kept(rows, counts, "texts")
+
+
+def _kept(documents: Iterable[Document], counts: Counter[str], where: str) -> Iterator[Document]:
+    """Yield the documents that are indexed, each with its language; count what is left out or odd."""
     seen: dict[bytes, bytes] = {}
     texts: set[bytes] = set()
-    for document in _each(path, counts, given):
-        if not document.text:
-            counts[EMPTY] += 1
-            continue
-        if len(document.text) > LONGEST:
-            counts[TOO_LONG] += 1
-            continue
+    for document in documents:
+        reason = EMPTY if not document.text else TOO_LONG if len(document.text) > LONGEST else None
         name, content = _digest(document.id), _digest(document.passage)
-        if name in seen:
+        if reason is None and name in seen:
             if seen[name] != content:
                 how = "give each document an id of its own"
-                raise UserError(f"two texts with the id {document.id!r}", where=str(path), how=how)
-            counts[AGAIN] += 1
+                raise UserError(f"two texts with the id {document.id!r}", where=where, how=how)
+            reason = AGAIN
+        if reason is not None:
+            counts[reason] += 1
             continue
         seen[name] = content
-        counts[EQUAL] += content in texts
+        if content in texts:
+            counts[EQUAL] += 1
         texts.add(content)
         if document.language is None:
             document = replace(document, language=language_of(document.text))
-            counts[NO_LANGUAGE] += document.language is None
+            if document.language is None:
+                counts[NO_LANGUAGE] += 1
         yield document
-    for what in [what for what, number in counts.items() if not number]:
-        del counts[what]
 
 
 def _each(path: Path, counts: Counter[str], language: str | None) -> Iterator[Document]:
