@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from babelmix.common.progress import done
+from babelmix.exporting.names import Kind
 
 EXAMPLE = "Example: babelmix export models/hybrid --output exported --form onnx --int8 --benchmark gnome-help"
 
@@ -19,7 +20,7 @@ def export(
     model: Annotated[str, typer.Argument(help="A SentenceTransformer folder, or its name on the hub.")],
     output: Annotated[Path, typer.Option(help="The folder to write.")],
     form: Annotated[
-        list[Literal["st", "onnx", "openvino"]] | None,
+        list[Kind] | None,
         typer.Option(help="Once for each; all three unless given. st: what sentence-transformers saves."),
     ] = None,
     int8: Annotated[bool, typer.Option("--int8", help="ONNX and OpenVINO in 8 bits too.")] = False,
@@ -52,7 +53,7 @@ def export(
         model,
         output,
         load_settings(),
-        kinds=tuple(dict.fromkeys(form or ("st", "onnx", "openvino"))),
+        kinds=tuple(dict.fromkeys(form or Kind)),
         int8=int8,
         changes=Changes(wanted, width, debias, strength),
         benchmark=benchmark,

@@ -3,10 +3,19 @@
 FILES["openvino-int8"]        # "openvino/openvino_model_qint8_quantized.xml"
 """
 
+from enum import StrEnum
 from typing import Literal
 
 Form = Literal["st", "onnx", "onnx-int8", "openvino", "openvino-int8"]
-Kind = Literal["st", "onnx", "openvino"]  # what a user asks for
+
+
+class Kind(StrEnum):
+    """What a user asks for."""
+
+    ST = "st"
+    ONNX = "onnx"
+    OPENVINO = "openvino"
+
 
 FILES: dict[Form, str] = {
     "st": "model.safetensors",
