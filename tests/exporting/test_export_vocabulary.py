@@ -148,6 +148,30 @@ def test_vectors_of_the_texts_stay_the_same_and_the_folder_is_plain(encoder: Pat
     assert plain.tokenizer.mask_token_id == found.kept - 1 and plain.tokenizer.pad_token_id == 1
 
 
+def test_xlm_r_in_its_own_classes(tmp_path: Path) -> None:
+    """Its positions count from the padding token, and its tokenizer's class builds itself from the pieces."""
+    import torch
+    from transformers import XLMRobertaConfig, XLMRobertaModel, XLMRobertaTokenizer
+
+    words = [(word, -2.0 - n / 10) for n, word in enumerate([*WORDS, *LETTERS])]
+    vocabulary = [(name, 0.0) for name in SPECIAL] + words + [("<mask>", 0.0)]
+    XLMRobertaTokenizer(vocab=vocabulary).save_pretrained(tmp_path / "transformer")
+    torch.manual_seed(3)
+    config = XLMRobertaConfig(
+        vocab_size=len(vocabulary), hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64,
+        max_position_embeddings=66, pad_token_id=1, bos_token_id=0, eos_token_id=2,
+    )  # fmt: skip
+    XLMRobertaModel(config, add_pooling_layer=False).save_pretrained(tmp_path / "transformer")
+    build_encoder(Preset(folder=tmp_path / "transformer", learning_rate=1e-3), tmp_path / "encoder")
+    model, texts = load_encoder(tmp_path / "encoder"), ["die datei", "die tür"]
+    before = model.encode(texts)
+    found = trim_vocabulary(model, {"de": texts}, rows=None)
+    (tmp_path / "out").mkdir()
+    save_encoder(model, tmp_path / "out", "# A model")
+    plain = SentenceTransformer(str(tmp_path / "out"), local_files_only=True)
+    assert np.array_equal(plain.encode(texts), before) and len(plain.tokenizer) == found.kept < found.of
+
+
 def test_the_same_texts_give_the_same_bytes(encoder: Path, tmp_path: Path) -> None:
     for name in ("one", "two"):
         model = load_encoder(encoder)

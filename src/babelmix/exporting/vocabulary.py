@@ -54,7 +54,8 @@ def trim_vocabulary(
     from tokenizers import Tokenizer
 
     transformer: Any = model[0]
-    tokenizer, network = getattr(transformer, "tokenizer", None), getattr(transformer, "model", None)
+    network: Any = getattr(transformer, "model", None)
+    tokenizer: Any = getattr(transformer, "tokenizer", None)
     if network is None or not getattr(tokenizer, "is_fast", False) or transformer.processor is not tokenizer:
         raise _not_trimmed("the model has no fast tokenizer")
     content: dict[str, Any] = json.loads(tokenizer.backend_tokenizer.to_str())
