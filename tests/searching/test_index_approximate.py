@@ -9,6 +9,7 @@ from babelmix.searching.build import PassageEncoder, index_vectors
 from babelmix.searching.documents import Document
 from babelmix.searching.index import SearchIndex
 
+pytestmark = pytest.mark.slow
 ROWS = 3000
 
 
