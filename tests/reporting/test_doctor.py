@@ -262,6 +262,14 @@ def test_all_checks_of_this_machine_write_nothing(capsys: pytest.CaptureFixture[
         one.what for one in found
     }
     assert {"disk: project", "dvc remote", "MLflow store", "mlflow", "dvc.lock"} <= {one.what for one in found}
+    import torch
+
+    from babelmix.encoder.precision import has_bfloat16, has_int8
+
+    verdicts, cpu = {one.what: one.verdict for one in found}, torch.device("cpu")
+    if facts.cpu_flags() is not None:  # Linux and torch agree on what this processor has
+        assert (verdicts["bfloat16"] == "ok") is has_bfloat16(cpu)
+        assert (verdicts["int8 (VNNI)"] == "ok") is has_int8(cpu)
     code = run(["doctor", "--json"])
     printed = json.loads(capsys.readouterr().out)
     assert (code == 0) is printed["ready"] and len(printed["checks"]) == len(found)

@@ -16,7 +16,7 @@ INSTRUCTIONS = {
     "AVX2": (("avx2",), "every product, in float32"),
     "AVX-512": (("avx512f",), "wider products than with AVX2"),
     "bfloat16": (("avx512_bf16", "amx_bf16", "bf16", "svebf16"), "training and vectors in bfloat16"),
-    "int8 (VNNI)": (("avx512_vnni", "avx_vnni", "amx_int8", "i8mm"), "embed.precision: int8; exported int8 models"),
+    "int8 (VNNI)": (("avx512_vnni", "amx_int8"), "embed.precision: int8"),
     "AMX": (("amx_bf16", "amx_tile"), "bfloat16 products in tiles"),
 }
 COMPILERS = ("c++", "g++", "clang++")
