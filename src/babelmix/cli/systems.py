@@ -120,6 +120,10 @@ def evaluate(
     similarity: Annotated[
         str | None, typer.Option(help="Of --embeddings: cosine, dot or euclidean; what vectors.json says, or cosine.")
     ] = None,
+    form: Annotated[
+        str,
+        typer.Option("--format", help="babelmix; mteb: its results of the pool; mteb-pairs: of pairs of languages."),
+    ] = "babelmix",
     query_prompt: QueryPrompt = None,
     passage_prompt: PassagePrompt = None,
     split: Split = None,
@@ -132,12 +136,22 @@ def evaluate(
     if system is not None:
         from babelmix.stages.systems import check_system
 
-        others = (benchmark, model, embeddings, lir_file, debias, strength, means, output, per_query)
+        other_form = None if form == "babelmix" else form
+        others = (benchmark, model, embeddings, lir_file, debias, strength, means, output, per_query, other_form)
         settings, where = load_settings(), _alone("evaluate", system, *others)
         check_system(system, settings, where=where, encoder=False)
         done(scoring.evaluate_system(system, settings), "babelmix report run")
         return
     benchmark, output = _needed("evaluate", "--benchmark", benchmark), _needed("evaluate", "--output", output)
+    if form != "babelmix":
+        from babelmix.stages import exchange
+
+        if per_query is not None:
+            raise UserError("--per-query is for babelmix's own form", where="--format", how="leave one of them out")
+        wanted, prompts = scoring.Wanted(lir_file, debias, strength, means), (query_prompt, passage_prompt)
+        asked = exchange.Asked(benchmark, model, embeddings, similarity, wanted, prompts, split, strict)
+        done(exchange.evaluate_as(form, output, asked, load_settings), f"look into {output}")
+        return
     line = scoring.evaluate_any(
         benchmark,
         output,
