@@ -3,12 +3,12 @@
 pytest tests/speed/test_encoding_speed.py --benchmark-enable        # a quarter of an hour on 2 cores
 
 XQuAD's questions and answering sentences in five languages, the packaged encoder with all 12 layers, texts to 128
-tokens, each side sorted by length in batches of 32. sentence-transformers' own ONNX and OpenVINO backends need optimum,
-which does not support the transformers that babelmix needs. So the same two engines run without it: the layers
-exported by torch, quantised as sentence-transformers does, dynamically for ONNX Runtime, with calibration texts for
-OpenVINO. They get the tokens of sentence-transformers' tokenizer and its pooling. Without the extra `speed` they are
-skipped. The second test measures what our bfloat16 costs in mAP against stock float32; the int8 engines are not exact
-either, but only ours is a part of babelmix. With benchmarks off, few texts and the same comparisons of the vectors.
+tokens, texts of similar length together. sentence-transformers' own ONNX and OpenVINO backends need optimum, which does
+not support the transformers that babelmix needs. So the same two engines run without it, as `babelmix export` makes and
+runs them: dynamic int8 for ONNX Runtime, calibrated int8 for OpenVINO, behind sentence-transformers' tokenizer and
+pooling. Without the extra `export` they are skipped. The second test measures what our bfloat16 costs in mAP against
+stock float32; `babelmix export` prints what the int8 forms cost. With benchmarks off, few texts and
+the same comparisons of the vectors.
 """
 
 import importlib.util
@@ -31,8 +31,13 @@ from babelmix.encoder.build import build_encoder
 from babelmix.encoder.encode import encode
 from babelmix.encoder.load import load_encoder
 from babelmix.encoder.settings import Preset
+from babelmix.encoder.tokenise import tokenise
 from babelmix.evaluation.evaluate import evaluate
 from babelmix.evaluation.score_files import to_json
+from babelmix.exporting.engine import compiled_run, encode_with, onnx_run, with_layers
+from babelmix.exporting.int8 import quantise_dynamically
+from babelmix.exporting.onnx_form import export_onnx
+from babelmix.exporting.openvino_form import convert, quantise_statically
 from babelmix.retrieval.scorers import CosineScorer
 from babelmix.settings.params import load_settings
 
@@ -55,11 +60,11 @@ encode(load_encoder(Path(sys.argv[1])), texts, prompt="passage", settings=settin
 """
 needs_onnx = pytest.mark.skipif(
     importlib.util.find_spec("onnxruntime") is None or importlib.util.find_spec("onnxscript") is None,
-    reason="ONNX Runtime is not here: pip install 'babelmix[speed]'",
+    reason="ONNX Runtime is not here: pip install 'babelmix[export]'",
 )
 needs_openvino = pytest.mark.skipif(
     importlib.util.find_spec("openvino") is None or importlib.util.find_spec("nncf") is None,
-    reason="OpenVINO is not here: pip install 'babelmix[speed]'",
+    reason="OpenVINO is not here: pip install 'babelmix[export]'",
 )
 
 
@@ -98,74 +103,34 @@ def stock(model: Any, sides: Sides) -> NDArray[np.float32]:
     )
 
 
-def by_engine(model: Any, run: Callable[[dict[str, NDArray[Any]]], NDArray[np.float32]], sides: Sides) -> Any:
-    """The vectors of another engine: batches sorted by length, our prompts, mean pooling, unit length."""
-    found: list[NDArray[np.float32]] = []
-    for prompt, texts in zip(("query: ", "passage: "), sides, strict=True):
-        order = sorted(range(len(texts)), key=lambda row: -len(texts[row]))
-        vectors = np.empty((len(texts), model.get_embedding_dimension()), dtype=np.float32)
-        for start in range(0, len(texts), BATCH):
-            rows = order[start : start + BATCH]
-            given = tokens(model, [prompt + texts[row] for row in rows])
-            mask = given["attention_mask"][..., None].astype(np.float32)
-            pooled = (run(given) * mask).sum(1) / mask.sum(1)
-            vectors[rows] = pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
-        found.append(vectors)
-    return np.concatenate(found)
-
-
-def tokens(model: Any, texts: list[str]) -> dict[str, NDArray[Any]]:
-    given = model.tokenizer(texts, padding=True, truncation=True, max_length=TOKENS, return_tensors="np")
-    return {name: given[name].astype(np.int64) for name in ("input_ids", "attention_mask")}
-
-
-class Layers(torch.nn.Module):
-    """The encoder's layers as a function of two tensors, for the export."""
-
-    def __init__(self, model: Any) -> None:
-        super().__init__()
-        self.inner = model[0].model
-
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        return self.inner(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-
-
-def export(model: Any, file: Path) -> Path:
-    given = {
-        name: torch.from_numpy(value) for name, value in tokens(model, ["query: one", "query: two or more"]).items()
-    }
-    dynamic = {0: torch.export.Dim("texts"), 1: torch.export.Dim("longest", max=TOKENS)}
-    torch.onnx.export(
-        Layers(model).eval(), tuple(given.values()), str(file), input_names=list(given), output_names=["hidden"],
-        dynamo=True, dynamic_shapes=(dynamic, dynamic), external_data=False, verbose=False,
-    )  # fmt: skip
-    return file
-
-
-def onnx_int8(model: Any, folder: Path, sides: Sides) -> Callable[[dict[str, NDArray[Any]]], NDArray[np.float32]]:
-    import onnxruntime
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
-    quantize_dynamic(export(model, folder / "float.onnx"), folder / "int8.onnx", weight_type=QuantType.QInt8)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = THREADS
-    session = onnxruntime.InferenceSession(folder / "int8.onnx", options, providers=["CPUExecutionProvider"])
-    return lambda given: session.run(["hidden"], given)[0]
-
-
-def openvino_int8(model: Any, folder: Path, sides: Sides) -> Callable[[dict[str, NDArray[Any]]], NDArray[np.float32]]:
-    import nncf
-    import openvino
-
-    converted = openvino.convert_model(export(model, folder / "float.onnx"))
-    texts = [f"query: {text}" for text in sides[0]] + [f"passage: {text}" for text in sides[1]]
-    calibration = [tokens(model, [text]) for text in texts[:: max(1, len(texts) // CALIBRATION)]]
-    quantised = nncf.quantize(
-        converted, nncf.Dataset(calibration), model_type=nncf.ModelType.TRANSFORMER, subset_size=len(calibration)
+def by_engine(model: Any, sides: Sides) -> NDArray[np.float32]:
+    """The vectors of another engine behind the model's own prompts and pooling: batches of texts of similar length."""
+    return np.concatenate(
+        [
+            encode_with(model, texts, prompt=prompt, max_tokens=TOKENS)
+            for prompt, texts in zip(("query", "passage"), sides, strict=True)
+        ]
     )
-    core = openvino.Core()
-    compiled = core.compile_model(quantised, "CPU", {"INFERENCE_NUM_THREADS": THREADS, "PERFORMANCE_HINT": "LATENCY"})
-    return lambda given: compiled(given)["hidden"]
+
+
+def onnx_int8(encoder: Path, folder: Path, sides: Sides) -> Any:
+    export_onnx(load_encoder(encoder), folder / "float.onnx")
+    quantise_dynamically(folder / "float.onnx", folder / "int8.onnx")
+    return with_layers(encoder, onnx_run(folder / "int8.onnx", THREADS))
+
+
+def openvino_int8(encoder: Path, folder: Path, sides: Sides) -> Any:
+    model = load_encoder(encoder)
+    export_onnx(model, folder / "float.onnx")
+    found = [
+        ids
+        for prompt, texts in zip(("query", "passage"), sides, strict=True)
+        for ids in tokenise(model, texts, prompt=prompt, max_tokens=TOKENS)
+    ]
+    rows = [np.array([ids], dtype=np.int64) for ids in found[:: max(1, len(found) // CALIBRATION)]]
+    batches = [{"input_ids": row, "attention_mask": np.ones_like(row)} for row in rows]
+    quantised = quantise_statically(convert(folder / "float.onnx"), batches)
+    return with_layers(encoder, compiled_run(quantised, THREADS))
 
 
 def compared(
@@ -218,9 +183,8 @@ def test_texts_a_second_against_sentence_transformers(
 def test_texts_a_second_against_int8_engines(
     name: str, make: Any, benchmark: Any, ratio: Recorder, encoder: Path, sides: Sides, tmp_path: Path
 ) -> None:
-    model = load_encoder(encoder)
-    run = make(model, tmp_path, sides)
-    one, two = compared(benchmark, ratio, encoder, sides, name, lambda: by_engine(model, run, sides), None)
+    engine = make(encoder, tmp_path, sides)
+    one, two = compared(benchmark, ratio, encoder, sides, name, lambda: by_engine(engine, sides), None)
     assert cosines(one, two).mean() > 0.9  # eight bits are eight bits
 
 

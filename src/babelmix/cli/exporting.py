@@ -33,7 +33,8 @@ def export(
         typer.Option(help="Put a debiasing by training text into the model, as its last modules."),
     ] = None,
     strength: Annotated[
-        float | None, typer.Option(help="Of shift and centre, 1 unless given.", min=0.0, max=1.0)
+        float | None,
+        typer.Option(help="Of shift and centre; what the dev splits chose unless given.", min=0.0, max=1.0),
     ] = None,
     benchmark: Annotated[
         str, typer.Option(help="What each form is measured on: a known name or a path, as for `evaluate`.")

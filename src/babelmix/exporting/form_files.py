@@ -9,11 +9,11 @@ The folder holds the model as sentence-transformers saves it: all forms share it
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from babelmix.common.files import temporary_folder
 from babelmix.exporting.engine import Run, compiled_run, encode_with, onnx_run, with_layers
 from babelmix.exporting.names import FILES, Form, Kind
 from babelmix.exporting.no_telemetry import import_libraries
@@ -78,8 +78,8 @@ def write_forms(
     chosen: dict[Form, InFloat32] = {}
     if not any(form != "st" for form in wanted.forms):
         return chosen
-    with TemporaryDirectory() as scratch:
-        plain = Path(scratch) / "model.onnx"
+    with temporary_folder() as scratch:
+        plain = scratch / "model.onnx"
         on_form("onnx")
         export_onnx(model, plain)
         for form in wanted.forms:

@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from babelmix.benchmarks.files import is_built, read_benchmark
+from babelmix.benchmarks.files import read_benchmark
 from babelmix.common.errors import UserError
 from babelmix.common.files import new_folder, write_json
 from babelmix.common.languages import LANGUAGES
@@ -16,8 +16,9 @@ from babelmix.corpus.registry import source_of
 from babelmix.exporting.names import Form, Kind
 from babelmix.settings.params import Settings
 from babelmix.stages.benchmarks import open_benchmark
+from babelmix.stages.export_texts import calibration, texts_by_language
 from babelmix.stages.systems import model_folder
-from babelmix.workspace import HERE, remade_by
+from babelmix.workspace import HERE
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from babelmix.benchmarks.benchmark import Benchmark
     from babelmix.exporting.card_facts import Cut
     from babelmix.exporting.debiasing import Baked
-    from babelmix.exporting.form_files import Prompted
     from babelmix.exporting.form_tables import Row
     from babelmix.exporting.measure import Encode, Measured
 
@@ -84,16 +84,18 @@ def export_model(
     from babelmix.exporting.form_files import Wanted, size_of, write_forms
     from babelmix.exporting.form_tables import Row
 
-    wanted = Wanted(kinds, int8)
-    encoder = load_encoder(source).to("cpu").eval()
+    wanted, encoder = Wanted(kinds, int8), load_encoder(source).to("cpu").eval()
     with open_benchmark(benchmark) as folder:
         data = read_benchmark(folder)
-    before = _measured("the model itself", _stock(encoder, settings), data, settings)
-    rows = [Row(ORIGINAL, _weights(source), before)]
+    width = (changes.width, encoder.get_embedding_dimension() or 0) if changes.width is not None else None
+    texts = calibration(changes.languages, data, settings) if int8 else None
     encoder, cut, baked = _changed(encoder, source, changes, data, settings)
+    original = load_encoder(source).to("cpu").eval() if changes.any else encoder
+    before = _measured(ORIGINAL, _stock(original, settings), data, settings)
+    del original
+    rows = [Row(ORIGINAL, _weights(source), before)]
     with new_folder(output) as staging:
         save_encoder(encoder, staging, card="")
-        texts = _calibration(changes, data, settings) if int8 and {"onnx", "openvino"} & set(kinds) else None
         chosen = write_forms(encoder, staging, wanted, texts, threads=settings.threads, on_form=_say_form)
         for form in wanted.forms:
             own = before
@@ -104,7 +106,9 @@ def export_model(
             for file in staging.glob("model*.safetensors*"):
                 file.unlink()
         write_json(staging / RECORD, _record(rows, data, changes, settings))
-        (staging / "README.md").write_text(_card(source, rows, cut, baked, settings, push), encoding="utf-8")
+        (staging / "README.md").write_text(
+            _card(source, rows, settings, trimmed=cut, debiasing=baked, width=width, repository=push), encoding="utf-8"
+        )
     line = f"wrote {', '.join(wanted.forms)} to {output}"
     if push:
         from babelmix.exporting.push import push_folder
@@ -114,7 +118,13 @@ def export_model(
 
 
 def _check(changes: Changes, kinds: Sequence[Kind], *, int8: bool) -> None:
-    """Refuse what contradicts itself, before any work."""
+    """Refuse what contradicts itself and what is not installed, before any work."""
+    from babelmix.exporting.no_telemetry import import_libraries, import_openvino
+
+    if {"onnx", "openvino"} & set(kinds):
+        import_libraries("onnx", "onnxscript", "onnxruntime")
+    if "openvino" in kinds:
+        import_openvino()
     if int8 and not {"onnx", "openvino"} & set(kinds):
         raise UserError("int8 is a form of ONNX and OpenVINO", where="--int8", how="add --form onnx or --form openvino")
     if changes.strength is not None and changes.debias is None:
@@ -130,82 +140,20 @@ def _changed(
 ) -> "tuple[SentenceTransformer, Cut | None, Baked | None]":
     """Debias, trim and cut the model as asked; return it with what was done."""
     from babelmix.exporting.card_facts import Cut
+    from babelmix.exporting.chosen_debiasing import bake_chosen
     from babelmix.exporting.vocabulary import trim_vocabulary
     from babelmix.exporting.widths import set_width
 
-    baked = _bake(encoder, source.name, changes) if changes.debias is not None else None
-    cut = None
+    baked = cut = None
+    if changes.debias is not None:
+        baked = bake_chosen(encoder, source.name, changes.debias, HERE, strength=changes.strength)
     if changes.languages is not None:
-        trimmed = trim_vocabulary(encoder, _texts_by_language(changes.languages, data, settings))
+        trimmed = trim_vocabulary(encoder, texts_by_language(changes.languages, data, settings))
         encoder, cut = trimmed.model, Cut(trimmed.kept, trimmed.of, changes.languages)
         say(f"vocabulary: {trimmed.kept:,} of {trimmed.of:,} pieces kept")
     if changes.width is not None:
         set_width(encoder, changes.width, trained=settings.train.matryoshka)
     return encoder.eval(), cut, baked
-
-
-def _bake(encoder: "SentenceTransformer", system: str, changes: Changes) -> "Baked":
-    """Append a debiasing by the training text of a system of the pipeline."""
-    from babelmix.exporting.debiasing import LIR, bake_debiasing
-    from babelmix.retrieval.language_means import read_means
-    from babelmix.retrieval.lir import read_directions
-
-    form = changes.debias or ""
-    if form == LIR:
-        if changes.strength is not None:
-            raise UserError("lir has no strength", where="--strength", how="leave it out")
-        return bake_debiasing(encoder, form, directions=read_directions(HERE.lir(system)))
-    strength = 1.0 if changes.strength is None else changes.strength
-    return bake_debiasing(encoder, form, means=read_means(HERE.offsets(system)), strength=strength)
-
-
-def _texts_by_language(languages: Sequence[str], data: "Benchmark", settings: Settings) -> dict[str, list[str]]:
-    """Return texts to trim a vocabulary by: pairs, and benchmarks that the export is not measured on.
-
-    A language that only the measured benchmark has gets that one's texts, which is said: its loss is too low then.
-    """
-    from babelmix.exporting.language_texts import texts_of
-
-    others = [HERE.benchmark(name) for name in settings.benchmarks if name != data.name]
-    found = texts_of(languages, pairs=_pairs(settings), benchmarks=[one for one in others if is_built(one)])
-    for language in [lang for lang, own in found.items() if not own]:
-        own = [one.text for one in (*data.queries, *data.passages) if one.lang == language]
-        if not own:
-            how = f"{remade_by('pairs')}, or leave it out"
-            raise UserError(f"no text in {language!r} to trim by", where="--languages", how=how)
-        say(f"{language}: the only texts here are those of {data.name}, so its loss there is too low")
-        found[language] = own
-    return found
-
-
-def _calibration(changes: Changes, data: "Benchmark", settings: Settings) -> "Prompted":
-    """Return texts of training pairs, spread over the languages, that the measured benchmark does not have."""
-    from babelmix.corpus.records import iterate_pairs
-    from babelmix.exporting.form_files import CALIBRATION, Prompted
-
-    files = _pairs(settings)
-    if not files:
-        raise UserError("int8 needs training pairs to calibrate with", where="--int8", how=remade_by("pairs"))
-    known = {one.text for one in (*data.queries, *data.passages)}
-    by_language: dict[str, list[tuple[str, str]]] = {}
-    for _, pair in iterate_pairs(*files):
-        wanted = changes.languages is None or pair.lang in changes.languages
-        if wanted and pair.split == "train" and not known & {pair.query, pair.passage}:
-            by_language.setdefault(pair.lang, []).append((pair.query, pair.passage))
-    each = max(1, CALIBRATION // max(1, len(by_language)))  # pairs: half of the texts for each of the two purposes
-    spread = [own[:: max(1, len(own) // each)][:each] for _, own in sorted(by_language.items())]
-    pairs = [pair for own in spread for pair in own]
-    if len(pairs) < 2:
-        raise UserError("too few training pairs to calibrate with", where="--int8", how=remade_by("pairs"))
-    halves = [
-        {"query": [query for query, _ in half], "passage": [passage for _, passage in half]}
-        for half in (pairs[::2], pairs[1::2])
-    ]
-    return Prompted(*halves)
-
-
-def _pairs(settings: Settings) -> list[Path]:
-    return [folder for name in settings.sources if any((folder := HERE.human_pairs(name)).glob("*.jsonl"))]
 
 
 def _stock(encoder: "SentenceTransformer", settings: Settings) -> "Encode":
@@ -215,11 +163,15 @@ def _stock(encoder: "SentenceTransformer", settings: Settings) -> "Encode":
     from babelmix.encoder.tokenise import limit_of
 
     torch.set_num_threads(settings.threads)
-    encoder.max_seq_length = limit_of(encoder, settings.embed.max_tokens).tokens
+    own, limit = encoder.max_seq_length, limit_of(encoder, settings.embed.max_tokens).tokens
 
     def encode(texts: Sequence[str], prompt: str) -> Any:
         way = encoder.encode_query if prompt == "query" else encoder.encode_document
-        return way(list(texts), batch_size=BATCH, show_progress_bar=False)
+        encoder.max_seq_length = limit
+        try:
+            return way(list(texts), batch_size=BATCH, show_progress_bar=False)
+        finally:
+            encoder.max_seq_length = own  # it is saved with the model
 
     return encode
 
@@ -273,14 +225,7 @@ def _record(rows: "Sequence[Row]", data: "Benchmark", changes: Changes, settings
     }
 
 
-def _card(
-    source: Path,
-    rows: "Sequence[Row]",
-    cut: "Cut | None",
-    baked: "Baked | None",
-    settings: Settings,
-    push: str | None,
-) -> str:
+def _card(source: Path, rows: "Sequence[Row]", settings: Settings, **changed: Any) -> str:
     """Return the card, with the forms' rows by language and the tables of all scopes."""
     from babelmix.exporting.card_facts import facts_of
     from babelmix.exporting.form_tables import scope_tables
@@ -310,8 +255,7 @@ def _card(
         matryoshka=tuple(settings.train.matryoshka),
         version=_version(),
     )
-    whole = replace(facts, forms=forms, trimmed=cut, debiasing=baked, repository=push)
-    return model_card(whole) + "\n" + scope_tables(rows)
+    return model_card(replace(facts, forms=forms, **changed)) + "\n" + scope_tables(rows)
 
 
 def _version() -> str:
