@@ -5,10 +5,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from small_pairs import small_pairs
 
 from babelmix.common.errors import UserError
@@ -149,6 +152,43 @@ def test_a_page_in_both_splits_is_left_out_of_one_and_counted(tmp_path: Path) ->
     assert dict(written.left_out) == {"its page is in the other split": 1, "train has its query or passage": 1}
 
 
+@settings(max_examples=20)
+@given(
+    st.dictionaries(
+        st.tuples(st.integers(0, 3), st.integers(0, 2), st.sampled_from(["de", "en"])),
+        st.tuples(st.sampled_from(["train", "dev"]), st.integers(0, 5)),
+        min_size=1,
+    ),
+    st.booleans(),
+)
+def test_any_pairs_are_split_by_page_and_every_row_is_written_or_counted(
+    drawn: dict[tuple[int, int, str], tuple[str, int]], paged: bool
+) -> None:
+    from pyarrow.parquet import read_table
+
+    with TemporaryDirectory() as scratch:
+        given_pairs = [
+            Pair(f"{page}#{heading}", lang, split, f"what is {text} {lang}", f"it is {text} {lang}", "human")
+            for (page, heading, lang), (split, text) in drawn.items()
+        ]
+        write_pairs(Path(scratch) / "pairs", given_pairs)
+        files = [
+            PairFile(file, "mine", file.stem, "MIT", written_in="en", pages=paged)
+            for file in sorted((Path(scratch) / "pairs").glob("*.jsonl"), key=lambda file: file.stem != "en")
+        ]
+        written = write_shards(Path(scratch), files)
+        rows = [
+            (file.name.partition("-")[0], row)
+            for file in Path(scratch).rglob("*.parquet")
+            for row in read_table(file).to_pylist()
+        ]
+        assert len(rows) == written.count() == len(given_pairs) - written.left_out.total()
+        pages = [{row["page"] for of, row in rows if of == split} for split in ("train", "dev")]
+        assert pages[0].isdisjoint(pages[1])
+        texts = [{(row["language"], row["query"]) for of, row in rows if of == split} for split in ("train", "dev")]
+        assert texts[0].isdisjoint(texts[1])
+
+
 def test_the_same_pairs_give_the_same_bytes_in_shards_of_any_size(tmp_path: Path, load: Any) -> None:
     build(help_pairs())
     for name in ("one", "two"):
@@ -197,17 +237,17 @@ def test_sources_that_may_not_be_passed_on_are_left_out_and_named(
     mine = [replace(pair, parallel_id=f"faq:{n}", split="train") for n, pair in enumerate(pairs) if pair.lang == "en"]
     mine = [replace(pair, query=f"my {pair.query}", passage=f"my {pair.passage}") for pair in mine]
     build(mine, "faq", portuguese=False)
-    settings = settings_with(
+    chosen = settings_with(
         sources=["libreoffice-help", "mmarco", "faq"], source={"faq": {"path": "data/own/faq.jsonl", "language": "en"}}
     )
     out = tmp_path / "published"
-    line = publish_pairs(out, settings, own=False, push=None)
+    line = publish_pairs(out, chosen, own=False, push=None)
     assert line.endswith(", without mmarco, faq")
     said = capsys.readouterr().err
     assert "mmarco is left out: MS MARCO is for research" in said and "faq is left out: your own pairs" in said
     card = (out / "README.md").read_text(encoding="utf-8")
     assert "- `mmarco`: MS MARCO is for research" in card and "- `faq`: your own pairs" in card
-    line = publish_pairs(out, settings, own=True, push=None)
+    line = publish_pairs(out, chosen, own=True, push=None)
     assert line.endswith(", without mmarco")
     assert "faq is not translated into pt: not yet: run `dvc repro translate`" in capsys.readouterr().err
     assert "`faq` | faq: yours" in (out / "README.md").read_text(encoding="utf-8")
@@ -221,22 +261,22 @@ def test_every_known_source_has_a_decision() -> None:
 
 
 def test_what_is_missing_or_broken_is_named(tmp_path: Path) -> None:
-    settings, out = load_settings(PARAMS), tmp_path / "published"
+    chosen, out = load_settings(PARAMS), tmp_path / "published"
     with pytest.raises(UserError, match=r"data/pairs/human/libreoffice-help: no pairs here; run `dvc repro pairs`"):
-        publish_pairs(out, settings, own=False, push=None)
+        publish_pairs(out, chosen, own=False, push=None)
     build(help_pairs())
     file = Path("data/pairs/human/libreoffice-help/de.jsonl")
     lines = file.read_text(encoding="utf-8").splitlines()
     file.write_text("\n".join([*lines[:4], lines[4][:-20], *lines[5:]]), encoding="utf-8")
     with pytest.raises(UserError, match=r"de.jsonl, line 5"):
-        publish_pairs(out, settings, own=False, push=None)
+        publish_pairs(out, chosen, own=False, push=None)
     assert not out.exists()
     with pytest.raises(UserError, match="no source may be passed on"):
         publish_pairs(out, settings_with(sources=["mmarco"]), own=False, push=None)
     Path("metrics/translate/libreoffice-help/pt.json").unlink()
     file.write_text("\n".join(lines), encoding="utf-8")
     with pytest.raises(UserError, match=r"pt.json: no statistics of the filter"):
-        publish_pairs(out, settings, own=False, push=None)
+        publish_pairs(out, chosen, own=False, push=None)
 
 
 def test_it_is_pushed_as_a_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
