@@ -1,6 +1,7 @@
 """The public API: the rooms' functions with the arguments that a user has at hand. `babelmix.NAME` is `api.NAME`.
 
-The examples run as tests, in a folder where `models/untrained` is an encoder and `tests/golden` is the project's.
+Most of its more than 300 lines are docstrings. Their examples run as tests, in a folder where `models/untrained` is an
+encoder and `tests/golden` is the project's.
 """
 
 import os

@@ -110,10 +110,11 @@ def test_all_may_be_deleted_and_added_again(tmp_path):
 
 def test_an_open_index_stays_as_it_was_opened(tmp_path):
     documents, vectors = make_index(tmp_path / "index", 40)
-    index = SearchIndex.open(tmp_path / "index")
-    before = index.search(vectors[:3], 5)
-    update.delete_ids(tmp_path / "index", [d.id for d in documents[:20]])
-    assert index.search(vectors[:3], 5) == before
+    index, other = SearchIndex.open(tmp_path / "index"), SearchIndex.open(tmp_path / "index")
+    before = [index.search(vectors[:3], 5, shift=shift) for shift in (0.0, 0.5)]
+    update.delete_ids(tmp_path / "index", [d.id for d in documents[:20]])  # writes it anew
+    assert [other.search(vectors[:3], 5, shift=shift) for shift in (0.0, 0.5)] == before
+    assert other.ranks(vectors[0], ["d0", "d39"])["d0"] == 1
 
 
 def test_vectors_of_another_model_are_refused(tmp_path):

@@ -19,13 +19,13 @@ from babelmix.common.arrays import whole_arrays
 from babelmix.common.errors import UserError, unknown_name
 from babelmix.retrieval.language_means import LanguageRows
 from babelmix.retrieval.offsets import Moved
-from babelmix.retrieval.vectors import Rows, Shards, unit_rows
+from babelmix.retrieval.vectors import Rows, unit_rows
 from babelmix.searching.approximate import OpenLists
 from babelmix.searching.documents import Document
 from babelmix.searching.exact import ExactRows, Found, exact_scores
 from babelmix.searching.means import offsets_of
-from babelmix.searching.record import AGAIN, Record, file_of, read_record
-from babelmix.searching.segments import Ids, Texts, open_array
+from babelmix.searching.record import AGAIN, Record, file_of, read_record, state_of
+from babelmix.searching.segments import Ids, MappedRows, Texts, open_array
 from babelmix.searching.standing import Standings
 
 
@@ -54,7 +54,7 @@ class _State:
 
 
 class SearchIndex:
-    """An index on disk. It stays as it was opened: an update is seen by the next `open`."""
+    """An index on disk. It stays as it was opened: an update, also one that deletes its files, is seen by `open`."""
 
     def __init__(self, folder: Path, record: Record) -> None:
         """Use `open`."""
@@ -62,15 +62,20 @@ class SearchIndex:
         segments = record.segments
         self._starts = [0, *accumulate(segment.rows for segment in segments)]
         self._texts = [Texts(folder, segment.number, segment.rows) for segment in segments]
-        self.vectors = Shards([file_of(folder, "vectors", segment.number) for segment in segments])
-        if self.vectors.shape != (record.rows, record.model.dimensions):
-            raise UserError("not the vectors that belong here", where=str(folder), how=AGAIN)
+        self._ids = [Ids(folder, one.number, one.rows, texts) for one, texts in zip(segments, self._texts, strict=True)]
+        width = record.model.dimensions
+        vectors = [open_array(folder, "vectors", one.number, np.float16, (one.rows, width)) for one in segments]
+        self.vectors = MappedRows(vectors)
         parts = [open_array(folder, "languages", one.number, np.int16, (one.rows,)) for one in segments]
         self.codes: NDArray[np.int16] = np.concatenate(parts)  # [rows] position in record.languages, or -1
         if self.codes.min() < -1 or self.codes.max() >= len(record.languages):
             raise UserError("a language that the index does not name", where=str(folder), how=AGAIN)
         self.live = np.ones(record.rows, dtype=np.bool_)  # [rows] False for a deleted row
         self.live[deleted_rows(folder, record)] = False
+        self.offsets = offsets_of(folder, record, self.codes, self.live)  # [languages + 1, d], see means.py
+        first = segments[0].rows
+        facts = record.lists
+        self._lists = facts and OpenLists(folder, record, facts, self.codes[:first], self.live[:first])
         self._state: _State | None = None
 
     @classmethod
@@ -80,7 +85,13 @@ class SearchIndex:
         Raises:
             UserError: not an index, an index of another version, or a file that is missing or damaged.
         """
-        return cls(folder, read_record(folder, check=check))
+        while True:
+            state = state_of(folder)
+            try:
+                return cls(folder, read_record(folder, check=check))
+            except (UserError, OSError):
+                if state == state_of(folder):  # else another process has replaced it meanwhile
+                    raise
 
     @cached_property
     def languages(self) -> Mapping[str, int]:
@@ -155,8 +166,8 @@ class SearchIndex:
     def rows_of(self, ids: Collection[str]) -> dict[str, int]:
         """Return {id: row} of the passages with these ids; a deleted one has none."""
         found: dict[str, int] = {}
-        for segment, start, texts in zip(self.record.segments, self._starts, self._texts, strict=False):
-            for name, row in Ids(self.folder, segment.number, segment.rows, texts).find(ids):
+        for own, start in zip(self._ids, self._starts, strict=False):
+            for name, row in own.find(ids):
                 if self.live[start + row]:
                     found[name] = start + row
         return found
@@ -188,13 +199,6 @@ class SearchIndex:
         """The codes of the languages that passages are in."""
         return self._codes(list(self.languages)) or []
 
-    @cached_property
-    def _lists(self) -> OpenLists | None:
-        if (facts := self.record.lists) is None:
-            return None
-        first = self.record.segments[0].rows
-        return OpenLists(self.folder, self.record, facts, self.codes[:first], self.live[:first])
-
     def _best(self, query: NDArray[np.float64], k: int, codes: list[int] | None, state: "_State") -> Found:
         """Return the k best rows of these languages: those in memory exactly, of the others what the lists find."""
         found = state.exact.best(query, k, codes)
@@ -215,8 +219,8 @@ class SearchIndex:
             raise UserError(f"a shift of {shift}", where="shift", how="give a strength from 0 to 1")
         if not shift:
             return self.vectors
-        offsets = shift * offsets_of(self.folder, self.record, self.codes, self.live)
-        return Moved(LanguageRows(self.vectors, self.record.languages, self.codes), offsets, where=str(self.folder))
+        texts = LanguageRows(self.vectors, self.record.languages, self.codes)
+        return Moved(texts, shift * self.offsets, where=str(self.folder))
 
     def _at(self, shift: float) -> "_State":
         """Return what a search at a strength needs in memory; that of the last strength is kept."""

@@ -96,6 +96,14 @@ def is_index(folder: Path) -> bool:
     return any(_OWN.fullmatch(name) and name.startswith("record-") for name in _files(folder) or ())
 
 
+def state_of(folder: Path) -> bytes | None:
+    """Return the bytes of an index's manifest, which differ after every update; None if it has none."""
+    try:
+        return (folder / MANIFEST).read_bytes()
+    except OSError:
+        return None
+
+
 def read_record(folder: Path, *, check: bool = False) -> Record:
     """Return what an index says of itself, after a look at the size of each of its files.
 

@@ -92,6 +92,32 @@ def digests_of(ids: Iterable[str]) -> NDArray[np.uint64]:
     return np.frombuffer(found, dtype="<u8")
 
 
+class MappedRows:
+    """The vectors of all segments, mapped while they are open: an update may delete the files meanwhile."""
+
+    def __init__(self, parts: Sequence[NDArray[np.float16]]) -> None:
+        """Take the vectors of each segment, [n, d]."""
+        self._parts, self._ends = parts, np.cumsum([len(part) for part in parts])
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and dimensions."""
+        return int(self._ends[-1]), self._parts[0].shape[1]
+
+    def __getitem__(self, key: Any, /) -> NDArray[np.float16]:
+        """Return the rows of a slice, or of an ascending array of row numbers."""
+        rows = np.arange(*key.indices(self.shape[0])) if isinstance(key, slice) else key
+        cuts = [0, *np.searchsorted(rows, self._ends).tolist()]
+        starts = [0, *self._ends.tolist()]
+        picked: list[NDArray[np.float16]] = []
+        for part, start, low, high in zip(self._parts, starts, cuts, cuts[1:], strict=False):
+            if isinstance(key, slice) and high > low:
+                picked.append(part[rows[low] - start : rows[high - 1] - start + 1])
+            elif high > low:
+                picked.append(part[rows[low:high] - start])
+        return np.array(picked[0]) if len(picked) == 1 else np.concatenate([part[:0] for part in self._parts] + picked)
+
+
 class Texts:
     """The ids, titles and texts of a segment, read when they are asked for."""
 
