@@ -207,10 +207,20 @@ def test_a_tokenizer_that_is_not_trimmed(kind: str | None, what: str) -> None:
         trim_vocabulary([module], {"de": ["a"]})  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("texts", [{}, {"de": []}, {"de": ["12 !"]}], ids=["no language", "no text", "no letter"])
-def test_no_texts(encoder: Path, texts: dict[str, list[str]]) -> None:
-    with pytest.raises(UserError, match="no texts of the wanted languages"):
-        trim_vocabulary(load_encoder(encoder), texts)
+@pytest.mark.parametrize(
+    ("texts", "what"),
+    [
+        pytest.param({}, "no language to trim to", id="no language"),
+        pytest.param({"de": ["die"], "th": []}, "no texts in 'th' to trim by", id="a language without text"),
+        pytest.param({"de": ["12 !"]}, "no texts in 'de' to trim by", id="no letter"),
+    ],
+)
+def test_no_texts(encoder: Path, texts: dict[str, list[str]], what: str) -> None:
+    model = load_encoder(encoder)
+    before = model.encode(["die datei"])
+    with pytest.raises(UserError, match=what):
+        trim_vocabulary(model, texts)
+    assert np.array_equal(model.encode(["die datei"]), before)  # the model is as it was
 
 
 def test_texts_of_pairs_and_benchmarks(tmp_path: Path, parallel_pairs: list[Pair]) -> None:

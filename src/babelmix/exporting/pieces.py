@@ -58,7 +58,7 @@ def pieces_to_keep(
     *,
     prompts: Sequence[str] = (),
 ) -> list[int]:
-    """Return the ascending ids of the pieces to keep; UserError where no language has a text.
+    """Return the ascending ids of the pieces to keep; UserError for a language without a text.
 
     They are more than `rows` where the texts alone need more. Their pieces are those of the texts by themselves, of the
     prompts that stand before texts, and of both together where a prompt does not end in a blank.
@@ -66,16 +66,19 @@ def pieces_to_keep(
     kept, scripts = set(pieces.always), set[str]()
     kept.update(number for one in tokenizer.encode_batch_fast(list(prompts)) for number in one.ids)
     before = ("", *(prompt for prompt in prompts if not prompt[-1:].isspace()))
-    for own in texts.values():
+    for lang, own in texts.items():
         letters: Counter[str] = Counter()
         stream = iter(own)
         while block := list(islice(stream, BLOCK)):
             whole = [f"{prompt}{text}" for prompt in before for text in block]
             kept.update(number for one in tokenizer.encode_batch_fast(whole) for number in one.ids)
             letters.update(script for text in block for script in scripts_in(text))
+        if not letters:
+            how = "leave the language out, or give it texts: training pairs or a benchmark"
+            raise UserError(f"no texts in {lang!r} to trim by", where="vocabulary", how=how)
         scripts |= {script for script, count in letters.items() if count >= SHARE * letters.total()}
     if not scripts:
-        raise UserError("no texts of the wanted languages", where="vocabulary", how="name languages that have texts")
+        raise UserError("no language to trim to", where="vocabulary", how="name one or more")
     own = [number for number in pieces.by_score if set(scripts_in(pieces.by_id[number])) <= scripts]
     kept.update(number for number in own if len(_bare(pieces.by_id[number])) <= 1)
     kept.update(islice((number for number in own if number not in kept), max(0, (rows or 0) - len(kept))))
