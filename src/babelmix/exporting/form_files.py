@@ -99,7 +99,8 @@ def write_forms(
 def size_of(folder: Path, form: Form) -> int:
     """Return the bytes of a form's own files: weights and graph, without the tokenizer that all forms share."""
     file = folder / FILES[form]
-    return sum(one.stat().st_size for one in (file, file.with_suffix(".bin")) if one.is_file())
+    files = folder.glob("model*.safetensors") if form == "st" else (file, file.with_suffix(".bin"))
+    return sum(one.stat().st_size for one in files if one.is_file())
 
 
 def _write_int8(
