@@ -82,7 +82,7 @@ def test_one_index_is_shown_as_it_is_and_debiased(tmp_path: Path) -> None:
 def test_two_indexes_are_searched_in_their_own_languages(tmp_path: Path) -> None:
     german = StandIn({"de": ("eine Seite drucken", "die Farbe")})
     page = Page.models([("all", StandIn(), encode), ("german", german, encode)], None)
-    assert page.languages == LANGUAGES
+    assert page.languages == LANGUAGES and page.sizes == "12 and 2" and one_index().sizes == "12"
     left, right = page.answer(Ask("Seite", ("zh",), 0.0, False)).sides
     assert {hit.language for hit in left.hits} == {"zh"} and right.hits == () and right.shares == ()
     left, right = page.answer(Ask("Seite", ("zh", "de"), 0.5, False)).sides

@@ -40,8 +40,8 @@ def ask(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     documents = [Document(f"p{n}", TEXT.format(n), None, LANGUAGES[n % 11]) for n in range(rows)]
     vectors = np.random.default_rng(1).standard_normal((rows, 384), dtype=np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    name, fingerprint = str(folder / "model"), hash_model(folder / "model")
-    model = Model(name, fingerprint, 384, max_tokens=512, query_prompt=None, passage_prompt=None)
+    named = {"name": str(folder / "model"), "fingerprint": hash_model(folder / "model"), "dimensions": 384}
+    model = Model(**named, max_tokens=512, query_prompt=None, passage_prompt=None)
     index_vectors(documents, vectors, model, folder / "index")
     indexes = [SearchIndex.open(folder / "index") for _ in range(2)]
     answers = {f"p{n}": LANGUAGES[n] for n in range(11)}

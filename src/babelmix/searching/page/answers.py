@@ -104,6 +104,11 @@ class Page:
         """The languages of all passages, in alphabetical order."""
         return tuple(sorted({language for side in self.sides for language in side.index.languages}))
 
+    @property
+    def sizes(self) -> str:
+        """The number of passages, or of both sides' passages where they differ."""
+        return " and ".join(dict.fromkeys(f"{len(side.index):,}" for side in self.sides))
+
     def answer(self, ask: Ask) -> Answer:
         """Search on every side."""
         begun = time.perf_counter()

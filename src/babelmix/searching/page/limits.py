@@ -30,7 +30,7 @@ class Limits:
     burst: int = 60  # searches at once after a pause
     waiting: int = 32  # searches in line, the one in work included
     seconds: float = 10.0  # until a search has its answer
-    connections: int = 900  # open at once, fewer than a process may usually have; further ones get 503
+    connections: int = 2000  # open at once; further ones get 503
 
 
 class Refused(Exception):

@@ -6,6 +6,7 @@ with listen(8765) as listener:
 """
 
 import errno
+import resource
 import socket
 from contextlib import suppress
 
@@ -16,6 +17,7 @@ from babelmix.common.errors import UserError
 from babelmix.searching.page.limits import Limits
 
 HOST = "127.0.0.1"  # never another: whoever wants to publish the page puts a proxy in front of it
+SPARE_FILES = 100  # beside the connections: indexes, libraries, the terminal
 
 
 def listen(port: int) -> socket.socket:
@@ -60,9 +62,18 @@ def make_server(app: ASGIApp, limits: Limits) -> Server:
     return Server(config)
 
 
+def allow_files(wanted: int) -> None:
+    """Let this process have so many files open, connections among them, as far as the machine allows it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+
+
 def run(app: ASGIApp, listener: socket.socket, limits: Limits) -> None:
     """Serve until Ctrl-C or SIGTERM, both of which are the usual end."""
     from babelmix.common.ending import Stopped
 
+    allow_files(limits.connections + SPARE_FILES)
     with suppress(KeyboardInterrupt, Stopped):
         make_server(app, limits).run(sockets=[listener])
