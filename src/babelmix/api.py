@@ -276,7 +276,7 @@ def search(
     """
     from babelmix.searching.queries import checked_query
 
-    asked = [checked_query(query)[0] for query in queries]
+    asked = [checked_query(query) for query in queries]
     vectors = _query_encoder(index, model)(asked)
     chosen = None if languages is None else list(languages)
     return index.search(vectors, k, languages=chosen, equal_share=equal_share, shift=shift)

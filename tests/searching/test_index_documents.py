@@ -7,6 +7,8 @@ from collections import Counter
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from babelmix.common.errors import UserError
 from babelmix.searching import folder as module
@@ -108,6 +110,7 @@ def test_a_link_out_of_the_folder_is_not_followed(tmp_path):
         ("t.parquet", b"PAR1 and no more", "not a whole Parquet file"),
         ("t.html", b"<p>Gr\xfc\xdfe</p>", "not UTF-8 text"),
         ("t.html", b'<meta charset="utf-99"><p>Gr\xfc\xdfe</p>', "not utf-99, as it says"),
+        ("t.html", gzip.compress(b"<p>x</p>"), "a packed page"),
         ("t.exe", b"MZ", "not a kind of file that is read"),
     ],
     ids=lambda value: value if isinstance(value, str) and value.startswith("t.") else "",
@@ -117,6 +120,23 @@ def test_a_file_that_cannot_be_read_is_one_line(name, content, what, tmp_path):
     with pytest.raises(UserError) as error:
         read(tmp_path / name)
     assert what in str(error.value) and name in str(error.value) + name
+
+
+@given(
+    st.sampled_from([*module.KINDS, ".json", ".jsonl.gz"]),
+    st.one_of(
+        st.binary(max_size=300),
+        st.text(max_size=300).map(lambda text: text.encode("utf-8", "surrogatepass")),
+        st.text('{}[]":,text id\\n;<>/p#-', max_size=200).map(str.encode),
+    ),
+)
+def test_any_bytes_are_documents_or_one_line(tmp_path_factory, kind, content):
+    file = tmp_path_factory.getbasetemp() / f"any{kind}"
+    file.write_bytes(content)
+    try:
+        assert all(isinstance(document, Document) and document.text for document in read(file)[0])
+    except UserError as error:
+        assert "\n" not in str(error)
 
 
 def test_a_folder_without_texts_is_one_line(tmp_path):

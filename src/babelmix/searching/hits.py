@@ -22,11 +22,12 @@ def as_table(hits: Sequence[Hit]) -> None:
     from rich.text import Text
 
     console = terminal()
+    if not hits:
+        console.print("no hits")
+        return
     table = Table.grid(padding=(0, 1), expand=True)
-    for heading in ("", "", "score", "standing", ""):
-        side = "right" if heading or not table.columns else "left"
-        last = len(table.columns) == 4
-        table.add_column(justify=side, ratio=1 if last else None, no_wrap=True, overflow="ellipsis")
+    for side, ratio in (("right", None), ("left", None), ("right", None), ("right", None), ("left", 1)):
+        table.add_column(justify=side, ratio=ratio, no_wrap=True, overflow="ellipsis")
     table.add_row("", "", Text("score", style="dim"), Text("standing", style="dim"), "")
     for hit in hits:
         text = one_line(" ".join(hit.text.split())[:_SHOWN], _SHOWN)
@@ -34,8 +35,6 @@ def as_table(hits: Sequence[Hit]) -> None:
         scores = f"{hit.score:.3f}", f"{hit.standing:+.1f}"
         table.add_row(str(hit.rank), hit.language or "–", *scores, Text.assemble((title, "bold"), text))
     console.print(table, width=min(console.width, WIDEST))
-    if not hits:
-        console.print("no hits")
 
 
 def to_json(query: str, hits: Sequence[Hit]) -> str:

@@ -23,6 +23,7 @@ from babelmix.searching.languages import checked_language
 HTML, MARKDOWN, PLAIN = (".html", ".htm", ".xhtml"), (".md", ".markdown"), (".txt",)
 PART = 1500  # letters of a passage, see reading_length
 LARGEST = 16 << 20  # bytes of a page
+_GZIP = b"\x1f\x8b"  # 16 MB may unpack to 16 GB
 _HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
 _OTHERS = """address article aside blockquote body br caption dd details div dl dt figcaption figure footer form header
 hr li main ol p pre section summary table tbody td tfoot th thead tr ul"""
@@ -54,7 +55,10 @@ def read_page(file: Path) -> Page:
     if (size := file.stat().st_size) > LARGEST:
         how = "split it, or take it out of the folder"
         raise UserError(f"a page of {size / 2**20:,.0f} MB; a page may have {LARGEST >> 20}", where=str(file), how=how)
-    kind = file.name.lower().removesuffix(".gz")
+    with file.open("rb") as stream:
+        if stream.read(2) == _GZIP:
+            raise UserError("a packed page", where=str(file), how="unpack it: only tables may be packed")
+    kind = file.name.lower()
     if kind.endswith(PLAIN):
         blocks = re.split(r"\n[ \t]*\n", read_text(file))
         return Page(None, tuple(_passages((None, block) for block in blocks)))

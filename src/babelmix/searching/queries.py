@@ -115,14 +115,14 @@ def passage_encoder(
     return PassageEncoder(model, encode, cut)
 
 
-def checked_query(text: str) -> tuple[str, str | None]:
-    """Return a query of at most LONGEST characters, and a note if it was cut; UserError for a blank one."""
+def checked_query(text: str) -> str:
+    """Return a query of at most LONGEST characters, and say if it was cut; UserError for a blank one."""
     text = checked_text(published_form(text), "query").strip()
     if not text:
         raise UserError("a blank query", where="search", how="ask something")
-    if len(text) <= LONGEST:
-        return text, None
-    return text[:LONGEST], f"a query of {len(text):,} characters; the first {LONGEST:,} are searched for"
+    if len(text) > LONGEST:
+        say(f"a query of {len(text):,} characters; the first {LONGEST:,} are searched for")
+    return text[:LONGEST]
 
 
 def _settings(max_tokens: int) -> Embed:

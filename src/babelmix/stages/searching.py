@@ -93,10 +93,7 @@ def search_index(
     from babelmix.searching.index import SearchIndex
     from babelmix.searching.queries import checked_query
 
-    text, cut = checked_query(query)
-    if cut:
-        say(cut)
-    index = SearchIndex.open(folder)
+    text, index = checked_query(query), SearchIndex.open(folder)
     vectors = encoder_of(index, model)([text])
     return index.search(vectors, top, languages=languages or None, equal_share=equal_share, shift=shift)[0]
 
