@@ -90,7 +90,7 @@ def _kept(documents: Iterable[Document], counts: Counter[str], where: str) -> It
 def _each(path: Path, counts: Counter[str], language: str | None) -> Iterator[Document]:
     """Yield what the files hold, as it stands there."""
     if path.is_file():
-        if not _is_read(path.name, (*KINDS, ".json")):
+        if not (_is_page(path.name) or _has_rows(path.name) or path.name.lower().endswith(".json")):
             raise UserError("not a kind of file that is read", where=str(path), how=f"give one of {', '.join(KINDS)}")
         yield from _file(path, path.name, language)
         return
@@ -115,7 +115,7 @@ def _each(path: Path, counts: Counter[str], language: str | None) -> Iterator[Do
 
 
 def _file(file: Path, name: str, language: str | None) -> Iterator[Document]:
-    if _is_read(file.name, PAGES):
+    if _is_page(file.name):
         page = read_page(file)
         spoken = page.language or language
         for number, part in enumerate(page.passages, start=1):
@@ -142,16 +142,19 @@ def _files(folder: Path, counts: Counter[str]) -> Iterator[Path]:
                 continue
             if not file.resolve().is_relative_to(root):
                 counts[OUTSIDE] += 1
-            elif not file.is_file() or not _is_read(name, KINDS):
+            elif not file.is_file() or not (_is_page(name) or _has_rows(name)):
                 counts[OTHERS] += 1
             else:
                 yield file
 
 
-def _is_read(name: str, kinds: tuple[str, ...]) -> bool:
-    """Return whether a file is of one of these kinds by its name; a page is not read packed."""
-    name = name.lower()
-    return name.endswith(kinds) or (name.endswith(".gz") and name.removesuffix(".gz").endswith((*ROWS, ".json")))
+def _is_page(name: str) -> bool:
+    return name.lower().endswith(PAGES)
+
+
+def _has_rows(name: str) -> bool:
+    """Return whether a file has rows by its name; it may be packed."""
+    return name.lower().removesuffix(".gz").endswith(ROWS)
 
 
 def _digest(text: str) -> bytes:
