@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer, models, pre_tokenizers
 
+from babelmix.api import read_benchmark
+from babelmix.benchmarks.files import write_benchmark
 from babelmix.common.errors import UserError
 from babelmix.corpus.records import Pair
 from babelmix.encoder.build import build_encoder
@@ -223,10 +225,21 @@ def test_no_texts(encoder: Path, texts: dict[str, list[str]], what: str) -> None
     assert np.array_equal(model.encode(["die datei"]), before)  # the model is as it was
 
 
-def test_texts_of_pairs_and_benchmarks(tmp_path: Path, parallel_pairs: list[Pair]) -> None:
+def test_texts_of_pairs_benchmarks_and_tatoeba(tmp_path: Path, parallel_pairs: list[Pair]) -> None:
     from babelmix.corpus.records import write_pairs
 
     write_pairs(tmp_path / "pairs", parallel_pairs)
-    found = texts_of(("de", "ja"), pairs=[tmp_path / "pairs"])
+    write_benchmark(tmp_path / "benchmark", read_benchmark("tests/golden/xquad-r-60"))
+    lexicons = tmp_path / "lexicons"
+    found = texts_of(
+        ("de", "en", "ja"), pairs=[tmp_path / "pairs"], benchmarks=[tmp_path / "benchmark"], lexicons=lexicons
+    )
     own = [pair for pair in parallel_pairs if pair.lang == "de"]
-    assert set(found["de"]) == {text for pair in own for text in (pair.query, pair.passage)} and found["ja"] == []
+    assert {text for pair in own for text in (pair.query, pair.passage)} < set(found["de"])
+    assert any("Fresno" in text for text in found["de"]) and found["ja"] == []
+    (lexicons / "tatoeba").mkdir(parents=True)
+    for pair in ("deu-eng.deu", "jpn-eng.jpn", "deu-eng.eng", "jpn-eng.eng"):
+        (lexicons / f"tatoeba/tatoeba.{pair}").write_text(f"{pair} one\n{pair} two\n")
+    more = texts_of(("de", "en", "ja"), pairs=[tmp_path / "pairs"], lexicons=lexicons)
+    assert more["ja"] == ["jpn-eng.jpn one", "jpn-eng.jpn two"] and more["de"][-1] == "deu-eng.deu two"
+    assert more["en"][-4:] == [f"{pair}-eng.eng {n}" for pair in ("deu", "jpn") for n in ("one", "two")]
