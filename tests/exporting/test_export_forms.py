@@ -113,11 +113,19 @@ def test_a_form_that_is_not_there(tiny_encoder: Path) -> None:
         load_engine(tiny_encoder, "onnx", threads=1)
 
 
-def test_code_of_a_folder_is_never_run(exported: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        pytest.param("sentence_transformers.base.modules.normalize", "evil", "foreign code", id="code"),
+        pytest.param('"2_Normalize"', '"../outside"', "not in the folder", id="path"),
+    ],
+)
+def test_nothing_from_outside_a_folder_is_run(old: str, new: str, message: str, exported: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(exported, tmp_path / "foreign")
     listed = (folder / "modules.json").read_text()
-    (folder / "modules.json").write_text(listed.replace("sentence_transformers.base.modules.normalize", "evil"))
-    with pytest.raises(UserError, match="foreign code"):
+    assert old in listed
+    (folder / "modules.json").write_text(listed.replace(old, new))
+    with pytest.raises(UserError, match=message):
         load_engine(folder, "onnx", threads=1)
 
 

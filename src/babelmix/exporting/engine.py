@@ -7,7 +7,6 @@ All else, such as prompts, tokenizer, pooling and what follows it, is read from 
 modules. So no optimum is needed: its releases need an older transformers than babelmix does.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from babelmix.common.errors import UserError, unknown_name
+from babelmix.common.reading import parse_json, read_text
 from babelmix.encoder.groups import group_by_length
 from babelmix.encoder.tokenise import tokenise
 from babelmix.exporting.names import FILES, ONNX, OPENVINO, Form
@@ -46,7 +46,6 @@ def with_layers(folder: Path, run: Run) -> "SentenceTransformer":
     """Return the folder's model with `run` for its transformer; no weights of the transformer are read."""
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.base.modules import Transformer
-    from sentence_transformers.util import import_from_string
 
     class EngineTransformer(Transformer):
         """The library's transformer module, with other layers."""
@@ -55,17 +54,12 @@ def with_layers(folder: Path, run: Run) -> "SentenceTransformer":
             return _Layers(given[2], run)
 
     modules: list[torch.nn.Module] = []
-    for number, listed in enumerate(json.loads((folder / "modules.json").read_text(encoding="utf-8"))):
-        if not listed["type"].startswith(OWN):
-            how = "use a model of sentence-transformers' own modules; code from a model folder is never run"
-            raise UserError(f"module {listed['type']!r} is foreign code", where=str(folder / "modules.json"), how=how)
-        kind = import_from_string(listed["type"])
-        if number == 0:
-            if not issubclass(kind, Transformer):
-                raise UserError("its first module is no transformer", where=str(folder), how="load it as st")
-            kind = EngineTransformer
-        modules.append(kind.load(str(folder), subfolder=listed["path"], local_files_only=True))
-    about = json.loads((folder / "config_sentence_transformers.json").read_text(encoding="utf-8"))
+    for number, (kind, path) in enumerate(_modules(folder)):
+        if number == 0 and not issubclass(kind, Transformer):
+            raise UserError("its first module is no transformer", where=str(folder), how="load it as st")
+        used: Any = kind if number else EngineTransformer
+        modules.append(used.load(str(folder), subfolder=path, local_files_only=True))
+    about = _json(folder / "config_sentence_transformers.json")
     return SentenceTransformer(
         modules=modules,
         prompts=about.get("prompts"),
@@ -121,6 +115,26 @@ def compiled_run(network: Any, threads: int) -> Run:
     compiled = import_openvino().Core().compile_model(network, "CPU", options)
     request = compiled.create_infer_request()
     return lambda ids, mask: request.infer({"input_ids": ids, "attention_mask": mask})[0]
+
+
+def _modules(folder: Path) -> list[tuple[type, str]]:
+    """Return the class and the subfolder of each module; UserError for foreign code, or a path out of the folder."""
+    from sentence_transformers.util import import_from_string
+
+    file, found = folder / "modules.json", list[tuple[type, str]]()
+    for listed in _json(file):
+        kind, path = str(listed.get("type")), str(listed.get("path", ""))
+        if not kind.startswith(OWN):
+            how = "use a model of sentence-transformers' own modules; code from a model folder is never run"
+            raise UserError(f"module {kind!r} is foreign code", where=str(file), how=how)
+        if not (folder / path).resolve().is_relative_to(folder.resolve()):
+            raise UserError(f"module {path!r} is not in the folder", where=str(file), how="export the model again")
+        found.append((import_from_string(kind), path))
+    return found
+
+
+def _json(file: Path) -> Any:
+    return parse_json(read_text(file), str(file))
 
 
 class _Layers(torch.nn.Module):

@@ -27,7 +27,11 @@ def texts_by_language(languages: Sequence[str], data: "Benchmark", settings: Set
     from babelmix.exporting.language_texts import texts_of
 
     others = [HERE.benchmark(name) for name in settings.benchmarks if name != data.name]
-    found = texts_of(languages, pairs=_pairs(settings), benchmarks=[one for one in others if is_built(one)])
+    found = texts_of(
+        languages,
+        pairs=[*_pairs(settings), *_translated(settings)],
+        benchmarks=[one for one in others if is_built(one)],
+    )
     for language in [lang for lang, own in found.items() if not own]:
         own = [one.text for one in (*data.queries, *data.passages) if one.lang == language]
         if not own:
@@ -66,3 +70,8 @@ def calibration(languages: Sequence[str] | None, data: "Benchmark", settings: Se
 
 def _pairs(settings: Settings) -> list[Path]:
     return [folder for name in settings.sources if any((folder := HERE.human_pairs(name)).glob("*.jsonl"))]
+
+
+def _translated(settings: Settings) -> list[Path]:
+    files = [HERE.machine_pairs(name, lang) for name in settings.sources for lang in settings.translate.languages]
+    return [file for file in files if file.is_file()]
