@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def texts_by_language(languages: Sequence[str], data: "Benchmark", settings: Settings) -> dict[str, list[str]]:
-    """Return texts to trim a vocabulary by: pairs, and benchmarks that the export is not measured on.
+    """Return texts to trim by: pairs, Tatoeba's sentences, and benchmarks that the export is not measured on.
 
     A language that only the measured benchmark has gets that one's texts, which is said: its loss is too low then.
     """
@@ -31,11 +31,12 @@ def texts_by_language(languages: Sequence[str], data: "Benchmark", settings: Set
         languages,
         pairs=[*_pairs(settings), *_translated(settings)],
         benchmarks=[one for one in others if is_built(one)],
+        lexicons=HERE.lexicons,
     )
     for language in [lang for lang, own in found.items() if not own]:
         own = [one.text for one in (*data.queries, *data.passages) if one.lang == language]
         if not own:
-            how = f"{remade_by('pairs')}, or leave it out"
+            how = f"{remade_by('pairs')}, fetch Tatoeba with `babelmix fetch tatoeba`, or leave it out"
             raise UserError(f"no text in {language!r} to trim by", where="--languages", how=how)
         say(f"{language}: the only texts here are those of {data.name}, so its loss there is too low")
         found[language] = own
