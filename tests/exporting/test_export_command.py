@@ -60,7 +60,7 @@ def test_a_trimmed_and_narrow_model_says_what_it_lost(project: Path, tiny_encode
     found = json.loads((project / "exported/export.json").read_text())
     assert found["changes"]["languages"] == ["de", "en"] and found["changes"]["width"] == 16
     assert found["forms"]["st"]["loss"]["monolingual"]["de"] != 0
-    assert "!" in (project / "exported/README.md").read_text().split("Forms beside the original")[1]
+    assert "!" in (project / "exported/README.md").read_text().split("Forms in every scope")[1]
     assert SentenceTransformer(str(project / "exported"), local_files_only=True).get_embedding_dimension() == 16
 
 

@@ -36,15 +36,16 @@ def plain_lines(rows: Sequence[Row]) -> list[str]:
 
 
 def scope_tables(rows: Sequence[Row]) -> str:
-    """Return the same as Markdown, under headings."""
-    parts = ["## Forms beside the original", _markdown([HEAD, *_summary(rows)])]
+    """Return the same as Markdown, under a heading, for the card; it has the monolingual losses already."""
+    parts = ["## Forms in every scope", _markdown([HEAD, *_summary(rows)])]
     for scope in SCOPES:
-        if rows[0].measured.map[scope]:
+        if scope != "monolingual" and rows[0].measured.map[scope]:
             parts += [f"Loss of mAP, {scope}, by language of the query:", _markdown(_by_language(rows, scope))]
     parts += [f"{row.name}: {note}." for row in rows if (note := note_of(row))]
     parts.append(
-        f"A loss above {LIMIT} has an exclamation mark. Speed is against sentence-transformers' own `encode` of the "
-        "original, in one pass over the texts. MB are those of the form's own files: all share one tokenizer."
+        f"A loss above {LIMIT} has an exclamation mark; the worst is that of all scopes. Speed is against "
+        "sentence-transformers' own `encode` of the original, in one pass over the texts. MB are those of the form's "
+        "own files: all share one tokenizer."
     )
     return "\n\n".join(parts) + "\n"
 
