@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
+    ROOT / "AGENTS.md",
     *sorted(ROOT.glob("docs/**/*.md")),
     *sorted(ROOT.glob("data/**/README.md")),
 ]
