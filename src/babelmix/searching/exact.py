@@ -64,7 +64,24 @@ class ExactRows:
         at = np.concatenate([np.arange(start, end) for start, end in ranges if end > start])
         score = np.concatenate(scores)
         if len(score) > k:
-            # |float32 sum - exact sum| <= d * 2^-24 * |q| |p| for both scores, see retrieval/search.py
-            margin = np.float32(2.2 * len(query) * 2.0**-24)
-            at = at[score >= np.partition(score, -k)[-k] - margin]
+            at = at[score >= np.partition(score, -k)[-k] - _margin(query)]
         return Found.best(self._rows[at], exact_scores(query, self._matrix[at]), k)
+
+    def ranks(self, query: NDArray[np.float64], wanted: Sequence[int]) -> list[int]:
+        """Return the rank of each of these rows, all of which are here, for a query, [d]: from 1, under (-score, row)."""
+        score, margin = self._matrix @ query.astype(np.float32), _margin(query)
+        ranks: list[int] = []
+        for row in wanted:
+            at = np.flatnonzero(self._rows == row)
+            own = exact_scores(query, self._matrix[at])[0]
+            near = np.flatnonzero(np.abs(score - own) <= margin)
+            exact = exact_scores(query, self._matrix[near])
+            before = (exact > own) | ((exact == own) & (self._rows[near] < row))
+            ranks.append(1 + int(np.count_nonzero(score > own + margin)) + int(np.count_nonzero(before)))
+        return ranks
+
+
+def _margin(query: NDArray[np.float64]) -> np.float32:
+    """Return how far two float32 sums may be apart whose exact sums are equal."""
+    # |float32 sum - exact sum| <= d * 2^-24 * |q| |p| for both scores, see retrieval/search.py
+    return np.float32(2.2 * len(query) * 2.0**-24)

@@ -145,10 +145,12 @@ class SearchIndex:
     def ranks(self, vector: NDArray[np.float32], ids: Collection[str], *, shift: float = 0.0) -> dict[str, int]:
         """Return the exact rank of each of these passages for a query, [d], by id: from 1, among all passages.
 
-        Reads all vectors. An id that the index does not have is left out.
+        Reads all vectors, in memory where the search is exact. An id that the index does not have is left out.
         """
         query = self._checked(vector[None])[0]
         rows = self.rows_of(ids)
+        if self._lists is None:
+            return dict(zip(rows, self._at(shift).exact.ranks(query, list(rows.values())), strict=True))
         moved = self._rows_at(shift)
         own = {
             name: float(np.float32(query @ moved[np.array([row])][0].astype(np.float64))) for name, row in rows.items()
