@@ -36,7 +36,9 @@ TEXT = "A passage about the number {} that is as long as a sentence of an encycl
 def ask(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., int]]:
     folder = tmp_path_factory.mktemp("page")
     rows = 100_000 if request.config.getoption("benchmark_enable") else 500
-    build_encoder(Preset(layers=6, query_prefix="query: ", passage_prefix="passage: "), folder / "model")
+    build_encoder(
+        Preset(layers=6, learning_rate=1e-4, query_prefix="query: ", passage_prefix="passage: "), folder / "model"
+    )
     documents = [Document(f"p{n}", TEXT.format(n), None, LANGUAGES[n % 11]) for n in range(rows)]
     vectors = np.random.default_rng(1).standard_normal((rows, 384), dtype=np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)

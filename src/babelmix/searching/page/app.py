@@ -8,7 +8,7 @@ A request names a query and how to search, never a file: what is served was read
 import asyncio
 import json
 import math
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from importlib.resources import files
@@ -60,7 +60,7 @@ class _Served:
         self._nothing = Ask("", (), page.debias, False)
 
     @asynccontextmanager
-    async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
+    async def lifespan(self, _: Starlette) -> AsyncGenerator[None]:
         yield
         self._line.close()
 

@@ -82,11 +82,9 @@ class Template:
         )
         hues = {code: place % HUES for place, code in enumerate(page.languages)}
         environment.filters.update(name=name_of, direction=direction_of, cut=_cut, signed=_signed)
-        environment.globals.update(
-            columns=columns, in_words=in_words, address=_address, standing=_standing, hue=lambda code: hues.get(code, 0)
-        )
-        environment.globals.update(HEIGHT=HEIGHT, WIDTH=WIDTH, FOOT=FOOT, RANKS=RANKS)
-        self._template = environment.get_template("page.html.j2")
+        known: dict[str, Any] = {"columns": columns, "in_words": in_words, "address": _address, "standing": _standing}
+        known |= {"hues": hues, "HEIGHT": HEIGHT, "WIDTH": WIDTH, "FOOT": FOOT, "RANKS": RANKS}
+        self._template = environment.get_template("page.html.j2", globals=known)
         self._page = page
 
     def render(self, ask: Ask, answer: Answer | None, error: str | None) -> str:
