@@ -112,14 +112,16 @@ class OpenLists:
 def _selector(wanted: NDArray[np.bool_]) -> Any:
     import faiss
 
-    return faiss.IDSelectorBitmap(np.packbits(wanted, bitorder="little"))
+    kind: Any = faiss.IDSelectorBitmap  # in Python it takes an array
+    return kind(np.packbits(wanted, bitorder="little"))
 
 
 def _search(index: Any, queries: NDArray[np.float32], k: int, probes: int, selector: Any) -> list[NDArray[np.int64]]:
     """Return the rows that the lists find for each query, ascending."""
     import faiss
 
-    options = faiss.SearchParametersIVF(nprobe=probes, **({"sel": selector} if selector is not None else {}))
+    kind: Any = faiss.SearchParametersIVF
+    options = kind(nprobe=probes, **({"sel": selector} if selector is not None else {}))
     _, found = index.search(queries, k, params=options)
     return [np.sort(rows[rows >= 0]) for rows in found]
 

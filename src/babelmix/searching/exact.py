@@ -68,7 +68,7 @@ class ExactRows:
         return Found.best(self._rows[at], exact_scores(query, self._matrix[at]), k)
 
     def ranks(self, query: NDArray[np.float64], wanted: Sequence[int]) -> list[int]:
-        """Return the rank of each of these rows, all of which are here, for a query, [d]: from 1, under (-score, row)."""
+        """Return the rank of each of these rows, all of which are here, for a query, [d]: under (-score, row)."""
         score, margin = self._matrix @ query.astype(np.float32), _margin(query)
         ranks: list[int] = []
         for row in wanted:

@@ -26,8 +26,9 @@ def as_table(hits: Sequence[Hit]) -> None:
         console.print("no hits")
         return
     table = Table.grid(padding=(0, 1), expand=True)
-    for side, ratio in (("right", None), ("left", None), ("right", None), ("right", None), ("left", 1)):
-        table.add_column(justify=side, ratio=ratio, no_wrap=True, overflow="ellipsis")
+    for _ in range(4):
+        table.add_column(justify="right", no_wrap=True)
+    table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     table.add_row("", "", Text("score", style="dim"), Text("standing", style="dim"), "")
     for hit in hits:
         text = one_line(" ".join(hit.text.split())[:_SHOWN], _SHOWN)

@@ -86,13 +86,13 @@ def _html(file: Path) -> str:
 
 
 def _parse(text: str) -> Page:
-    from lxml import etree
+    from lxml.etree import HTMLParser, fromstring
 
     text = re.sub(r"\A\s*<\?xml[^>]*\?>", "", published_form(text))
     if not text.strip():
         return Page(None, ())
-    parser = etree.HTMLParser(no_network=True, remove_comments=True, remove_pis=True)
-    root: Any = etree.fromstring(text, parser)
+    parser = HTMLParser(no_network=True, remove_comments=True, remove_pis=True)
+    root: Any = fromstring(text, parser)
     if root is None:
         return Page(None, ())
     name = root.find(".//title")
@@ -113,11 +113,11 @@ def _language(root: Any) -> str | None:
 
 def _blocks(root: Any) -> Iterator[tuple[str, str]]:
     """Yield (heading above it, text) of each block of text, in their order."""
-    from lxml import etree
+    from lxml.etree import iterwalk
 
     heading, hidden = "", 0
     parts: list[str] = []
-    for event, element in etree.iterwalk(root, events=("start", "end")):
+    for event, element in iterwalk(root, events=("start", "end")):
         tag = element.tag if isinstance(element.tag, str) else ""
         if tag in _NO_TEXT:
             hidden += 1 if event == "start" else -1

@@ -12,7 +12,7 @@ writer deletes files that no manifest names.
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -168,7 +168,7 @@ def sweep(folder: Path) -> None:
 
 
 @contextmanager
-def writing(folder: Path) -> Iterator[None]:
+def writing(folder: Path) -> Generator[None]:
     """Hold the lock of an index's writers for the block; wait, and say so, while another process writes."""
     folder = folder.resolve()
     lock = folder.parent / f".{folder.name[:80]}.babelmix-index"

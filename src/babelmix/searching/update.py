@@ -8,7 +8,7 @@ or there are SEGMENTS segments, or as many passages stand outside the approximat
 (approximate.py, EXACT), all is written anew as one segment.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,7 +104,7 @@ class _Fresh:
 
 
 @contextmanager
-def _updating(folder: Path) -> Iterator[SearchIndex]:
+def _updating(folder: Path) -> Generator[SearchIndex]:
     """Hold the lock of an index and yield it as it is now; nothing that an update leaves half done stays."""
     read_record(folder)
     with writing(folder), translate_errors(folder / "index"):
