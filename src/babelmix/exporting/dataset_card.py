@@ -125,7 +125,7 @@ def _body(about: About) -> str:
 
 
 def _counts(written: Written) -> str:
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             f"`{language}`",
             *(f"{written.count(language=language, split=split):,}" for split in SPLITS),

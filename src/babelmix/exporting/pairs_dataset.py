@@ -72,11 +72,9 @@ class Written:
 
     def count(self, **wanted: str) -> int:
         """Return how many rows have these values of language, split, source and origin."""
-        names = ("language", "split", "source", "origin")
+        places = {name: number for number, name in enumerate(("language", "split", "source", "origin"))}
         return sum(
-            rows
-            for key, rows in self.rows.items()
-            if all(dict(zip(names, key, strict=True))[name] == value for name, value in wanted.items())
+            rows for key, rows in self.rows.items() if all(key[places[name]] == value for name, value in wanted.items())
         )
 
 

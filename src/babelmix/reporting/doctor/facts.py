@@ -80,7 +80,8 @@ def memory() -> Memory:
         for name in ("memory.max", "memory.limit_in_bytes")
         if (limit := _number(folder / name)) is not None and 0 < limit < _UNLIMITED
     ]
-    return Memory(*(int(found[1]) * 1024 if found else None for found in (total, free)), min(limits, default=None))
+    size, unused = (int(found[1]) * 1024 if found else None for found in (total, free))
+    return Memory(size, unused, min(limits, default=None))
 
 
 def disks() -> dict[str, tuple[Path, int]]:
