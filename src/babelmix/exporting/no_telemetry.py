@@ -35,7 +35,7 @@ def import_libraries(*modules: str) -> list[Any]:
 
 def _quietly(module: str) -> Any:
     """Import a module while the telemetry package counts as missing."""
-    sys.modules[TELEMETRY] = None  # type: ignore[assignment]  # Python's own way to say that a module is not there
+    sys.modules[TELEMETRY] = None  # pyright: ignore[reportArgumentType]  # Python's own way to say that a module is not there
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the libraries' own
