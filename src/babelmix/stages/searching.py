@@ -117,7 +117,7 @@ def describe(folder: Path, record: "Record") -> str:
     if (lists := record.lists) is not None:
         overall = lists.overall
         parts.append(
-            f"recall@10 {overall.recall:.3f} against exact search over {overall.queries:,} queries, "
+            f"recall@10 {overall.recall:.3f} against exact search over {overall.queries:,} trial queries, "
             f"{overall.probes} of {lists.lists:,} lists read"
         )
     else:
