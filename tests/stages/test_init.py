@@ -164,4 +164,6 @@ def test_git_and_dvc_begin(tmp_path: Path, inside: bool, capsys: pytest.CaptureF
         ["dvc", "stage", "list", "--name-only"], cwd=folder, capture_output=True, text=True, check=True
     )
     assert {"fetch@my-pairs", "translate@my-pairs-pt", "train@hybrid", "track"} <= set(stages.stdout.split())
+    (folder / ".dvc/config").write_text("", encoding="utf-8")  # as a kill after `dvc init` leaves it
     assert start_project(folder, []) == f"wrote 0 files to {folder}"
+    assert (folder / ".dvc/config").read_text(encoding="utf-8") == config

@@ -52,7 +52,7 @@ def publish_pairs(output: Path, settings: Settings, *, own: bool, push: str | No
     with new_folder(output) as folder:
         written = write_shards(folder, [*files, *translated])
         if not written.sizes:
-            raise UserError("no pair in them", where=str(HERE.human_pairs(shared[0]).parent), how=_again("pairs"))
+            raise UserError("no pair in them", where=str(HERE.human_pairs(shared[0]).parent), how=remade_by("pairs"))
         about = About(
             name=push or output.name,
             written=written,
@@ -93,7 +93,7 @@ def _human_files(name: str, settings: Settings) -> list[PairFile]:
     source, folder = source_of(name, settings.source), HERE.human_pairs(name)
     found = sorted(folder.glob("*.jsonl"), key=lambda file: (file.stem != source.language, file.stem))
     if not found:
-        raise UserError("no pairs here", where=str(folder), how=_again("pairs"))
+        raise UserError("no pairs here", where=str(folder), how=remade_by("pairs"))
     return [
         PairFile(file, name, file.stem, source.licence, written_in=source.language or "", pages=bool(source.pages))
         for file in found
@@ -109,7 +109,7 @@ def _machine_files(sources: Sequence[str], settings: Settings) -> tuple[list[Pai
         for language in settings.translate.languages:
             file, reason = HERE.machine_pairs(name, language), settings.untranslated(name, language)
             if reason or not file.exists():
-                reason = reason or f"not yet: {_again('translate')}"
+                reason = reason or f"not yet: {remade_by('translate')}"
                 lines.append(f"{name} is not translated into {language}: {reason}")
                 continue
             hops = settings.route(name, language)
@@ -139,7 +139,7 @@ def _filtered(file: PairFile) -> "Filtered":
         rejected = {str(reason): int(rows) for reason, rows in found["rejected"].items()}
         return Filtered(file.source, file.language, str(found["engine"]), int(found["kept"]), rejected)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError("no statistics of the filter", where=str(counted), how=_again("translate")) from error
+        raise UserError("no statistics of the filter", where=str(counted), how=remade_by("translate")) from error
 
 
 def _deciding(sources: Sequence[str], settings: Settings) -> dict[str, Any]:
@@ -157,10 +157,6 @@ def _deciding(sources: Sequence[str], settings: Settings) -> dict[str, Any]:
         "pairs": settings.pairs.model_dump(mode="json"),
         "translate": {"languages": list(translate.languages), "max_pairs": translate.max_pairs, "routes": routes},
     }
-
-
-def _again(stage: str) -> str:
-    return remade_by(stage)
 
 
 def _version() -> str:

@@ -1,6 +1,6 @@
 """A project of one's own: settings, stages, example pairs and an example benchmark, without a clone of babelmix.
 
-    start_project(Path("my-project"), ["en", "de", "pt"])     # "wrote 13 files to my-project"
+    start_project(Path("my-project"), ["en", "de", "pt"])     # "wrote 12 files to my-project"
 
 `templates/` has the files. Its `pipeline.yaml` is a link to the dvc.yaml of babelmix itself, so there is one pipeline;
 `own_pipeline` takes out what only a clone of babelmix has.
@@ -28,6 +28,7 @@ BENCHMARK = "my-benchmark"
 _HIDDEN = {"gitignore": ".gitignore", "dvcignore": ".dvcignore"}  # a wheel keeps these names, not always hidden ones
 _KEPT = (".git", ".dvc")  # folders that Git and DVC made
 _STAGING = re.compile(r"\..+\.babelmix-.+\.tmp")  # what a killed call left; the next one deletes it (common/files.py)
+_BARE = ([], ["[core]", "no_scm", "=", "True"])  # the words of what `dvc init` writes, before any option is set
 _STUDY = "answer"  # the stage that reads the records of babelmix's own study
 _CODE = re.compile(r"(?:, )?src/babelmix/?[\w./]*")
 _HEAD = "# The stages of `dvc repro`, as babelmix has them. `dvc dag` shows which stage needs which.\n"
@@ -133,7 +134,9 @@ def _begin_git(target: Path) -> None:
 
 def _begin_dvc(target: Path) -> None:
     """Make the folder a DVC project, unless it is one: without reports home, and files linked where the disk can."""
-    if (target / ".dvc" / "config").exists():
+    config = target / ".dvc" / "config"
+    begun = config.exists()
+    if begun and config.read_text(encoding="utf-8").split() not in _BARE:
         return
     dvc = shutil.which("dvc", path=os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", ""))))
     if dvc is None:
@@ -143,7 +146,7 @@ def _begin_dvc(target: Path) -> None:
         kind = ["--no-scm"]
     else:
         kind = [] if (target / ".git").exists() else ["--subdir"]
-    failed = _run(target, dvc, "init", "-q", *kind)
+    failed = "" if begun else _run(target, dvc, "init", "-q", *kind)
     for option, value in (("core.analytics", "false"), ("core.check_update", "false")):
         failed = failed or _run(target, dvc, "config", "-q", option, value)
     failed = failed or _run(target, dvc, "config", "-q", "cache.type", "reflink,hardlink,copy")
