@@ -110,6 +110,10 @@ def test_the_card_names_licences_languages_and_limits(facts: Facts) -> None:
     ):
         assert line in text
     assert text == model_card(facts) and text.count("\n# ") == 1
+    one, three = (replace(facts, seeds={"xquad-r": scores}) for scores in ([0.25], [0.25, 0.26, 0.27]))
+    assert "one training with one seed" in model_card(one) and "seeds" not in model_card(one)
+    assert "- `xquad-r`: 0.260, standard deviation 0.010, 3 seeds" in model_card(three)
+    assert "one training with one seed" not in model_card(three)
 
 
 def test_what_is_not_on_disk_is_unknown(project: Workspace, tmp_path: Path) -> None:
@@ -132,7 +136,7 @@ def test_of_a_model_that_the_settings_do_not_describe_little_is_said(
     text, data = model_card(found), ModelCard(model_card(found)).data.to_dict()
     assert data["license"] == "other" and data["license_name"] == "unknown"
     assert not data.keys() & {"base_model", "model-index", "language"} and "MPL" not in text
-    assert "what it was trained on and by whom is unknown" in text and "300 steps" in text
+    assert "Who trained it on what is unknown" in text and "300 steps" in text
 
 
 def test_an_untrained_encoder_is_called_so(tmp_path: Path) -> None:
@@ -141,7 +145,7 @@ def test_an_untrained_encoder_is_called_so(tmp_path: Path) -> None:
     (found.model("untrained") / "README.md").write_text("# Starting encoder, before babelmix trains it\n\nmultilingual")
     text = model_card(facts_of("untrained", found, preset=PRESET, sources=SOURCES))
     assert ModelCard(text).data.to_dict()["license"] == "mit" and "MPL" not in text
-    assert "not trained, but exported by babelmix" in text and "babelmix did not train it." in text
+    assert "not trained by babelmix: [intfloat/multilingual-e5-small]" in text and "babelmix did not train it." in text
 
 
 def test_a_damaged_file_is_named(project: Workspace, tmp_path: Path) -> None:

@@ -34,12 +34,10 @@ def model_card(facts: Facts) -> str:
 def _opening(facts: Facts) -> str:
     base = base_model(facts)
     origin = f"[{base}](https://huggingface.co/{base})" if base else "a local model"
-    text = "A multilingual encoder for retrieval"
+    made = "trained by babelmix from" if facts.trained else "not trained by babelmix:"
+    text = f"A multilingual encoder for retrieval, {made} {origin}. babelmix {facts.version} exported it."
     if facts.preset is None:
-        text += f". babelmix {facts.version} exported it; what it was trained on and by whom is {UNKNOWN}."
-    else:
-        text += f", {'trained' if facts.trained else 'not trained, but exported'} by babelmix {facts.version}"
-        text += f", from {origin}."
+        text = f"A text encoder that babelmix {facts.version} exported. Who trained it on what is {UNKNOWN}."
     if facts.width and facts.width[0] != facts.width[1]:
         trained = (
             "which it was also trained at" if facts.width[0] in facts.matryoshka else "a cut it was not trained at"
@@ -197,7 +195,7 @@ def _limits(facts: Facts) -> Iterable[str]:
     if facts.layers and facts.layers < PACKAGED_LAYERS and packaged(facts):
         after = ", and trained for a short time after that" if facts.trained else ": its vectors say little"
         yield f"It is pruned to {facts.layers} of {PACKAGED_LAYERS} layers{after}."
-    if facts.trained and not facts.seeds:
+    if facts.trained and not any(len(values) > 1 for values in facts.seeds.values()):
         yield "It is one training with one seed; another seed gives other scores."
     if facts.unseen:
         yield f"Languages that it was scored in, but not trained on here: {', '.join(facts.unseen)}."

@@ -15,11 +15,10 @@ does not know.
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from babelmix.common.errors import UserError
+from babelmix.common.files import temporary_folder
 from babelmix.exporting.pieces import ROWS, Pieces, keep_pieces, pieces_to_keep
 
 if TYPE_CHECKING:
@@ -76,9 +75,9 @@ def _rebuilt(tokenizer: "PreTrainedTokenizerFast", content: dict[str, Any]) -> "
     """Return the tokenizer with another tokenizer.json, as a load of its saved files gives it."""
     from transformers import AutoTokenizer
 
-    with TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         tokenizer.save_pretrained(folder)
-        (Path(folder) / "tokenizer.json").write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+        (folder / "tokenizer.json").write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
         return AutoTokenizer.from_pretrained(folder, local_files_only=True)
 
 
