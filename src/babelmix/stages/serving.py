@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def serve(folders: Sequence[Path], models: Sequence[str], benchmark: str | None, port: int) -> str:
     """Serve the page over one index or two until Ctrl-C; return what was done.
 
-    `models`: where the model of each index is now; where it was unless given. `benchmark`: a known name or a path, whose
-    questions have their right answers among the passages. The port is taken before anything is loaded, so that a port
+    `models`: where the model of each index is now; where it was unless given. `benchmark`: a known name or a path; the
+    passages that answer its questions are in the indexes. The port is taken before anything is loaded, so that a port
     in use is told at once.
     """
     from babelmix.searching.page.limits import Limits
