@@ -57,10 +57,10 @@ def test_the_table_fits_a_terminal_and_ends_with_the_verdict() -> None:
     ]
     text = as_text(checks)
     assert max(map(len, text.splitlines())) <= WIDTH
-    assert text.splitlines()[-1] == "`make repro` cannot run here: dpkg-deb"
+    assert text.splitlines()[-1] == "`dvc repro` cannot run here: dpkg-deb"
     assert "-> install dpkg" in text and "\ndownloads\n" in text
     assert as_dict(checks)["ready"] is False and json.dumps(as_dict(checks))
-    assert as_text(checks[:2]).splitlines()[-1] == "`make repro` can run here; not at its best: a long name of it"
+    assert as_text(checks[:2]).splitlines()[-1] == "`dvc repro` can run here; not at its best: a long name of it"
     assert failing(checks[:2]) == []
 
 

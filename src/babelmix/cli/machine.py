@@ -20,7 +20,7 @@ def doctor(
     online: Annotated[bool, typer.Option("--online", help="Also ask whether the Hugging Face hub answers.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")] = False,
 ) -> None:
-    """Say what this machine can do and what is missing, each with its remedy; exit code 1 if make repro cannot run."""
+    """Say what this machine can do and what is missing, each with its remedy; exit code 1 if dvc repro cannot run."""
     from babelmix.reporting.doctor.check import failing
     from babelmix.reporting.doctor.table import as_dict, as_text
     from babelmix.stages.machine import examine

@@ -1,7 +1,7 @@
 """One check of a machine, and a run of many in which none can end the others.
 
 found = run_checks([python_version, memory])       # one Check each, or several
-failing(found)                                     # those without which `make repro` does not run
+failing(found)                                     # those without which `dvc repro` does not run
 """
 
 from collections.abc import Callable, Iterable
@@ -18,7 +18,7 @@ class Check:
     """What was looked for and found, what it is for, and how to mend it.
 
     `verdict`: "slow" works, but not at its best; "unknown" was not asked, or the check itself failed. `needed`: without
-    it `make repro` does not run.
+    it `dvc repro` does not run.
     """
 
     group: str
@@ -52,7 +52,7 @@ def run_checks(finders: Iterable[tuple[str, Finder]]) -> list[Check]:
 
 
 def failing(checks: Iterable[Check]) -> list[Check]:
-    """Return the checks without which `make repro` does not run, and which are missing."""
+    """Return the checks without which `dvc repro` does not run, and which are missing."""
     return [check for check in checks if check.needed and check.verdict == "missing"]
 
 

@@ -60,7 +60,7 @@ def memory() -> Check:
         what="memory",
         found=text,
         verdict=verdict,
-        purpose=f"the largest process of `make repro` needs {size(NEEDED_MEMORY)}",
+        purpose=f"the largest process of `dvc repro` needs {size(NEEDED_MEMORY)}",
         remedy=mended if verdict in ("missing", "slow") else "",
         needed=True,
     )
@@ -77,7 +77,7 @@ def disks() -> Iterator[Check]:
             what=f"disk: {name}",
             found=f"{size(free)} free" + ("" if writable else ", not writable") + f" in {place}",
             verdict="ok" if enough and writable else "missing",
-            purpose=f"`make repro` writes {size(NEEDED_DISK)} in all",
+            purpose=f"`dvc repro` writes {size(NEEDED_DISK)} in all",
             remedy="" if enough and writable else remedy if writable else f"make {place} writable",
             needed=name == "project",
         )

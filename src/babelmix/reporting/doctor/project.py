@@ -44,7 +44,7 @@ def dvc() -> Iterator[Check]:
         what="dvc",
         found=f"{found or 'not installed'}" + ("" if path else ", no `dvc` on PATH"),
         verdict="ok" if there else "missing",
-        purpose="make repro: it runs the stages",
+        purpose="it runs the stages: make repro, dvc exp run",
         remedy="" if there else "pip install 'babelmix[all]', or make setup in a clone",
         needed=True,
     )

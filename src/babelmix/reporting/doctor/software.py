@@ -11,7 +11,7 @@ from babelmix.reporting.doctor.check import Check
 
 GROUP = "Python"
 OLDEST, NEWEST = (3, 11), (3, 13)
-# extra -> what it is for, and whether `make repro` needs it
+# extra -> what it is for, and whether `dvc repro` needs it
 EXTRAS = {
     "": ("BM25, vectors of any origin, plans of batches", True),
     "encoder": ("train, embed, models of your own", True),

@@ -33,12 +33,12 @@ def as_dict(checks: Sequence[Check]) -> dict[str, Any]:
 
 
 def conclusion(checks: Sequence[Check]) -> str:
-    """Return whether `make repro` can run here, and else what it lacks."""
+    """Return whether `dvc repro` can run here, and else what it lacks."""
     lacking = failing(checks)
     if lacking:
-        return f"`make repro` cannot run here: {', '.join(check.what for check in lacking)}"
+        return f"`dvc repro` cannot run here: {', '.join(check.what for check in lacking)}"
     slow = [check.what for check in checks if check.verdict == "slow"]
-    return "`make repro` can run here" + (f"; not at its best: {', '.join(slow)}" if slow else "")
+    return "`dvc repro` can run here" + (f"; not at its best: {', '.join(slow)}" if slow else "")
 
 
 def _rows(check: Check) -> list[str]:
