@@ -37,7 +37,7 @@ def report(
     }
     if part not in parts:
         raise unknown_name("part", part, parts, where="report")
-    done(parts[part](load_settings()), "make ui")
+    done(parts[part](load_settings()), "babelmix ui")
 
 
 def compare(
@@ -55,7 +55,7 @@ def compare(
 
     text, line = results.compare_experiments(benchmark, experiments, into or (), name or benchmark, figure)
     typer.echo(text)
-    done(line, "make ui")
+    done(line, "babelmix ui")
 
 
 def rivals(
@@ -71,7 +71,7 @@ def rivals(
 
     text, line = results.rivals(experiments, into, figure)
     typer.echo(text)
-    done(line, "make ui")
+    done(line, "babelmix ui")
 
 
 def scaling(
@@ -84,7 +84,7 @@ def scaling(
 
     text, line = results.scaling(load_settings(), into, figure)
     typer.echo(text)
-    done(line, "make ui")
+    done(line, "babelmix ui")
 
 
 def arms(
@@ -119,7 +119,7 @@ def track() -> None:
     from babelmix.settings.params import load_settings
     from babelmix.stages import results
 
-    done(results.track(load_settings()), "make ui")
+    done(results.track(load_settings()), "babelmix ui")
 
 
 def ui(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.", min=1, max=65535)] = 5000) -> None:
