@@ -33,9 +33,8 @@ def make_index(source: Path, model: str, output: Path, language: str | None, pro
     claim_folder(output, inputs=[source, *([Path(model)] if Path(model).exists() else [])])
     folder = model_folder(model)
     counts: Counter[str] = Counter()
-    with _encoder(folder, model, prompts) as encoder:
+    with _told(counts), _encoder(folder, model, prompts) as encoder:
         record = index_documents(read_documents(source, counts, language=language), encoder, output)
-    _tell(counts)
     return f"wrote {output}: {describe(output, record)}"
 
 
@@ -48,9 +47,8 @@ def add_to_index(index: Path, source: Path, model: str | None, language: str | N
     made = read_record(index).model
     name, prompts = model or made.name, (made.query_prompt, made.passage_prompt)
     counts: Counter[str] = Counter()
-    with _encoder(_found_model(index, name), name, prompts) as encoder:
+    with _told(counts), _encoder(_found_model(index, name), name, prompts) as encoder:
         added = add_documents(index, read_documents(source, counts, language=language), encoder)
-    _tell(counts)
     parts = f"added {added.new:,}, replaced {added.replaced:,}, left {added.unchanged:,} that were there already"
     return f"{parts}; {index} has {describe(index, read_record(index))}"
 
@@ -150,6 +148,11 @@ def _found_model(index: Path, name: str) -> Path:
     return model_folder(name)
 
 
-def _tell(counts: Counter[str]) -> None:
-    if counts:
-        say("; ".join(f"{what}: {number:,}" for what, number in sorted(counts.items())))
+@contextmanager
+def _told(counts: Counter[str]) -> Generator[None]:
+    """Say what a block has counted, also if it fails."""
+    try:
+        yield
+    finally:
+        if counts:
+            say("; ".join(f"{what}: {number:,}" for what, number in sorted(counts.items())))
