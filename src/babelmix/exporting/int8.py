@@ -9,6 +9,7 @@ which 8 bits would overflow, and so the form has the same vectors on every proce
 scales the inputs of a product by the largest of the whole batch. So a vector depends a little on the texts beside it.
 """
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -61,16 +62,22 @@ def products_of(proto: Any) -> list[str]:
 def quantise_dynamically(source: Path, file: Path, in_float32: Sequence[str] = ()) -> None:
     """Write an ONNX file with all products with weights in 8 bits but those named `in_float32`."""
     quantization, onnx = import_libraries("onnxruntime.quantization", "onnx")
-    quantization.quantize_dynamic(
-        str(source),
-        str(file),
-        op_types_to_quantize=["MatMul"],
-        per_channel=True,
-        reduce_range=True,
-        weight_type=quantization.QuantType.QInt8,
-        nodes_to_exclude=list(in_float32),
-        extra_options={"MatMulConstBOnly": True},
-    )
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)  # it advises a step that is for models of vision
+    try:
+        quantization.quantize_dynamic(
+            str(source),
+            str(file),
+            op_types_to_quantize=["MatMul"],
+            per_channel=True,
+            reduce_range=True,
+            weight_type=quantization.QuantType.QInt8,
+            nodes_to_exclude=list(in_float32),
+            extra_options={"MatMulConstBOnly": True},
+        )
+    finally:
+        root.setLevel(level)
     written = onnx.load(str(file))
     written.producer_name, written.producer_version = "babelmix", ""
     del written.metadata_props[:]
