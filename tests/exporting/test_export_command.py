@@ -71,6 +71,7 @@ def test_a_trimmed_and_narrow_model_says_what_it_lost(project: Path, tiny_encode
         pytest.param(("--int8", "--form", "st"), "int8 is a form of ONNX and OpenVINO", id="int8-of-st"),
         pytest.param(("--strength", "0.5"), "a strength without a debiasing", id="strength"),
         pytest.param(("--languages", "tlh"), "unknown language 'tlh'", id="language"),
+        pytest.param(("--rows", "9"), "rows are of a trimmed vocabulary", id="rows"),
         pytest.param(("--languages", "th"), "no text in 'th' to trim by", id="no-text"),
         pytest.param(("--benchmark", "nowhere"), "nowhere", id="benchmark"),
         pytest.param(("--debias", "shift"), "no strength was chosen", id="no-means"),

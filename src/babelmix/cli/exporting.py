@@ -27,6 +27,9 @@ def export(
     languages: Annotated[
         list[str] | None, typer.Option(help="Trim the vocabulary to these: de,en or once for each.")
     ] = None,
+    rows: Annotated[
+        int | None, typer.Option(help="Of --languages: fill up to so many pieces; 65,536 unless given.", min=1)
+    ] = None,
     width: Annotated[int | None, typer.Option(help="Keep the first dimensions of the vectors only.")] = None,
     debias: Annotated[
         Literal["lir", "shift", "centre"] | None,
@@ -56,7 +59,7 @@ def export(
         load_settings(),
         kinds=tuple(dict.fromkeys(form or Kind)),
         int8=int8,
-        changes=Changes(wanted, width, debias, strength),
+        changes=Changes(wanted, rows, width, debias, strength),
         benchmark=benchmark,
         push=push,
     )

@@ -39,6 +39,7 @@ class Changes:
     """What is done to the model before it is written; None: nothing."""
 
     languages: tuple[str, ...] | None = None
+    rows: int | None = None
     width: int | None = None
     debias: str | None = None
     strength: float | None = None
@@ -127,6 +128,8 @@ def _check(changes: Changes, kinds: Sequence[Kind], *, int8: bool) -> None:
         import_openvino()
     if int8 and not {"onnx", "openvino"} & set(kinds):
         raise UserError("int8 is a form of ONNX and OpenVINO", where="--int8", how="add --form onnx or --form openvino")
+    if changes.rows is not None and changes.languages is None:
+        raise UserError("rows are of a trimmed vocabulary", where="--rows", how="add --languages, or leave it out")
     if changes.strength is not None and changes.debias is None:
         raise UserError("a strength without a debiasing", where="--strength", how="add --debias")
     for language in changes.languages or ():
@@ -141,6 +144,7 @@ def _changed(
     """Debias, trim and cut the model as asked; return it with what was done."""
     from babelmix.exporting.card_facts import Cut
     from babelmix.exporting.chosen_debiasing import bake_chosen
+    from babelmix.exporting.pieces import ROWS
     from babelmix.exporting.vocabulary import trim_vocabulary
     from babelmix.exporting.widths import set_width
 
@@ -148,7 +152,8 @@ def _changed(
     if changes.debias is not None:
         baked = bake_chosen(encoder, source.name, changes.debias, HERE, strength=changes.strength)
     if changes.languages is not None:
-        trimmed = trim_vocabulary(encoder, texts_by_language(changes.languages, data, settings))
+        texts = texts_by_language(changes.languages, data, settings)
+        trimmed = trim_vocabulary(encoder, texts, rows=changes.rows or ROWS)
         encoder, cut = trimmed.model, Cut(trimmed.kept, trimmed.of, changes.languages)
         say(f"vocabulary: {trimmed.kept:,} of {trimmed.of:,} pieces kept")
     if changes.width is not None:
