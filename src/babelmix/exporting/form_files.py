@@ -17,6 +17,7 @@ from babelmix.common.files import temporary_folder
 from babelmix.exporting.engine import Run, compiled_run, encode_with, onnx_run, with_layers
 from babelmix.exporting.names import FILES, Form, Kind
 from babelmix.exporting.no_telemetry import import_libraries
+from babelmix.exporting.older_readers import open_to_older
 from babelmix.exporting.sensitivity import InFloat32, Vectors, choose_float32, most_sensitive
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def write_forms(
     chosen: dict[Form, InFloat32] = {}
     if not any(form != "st" for form in wanted.forms):
         return chosen
+    open_to_older(folder)
     with temporary_folder() as scratch:
         plain = scratch / "model.onnx"
         on_form("onnx")
