@@ -82,7 +82,7 @@ types: setup
 tests: setup  # two processes, each with whole files: fixtures of a file are made once
 	pytest -n 2 --dist loadfile --no-loadscope-reorder $(if $(MARKERS),-m "$(MARKERS)")
 
-speed: setup  # ratios to named opponents in the same run, one table; pip install -e '.[speed]' adds opponents
+speed: setup  # ratios to named opponents in the same run, one table; pip install -e '.[export,speed]' adds opponents
 	pytest tests/speed --benchmark-enable --benchmark-only --benchmark-quiet
 
 drills: setup  # every stage killed, torn, refused and out of disk at every point of its writing; a quarter of an hour

@@ -95,11 +95,13 @@ def linears_of(model: "SentenceTransformer", encode: Callable[[], Any]) -> list[
     """Return the linear layers of the model's transformer in the order in which they are computed."""
     found: list[torch.nn.Linear] = []
     inner: Any = model[0]
-    hooks = [
-        part.register_forward_pre_hook(lambda layer, _: found.append(layer) if layer not in found else None)
-        for part in inner.modules()
-        if isinstance(part, torch.nn.Linear)
-    ]
+
+    def note(layer: Any, _: Any) -> None:
+        if layer not in found:
+            found.append(layer)
+
+    linears = (part for part in inner.modules() if isinstance(part, torch.nn.Linear))
+    hooks = [part.register_forward_pre_hook(note) for part in linears]
     try:
         encode()
     finally:
