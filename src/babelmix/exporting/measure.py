@@ -79,4 +79,5 @@ def worst(lost: ByScope) -> tuple[float, str]:
     >>> worst({"monolingual": {"de": 0.001, "en": 0.003}, "crosslingual": {}})
     (0.003, 'en, monolingual')
     """
-    return max((value, f"{lang}, {scope}") for scope, by in lost.items() for lang, value in by.items())
+    found = [(value, f"{lang}, {scope}") for scope, by in lost.items() for lang, value in by.items()]
+    return max(found, key=lambda one: one[0])  # of equals the first

@@ -8,6 +8,7 @@ A store that is damaged, of another version or in use, and a full disk, raise Us
 """
 
 import errno
+import logging
 import os
 import signal
 import socket
@@ -230,6 +231,7 @@ def _client(file: Path, store_root: Path) -> "MlflowClient":
     try:
         from mlflow.tracking import MlflowClient
 
+        logging.getLogger("mlflow").setLevel(SILENT["MLFLOW_LOGGING_LEVEL"])  # another library may have imported it
         return MlflowClient(_uri(file))
     finally:
         del os.environ[_ARTIFACT_ROOT]
