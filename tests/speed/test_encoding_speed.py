@@ -35,7 +35,8 @@ from babelmix.encoder.tokenise import tokenise
 from babelmix.evaluation.evaluate import evaluate
 from babelmix.evaluation.score_files import to_json
 from babelmix.exporting.engine import compiled_run, encode_with, onnx_run, with_layers
-from babelmix.exporting.int8 import quantise_dynamically
+from babelmix.exporting.int8 import products_of, quantise_dynamically
+from babelmix.exporting.no_telemetry import import_libraries
 from babelmix.exporting.onnx_form import export_onnx
 from babelmix.exporting.openvino_form import convert, quantise_statically
 from babelmix.retrieval.scorers import CosineScorer
@@ -129,7 +130,9 @@ def openvino_int8(encoder: Path, folder: Path, sides: Sides) -> Any:
     ]
     rows = [np.array([ids], dtype=np.int64) for ids in found[:: max(1, len(found) // CALIBRATION)]]
     batches = [{"input_ids": row, "attention_mask": np.ones_like(row)} for row in rows]
-    quantised = quantise_statically(convert(folder / "float.onnx"), batches)
+    (onnx,) = import_libraries("onnx")
+    products = products_of(onnx.load(str(folder / "float.onnx")))
+    quantised = quantise_statically(convert(folder / "float.onnx"), batches, products)
     return with_layers(encoder, compiled_run(quantised, THREADS))
 
 

@@ -127,7 +127,7 @@ def _write_int8(
         if form == "onnx-int8":
             int8.quantise_dynamically(narrow, file, names)
             return vectors(onnx_run(file, threads))
-        network = openvino_form.quantise_statically(openvino_form.convert(narrow), batches, names)
+        network = openvino_form.quantise_statically(openvino_form.convert(narrow), batches, products, names)
         openvino_form.write_openvino(network, file)
         return vectors(compiled_run(network, threads))
 
