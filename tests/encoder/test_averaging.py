@@ -18,8 +18,7 @@ from babelmix.encoder.fingerprint import hash_model
 from babelmix.settings.params import Settings, load_settings
 from babelmix.stages.averaging import average_folders, average_system
 from babelmix.stages.benchmarks import build_dev
-from babelmix.stages.debiasing import Wanted
-from babelmix.stages.scoring import evaluate_any
+from babelmix.stages.scoring import Asked, evaluate_any
 
 
 @pytest.fixture
@@ -41,10 +40,8 @@ def project(
 
 
 def pooled_map(model: str, settings: Settings) -> float:
-    evaluate_any(
-        "data/benchmarks/dev", Path("scores.json"), lambda: settings, model=model, embeddings=None, wanted=Wanted(),
-        per_query=None, similarity=None, prompts=(None, None), split=None, strict=False,
-    )  # fmt: skip
+    asked = Asked("data/benchmarks/dev", model, None)
+    evaluate_any(Path("scores.json"), asked, lambda: settings, per_query=None)
     return json.loads(Path("scores.json").read_text())["scopes"]["multilingual"]["map"]
 
 

@@ -40,11 +40,10 @@ def run(
     """Write a system's rankings of a benchmark as a TREC run, for trec_eval, ir_measures, ranx and pyserini."""
     from babelmix.settings.params import load_settings
     from babelmix.stages import exchange
+    from babelmix.stages.scoring import Asked
 
     prompts = (query_prompt, passage_prompt)
-    asked = exchange.Asked(
-        benchmark, model, embeddings, similarity=similarity, prompts=prompts, split=split, strict=strict
-    )
+    asked = Asked(benchmark, model, embeddings, similarity=similarity, prompts=prompts, split=split, strict=strict)
     line = exchange.write_trec(trec, asked, load_settings, qrels_file=qrels, topics_file=topics, top=top, scope=scope)
     following = f"ir_measures {qrels} {trec} nDCG@10 AP R@100" if qrels else f"look into {trec}"
     done(line, following)

@@ -143,28 +143,16 @@ def evaluate(
         done(scoring.evaluate_system(system, settings), "babelmix report run")
         return
     benchmark, output = _needed("evaluate", "--benchmark", benchmark), _needed("evaluate", "--output", output)
+    wanted, prompts = scoring.Wanted(lir_file, debias, strength, means), (query_prompt, passage_prompt)
+    asked = scoring.Asked(benchmark, model, embeddings, similarity, wanted, prompts, split, strict)
     if form != "babelmix":
         from babelmix.stages import exchange
 
         if per_query is not None:
             raise UserError("--per-query is for babelmix's own form", where="--format", how="leave one of them out")
-        wanted, prompts = scoring.Wanted(lir_file, debias, strength, means), (query_prompt, passage_prompt)
-        asked = exchange.Asked(benchmark, model, embeddings, similarity, wanted, prompts, split, strict)
         done(exchange.evaluate_as(form, output, asked, load_settings), f"look into {output}")
         return
-    line = scoring.evaluate_any(
-        benchmark,
-        output,
-        load_settings,
-        model=model,
-        embeddings=embeddings,
-        wanted=scoring.Wanted(lir_file, debias, strength, means),
-        per_query=per_query,
-        similarity=similarity,
-        prompts=(query_prompt, passage_prompt),
-        split=split,
-        strict=strict,
-    )
+    line = scoring.evaluate_any(output, asked, load_settings, per_query=per_query)
     done(line, "babelmix report run" if per_query else f"look into {output}")
 
 

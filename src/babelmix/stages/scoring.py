@@ -1,6 +1,8 @@
 """The scores of systems, as they are and with each debiasing."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +43,32 @@ if TYPE_CHECKING:
 
 Judged = tuple[Qrels, About]
 Scored = tuple["Scorer", dict[str, Any]]  # what scores, and what the file of scores says of it
+NOTHING = Wanted()  # no debiasing
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A system and a benchmark, as the options of a command name them."""
+
+    benchmark: str
+    model: str | None
+    embeddings: Path | None
+    similarity: str | None = None
+    wanted: Wanted = NOTHING
+    prompts: Prompts = (None, None)
+    split: str | None = None
+    strict: bool = False
+
+    @property
+    def name(self) -> str:
+        """The system's name."""
+        return f"{self.model or self.embeddings}{self.wanted.name}"
+
+    @property
+    def inputs(self) -> list[Path]:
+        """What the command reads, which no output may replace."""
+        given = (self.benchmark, self.model, self.embeddings, self.wanted.lir, self.wanted.means)
+        return [Path(name) for name in given if name]
 
 
 def evaluate_system(system: str, settings: Settings) -> str:
@@ -73,55 +101,69 @@ def evaluate_system(system: str, settings: Settings) -> str:
     return f"wrote {len(names) * len(benchmarks)} scores to {HERE.scores(system, benchmarks[0]).parent}"
 
 
-def evaluate_any(
-    benchmark: str,
-    output: Path,
-    settings: Callable[[], Settings],
-    *,
-    model: str | None,
-    embeddings: Path | None,
-    wanted: Wanted,
-    per_query: Path | None,
-    similarity: str | None,
-    prompts: Prompts,
-    split: str | None,
-    strict: bool,
-) -> str:
+def evaluate_any(output: Path, asked: Asked, settings: Callable[[], Settings], *, per_query: Path | None) -> str:
     """Score any model, or vectors of any origin, on any benchmark; return what was written.
 
     `settings` are read only where a model has to encode texts: the rest works outside a project.
     """
-    if (model is None) == (embeddings is None):
-        raise UserError("one of --model and --embeddings is needed", where="evaluate", how="give exactly one")
-    if similarity and not embeddings:
+    check_asked(asked, "evaluate")
+    claim_file(output, inputs=asked.inputs, written=KEYS)
+    if per_query:
+        claim_file(per_query, inputs=[*asked.inputs, output], written=COLUMNS, what="--per-query")
+        check_distinct({"--output": output, "--per-query": per_query})
+    with open_judged(asked) as (folder, judged), scored_as_asked(asked, folder, judged[0], settings) as scored:
+        _evaluate(judged, scored, asked.name, output, per_query)
+    return f"wrote {output}"
+
+
+def check_asked(asked: Asked, command: str) -> None:
+    """Raise UserError for options that do not fit each other."""
+    if (asked.model is None) == (asked.embeddings is None):
+        raise UserError("one of --model and --embeddings is needed", where=command, how="give exactly one")
+    if asked.similarity and not asked.embeddings:
         how = "leave it out: a model is scored by the similarity that its own file names"
         raise UserError("a similarity is for --embeddings", where="--similarity", how=how)
-    if prompts != (None, None) and model in (None, BM25):
+    if asked.prompts != (None, None) and asked.model in (None, BM25):
         raise UserError("prompts are for a model", where="--query-prompt, --passage-prompt", how="leave them out")
-    check_wanted(wanted, model)
-    inputs = [Path(name) for name in (benchmark, model, embeddings, wanted.lir, wanted.means) if name]
-    claim_file(output, inputs=inputs, written=KEYS)
-    if per_query:
-        claim_file(per_query, inputs=[*inputs, output], written=COLUMNS, what="--per-query")
-        if per_query.resolve() == output.resolve():
-            raise UserError("--output and --per-query are one file", where=str(output), how="give each its own name")
-    name = f"{model or embeddings}{wanted.name}"
-    with open_benchmark(benchmark, split, strict=strict) as folder, temporary_folder() as scratch:
-        judged = _read_judged(folder, strict=strict, where=benchmark)
-        vectors, nonsense = embeddings, Path(scratch) / "nonsense.npz"
-        if model and model != BM25:
+    check_wanted(asked.wanted, asked.model)
+
+
+def check_distinct(files: Mapping[str, Path | None]) -> None:
+    """Raise UserError if two outputs, each by its option, are one file."""
+    seen: dict[Path, str] = {}
+    for name, file in files.items():
+        if file and (other := seen.setdefault(file.resolve(), name)) != name:
+            raise UserError(f"{other} and {name} are one file", where=str(file), how="give each its own name")
+
+
+@contextmanager
+def open_judged(asked: Asked) -> Generator[tuple[Path, Judged]]:
+    """Yield a benchmark's folder, its qrels and what it was built out of, and say what the rankings leave out."""
+    with open_benchmark(asked.benchmark, asked.split, strict=asked.strict) as folder:
+        yield folder, _read_judged(folder, strict=asked.strict, where=asked.benchmark)
+
+
+@contextmanager
+def scored_as_asked(
+    asked: Asked, folder: Path, qrels: Qrels, settings: Callable[[], Settings], *, nonsense: bool = True
+) -> Generator[Scored]:
+    """Yield the scores of a system on a benchmark; vectors that are made for it vanish with the block.
+
+    `nonsense`: a model encodes the nonsense queries too.
+    """
+    with temporary_folder() as scratch:
+        vectors, file = asked.embeddings, Path(scratch) / "nonsense.npz"
+        if asked.model and asked.model != BM25:
             vectors = Path(scratch) / "vectors"
-            embed_into(model, folder, vectors, settings(), prompts, nonsense)
+            embed_into(asked.model, folder, vectors, settings(), asked.prompts, file if nonsense else None)
         if vectors is None:
             scored = _bm25(folder)
         else:
-            opened = _opened(vectors, folder, similarity)
-            rows = _nonsense(opened, folder, nonsense)
-            scored = _wanted(opened, wanted, judged[0], rows)
-        if not embeddings:
+            opened = _opened(vectors, folder, asked.similarity)
+            scored = _wanted(opened, asked.wanted, qrels, _nonsense(opened, folder, file))
+        if not asked.embeddings:
             scored[1].pop("vectors", None)
-        _evaluate(judged, scored, name, output, per_query)
-    return f"wrote {output}"
+        yield scored
 
 
 def _ready(system: str, benchmark: str) -> tuple[Judged, Texts]:
