@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from errno import ELOOP
 from pathlib import Path
 from typing import Any
@@ -67,14 +67,23 @@ def write_manifest(folder: Path) -> None:
     files: dict[str, dict[str, Any]] = {}
     for file in sorted(folder.rglob("*")):
         if file.is_file() and file != folder / MANIFEST:
-            files[file.relative_to(folder).as_posix()] = {"sha256": _sha256(file), "size": file.stat().st_size}
-    text = json.dumps({"files": files, "written by": "babelmix"}, indent=1, sort_keys=True)
-    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+            files[file.relative_to(folder).as_posix()] = manifest_entry(file)
+    (folder / MANIFEST).write_text(manifest_text(files), encoding="utf-8")
+
+
+def manifest_entry(file: Path) -> dict[str, Any]:
+    """Return what a manifest says of a file: its sha256 and its size in bytes."""
+    return {"sha256": _sha256(file), "size": file.stat().st_size}
+
+
+def manifest_text(files: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the text of a manifest: {name: entry} of all files of a folder that babelmix wrote."""
+    return json.dumps({"files": files, "written by": "babelmix"}, indent=1, sort_keys=True) + "\n"
 
 
 def written_files(folder: Path) -> frozenset[str]:
     """Return the names in a folder's manifest; none if babelmix did not write the folder."""
-    return frozenset(_manifest(folder) or ())
+    return frozenset(manifest_files(folder) or ())
 
 
 def _meant(path: Path, what: str) -> Path:
@@ -125,7 +134,7 @@ def _protected() -> list[tuple[Path, str]]:
 
 def _foreign(folder: Path) -> str | None:
     """Return the name of a file in a folder that differs from the manifest or is not in it; None if there is none."""
-    manifest = _manifest(folder)
+    manifest = manifest_files(folder)
     known = manifest or {}
     for parent, folders, files in os.walk(folder):
         for name in sorted([*files, *(one for one in folders if (Path(parent) / one).is_symlink())]):
@@ -143,8 +152,8 @@ def _foreign(folder: Path) -> str | None:
     return None
 
 
-def _manifest(folder: Path) -> dict[str, Any] | None:
-    """Return the files in a folder's manifest; None if babelmix did not write the folder."""
+def manifest_files(folder: Path) -> dict[str, Any] | None:
+    """Return the files in a folder's manifest, {name: entry}; None if babelmix did not write the folder."""
     try:
         manifest: Any = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         files: Any = manifest["files"] if manifest["written by"] == "babelmix" else None

@@ -8,6 +8,7 @@ The folder appears when it is whole: a kill leaves what was there before.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -68,14 +69,15 @@ def index_vectors(documents: Sequence[Document], vectors: NDArray[Any], model: M
 
 def encoded(documents: Iterable[Document], encoder: PassageEncoder) -> Iterator[Batch]:
     """Yield documents and their vectors, in shards."""
-    shard: list[Document] = []
-    for document in documents:
-        shard.append(document)
-        if len(shard) == SHARD:
-            yield shard, encoder.encode([one.passage for one in shard])
-            shard = []
-    if shard:
+    for shard in shards_of(documents):
         yield shard, encoder.encode([one.passage for one in shard])
+
+
+def shards_of(documents: Iterable[Document]) -> Iterator[list[Document]]:
+    """Yield documents as they come, SHARD at once."""
+    stream = iter(documents)
+    while shard := list(islice(stream, SHARD)):
+        yield shard
 
 
 @dataclass(slots=True)

@@ -9,7 +9,6 @@ beside the old ones, and then replaces the manifest: a kill at any instant leave
 writer deletes files that no manifest names.
 """
 
-import hashlib
 import json
 import re
 from collections.abc import Generator, Iterable, Mapping
@@ -22,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from babelmix.common.errors import UserError
 from babelmix.common.files import new_file, translate_errors
 from babelmix.common.locks import locked
-from babelmix.common.outputs import MANIFEST
+from babelmix.common.outputs import MANIFEST, manifest_entry, manifest_files, manifest_text
 from babelmix.common.progress import say
 from babelmix.common.reading import parse_json, read_text
 
@@ -150,9 +149,9 @@ def commit(folder: Path, record: Record, kept: Iterable[Path], new: Iterable[Pat
     before = _files(folder) or {}
     files = {file.name: before[file.name] for file in kept}
     for file in (*new, write_record(folder, record)):
-        files[file.name] = _entry(file)
+        files[file.name] = manifest_entry(file)
     with new_file(folder / MANIFEST) as stream:
-        stream.write(json.dumps({"files": files, "written by": "babelmix"}, indent=1, sort_keys=True) + "\n")
+        stream.write(manifest_text(files))
     sweep(folder)
 
 
@@ -180,19 +179,10 @@ def writing(folder: Path) -> Generator[None]:
 
 def _files(folder: Path) -> Mapping[str, Mapping[str, Any]] | None:
     """Return the manifest's files, by name; None if babelmix wrote no such folder."""
-    try:
-        manifest: Any = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        files: Any = manifest["files"] if manifest["written by"] == "babelmix" else None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return None
-    if not isinstance(files, dict) or not all(isinstance(entry, dict) for entry in files.values()):
+    files = manifest_files(folder)
+    if files is None or not all(isinstance(entry, dict) for entry in files.values()):
         return None
     return files
-
-
-def _entry(file: Path) -> dict[str, Any]:
-    with file.open("rb") as stream:
-        return {"sha256": hashlib.file_digest(stream, "sha256").hexdigest(), "size": file.stat().st_size}
 
 
 def _check_file(file: Path, entry: Mapping[str, Any], *, check: bool) -> None:
@@ -200,5 +190,5 @@ def _check_file(file: Path, entry: Mapping[str, Any], *, check: bool) -> None:
         raise UserError("the index lacks this file", where=str(file), how=AGAIN)
     if (size := file.stat().st_size) != entry.get("size"):
         raise UserError(f"{size:,} bytes, not the {entry.get('size')} that were written", where=str(file), how=AGAIN)
-    if check and _entry(file) != dict(entry):
+    if check and manifest_entry(file) != dict(entry):
         raise UserError("not the bytes that were written", where=str(file), how=AGAIN)

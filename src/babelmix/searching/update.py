@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from babelmix.common.errors import UserError
 from babelmix.common.files import translate_errors
 from babelmix.searching import approximate
-from babelmix.searching.build import SHARD, PassageEncoder, Summed, encoded, lists_of, write_states
+from babelmix.searching.build import SHARD, PassageEncoder, Summed, encoded, lists_of, shards_of, write_states
 from babelmix.searching.documents import Document
 from babelmix.searching.index import SearchIndex
 from babelmix.searching.means import add_rows
@@ -83,13 +83,8 @@ class _Fresh:
         self.unchanged = 0
 
     def __iter__(self) -> Iterator[Document]:
-        block: list[Document] = []
-        for document in self._documents:
-            block.append(document)
-            if len(block) == SHARD:
-                yield from self._those(block)
-                block = []
-        yield from self._those(block)
+        for block in shards_of(self._documents):
+            yield from self._those(block)
 
     def _those(self, block: list[Document]) -> Iterator[Document]:
         rows = self._index.rows_of([document.id for document in block])

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from babelmix.searching.index import Hit, SearchIndex
     from babelmix.searching.queries import PassageEncoder
-    from babelmix.searching.record import Record
     from babelmix.stages.systems import Prompts
 
 LISTED = 5  # ids in a line
@@ -28,19 +27,21 @@ def make_index(source: Path, model: str, output: Path, language: str | None, pro
     """Make an index of a file or folder of texts; return what was written."""
     from babelmix.searching.build import index_documents
     from babelmix.searching.folder import read_documents
+    from babelmix.searching.index import SearchIndex
     from babelmix.stages.systems import model_folder
 
     claim_folder(output, inputs=[source, *([Path(model)] if Path(model).exists() else [])])
     folder = model_folder(model)
     counts: Counter[str] = Counter()
     with _told(counts), _encoder(folder, model, prompts) as encoder:
-        record = index_documents(read_documents(source, counts, language=language), encoder, output)
-    return f"wrote {output}: {describe(output, record)}"
+        index_documents(read_documents(source, counts, language=language), encoder, output)
+    return f"wrote {output}: {describe(SearchIndex.open(output))}"
 
 
 def add_to_index(index: Path, source: Path, model: str | None, language: str | None) -> str:
     """Add the texts of a file or folder to an index; return what was done."""
     from babelmix.searching.folder import read_documents
+    from babelmix.searching.index import SearchIndex
     from babelmix.searching.record import read_record
     from babelmix.searching.update import add_documents
 
@@ -50,13 +51,13 @@ def add_to_index(index: Path, source: Path, model: str | None, language: str | N
     with _told(counts), _encoder(_found_model(index, name), name, prompts) as encoder:
         added = add_documents(index, read_documents(source, counts, language=language), encoder)
     parts = f"added {added.new:,}, replaced {added.replaced:,}, left {added.unchanged:,} that were there already"
-    return f"{parts}; {index} has {describe(index, read_record(index))}"
+    return f"{parts}; {index} has {describe(SearchIndex.open(index))}"
 
 
 def delete_from_index(index: Path, ids: Sequence[str], file: Path | None) -> str:
     """Delete documents from an index by their ids, given and of a file with one id a line; return what was done."""
     from babelmix.common.reading import numbered_lines
-    from babelmix.searching.record import read_record
+    from babelmix.searching.index import SearchIndex
     from babelmix.searching.update import delete_ids
 
     wanted = [*ids, *(line.strip() for _, line in (numbered_lines(file) if file else ()) if line.strip())]
@@ -66,15 +67,14 @@ def delete_from_index(index: Path, ids: Sequence[str], file: Path | None) -> str
     if missing:
         listed = ", ".join(missing[:LISTED]) + (", ..." if len(missing) > LISTED else "")
         say(f"{index}: has no {len(missing):,} of these ids: {listed}")
-    return f"deleted {deleted:,} documents; {index} has {describe(index, read_record(index))}"
+    return f"deleted {deleted:,} documents; {index} has {describe(SearchIndex.open(index))}"
 
 
 def check_index(index: Path) -> str:
     """Compare every file of an index with what was written, and return what the index holds."""
     from babelmix.searching.index import SearchIndex
 
-    opened = SearchIndex.open(index, check=True)
-    return f"every file of {index} is as it was written: {describe(index, opened.record)}"
+    return f"every file of {index} is as it was written: {describe(SearchIndex.open(index, check=True))}"
 
 
 def search_index(
@@ -103,16 +103,13 @@ def encoder_of(index: "SearchIndex", model: str | None) -> "Callable[[Sequence[s
     return query_encoder(index, _found_model(index.folder, model or index.model))
 
 
-def describe(folder: Path, record: "Record") -> str:
+def describe(index: "SearchIndex") -> str:
     """Return what an index holds: its passages, languages and how it is searched."""
-    from babelmix.searching.index import SearchIndex
-
-    index = SearchIndex(folder, record)
     languages = [f"{lang} {number:,}" for lang, number in index.languages.items()]
     if unknown := len(index) - sum(index.languages.values()):
         languages.append(f"in no known language {unknown:,}")
     parts = [f"{len(index):,} passages ({', '.join(languages)})" if languages else "no passages"]
-    if (lists := record.lists) is not None:
+    if (lists := index.record.lists) is not None:
         overall = lists.overall
         parts.append(
             f"recall@10 {overall.recall:.3f} against exact search over {overall.queries:,} trial queries, "
