@@ -8,16 +8,19 @@ The folder holds the model as sentence-transformers saves it: all forms share it
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from babelmix.common.files import temporary_folder
-from babelmix.exporting.engine import Run, compiled_run, encode_with, onnx_run, with_layers
+from babelmix.exporting import int8, openvino_form
+from babelmix.exporting.engine import compiled_run, encode_with, onnx_run, with_layers
 from babelmix.exporting.names import FILES, Form, Kind
 from babelmix.exporting.no_telemetry import import_libraries
 from babelmix.exporting.older_readers import open_to_older
+from babelmix.exporting.onnx_form import export_onnx
 from babelmix.exporting.sensitivity import InFloat32, Vectors, choose_float32, most_sensitive
 
 if TYPE_CHECKING:
@@ -73,10 +76,8 @@ def write_forms(
     Raises:
         UserError: the extra `export` is not installed, or the model cannot be exported.
     """
-    from babelmix.exporting.onnx_form import export_onnx
-    from babelmix.exporting.openvino_form import convert, write_openvino
-
     chosen: dict[Form, InFloat32] = {}
+    narrow: _EightBits | None = None
     if not any(form != "st" for form in wanted.forms):
         return chosen
     open_to_older(folder)
@@ -91,10 +92,11 @@ def write_forms(
                 file.write_bytes(plain.read_bytes())
             elif form == "openvino":
                 on_form(form)
-                write_openvino(convert(plain), file)
+                openvino_form.write_openvino(openvino_form.convert(plain), file)
             elif form != "st" and texts is not None:
                 on_form(form)
-                chosen[form] = _write_int8(form, model, folder, plain, texts, threads)
+                narrow = narrow or _EightBits(model, folder, plain, texts, threads)
+                chosen[form] = narrow.write(form)
     return chosen
 
 
@@ -105,36 +107,52 @@ def size_of(folder: Path, form: Form) -> int:
     return sum(one.stat().st_size for one in files if one.is_file())
 
 
-def _write_int8(
-    form: Form, model: "SentenceTransformer", folder: Path, plain: Path, texts: Prompted, threads: int
-) -> InFloat32:
-    """Write one form in 8 bits, with as many products in float32 as it needs; return which."""
-    from babelmix.exporting import int8, openvino_form
+class _EightBits:
+    """An exported model on its way to 8 bits: what both engines need of it is made once."""
 
-    (onnx,) = import_libraries("onnx")
-    proto = onnx.load(str(plain))
-    products = int8.products_of(proto)
-    int8.narrow_embeddings(proto)
-    narrow, file = plain.with_name("narrow.onnx"), folder / FILES[form]
-    onnx.save(proto, str(narrow))
-    batches = [batch for prompt, own in texts.ranges.items() for batch in _batches(model, own, prompt)]
+    def __init__(self, model: "SentenceTransformer", folder: Path, plain: Path, texts: Prompted, threads: int) -> None:
+        """Round the embeddings of `plain`, the model as ONNX in float32, into a file beside it."""
+        (onnx,) = import_libraries("onnx")
+        proto = onnx.load(str(plain))
+        self._model, self._folder, self._texts, self._threads = model, folder, texts, threads
+        self._products, self._file = int8.products_of(proto), plain.with_name("narrow.onnx")
+        int8.narrow_embeddings(proto)
+        onnx.save(proto, str(self._file))
 
-    def vectors(with_run: Run) -> Vectors:
-        return _encoded(with_layers(folder, with_run), texts.choice)
+    def write(self, form: Form) -> InFloat32:
+        """Write one form, with as many products in float32 as it needs; return which."""
+        return choose_float32(
+            lambda places: self._vectors(form, [self._products[place] for place in places]),
+            self._exact,
+            lambda: self._order,
+            products=len(self._products),
+        )
 
-    def build(places: Sequence[int]) -> Vectors:
-        names = [products[place] for place in places]
+    def _vectors(self, form: Form, in_float32: Sequence[str]) -> Vectors:
+        """Write a form with these products in float32, and return its vectors of the texts that choose."""
+        file = self._folder / FILES[form]
         if form == "onnx-int8":
-            int8.quantise_dynamically(narrow, file, names)
-            return vectors(onnx_run(file, threads))
-        network = openvino_form.quantise_statically(openvino_form.convert(narrow), batches, products, names)
-        openvino_form.write_openvino(network, file)
-        return vectors(compiled_run(network, threads))
+            int8.quantise_dynamically(self._file, file, in_float32)
+            run = onnx_run(file, self._threads)
+        else:
+            network = openvino_form.convert(self._file)
+            network = openvino_form.quantise_statically(network, self._batches, self._products, in_float32)
+            openvino_form.write_openvino(network, file)
+            run = compiled_run(network, self._threads)
+        return _encoded(with_layers(self._folder, run), self._texts.choice)
 
-    def order() -> list[int]:
-        return most_sensitive(model, lambda: _encoded(model, texts.choice))
+    @cached_property
+    def _exact(self) -> Vectors:
+        return _encoded(self._model, self._texts.choice)
 
-    return choose_float32(build, _encoded(model, texts.choice), order, products=len(products))
+    @cached_property
+    def _order(self) -> list[int]:
+        """All products, the most harmed by 8 bits first: no engine is asked."""
+        return most_sensitive(self._model, lambda: _encoded(self._model, self._texts.choice))
+
+    @cached_property
+    def _batches(self) -> list[dict[str, Any]]:
+        return [batch for prompt, own in self._texts.ranges.items() for batch in _batches(self._model, own, prompt)]
 
 
 def _batches(model: "SentenceTransformer", texts: Sequence[str], prompt: str) -> list[dict[str, Any]]:
