@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from babelmix.cli.options import languages_of
 from babelmix.common.progress import done
 from babelmix.exporting.names import Kind
 
@@ -52,14 +53,13 @@ def export(
     from babelmix.settings.params import load_settings
     from babelmix.stages.exporting import Changes, export_model
 
-    wanted = tuple(dict.fromkeys(part for one in languages or () for part in one.split(",") if part)) or None
     found = export_model(
         model,
         output,
         load_settings(),
         kinds=tuple(dict.fromkeys(form or Kind)),
         int8=int8,
-        changes=Changes(wanted, rows, width, debias, strength),
+        changes=Changes(tuple(languages_of(languages)) or None, rows, width, debias, strength),
         benchmark=benchmark,
         push=push,
     )

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from babelmix.cli.options import languages_of
 from babelmix.common.progress import done
 
 
@@ -40,6 +41,6 @@ def init(
     """Make a project of your own: settings, stages, example pairs and an example benchmark to replace."""
     from babelmix.stages.starting import start_project
 
-    line = start_project(folder, languages or [])
+    line = start_project(folder, languages_of(languages))
     enter = "" if folder.resolve() == Path.cwd() else f"cd {quote(str(folder))} && "
     done(line, f"{enter}dvc repro")

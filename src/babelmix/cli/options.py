@@ -1,5 +1,6 @@
 """Arguments and options that several commands share."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import typer
@@ -30,3 +31,9 @@ Split = Annotated[
     str | None, typer.Option("--split", help="Qrels of a folder in BEIR form, qrels/SPLIT.tsv; test unless given.")
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Refuse a benchmark of which anything would be left out.")]
+
+
+def languages_of(given: Iterable[str] | None) -> list[str]:
+    """Return the languages of an option that takes "de,en", once or several times: each once, in their order."""
+    parts = (part.strip() for one in given or () for part in one.split(","))
+    return list(dict.fromkeys(filter(None, parts)))

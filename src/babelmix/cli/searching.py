@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from babelmix.cli.options import PassagePrompt, QueryPrompt
+from babelmix.cli.options import PassagePrompt, QueryPrompt, languages_of
 from babelmix.common.progress import done
 
 IndexFolder = Annotated[Path, typer.Argument(help="An index: a folder that `babelmix index` wrote.")]
@@ -79,7 +79,7 @@ def search(
     index: IndexFolder,
     query: Annotated[str, typer.Argument(help="A question, in any language.")],
     top: Annotated[int, typer.Option(help="How many hits.", min=1, max=1000)] = 10,
-    languages: Annotated[str | None, typer.Option(help="Only passages in these, such as de,en.")] = None,
+    languages: Annotated[list[str] | None, typer.Option(help="Only passages in these: de,en or once for each.")] = None,
     equal_share: Annotated[
         bool, typer.Option("--equal-share", help="As many hits of each language: the best of each, then the second ...")
     ] = False,
@@ -100,9 +100,8 @@ def search(
     from babelmix.searching.hits import as_table, to_json
     from babelmix.stages import searching
 
-    wanted = [lang for part in (languages or "").split(",") if (lang := part.strip())]
     hits = searching.search_index(
-        index, query, model=model, top=top, languages=wanted, equal_share=equal_share, shift=shift
+        index, query, model=model, top=top, languages=languages_of(languages), equal_share=equal_share, shift=shift
     )
     if as_json:
         print(to_json(query, hits))

@@ -3,12 +3,13 @@
 describe_machine(2)     # "AMD EPYC, 2 cores, 2 threads, AVX-512 BF16, no AMX; torch 2.13.0+cpu"
 """
 
-import os
 import platform
 import re
 from pathlib import Path
 
 import torch
+
+from babelmix.common.processes import cores
 
 # The features that decide the speed of bfloat16 products, by torch's names -> the makers' names.
 FEATURES = {"avx512_bf16": "AVX-512 BF16", "amx_bf16": "AMX"}
@@ -18,8 +19,7 @@ def describe_machine(threads: int) -> str:
     """Return the processor, its cores, the threads used, its bfloat16 instructions and the version of torch."""
     capabilities = torch.cpu.get_capabilities()
     features = [name if capabilities.get(key) else f"no {name}" for key, name in FEATURES.items()]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    counts = f"{cores} cores, {threads} threads"
+    counts = f"{cores()} cores, {threads} threads"
     return f"{_processor()}, {counts}, {', '.join(features)}; torch {torch.__version__}"
 
 

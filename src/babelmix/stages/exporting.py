@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from babelmix.common.outputs import claim_folder
 from babelmix.common.progress import progress, say
 from babelmix.corpus.registry import source_of
 from babelmix.exporting.names import Form, Kind
+from babelmix.exporting.release import release
 from babelmix.settings.params import Settings
 from babelmix.stages.benchmarks import open_benchmark
 from babelmix.stages.export_texts import calibration, texts_by_language
@@ -216,7 +216,7 @@ def _record(rows: "Sequence[Row]", data: "Benchmark", changes: Changes, settings
         "benchmark": data.name,
         "changes": asdict(changes),
         "threads": settings.threads,
-        "version": _version(),
+        "version": release() or "unknown",
         "forms": {
             row.name: {
                 "bytes": row.bytes,
@@ -258,13 +258,6 @@ def _card(source: Path, rows: "Sequence[Row]", settings: Settings, **changed: An
         benchmarks=settings.benchmarks,
         size=settings.model.size,
         matryoshka=tuple(settings.train.matryoshka),
-        version=_version(),
+        version=release() or "unknown",
     )
     return model_card(replace(facts, forms=forms, **changed)) + "\n" + scope_tables(rows)
-
-
-def _version() -> str:
-    try:
-        return version("babelmix")
-    except PackageNotFoundError:
-        return "unknown"

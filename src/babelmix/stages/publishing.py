@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from babelmix.common.progress import say
 from babelmix.corpus.registry import PAIR_SOURCES, source_of
 from babelmix.exporting.pair_licences import Decision, decision_of, decision_on_table
 from babelmix.exporting.pairs_dataset import PairFile, write_shards
+from babelmix.exporting.release import release
 from babelmix.settings.params import Settings
 from babelmix.workspace import HERE, remade_by
 
@@ -66,7 +66,7 @@ def publish_pairs(output: Path, settings: Settings, *, own: bool, push: str | No
             ],
             settings=_deciding(shared, settings),
             thresholds=settings.translate.filter.model_dump(),
-            version=_version(),
+            version=release() or "of unknown version",
         )
         (folder / "README.md").write_text(card(about), encoding="utf-8")
     for reason, rows in sorted(written.left_out.items()):
@@ -157,10 +157,3 @@ def _deciding(sources: Sequence[str], settings: Settings) -> dict[str, Any]:
         "pairs": settings.pairs.model_dump(mode="json"),
         "translate": {"languages": list(translate.languages), "max_pairs": translate.max_pairs, "routes": routes},
     }
-
-
-def _version() -> str:
-    try:
-        return version("babelmix")
-    except PackageNotFoundError:  # the sources run without an installation
-        return "of unknown version"

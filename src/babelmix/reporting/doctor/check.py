@@ -51,6 +51,19 @@ def run_checks(finders: Iterable[tuple[str, Finder]]) -> list[Check]:
     return found
 
 
+def program_check(group: str, what: str, path: str | None, *, purpose: str, remedy: str, needed: bool = False) -> Check:
+    """Return the check of a program by its path, which is None where it is not on PATH."""
+    return Check(
+        group=group,
+        what=what,
+        found=path or "not on PATH",
+        verdict="ok" if path else "missing",
+        purpose=purpose,
+        remedy="" if path else remedy,
+        needed=needed,
+    )
+
+
 def failing(checks: Iterable[Check]) -> list[Check]:
     """Return the checks without which `dvc repro` does not run, and which are missing."""
     return [check for check in checks if check.needed and check.verdict == "missing"]

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from babelmix.common.files import cache_dir, project_root
+from babelmix.common.processes import cores
 
 PROC, CGROUP = Path("/proc"), Path("/sys/fs/cgroup")
 _UNLIMITED = 1 << 60  # version 1 of control groups writes a number of this order for "no limit"
@@ -58,7 +59,6 @@ def program(name: str) -> str | None:
 
 def threads() -> tuple[int, float | None]:
     """Return the cores that this process may use, and the CPUs that a container's quota grants, None without one."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quotas: list[float] = []
     for folder in _groups("cpu"):
         words = _read(folder / "cpu.max").split()
@@ -67,7 +67,7 @@ def threads() -> tuple[int, float | None]:
         quota, period = (_number(folder / f"cpu.cfs_{name}_us") for name in ("quota", "period"))
         if quota and period and quota > 0:
             quotas.append(quota / period)
-    return cores, min(quotas, default=None)
+    return cores(), min(quotas, default=None)
 
 
 def memory() -> Memory:

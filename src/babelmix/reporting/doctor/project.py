@@ -13,7 +13,7 @@ from urllib.parse import quote
 from babelmix.common.errors import UserError
 from babelmix.common.files import project_root
 from babelmix.reporting.doctor import facts
-from babelmix.reporting.doctor.check import Check, Verdict
+from babelmix.reporting.doctor.check import Check, Verdict, program_check
 from babelmix.reporting.lock import hashes, parse_lock
 from babelmix.reporting.mlflow_store import database
 from babelmix.workspace import HERE
@@ -24,15 +24,8 @@ _REMOTE = re.compile(r"""^\[['"]?remote "([^"]+)"['"]?\]""", re.MULTILINE)
 
 def git() -> Check:
     """Check for Git, which experiments of DVC need."""
-    path = facts.program("git")
-    return Check(
-        group=GROUP,
-        what="git",
-        found=path or "not on PATH",
-        verdict="ok" if path else "missing",
-        purpose="dvc exp run, study, compare, verify",
-        remedy="" if path else "apt-get install git",
-    )
+    purpose = "dvc exp run, study, compare, verify"
+    return program_check(GROUP, "git", facts.program("git"), purpose=purpose, remedy="apt-get install git")
 
 
 def dvc() -> Iterator[Check]:

@@ -7,7 +7,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from babelmix.reporting.doctor import facts
-from babelmix.reporting.doctor.check import Check, Verdict
+from babelmix.reporting.doctor.check import Check, Verdict, program_check
 
 GROUP = "downloads"
 SECONDS = 5.0  # to wait for the hub
@@ -35,14 +35,12 @@ def apt() -> Check:
 
 def dpkg() -> Check:
     """Check for dpkg-deb, which unpacks packages of apt and of a mirror."""
-    path = facts.program("dpkg-deb")
-    return Check(
-        group=GROUP,
-        what="dpkg-deb",
-        found=path or "not on PATH",
-        verdict="ok" if path else "missing",
+    return program_check(
+        GROUP,
+        "dpkg-deb",
+        facts.program("dpkg-deb"),
         purpose="pairs, benchmark: what the packages hold",
-        remedy="" if path else "install dpkg: on macOS, brew install dpkg",
+        remedy="install dpkg: on macOS, brew install dpkg",
         needed=True,
     )
 
@@ -104,14 +102,9 @@ def chromium() -> Check:
     path = next(
         (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := facts.program(name))), None
     )
-    return Check(
-        group=GROUP,
-        what="chromium",
-        found=path or "not on PATH",
-        verdict="ok" if path else "missing",
-        purpose="make test: the report's page and the page for searches",
-        remedy="" if path else "apt-get install chromium; without it these tests are skipped",
-    )
+    purpose = "make test: the report's page and the page for searches"
+    remedy = "apt-get install chromium; without it these tests are skipped"
+    return program_check(GROUP, "chromium", path, purpose=purpose, remedy=remedy)
 
 
 def _packages() -> int:
