@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from small_training import ROOT, one_thread
+from params_project import project_of_params
 
 from babelmix import cli
 from babelmix.benchmarks.benchmark import Benchmark, Passage, Qrel, Query
@@ -26,14 +26,8 @@ Rows = list[dict[str, Any]]
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder with the parameters alone, and the test in it."""
-    raw = yaml.safe_load((ROOT / "params.yaml").read_text())
-    raw |= {"threads": 1, "embed": {"max_tokens": 64, "precision": "float32", "context": False}}
-    (tmp_path / "project").mkdir()
-    (tmp_path / "project/params.yaml").write_text(yaml.safe_dump(raw))
-    monkeypatch.chdir(tmp_path / "project")
-    monkeypatch.delenv("DVC_ROOT", raising=False)
-    with one_thread():
-        yield tmp_path / "project"
+    with project_of_params(tmp_path / "project", monkeypatch) as folder:
+        yield folder
 
 
 def lines(rows: Rows) -> str:

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import pytrec_eval
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mteb_runs import run_mteb, write_small_benchmark, write_vectors
+from params_project import project_of_params
 from scored import Given
-from small_training import ROOT, one_thread
 
 from babelmix import cli
 from babelmix.benchmarks.qrels import read_qrels
@@ -28,15 +27,9 @@ ignored = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::Futu
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder with the parameters and a benchmark "small", and the test in it."""
-    raw = yaml.safe_load((ROOT / "params.yaml").read_text())
-    raw |= {"threads": 1, "embed": {"max_tokens": 64, "precision": "float32", "context": False}}
-    (tmp_path / "project").mkdir()
-    (tmp_path / "project/params.yaml").write_text(yaml.safe_dump(raw))
-    monkeypatch.chdir(tmp_path / "project")
-    monkeypatch.delenv("DVC_ROOT", raising=False)
-    write_small_benchmark(Path("small"))
-    with one_thread():
-        yield tmp_path / "project"
+    with project_of_params(tmp_path / "project", monkeypatch) as folder:
+        write_small_benchmark(Path("small"))
+        yield folder
 
 
 def written(form: str, model: str = "bm25", *options: str) -> dict[str, Any]:

@@ -9,12 +9,11 @@ from pathlib import Path
 import ir_measures
 import numpy as np
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ir_measures import AP, R, nDCG
+from params_project import project_of_params
 from scored import Given
-from small_training import ROOT, one_thread
 
 from babelmix import cli
 from babelmix.benchmarks.benchmark import Benchmark, Itself, Lost, Passage, Qrel, Query
@@ -142,15 +141,9 @@ def test_a_run_of_another_tool_stays(tmp_path: Path) -> None:
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder with the parameters and a benchmark "graded", and the test in it."""
-    raw = yaml.safe_load((ROOT / "params.yaml").read_text())
-    raw |= {"threads": 1, "embed": {"max_tokens": 64, "precision": "float32", "context": False}}
-    (tmp_path / "project").mkdir()
-    (tmp_path / "project/params.yaml").write_text(yaml.safe_dump(raw))
-    monkeypatch.chdir(tmp_path / "project")
-    monkeypatch.delenv("DVC_ROOT", raising=False)
-    write_benchmark(Path("graded"), graded(np.random.default_rng(1), lost=True))
-    with one_thread():
-        yield tmp_path / "project"
+    with project_of_params(tmp_path / "project", monkeypatch) as folder:
+        write_benchmark(Path("graded"), graded(np.random.default_rng(1), lost=True))
+        yield folder
 
 
 def run(*options: str, benchmark: str = "graded", model: str = "bm25") -> None:
