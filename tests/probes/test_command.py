@@ -83,7 +83,7 @@ def test_a_system_writes_the_files_of_the_pipeline_twice_alike(
     cli.run(["probe", "--system", "untrained"])
     file = project / "metrics/probes/untrained.json"
     first, printed = file.read_bytes(), capsys.readouterr().out
-    assert list(json.loads(first)) == ["system", "headline", "settings", "probes"]
+    assert list(json.loads(first)) == ["system", "headline", "settings", "machine", "probes"]
     assert printed.splitlines()[-1].startswith("babelmix: wrote metrics/probes/untrained.json; next: ")
     assert {line.split()[0] for line in printed.splitlines()[2:18]} == {*TATOEBA}
     cli.run(["probe", "--system", "untrained"])
@@ -198,7 +198,7 @@ def test_a_model_or_a_system_is_needed(project: Path) -> None:
 def test_a_score_that_is_no_number_is_not_written(tmp_path: Path) -> None:
     found = Found({"p_at_1": float(np.nan)}, {}, Table("a", ["", "b"], []))
     with pytest.raises(UserError, match="not a finite number"):
-        write_results(tmp_path / "probes.json", "a", {"xling": found}, ProbeSettings())
+        write_results(tmp_path / "probes.json", "a", {"xling": found}, ProbeSettings(), "a machine")
     assert not list(tmp_path.iterdir())
 
 

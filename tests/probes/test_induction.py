@@ -57,7 +57,8 @@ def test_measures_are_those_of_a_count_by_hand(rows: list[tuple[str, str]], seed
     task = make_task(dictionary(*rows), ENGLISH, GERMAN)
     vectors = {"en": random_vectors(ENGLISH, seed), "de": random_vectors(GERMAN, seed + 1)}
     encode = {lang: by_word(own) for lang, own in vectors.items()}
-    found = induce(task, encode, encode, strings=True)
+    found, right = induce(task, encode, encode, strings=True)
+    assert right.mean() == pytest.approx(found["all"]["p_at_1_csls"])
 
     def rank(source: str, target: str) -> int:
         scores = {word: float(vectors["en"][source] @ vectors["de"][word]) for word in GERMAN}
@@ -83,13 +84,13 @@ def test_bands_share_all_words_out_by_their_place() -> None:
     rows = tuple((word, "hund") for word in ("w0", "w4999", "w5000", "w19999", "w20000", "unknown"))
     task = make_task(dictionary(*rows), words, GERMAN)
     encode = {lang: by_word(dict.fromkeys([*words, "unknown", *GERMAN], (1.0, 0.0))) for lang in ("en", "de")}
-    found = induce(task, encode, encode, strings=False)
+    found, _ = induce(task, encode, encode, strings=False)
     sizes = {part: scores["queries"] for part, scores in found.items()}
     bands = {"rank_0_5k": 2, "rank_5k_20k": 2, "rank_20k_100k": 1, "outside": 1}
     assert sizes == {"all": 6, "non_identical": 6} | bands
     assert "edit_p_at_1" not in found["all"]
     unranked = make_task(dictionary(*rows), words, GERMAN, ranked=False)
-    assert induce(unranked, encode, encode, strings=False).keys() == {"all", "non_identical"}
+    assert induce(unranked, encode, encode, strings=False)[0].keys() == {"all", "non_identical"}
 
 
 class _Encoder:

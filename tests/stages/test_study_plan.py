@@ -48,10 +48,11 @@ def test_the_table_fits_100_columns_and_says_what_waits(empty: Plan) -> None:
         f"{len(plan.runs)} runs: 1 done in 0.0 hours, 24 ready, {len(plan.runs) - 25} wait for learning rates"
     ]
     table = {line.split()[0]: line.split()[1:] for line in lines if line.strip()}
-    assert table["bm25"] == ["done", "bm25", "1.5"]
-    assert table["base-rate-x0.5"] == ["ready", "base", "all", "3", "13", "240", "6.25e-05"]
-    assert table["base-hybrid-s14-x4"] == ["waits", "for", "rates", "base", "hybrid", "14", "960"]
-    assert table["layers-9-untrained"] == ["ready", "layers-9", "untrained"]
+    assert table["bm25"] == ["done", "1.5"]
+    assert table["base-rate-x0.5"] == ["ready", "240", "6.25e-05"]
+    assert table["base-hybrid-s14-x4"] == ["waits", "for", "rates", "960"]
+    assert table["layers-9-untrained"] == ["ready"]
+    assert {run.name for run in plan.runs} <= table.keys()  # each in one line
 
 
 def test_the_learning_rate_is_that_which_dev_chose(
@@ -63,7 +64,7 @@ def test_the_learning_rate_is_that_which_dev_chose(
         write_record(tmp_path, run, facts(run), {})
     plan = read_plan(settings, study, tmp_path)
     (line,) = (line for line in shown(plan, plan.named(["layers-2-hybrid-s13"])) if "s13" in line)
-    assert line.split() == ["layers-2-hybrid-s13", "ready", "layers-2", "hybrid", "13", "240", "0.0007"]
+    assert line.split() == ["layers-2-hybrid-s13", "ready", "240", "0.0007"]
 
 
 def test_hours_come_from_like_runs_then_from_other_sizes_by_layers(empty: Plan) -> None:

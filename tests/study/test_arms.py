@@ -95,6 +95,20 @@ def test_the_tables_show_each_difference_with_its_sign(records: dict[str, Record
     ]
 
 
+def test_an_arm_of_other_objectives_is_set_against_the_one_whose_rate_it_takes(tmp_path: Path) -> None:
+    words = {"words": StudyArm(objectives=("lexical",), seeds={"base": (13, 14)}, change=("x=1",), rate_of="hybrid")}
+    study = small_study(sizes=TWO, objectives=BOTH, forms=(), arms=words)
+    made = synthetic_records(
+        tmp_path, sizes=TWO, objectives=BOTH, forms=(), arms=words, arm_gain=lambda arm, objective: 0.0,
+        seed_sd=0.0, questions=40,
+    )  # fmt: skip
+    (found,) = arms_of(made.values(), study)
+    expected = found.difference("base", ("words", "lexical"), ("", "hybrid"), POOL)
+    assert expected is not None
+    (row,) = [line for line in to_markdown([found], study).splitlines() if "| lexical, words | hybrid, none |" in line]
+    assert f"| {expected.mean:+.3f} ±".replace("-", "−") in row
+
+
 def test_what_is_not_finished_is_said(records: dict[str, Record]) -> None:
     left = {name: record for name, record in records.items() if name != "base-hybrid-s14-msm"}
     assert "Not finished: 1 trainings (base hybrid seed 14 msm)." in to_markdown([one(left)], STUDY)

@@ -1,4 +1,4 @@
-"""The command for probes: what an encoder knows of words."""
+"""Commands for probes: what an encoder knows of words, and what several know."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,11 +12,13 @@ if TYPE_CHECKING:
     from babelmix.probes.settings import Prompt
 
 EXAMPLE = "Example: babelmix probe tatoeba xling --model models/hybrid --languages de --languages en"
+COMPARE_EXAMPLE = "Example: babelmix probe-compare metrics/words/base-*.json --into docs/results/probes.md"
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add this command to the command line."""
+    """Add these commands to the command line."""
     app.command(epilog=EXAMPLE)(probe)
+    app.command("probe-compare", epilog=COMPARE_EXAMPLE)(probe_compare)
 
 
 def probe(
@@ -64,6 +66,24 @@ def probe(
     asked = ProbeSettings(form=form, prompt=_prompt(prompt) or settings.probe.prompt)
     line = probing.probe_model(model, names or [], settings, asked, languages=languages, output=output)
     done(line, "babelmix probe --full" if asked.form == "fast" else "babelmix evaluate")
+
+
+def probe_compare(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...",
+            help="Written by `babelmix probe`; those whose names differ in -s13 at the end are seeds of one encoder.",
+        ),
+    ],
+    into: Annotated[Path | None, typer.Option(help="Also put the tables into this Markdown file.")] = None,
+) -> None:
+    """Put what several encoders know of words side by side, with intervals of their differences."""
+    from babelmix.stages import results
+
+    text, line = results.compare_probes(files, into)
+    typer.echo(text)
+    done(line, "babelmix probe --model MODEL --output FILE")
 
 
 def _prompt(name: str | None) -> "Prompt | None":

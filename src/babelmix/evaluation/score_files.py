@@ -6,18 +6,17 @@ read_query_scores(Path("scores.npz"), "scores.npz").average_precision
 """
 
 import json
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from babelmix.common.arrays import read_arrays
 from babelmix.common.errors import UserError
+from babelmix.common.fields import fields_checked
 from babelmix.common.files import new_binary_file, new_file
 from babelmix.common.old_names import with_new_names
 from babelmix.common.reading import parse_json
@@ -198,15 +197,3 @@ class _Evaluation(BaseModel):
     bias: _Bias
     nonsense: dict[str, Figure] | None = None
     contrastive_entropy: dict[str, Figure] | None = None
-
-
-@contextmanager
-def fields_checked(where: str) -> Generator[None]:
-    """Turn pydantic's first complaint about a file into a UserError that names the field."""
-    try:
-        yield
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "all of it"
-        what = first["msg"][:1].lower() + first["msg"][1:]
-        raise UserError(what, where=f"{where}, {field}", how="make the file again") from error

@@ -2,8 +2,8 @@
 
     english, german = read_words(folder, "en"), read_words(folder, "de")
     task = make_task(read_xling(folder, "en", "de", "test"), english, german, limit=FAST)
-    scores = induce(task, words, static, strings=True)
-    scores["all"]["p_at_1_csls"], scores["outside"]["queries"]
+    scores, right = induce(task, words, static, strings=True)
+    scores["all"]["p_at_1_csls"], scores["outside"]["queries"], right.mean()
 
 A query is a distinct source word, lower-cased, and every translation of it is right: P@1 says how often one is the
 nearest candidate, MRR is the mean of 1 / rank of the best one. The measures that end in `_single` take each row of the
@@ -97,8 +97,10 @@ def make_task(
     return Task(dictionary.source, dictionary.target, kept, tuple(candidates), references, bands, found, about)
 
 
-def induce(task: Task, encode: Mapping[str, Encode], static: Mapping[str, Encode], *, strings: bool) -> Scores:
-    """Return the scores of a task, see the module's first lines.
+def induce(
+    task: Task, encode: Mapping[str, Encode], static: Mapping[str, Encode], *, strings: bool
+) -> tuple[Scores, NDArray[np.bool_]]:
+    """Return the scores of a task, see the module's first lines, and which queries CSLS answers rightly at rank 1.
 
     The parts are `all`, `non_identical` (no translation is the source word itself), and for a list with an order a band
     of the source word's frequency each and `outside`. A part without queries is left out. `all` also has the floors:
@@ -135,7 +137,7 @@ def induce(task: Task, encode: Mapping[str, Encode], static: Mapping[str, Encode
         nearest = nearest_strings(queries, task.candidates)
         pairs = zip(queries, nearest.tolist(), strict=True)
         found["all"]["edit_p_at_1"] = float(np.mean([(word, task.candidates[row]) in right for word, row in pairs]))
-    return found
+    return found, best["_csls"] == 1
 
 
 def _scores(ranks: Mapping[str, NDArray[np.integer | np.floating]]) -> dict[str, float | int]:

@@ -31,7 +31,8 @@ def run_tasks(tasks: Sequence[Task], asked: Asked, name: str, *, encode: Encode 
         words.setdefault(task.target, {}).update(dict.fromkeys(task.candidates))
     encoded = {lang: Vocabulary(list(own), vectors_of(list(own))) for lang, own in words.items()}
     static = {lang: Vocabulary(list(own), asked.encode.static(list(own))) for lang, own in words.items()}
-    scores = {task.name: induce(task, encoded, static, strings=asked.form == "fast") for task in tasks}
+    induced = {task.name: induce(task, encoded, static, strings=asked.form == "fast") for task in tasks}
+    scores = {direction: found for direction, (found, _) in induced.items()}
     headline = {measure: fmean(found["all"][measure] for found in scores.values()) for measure in HEADLINE}
     some = [found["non_identical"]["p_at_1_csls"] for found in scores.values() if "non_identical" in found]
     headline |= {"non_identical_p_at_1_csls": fmean(some)} if some else {}
@@ -44,6 +45,7 @@ def run_tasks(tasks: Sequence[Task], asked: Asked, name: str, *, encode: Encode 
         table=_table(scores, name),
         left_out=dict(left_out),
         about={task.name: dict(task.about) for task in tasks},
+        right={direction: right for direction, (_, right) in induced.items()},
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import fmean
 
 import numpy as np
+from numpy.typing import NDArray
 
 from babelmix.lexicon.iso_codes import LANGUAGES, STANDARDS, Name, Names, read_names
 from babelmix.probes.nearest import Gold, best_rank, rank_gold
@@ -26,7 +27,8 @@ def run(folder: Path, asked: Asked) -> Found:
     english = _english(names)
     words = list(dict.fromkeys((*english, *(name.local for lang in chosen for name in names.local[lang]))))
     encoded = Vocabulary(words, asked.encode(words))
-    scores = {lang: _score(names.local[lang], english, encoded) for lang in chosen}
+    asked_names = {lang: _score(names.local[lang], english, encoded) for lang in chosen}
+    scores = {lang: found for lang, (found, _) in asked_names.items()}
     for lang in chosen:
         scores[lang]["identical"] = len(names.identical[lang])
     headline = {"p_at_1": fmean(found["p_at_1"] for found in scores.values())}
@@ -45,6 +47,7 @@ def run(folder: Path, asked: Asked) -> Found:
         table=_table(scores),
         left_out={reason: number for reason, number in left_out.items() if number},
         about={"candidates": len(english)},
+        right={lang: right for lang, (_, right) in asked_names.items()},
     )
 
 
@@ -54,8 +57,13 @@ def _english(names: Names) -> list[str]:
     return list(dict.fromkeys(name.english for name in every))
 
 
-def _score(names: Sequence[Name], english: Sequence[str], encoded: Vocabulary) -> dict[str, float | int]:
-    """Return P@1 and MRR over distinct names, of all kinds and of each; two things of one name share their answers."""
+def _score(
+    names: Sequence[Name], english: Sequence[str], encoded: Vocabulary
+) -> tuple[dict[str, float | int], NDArray[np.bool_]]:
+    """Return P@1 and MRR over distinct names, of all kinds and of each, and which names are right.
+
+    Two things of one name share their answers.
+    """
     queries = list(dict.fromkeys((name.kind, name.local) for name in names))
     row_of, column_of = ({one: row for row, one in enumerate(many)} for many in (queries, english))
     pairs = list(dict.fromkeys((row_of[name.kind, name.local], column_of[name.english]) for name in names))
@@ -68,7 +76,7 @@ def _score(names: Sequence[Name], english: Sequence[str], encoded: Vocabulary) -
         own = np.array([one == kind for one, _ in queries])
         if own.any():
             found |= {f"{kind}_names": int(own.sum()), f"{kind}_p_at_1": float((rank[own] == 1).mean())}
-    return found
+    return found, rank == 1
 
 
 def _table(scores: dict[str, dict[str, float | int]]) -> Table:

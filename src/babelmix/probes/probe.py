@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from babelmix.common.errors import UserError
 from babelmix.probes.settings import Form
 from babelmix.probes.words import WordEncoder
@@ -61,6 +64,9 @@ class Found:
     table: Table
     left_out: Mapping[str, int] = field(default_factory=dict[str, int])
     about: Mapping[str, Any] = field(default_factory=dict[str, Any])  # what the numbers were made of
+    # Direction or language -> for each query, whether the first candidate is right. Two encoders that were asked the
+    # same are compared query by query.
+    right: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict[str, NDArray[np.bool_]])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 print(to_markdown(arms_of(records.values(), study), study, ["msm", "bitext"]))
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from babelmix.common.errors import unknown_name
 from babelmix.evaluation.significance import Difference, Interval, holm
@@ -38,6 +38,9 @@ def to_markdown(found: Sequence[Arms], study: Study, names: Sequence[str] = ()) 
 
 def _section(found: Arms, study: Study, wanted: set[str], *, several: bool) -> Iterator[str]:
     scores = _scores_of_all(found, study)
+    stands_for = {
+        arm_of_settings(name, study): own.rate_of for name, own in study.arms.items() if own.rate_of is not None
+    }
     if several:
         yield f"## On {found.device}"
     yield f"Machine: {'; '.join(found.machines)}."
@@ -53,8 +56,8 @@ def _section(found: Arms, study: Study, wanted: set[str], *, several: bool) -> I
     if missing:
         shown = ", ".join(missing[:6]) + (", ..." if len(missing) > 6 else "")
         yield f"Not finished: {len(missing)} trainings ({shown})."
-    yield from _scores(found, scores, wanted)
-    yield from _differences(found, scores, wanted)
+    yield from _scores(found, scores, wanted, stands_for)
+    yield from _differences(found, scores, wanted, stands_for)
     yield from _margins(found, study, scores, wanted)
 
 
@@ -72,10 +75,10 @@ def _scores_of_all(found: Arms, study: Study) -> list[Score]:
     ]
 
 
-def _scores(found: Arms, scores: Sequence[Score], wanted: set[str]) -> Iterator[str]:
+def _scores(found: Arms, scores: Sequence[Score], wanted: set[str], stands_for: Mapping[str, str]) -> Iterator[str]:
     rows: list[Sequence[str]] = []
     for size in found.sizes:
-        for arm, objective in _systems(found, size, wanted):
+        for arm, objective in _systems(found, size, wanted, stands_for):
             records = found.cells[size, arm, objective].values()
             seeds = ", ".join(map(str, found.seeds(size, (arm, objective))))
             steps = count(next(iter(records)).facts.steps)
@@ -89,17 +92,24 @@ def _scores(found: Arms, scores: Sequence[Score], wanted: set[str]) -> Iterator[
     yield table(("size", "arm", "objective", "seeds", "steps", *(score.name for score in scores)), rows)
 
 
-def _differences(found: Arms, scores: Sequence[Score], wanted: set[str]) -> Iterator[str]:
-    """Yield each arm minus the main training, and minus those with more steps and no other change."""
+def _differences(
+    found: Arms, scores: Sequence[Score], wanted: set[str], stands_for: Mapping[str, str]
+) -> Iterator[str]:
+    """Yield each arm minus the main training, and minus those with more steps and no other change.
+
+    An arm of objectives that the study has not alone is set against the objective whose learning rate it takes.
+    """
     family: dict[Key, Difference] = {}
     for size in found.sizes:
-        systems = _systems(found, size, wanted)
+        systems = _systems(found, size, wanted, stands_for)
         for arm, objective in systems:
+            plain = stands_for.get(arm, objective)
             for other, same in systems:
-                if same == objective and is_plain(other) and arm != other and not (is_plain(arm) and other):
+                if same == plain and is_plain(other) and arm != other and not (is_plain(arm) and other):
+                    name = _shown(other) if plain == objective else f"{plain}, {_shown(other)}"
                     for score in scores:
-                        if one := found.difference(size, (arm, objective), (other, objective), score):
-                            family[size, f"{objective}, {_shown(arm)}", _shown(other), score.name] = one
+                        if one := found.difference(size, (arm, objective), (other, plain), score):
+                            family[size, f"{objective}, {_shown(arm)}", name, score.name] = one
     yield from _table("### Differences from the training without the arm", family, scores, ("size", "system", "minus"))
 
 
@@ -137,9 +147,14 @@ def _table(title: str, family: dict[Key, Difference], scores: Sequence[Score], h
     yield table((*head, *(score.name for score in scores)), rows)
 
 
-def _systems(found: Arms, size: str, wanted: set[str]) -> list[System]:
-    """Return what is finished at a size, by arm: the wanted arms, and those that only change the number of steps."""
-    objectives = dict.fromkeys(objective for own, arm, objective in found.cells if own == size and arm in wanted)
+def _systems(found: Arms, size: str, wanted: set[str], stands_for: Mapping[str, str] | None = None) -> list[System]:
+    """Return what is finished at a size, by arm: the wanted arms, and those that only change the number of steps.
+
+    `stands_for`: arm -> an objective that is shown beside it, trained without the arm.
+    """
+    own = [(arm, objective) for at, arm, objective in found.cells if at == size and arm in wanted]
+    objectives = dict.fromkeys(objective for _, objective in own)
+    objectives |= dict.fromkeys(stands_for[arm] for arm, _ in own if stands_for and arm in stands_for)
     shown = [arm for arm in found.arms if arm in wanted or arm == MAIN_ARM]
     return [(arm, objective) for arm in shown for objective in objectives if (size, arm, objective) in found.cells]
 

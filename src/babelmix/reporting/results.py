@@ -19,9 +19,10 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 
 from babelmix.common.errors import UserError
+from babelmix.common.fields import fields_checked
 from babelmix.common.old_names import say_old_name
 from babelmix.common.reading import parse_json, read_text
-from babelmix.evaluation.score_files import Count, fields_checked, parse_evaluation
+from babelmix.evaluation.score_files import Count, parse_evaluation
 from babelmix.settings.params import Settings
 from babelmix.workspace import BM25, DEBIASINGS, DEV, UNTRAINED, Workspace, evaluation_stage
 

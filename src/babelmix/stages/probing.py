@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 def probe_system(system: str, settings: Settings) -> str:
     """Probe an encoder of the pipeline as params.yaml says, and print the tables; return what was written."""
     from babelmix.probes.results import KEYS, write_results
+    from babelmix.reporting.machine import describe_machine
 
     output = HERE.probes(system)
     claim_file(output, written=KEYS)
     found = _probe(str(HERE.model(system)), settings.probes, settings, settings.probe, None)
-    write_results(output, system, found, settings.probe)
+    write_results(output, system, found, settings.probe, describe_machine(settings.threads))
     return f"wrote {output}"
 
 
@@ -40,13 +41,14 @@ def probe_model(
     `names`: the probes, those of params.yaml if it is empty; `languages`: all if None.
     """
     from babelmix.probes.results import KEYS, write_results
+    from babelmix.reporting.machine import describe_machine
 
     if output is not None:
         claim_file(output, inputs=[Path(model)], written=KEYS)
     found = _probe(model, names or settings.probes, settings, asked, languages)
     if output is None:
         return f"probed {model}: {', '.join(found)}"
-    write_results(output, model, found, asked)
+    write_results(output, model, found, asked, describe_machine(settings.threads))
     return f"wrote {output}"
 
 

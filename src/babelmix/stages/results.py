@@ -165,6 +165,19 @@ def arms(settings: Settings, names: Sequence[str], into: Path | None, place: str
     return text, _publish(text, places, place, None, None, f"read {len(records)} finished runs")
 
 
+def compare_probes(files: Sequence[Path], into: Path | None) -> tuple[str, str]:
+    """Put what several encoders know of words side by side; return the tables, and what was read and written.
+
+    The tables also go to the place "probes" of a Markdown file.
+    """
+    from babelmix.reporting.probe_tables import to_markdown
+
+    places, place = [into] if into else [], "probes"
+    _claim_places(places, place, None)
+    text = to_markdown(files)
+    return text, _publish(text, places, place, None, None, f"read {len(files)} files")
+
+
 def _claim_places(into: Sequence[Path], place: str, figure: Path | None) -> None:
     """Raise UserError, before any work, for a file without its place for tables, or a figure that is not ours."""
     from babelmix.reporting.experiments import check_into

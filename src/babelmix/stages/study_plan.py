@@ -151,16 +151,16 @@ def show_plan(settings: Settings, names: Sequence[str], folder: Path) -> None:
 
 
 def render(plan: Plan, runs: Sequence[Run], console: "Console") -> None:
-    """Print a table of runs and its totals, in 100 columns."""
+    """Print a table of runs and its totals, in 100 columns; a run's name says its size, objective and seed."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     if not console.is_terminal:
         console.width = WIDTH
     table = Table(box=SIMPLE_HEAD, padding=(0, 0), collapse_padding=True, pad_edge=False)
-    for name in ("run", "state", "size", "objective"):
+    for name in ("run", "state"):
         table.add_column(name, overflow="fold")
-    for name in ("seed", "steps", "learning rate", "minutes"):
+    for name in ("steps", "learning rate", "minutes"):
         table.add_column(name, justify="right")
     for run in runs:
         table.add_row(*_row(plan, run))
@@ -187,11 +187,10 @@ def _row(plan: Plan, run: Run) -> tuple[str, ...]:
     record = plan.records.get(run.name)
     minutes = f"{_total(record) / 60:.1f}" if record and record.facts.seconds else ""
     if run.kind in ("bm25", "untrained"):
-        return run.name, plan.state(run), "" if run.kind == "bm25" else run.size, run.kind, "", "", "", minutes
-    objective = run.objectives[0] if len(run.objectives) == 1 else f"all {len(run.objectives)}"
+        return run.name, plan.state(run), "", "", minutes
     rate = "" if run.rate_factor is None else f"{plan.learning_rate(run) * run.rate_factor:.4g}"
     steps = f"{round(plan.settings.train.steps * run.steps_factor)}"
-    return run.name, plan.state(run), run.size, objective, str(run.seed), steps, rate, minutes
+    return run.name, plan.state(run), steps, rate, minutes
 
 
 def _totals(plan: Plan, runs: Sequence[Run]) -> str:

@@ -22,9 +22,10 @@ from pydantic import BaseModel, Field
 
 from babelmix.common.arrays import read_arrays, whole_arrays
 from babelmix.common.errors import UserError
+from babelmix.common.fields import fields_checked
 from babelmix.common.files import new_binary_file, new_file
 from babelmix.common.reading import parse_json, read_text
-from babelmix.evaluation.score_files import Count, Figure, fields_checked
+from babelmix.evaluation.score_files import Count, Figure
 from babelmix.study.runs import Kind, Run
 
 SCALE = 10_000  # a stored number is the value times this

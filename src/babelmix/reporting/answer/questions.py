@@ -5,8 +5,8 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from babelmix.common.fields import fields_checked
 from babelmix.common.reading import parse_json, read_text
-from babelmix.evaluation.score_files import fields_checked
 from babelmix.reporting.answer.document import Found, Hit, Paragraph, Question, Questions, Section
 from babelmix.reporting.answer.words import listed
 

@@ -1,0 +1,134 @@
+"""What several encoders know of words, side by side, in Markdown.
+
+print(to_markdown([Path("metrics/words/base-contrastive-s13.json"), Path("metrics/words/base-hybrid-s13.json")]))
+
+A file is named after its encoder, with its seed at the end (`-s13`) if it was trained: files that differ in the seed
+alone are trainings of one system.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+from numpy.typing import NDArray
+
+from babelmix.common.errors import UserError
+from babelmix.evaluation.significance import Difference, dependent_difference, holm
+from babelmix.probes.results import Results, read_results
+from babelmix.reporting.scaling import change
+from babelmix.reporting.tables import number, table
+
+_SEED = re.compile(r"(.+)-s(\d+)")
+Trained = Mapping[int | None, Results]  # by seed; None: it has none
+
+
+def to_markdown(files: Sequence[Path]) -> str:
+    """Return the headline numbers of each encoder, and the differences of every two of them, later minus earlier.
+
+    Raises:
+        UserError: fewer than two encoders, a damaged file, or files whose words were asked for in other ways.
+    """
+    systems = _systems(files)
+    return "\n\n".join((*_headlines(systems), *_differences(systems)))
+
+
+def _systems(files: Sequence[Path]) -> Mapping[str, Trained]:
+    found: dict[str, dict[int | None, Results]] = {}
+    for file in files:
+        match = _SEED.fullmatch(file.stem)
+        name, seed = (match[1], int(match[2])) if match else (file.stem, None)
+        found.setdefault(name, {})[seed] = read_results(file)
+    if len(found) < 2:
+        how = "name the files of two or more encoders, as `babelmix probe --output` writes them"
+        raise UserError(f"{len(found)} encoder is nothing to compare", where="probe-compare", how=how)
+    settings = {(one.settings.form, one.settings.prompt) for own in found.values() for one in own.values()}
+    if len(settings) > 1:
+        ways = "; ".join(f"form {form}, prompt {prompt}" for form, prompt in sorted(settings))
+        raise UserError(
+            f"the words were asked for in several ways ({ways})",
+            where="probe-compare",
+            how="probe all encoders with one form and one prompt",
+        )
+    return found
+
+
+def _headlines(systems: Mapping[str, Trained]) -> Iterator[str]:
+    every = [one for own in systems.values() for one in own.values()]
+    form, prompt = every[0].settings.form, every[0].settings.prompt
+    yield (
+        f"Form {form}, prompt {prompt}. Means over directions, pairs or languages, and over seeds. Machine: "
+        f"{'; '.join(sorted({one.machine for one in every}))}."
+    )
+    names = list(dict.fromkeys(name for one in every for name in one.headline))
+    rows = [
+        (name, *(number(_mean(own, name)) for own in systems.values()))
+        for name in names
+    ]  # fmt: skip
+    seeds = (", ".join(str(seed) for seed in own if seed is not None) or "–" for own in systems.values())
+    yield table(("probe and measure", *systems), [("seeds", *seeds), *rows])
+
+
+def _mean(own: Trained, name: str) -> float | None:
+    values = [one.headline[name] for one in own.values() if name in one.headline]
+    return fmean(values) if values else None
+
+
+def _differences(systems: Mapping[str, Trained]) -> Iterator[str]:
+    family: dict[tuple[str, str], Difference] = {}
+    for earlier, later in combinations(systems, 2):
+        for probe in _probes(systems):
+            if found := _difference(systems[later], systems[earlier], probe):
+                family[f"{later} − {earlier}", probe] = found
+    if not family:
+        return
+    tested = dict(zip(family, holm(list(family.values())), strict=True))
+    bound = next(iter(tested.values())).bound
+    probes = list(dict.fromkeys(probe for _, probe in family))
+    yield (
+        "Differences in the share of queries that are right at rank 1 (of lexicons by CSLS), ± half of the 95 % "
+        "interval, paired over queries and seeds; with one seed on either side it says nothing of other trainings. "
+        "Directions share their words, so the interval of a mean is as wide as that of an average direction. Holm's "
+        f"correction over all {len(family)} differences: ▲ better, ▼ worse, = equivalent within {bound:g}, · no "
+        "difference shown."
+    )
+    rows = [
+        (pair, *(change(tested[pair, probe]) if (pair, probe) in tested else "–" for probe in probes))
+        for pair in dict.fromkeys(pair for pair, _ in family)
+    ]
+    yield table(("systems", *probes), rows)
+
+
+def _probes(systems: Mapping[str, Trained]) -> list[str]:
+    return list(dict.fromkeys(name for own in systems.values() for one in own.values() for name in one.probes))
+
+
+def _difference(first: Trained, second: Trained, probe: str) -> Difference | None:
+    """Return first minus second over the parts and seeds that both have; None without any.
+
+    An encoder without a seed, such as the untrained one, is set against every training of the other.
+    """
+    seeds = sorted(seed for seed in first.keys() & second.keys() if seed is not None)
+    pairs = [(first[seed], second[seed]) for seed in seeds]
+    if None in first or None in second:
+        pairs = [(one, other) for one in first.values() for other in second.values()]
+    asked = [
+        (one.probes[probe].answers(), other.probes[probe].answers())
+        for one, other in pairs
+        if probe in one.probes and probe in other.probes
+    ]
+    if not asked:
+        return None
+    parts = [part for part in asked[0][0] if all(part in side for pair in asked for side in pair)]
+    values = [np.stack([_minus(one[part], other[part], probe, part) for one, other in asked]) for part in parts]
+    return dependent_difference(values) if values else None
+
+
+def _minus(one: NDArray[np.bool_], other: NDArray[np.bool_], probe: str, part: str) -> NDArray[np.float64]:
+    if len(one) != len(other):
+        how = "probe both again, with the same lexicon"
+        what = f"{len(one)} queries of one encoder, {len(other)} of another"
+        raise UserError(what, where=f"{probe}, {part}", how=how)
+    return one.astype(np.float64) - other
