@@ -26,7 +26,8 @@ def right(seed: int, share: float, number: int = 203) -> dict[str, NDArray[np.bo
 
 def write(file: Path, answers: dict[str, NDArray[np.bool_]], **settings: Any) -> Path:
     value = float(np.mean([one.mean() for one in answers.values()]))
-    found = Found({"p_at_1": value}, {"by_direction": {}}, Table("t", [""], []), right=answers)
+    parts = {part: {"all": {"identical_p_at_1": 0.1 * number}} for number, part in enumerate(answers, start=1)}
+    found = Found({"p_at_1": value}, {"by_direction": parts}, Table("t", [""], []), right=answers)
     write_results(file, file.stem, {"xling": found}, ProbeSettings(**settings), "a machine, 2 cores")
     return file
 
@@ -53,7 +54,8 @@ def test_differences_are_paired_over_queries_and_as_wide_as_an_average_direction
     assert rows(text)["high − low"] == [f"{mean:+.3f} ±{half:.3f} ▲"]
     assert rows(text)["seeds"] == ["13", "13"]
     assert rows(text)["xling.p_at_1"] == [f"{np.mean([own[p].mean() for p in DIRECTIONS]):.3f}" for own in (one, other)]
-    assert "a machine, 2 cores" in text
+    assert rows(text)["xling, floor: identical string, P@1"] == ["0.150", "0.150"]
+    assert "a machine, 2 cores" in text and "edit distance" not in text
 
 
 def test_seeds_are_one_system_and_only_those_of_both_are_paired(tmp_path: Path) -> None:

@@ -43,8 +43,9 @@ class Right(BaseModel):
 class Probed(BaseModel):
     """What one probe found, as far as two encoders are compared by it; the file has more."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="ignore")
 
+    by_direction: dict[str, dict[str, dict[str, float]]] = Field(default_factory=dict[str, dict[str, dict[str, float]]])
     right: dict[str, Right] = Field(default_factory=dict[str, Right])
 
     def answers(self) -> dict[str, NDArray[np.bool_]]:

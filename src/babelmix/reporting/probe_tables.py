@@ -21,6 +21,11 @@ from babelmix.probes.results import Results, read_results
 from babelmix.reporting.scaling import change
 from babelmix.reporting.tables import number, table
 
+FLOORS = {  # of lexicons: what needs no encoder, or its input embeddings alone
+    "identical_p_at_1": "floor: identical string, P@1",
+    "edit_p_at_1": "floor: smallest edit distance, P@1",
+    "static_p_at_1": "floor: static vectors, P@1",
+}
 _SEED = re.compile(r"(.+)-s(\d+)")
 Trained = Mapping[int | None, Results]  # by seed; None: it has none
 
@@ -63,16 +68,27 @@ def _headlines(systems: Mapping[str, Trained]) -> Iterator[str]:
         f"{'; '.join(sorted({one.machine for one in every}))}."
     )
     names = list(dict.fromkeys(name for one in every for name in one.headline))
-    rows = [
-        (name, *(number(_mean(own, name)) for own in systems.values()))
-        for name in names
-    ]  # fmt: skip
-    seeds = (", ".join(str(seed) for seed in own if seed is not None) or "–" for own in systems.values())
+    found = {name: [_mean(_headline(own, name)) for own in systems.values()] for name in names}
+    for probe in _probes(systems):
+        for floor, head in FLOORS.items():
+            found[f"{probe}, {head}"] = [_mean(_floor(own, probe, floor)) for own in systems.values()]
+    rows = [(name, *map(number, values)) for name, values in found.items() if any(one is not None for one in values)]
+    seeds = (", ".join(str(seed) for seed in own if seed is not None) or number(None) for own in systems.values())
     yield table(("probe and measure", *systems), [("seeds", *seeds), *rows])
 
 
-def _mean(own: Trained, name: str) -> float | None:
-    values = [one.headline[name] for one in own.values() if name in one.headline]
+def _headline(own: Trained, name: str) -> list[float]:
+    return [one.headline[name] for one in own.values() if name in one.headline]
+
+
+def _floor(own: Trained, probe: str, floor: str) -> list[float]:
+    """Return the means over directions, one for each seed that has the probe and the floor."""
+    found = [one.probes[probe].by_direction.values() for one in own.values() if probe in one.probes]
+    values = [[parts["all"][floor] for parts in directions if floor in parts["all"]] for directions in found]
+    return [fmean(each) for each in values if each]
+
+
+def _mean(values: Sequence[float]) -> float | None:
     return fmean(values) if values else None
 
 

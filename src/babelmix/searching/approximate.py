@@ -28,7 +28,7 @@ from babelmix.retrieval.vectors import Rows
 from babelmix.searching.record import AGAIN, Lists, Recall, Record, file_of
 
 EXACT = 100_000  # rows that are searched exactly; more get lists
-TARGET = 0.994  # recall@10 of trial queries; real questions have a little less
+TARGET = 0.996  # recall@10 of trial queries; real questions have a little less
 TOP = 10
 QUERIES = 1000  # trial ones for the whole index; half of them choose
 BY_LANGUAGE = 100  # of these, for each language
@@ -37,13 +37,14 @@ BITS = 4  # of each part of a vector: two dimensions, or one where their number 
 BLOCK = 16_384  # rows in memory at once
 CANDIDATES = 400  # that are scored exactly, or FACTOR times the hits that are asked for
 FACTOR = 20
+SMALL = 4_000  # rows of the languages asked for, all of which are then scored exactly
 
 
 def build_lists(folder: Path, number: int, vectors: Rows, codes: NDArray[np.int16], languages: Sequence[str]) -> Lists:
     """Write the lists of a segment's rows, and return what was measured.
 
-    Memory holds a sample for k-means and the rows at 4 bits for two dimensions. The same rows give the same bytes, at the same number of
-    threads on the same kind of machine.
+    Memory holds a sample for k-means and the rows at 4 bits for two dimensions. The same rows give the same bytes, at
+    the same number of threads on the same kind of machine.
 
     Args:
         folder: of the index.
@@ -96,22 +97,28 @@ class OpenLists:
             raise UserError("not the lists that belong here", where=str(path), how=AGAIN)
         self._index.parallel_mode = 1  # threads share the lists of one query
         self._codes, self._live = codes, live
-        self._selectors: dict[tuple[int, ...] | None, Any] = {}
+        self._wanted: dict[tuple[int, ...] | None, tuple[NDArray[np.int64] | None, Any]] = {}
 
     def candidates(self, query: NDArray[np.float32], k: int, codes: Sequence[int] | None) -> NDArray[np.int64]:
         """Return rows among which the k best of these languages are, ascending; of all languages for None."""
         key = None if codes is None else tuple(codes)
-        if key not in self._selectors:
-            self._selectors[key] = self._selector(key)
+        if key not in self._wanted:
+            self._wanted[key] = self._rows_or_selector(key)
+        rows, selector = self._wanted[key]
+        if rows is not None:
+            return rows
         probes = self._facts.overall.probes
         if key is not None:
             own = (self._facts.by_language.get(self._names[code]) if code >= 0 else None for code in key)
             probes = max((facts.probes if facts else self._facts.lists for facts in own), default=probes)
-        return _search(self._index, query[None], max(CANDIDATES, FACTOR * k), probes, self._selectors[key])[0]
+        return _search(self._index, query[None], max(CANDIDATES, FACTOR * k), probes, selector)[0]
 
-    def _selector(self, codes: tuple[int, ...] | None) -> Any:
+    def _rows_or_selector(self, codes: tuple[int, ...] | None) -> tuple[NDArray[np.int64] | None, Any]:
+        """Return all rows of these languages if they are few, else what picks them while lists are read."""
         wanted = self._live if codes is None else self._live & np.isin(self._codes, codes)
-        return None if codes is None and wanted.all() else _selector(wanted)
+        if codes is not None and np.count_nonzero(wanted) <= SMALL:
+            return np.flatnonzero(wanted), None
+        return None, None if codes is None and wanted.all() else _selector(wanted)
 
 
 def _selector(wanted: NDArray[np.bool_]) -> Any:
@@ -134,7 +141,7 @@ def _search(index: Any, queries: NDArray[np.float32], k: int, probes: int, selec
 def _measured(index: Any, vectors: Rows, codes: NDArray[np.int16], languages: Sequence[str]) -> Lists:
     """Choose how many lists are read, of all rows and of each language's, and measure what that finds."""
     queries = _trial_queries(vectors)
-    spoken = [code for code in range(len(languages)) if np.count_nonzero(codes == code) > TOP]
+    spoken = [code for code in range(len(languages)) if np.count_nonzero(codes == code) > SMALL]
     truth = _exact(queries, vectors, codes, spoken)
     overall = _recall(index, vectors, queries, truth[-1], None, 4)
     by_language: dict[str, Recall] = {}

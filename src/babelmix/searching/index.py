@@ -6,6 +6,7 @@ index.search(query_vectors, 10)[0][0].text               # the best passage of t
 index.search(query_vectors, 10, equal_share=True)        # as many hits of each language
 """
 
+from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -176,7 +177,7 @@ class SearchIndex:
 
     def document(self, row: int) -> Document:
         """Return the document of a row."""
-        number = int(np.searchsorted(self._starts, row, side="right")) - 1
+        number = bisect_right(self._starts, row) - 1
         name, title, text = self._texts[number].parts(row - self._starts[number])
         code = int(self.codes[row])
         return Document(name, text, title, None if code < 0 else self.record.languages[code])

@@ -83,7 +83,7 @@ def open_array(folder: Path, kind: str, number: int, dtype: Any, shape: tuple[in
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     if not isinstance(array, np.ndarray) or array.dtype != dtype or array.shape != shape:
         raise UserError("not the array that belongs here", where=str(path), how=AGAIN)
-    return array
+    return np.asarray(array)  # a plain view: single rows of an np.memmap take several times as long
 
 
 def digests_of(ids: Iterable[str]) -> NDArray[np.uint64]:
@@ -125,7 +125,7 @@ class Texts:
         path = file_of(folder, "texts", number)
         self._ends = open_array(folder, "ends", number, np.int64, (rows, 3))
         self._where, size = str(path), path.stat().st_size
-        self._bytes = np.memmap(path, np.uint8, "r") if size else np.empty(0, np.uint8)
+        self._bytes = np.asarray(np.memmap(path, np.uint8, "r")) if size else np.empty(0, np.uint8)
         if int(self._ends[-1, 2]) != size:
             raise UserError("not the texts that belong here", where=self._where, how=AGAIN)
 
