@@ -63,6 +63,7 @@ def read():
         lines = (DATA / "benchmarks" / name / "passages.jsonl").read_text(encoding="utf-8").splitlines()
         languages += [json.loads(line)["lang"] for line in lines]
     found = np.concatenate(questions)
+    found /= np.linalg.norm(found, axis=1, keepdims=True)  # as the index does: its scores are then those of `exact`
     return np.concatenate(vectors), np.array(languages), found[np.random.default_rng(2).permutation(len(found))]
 
 
