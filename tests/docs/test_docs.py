@@ -101,6 +101,9 @@ def test_examples_of_params_yaml_load(page: Path) -> None:
         parse_settings(yaml.safe_dump(PARAMS | shown), "params.yaml")
 
 
+PLACES = {"rivals": "rivals", "scaling": "scaling", "probe-compare": "probes"}  # command -> its place for tables
+
+
 @each_page
 def test_tables_have_a_place_for_the_commands_that_write_them(page: Path) -> None:
     for command in (found for line in lines(page) for found in words(line) if "--into" in found):
@@ -110,7 +113,7 @@ def test_tables_have_a_place_for_the_commands_that_write_them(page: Path) -> Non
         name = (
             given.get("--name")
             or given.get("--benchmark")
-            or next((place for place in ("rivals", "scaling") if place in command), "routes")
+            or next((place for word, place in PLACES.items() if word in command), "routes")
         )
         check_into([ROOT / given["--into"]], name)
 

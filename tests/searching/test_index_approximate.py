@@ -31,7 +31,6 @@ def both(tmp_path_factory):
     index_vectors(documents_of(ROWS), vectors, model_of(), folder / "exact")
     patch.setattr(approximate, "EXACT", 1000)
     patch.setattr(approximate, "SMALL", 500)  # all three languages have lists
-    patch.setattr(approximate, "CANDIDATES", 100)
     index_vectors(documents_of(ROWS), vectors, model_of(), folder / "lists")
     yield SearchIndex.open(folder / "lists"), SearchIndex.open(folder / "exact"), vectors
     patch.undo()

@@ -1,5 +1,6 @@
 """Documents out of files as people write them, and one line for each that cannot be read."""
 
+import csv
 import gzip
 import json
 from collections import Counter
@@ -63,6 +64,14 @@ def test_packed_lines_and_cells_of_many_lines_are_read(tmp_path):
     documents, _ = read(tmp_path)
     assert [d.id for d in documents] == ["a", "u.tsv:1"]
     assert documents[1].text == "one line\nand another, of one cell"
+
+
+def test_a_long_cell_is_read_and_the_limit_of_the_process_stays(tmp_path):
+    before = csv.field_size_limit()
+    (tmp_path / "t.csv").write_text(f"text\n{'long ' * 50_000}\n")
+    documents, _ = read(tmp_path)
+    assert len(documents[0].text) == 250_000 - 1
+    assert csv.field_size_limit() == before
 
 
 def test_beir_files_name_their_language(tmp_path):

@@ -73,8 +73,18 @@ def _text(value: Any, where: str) -> str:
 
 
 def _table_rows(file: Path) -> Iterator[Row]:
-    """Yield the rows of a table whose first line names the columns, separated by commas, semicolons or tabs."""
-    csv.field_size_limit(1 << 24)
+    """Yield the rows of a table whose first line names the columns, separated by commas, semicolons or tabs.
+
+    The limit of a field is one for the whole process, so it is put back.
+    """
+    before = csv.field_size_limit(1 << 24)
+    try:
+        yield from _cells(file)
+    finally:
+        csv.field_size_limit(before)
+
+
+def _cells(file: Path) -> Iterator[Row]:
     read = 0
 
     def lines() -> Iterator[str]:
