@@ -6,8 +6,8 @@ print(to_markdown(arms_of(records.values(), study), study, ["msm", "bitext"]))
 from collections.abc import Iterator, Mapping, Sequence
 
 from babelmix.common.errors import unknown_name
-from babelmix.evaluation.significance import Difference, Interval, holm
-from babelmix.reporting.scaling import change, shown_interval
+from babelmix.evaluation.significance import Difference, Interval
+from babelmix.reporting.scaling import changes_table, shown_interval
 from babelmix.reporting.scaling_rows import DASH
 from babelmix.reporting.tables import count, table
 from babelmix.study.arms import MAIN_ARM, Arms, System, arm_of_settings, is_plain
@@ -18,7 +18,7 @@ BOUND_NOTE = (
     "Paired over questions and over the seeds that both have, ± half of the 95 % interval. Holm's correction over all "
     "{rows} differences of the table: ▲ better, ▼ worse, = equivalent within {bound:g}, · no difference shown."
 )
-Key = tuple[str, str, str, str]  # size, first, second, score
+Key = tuple[str, ...]  # size, first, second, score
 
 
 def to_markdown(found: Sequence[Arms], study: Study, names: Sequence[str] = ()) -> str:
@@ -137,14 +137,9 @@ def _margins(found: Arms, study: Study, scores: Sequence[Score], wanted: set[str
 def _table(title: str, family: dict[Key, Difference], scores: Sequence[Score], head: Sequence[str]) -> Iterator[str]:
     if not family:
         return
-    tested = dict(zip(family, holm(list(family.values())), strict=True))
-    rows = [
-        (*row, *(change(tested[*row, score.name]) if (*row, score.name) in tested else DASH for score in scores))
-        for row in dict.fromkeys(key[:3] for key in family)
-    ]
     yield title
-    yield BOUND_NOTE.format(rows=count(len(family)), bound=next(iter(tested.values())).bound)
-    yield table((*head, *(score.name for score in scores)), rows)
+    yield BOUND_NOTE.format(rows=count(len(family)), bound=next(iter(family.values())).bound)
+    yield changes_table(family, head, [score.name for score in scores])
 
 
 def _systems(found: Arms, size: str, wanted: set[str], stands_for: Mapping[str, str] | None = None) -> list[System]:

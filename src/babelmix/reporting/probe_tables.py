@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from babelmix.common.errors import UserError
-from babelmix.evaluation.significance import Difference, dependent_difference, holm
+from babelmix.evaluation.significance import Difference, dependent_difference
 from babelmix.probes.results import Results, read_results
-from babelmix.reporting.scaling import change
+from babelmix.reporting.scaling import changes_table
 from babelmix.reporting.tables import number, table
 
 FLOORS = {  # of lexicons: what needs no encoder, or its input embeddings alone
@@ -93,15 +93,14 @@ def _mean(values: Sequence[float]) -> float | None:
 
 
 def _differences(systems: Mapping[str, Trained]) -> Iterator[str]:
-    family: dict[tuple[str, str], Difference] = {}
+    family: dict[tuple[str, ...], Difference] = {}  # systems, probe
     for earlier, later in combinations(systems, 2):
         for probe in _probes(systems):
             if found := _difference(systems[later], systems[earlier], probe):
                 family[f"{later} − {earlier}", probe] = found
     if not family:
         return
-    tested = dict(zip(family, holm(list(family.values())), strict=True))
-    bound = next(iter(tested.values())).bound
+    bound = next(iter(family.values())).bound
     probes = list(dict.fromkeys(probe for _, probe in family))
     yield (
         "Differences in the share of queries that are right at rank 1 (of lexicons by CSLS), ± half of the 95 % "
@@ -110,11 +109,7 @@ def _differences(systems: Mapping[str, Trained]) -> Iterator[str]:
         f"correction over all {len(family)} differences: ▲ better, ▼ worse, = equivalent within {bound:g}, · no "
         "difference shown."
     )
-    rows = [
-        (pair, *(change(tested[pair, probe]) if (pair, probe) in tested else "–" for probe in probes))
-        for pair in dict.fromkeys(pair for pair, _ in family)
-    ]
-    yield table(("systems", *probes), rows)
+    yield changes_table(family, ("systems",), probes)
 
 
 def _probes(systems: Mapping[str, Trained]) -> list[str]:

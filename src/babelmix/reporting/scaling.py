@@ -85,24 +85,16 @@ def _scores(found: StudyScores) -> Iterator[str]:
 def _differences(found: StudyScores) -> Iterator[str]:
     if not found.others:
         return
-    family: dict[tuple[str, str, str, str], Difference] = {}
-    for first, second in pairs_of(found):
-        for score in found.scores:
-            for size, one in gains(found, first, second, score).items():
-                family[size, first, second, score.name] = one
-    tested = dict(zip(family, holm(list(family.values())), strict=True))
-    rows = [
-        (
-            size,
-            f"{first} − {marked(second)}",
-            *(change(tested[size, first, second, score.name]) for score in found.scores),
-        )
+    by_pair = {pair: [gains(found, *pair, score) for score in found.scores] for pair in pairs_of(found)}
+    family: dict[tuple[str, ...], Difference] = {
+        (size, f"{first} − {marked(second)}", score.name): by_size[size]
         for size in found.design.sizes
-        for first, second in pairs_of(found)
-    ]
+        for (first, second), own in by_pair.items()
+        for score, by_size in zip(found.scores, own, strict=True)
+    }
     yield "### Differences"
     yield _how(len(family), next(iter(family.values())).bound)
-    yield table(("size", "systems", *(score.name for score in found.scores)), rows)
+    yield changes_table(family, ("size", "systems"), [score.name for score in found.scores])
 
 
 def _steps(found: StudyScores) -> Iterator[str]:
@@ -146,6 +138,22 @@ def _how(rows: int, bound: float) -> str:
 def shown_interval(found: Interval) -> str:
     """Return a score with half of its interval: "0.259 ±0.008"."""
     return f"{number(found.mean)}{_half(found)}"
+
+
+def changes_table(family: Mapping[tuple[str, ...], Difference], head: Sequence[str], columns: Sequence[str]) -> str:
+    """Return a table of differences, corrected by Holm over all of them; a dash where there is none.
+
+    Args:
+        family: the cells of a row's head and the name of its column -> difference.
+        head: what the cells of a row's head are.
+        columns: in their order.
+    """
+    tested = dict(zip(family, holm(list(family.values())), strict=True))
+    rows = [
+        (*row, *(change(tested[*row, column]) if (*row, column) in tested else DASH for column in columns))
+        for row in dict.fromkeys(key[:-1] for key in family)
+    ]
+    return table((*head, *columns), rows)
 
 
 def change(difference: Difference) -> str:

@@ -6,9 +6,9 @@
 
 Every row is in the list of its nearest centroid, as 4 bits for two dimensions (a product quantiser, which the processor
 adds up in its registers). A query reads the lists of its nearest centroids (`probes`); the best candidates, many more
-than hits, are then scored again by their exact vectors. Lists rather than a graph
-(HNSW): threads build a graph in any order, so with other bytes every time; lists take less memory, skip deleted rows
-and other languages while they are read, and more of them can be read where a language is rare.
+than hits, are then scored again by their exact vectors. Lists rather than a graph (HNSW): threads build a graph in any
+order, so with other bytes every time; lists take less memory, skip deleted rows and other languages while they are
+read, and more of them can be read where a language is rare.
 
 How many lists are read is chosen when the index is built: so many that recall@10 against exact search is TARGET. Half
 of the trial queries choose, the other half measures; the same is done for a search in each language alone. A trial
