@@ -20,6 +20,7 @@ EXTRAS = {
     "mlflow": ("track, ui, study", True),
     "hub": ("mmarco, miracl, nanobeir, models of the hub, Parquet", False),
     "export": ("export: ONNX and OpenVINO", False),
+    "probe": ("probe: what an encoder knows of words", False),
     "search": ("index, search: your own texts", False),
     "serve": ("serve: the page for searches", False),
     "data": ("publish pairs: a data set", False),
