@@ -184,6 +184,11 @@ class Workspace:
         return self.metrics / "study"
 
     @property
+    def words(self) -> Path:
+        """What encoders know of words: a file of `babelmix probe --output` each, committed."""
+        return self.metrics / "words"
+
+    @property
     def main_scores(self) -> Path:
         """A few numbers of the objective under study, for DVC."""
         return self.metrics / "main_score.json"

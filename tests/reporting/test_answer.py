@@ -46,7 +46,7 @@ def studied(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Study, Desi
 def text_of(root: Path, study: Study) -> str:
     records = read_records(Workspace(root).study)
     questions = questions_section(Workspace(root).explore_questions)
-    return to_text(to_document(designs(records, study), records, study, questions))
+    return to_text(to_document(designs(records, study), records, study, [questions]))
 
 
 def rows_of(text: str, caption: str) -> list[list[str]]:
@@ -220,7 +220,7 @@ def test_two_devices_have_tables_of_their_own(tmp_path: Path) -> None:
     study = small_study(**given)
     gpu = designs({name.removesuffix("-gpu"): one for name, one in records.items() if name.endswith("-gpu")}, study)
     found = [*designs(slow, study), *gpu]
-    text = to_text(to_document(found, records, study, questions_section(tmp_path / "none")))
+    text = to_text(to_document(found, records, study, [questions_section(tmp_path / "none")]))
     assert text.count("\n### Scores by size\n") == 2 and text.count("\n### Limits\n") == 1
     assert re.findall("\n## (.*)\n", text) == ["Runs on cpu", "Runs on a GPU", "About all runs"]
     assert "**On cpu: Hybrid" in text and "**On a GPU: Hybrid" in text

@@ -12,7 +12,8 @@ from babelmix import cli
 from babelmix.common.errors import UserError
 from babelmix.evaluation.significance import difference_of
 from babelmix.probes.probe import Found, Table
-from babelmix.probes.results import read_results, write_results
+from babelmix.probes.records import read_results
+from babelmix.probes.results import write_results
 from babelmix.probes.settings import ProbeSettings
 from babelmix.reporting.probe_tables import to_markdown
 

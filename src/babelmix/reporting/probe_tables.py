@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from babelmix.common.errors import UserError
 from babelmix.evaluation.significance import Difference, dependent_difference
-from babelmix.probes.results import Results, read_results
+from babelmix.probes.records import Results, read_results
 from babelmix.reporting.scaling import changes_table
 from babelmix.reporting.tables import number, table
 
@@ -36,25 +36,35 @@ def to_markdown(files: Sequence[Path]) -> str:
     Raises:
         UserError: fewer than two encoders, a damaged file, or files whose words were asked for in other ways.
     """
-    systems = _systems(files)
+    systems = read_systems(files, where="probe-compare")
+    if len(systems) < 2:
+        how = "name the files of two or more encoders, as `babelmix probe --output` writes them"
+        raise UserError(f"{len(systems)} encoder is nothing to compare", where="probe-compare", how=how)
     return "\n\n".join((*_headlines(systems), *_differences(systems)))
 
 
-def _systems(files: Sequence[Path]) -> Mapping[str, Trained]:
+def is_trained(file: Path) -> bool:
+    """Return whether a file's name ends in a seed."""
+    return _SEED.fullmatch(file.stem) is not None
+
+
+def read_systems(files: Sequence[Path], *, where: str) -> Mapping[str, Trained]:
+    """Return what the files of each encoder found, in their order; `where` stands in errors.
+
+    Raises:
+        UserError: a damaged file, or files whose words were asked for in other ways.
+    """
     found: dict[str, dict[int | None, Results]] = {}
     for file in files:
         match = _SEED.fullmatch(file.stem)
         name, seed = (match[1], int(match[2])) if match else (file.stem, None)
         found.setdefault(name, {})[seed] = read_results(file)
-    if len(found) < 2:
-        how = "name the files of two or more encoders, as `babelmix probe --output` writes them"
-        raise UserError(f"{len(found)} encoder is nothing to compare", where="probe-compare", how=how)
     settings = {(one.settings.form, one.settings.prompt) for own in found.values() for one in own.values()}
     if len(settings) > 1:
         ways = "; ".join(f"form {form}, prompt {prompt}" for form, prompt in sorted(settings))
         raise UserError(
             f"the words were asked for in several ways ({ways})",
-            where="probe-compare",
+            where=where,
             how="probe all encoders with one form and one prompt",
         )
     return found
@@ -68,7 +78,7 @@ def _headlines(systems: Mapping[str, Trained]) -> Iterator[str]:
         f"{'; '.join(sorted({one.machine for one in every}))}."
     )
     names = list(dict.fromkeys(name for one in every for name in one.headline))
-    found = {name: [_mean(_headline(own, name)) for own in systems.values()] for name in names}
+    found = {name: [mean_headline(own, name) for own in systems.values()] for name in names}
     for probe in _probes(systems):
         for floor, head in FLOORS.items():
             found[f"{probe}, {head}"] = [_mean(_floor(own, probe, floor)) for own in systems.values()]
@@ -77,8 +87,9 @@ def _headlines(systems: Mapping[str, Trained]) -> Iterator[str]:
     yield table(("probe and measure", *systems), [("seeds", *seeds), *rows])
 
 
-def _headline(own: Trained, name: str) -> list[float]:
-    return [one.headline[name] for one in own.values() if name in one.headline]
+def mean_headline(own: Trained, name: str) -> float | None:
+    """Return a headline number of an encoder, the mean over its seeds; None where no file has it."""
+    return _mean([one.headline[name] for one in own.values() if name in one.headline])
 
 
 def _floor(own: Trained, probe: str, floor: str) -> list[float]:
@@ -92,12 +103,18 @@ def _mean(values: Sequence[float]) -> float | None:
     return fmean(values) if values else None
 
 
-def _differences(systems: Mapping[str, Trained]) -> Iterator[str]:
-    family: dict[tuple[str, ...], Difference] = {}  # systems, probe
+def differences(systems: Mapping[str, Trained]) -> dict[tuple[str, ...], Difference]:
+    """Return (systems, probe) -> difference at rank 1 of every two encoders, later minus earlier; none is corrected."""
+    family: dict[tuple[str, ...], Difference] = {}
     for earlier, later in combinations(systems, 2):
         for probe in _probes(systems):
             if found := _difference(systems[later], systems[earlier], probe):
                 family[f"{later} − {earlier}", probe] = found
+    return family
+
+
+def _differences(systems: Mapping[str, Trained]) -> Iterator[str]:
+    family = differences(systems)
     if not family:
         return
     bound = next(iter(family.values())).bound

@@ -1,4 +1,4 @@
-"""Write the report of the study, reports/report.md and reports/report.html, from metrics/study alone.
+"""Write the report of the study, reports/report.md and reports/report.html, from metrics/study and metrics/words alone.
 
     write_answer(HERE, load_settings().study)
 
@@ -15,6 +15,7 @@ from babelmix.reporting.answer.languages import languages_section
 from babelmix.reporting.answer.limits import again_section, limits_section
 from babelmix.reporting.answer.negative import negative_section
 from babelmix.reporting.answer.page import to_page
+from babelmix.reporting.answer.probes import probes_section
 from babelmix.reporting.answer.questions import questions_section
 from babelmix.reporting.answer.recipes import recipes_section
 from babelmix.reporting.answer.scaling import gap_section, scaling_section
@@ -42,7 +43,8 @@ def write_answer(workspace: Workspace, study: Study) -> None:
     if not found:
         what = "no finished run" if not records else "no size has a finished run of every objective"
         raise UserError(what, where=str(workspace.study), how="run `babelmix study`")
-    document = to_document(found, records, study, questions_section(workspace.explore_questions))
+    shared = [probes_section(workspace.words), questions_section(workspace.explore_questions)]
+    document = to_document(found, records, study, [section for section in shared if section])
     page, text = to_page(document), to_text(document)
     with new_file(workspace.report_page) as stream:
         stream.write(page)
@@ -50,8 +52,10 @@ def write_answer(workspace: Workspace, study: Study) -> None:
         stream.write(text)
 
 
-def to_document(found: Sequence[Design], records: Mapping[str, Record], study: Study, questions: Section) -> Document:
-    """Return the report: the sections of each device, then those that all devices share."""
+def to_document(
+    found: Sequence[Design], records: Mapping[str, Record], study: Study, shared: Sequence[Section]
+) -> Document:
+    """Return the report: the sections of each device, then `shared` and the limits of all runs."""
     several = len(found) > 1
     answers = [verdict(one, study) for one in found]
     if several:
@@ -60,8 +64,8 @@ def to_document(found: Sequence[Design], records: Mapping[str, Record], study: S
         Part(f"Runs on {one.device}" if several else "", _sections(one, study, f"-{place}" if place else ""))
         for place, one in enumerate(found)
     ]
-    shared = (questions, limits_section(found, study), again_section(found, records, study))
-    return Document(TITLE, tuple(answers), (*parts, Part("About all runs" if several else "", shared)))
+    last = (*shared, limits_section(found, study), again_section(found, records, study))
+    return Document(TITLE, tuple(answers), (*parts, Part("About all runs" if several else "", last)))
 
 
 def _sections(design: Design, study: Study, suffix: str) -> tuple[Section, ...]:
