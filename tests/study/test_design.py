@@ -148,6 +148,13 @@ def test_two_devices_make_two_designs(records: dict[str, Record]) -> None:
     assert all(own.facts.device == "A GPU" for row in found[1].main.values() for own in row)
 
 
+def test_where_machines_differ_each_has_the_sizes_that_it_trained(records: dict[str, Record]) -> None:
+    other = {name: edited(own, machine="an old processor") for name, own in records.items() if own.run.size == "base"}
+    assert one(records | other).machines == ("a processor, 2 threads (small, large)", "an old processor (base)")
+    baseline = {"base-untrained": edited(records["base-untrained"], machine="an old processor")}
+    assert one(records | baseline).machines == ("a processor, 2 threads (small, base, large)", "an old processor")
+
+
 def test_two_records_of_one_run_are_refused(records: dict[str, Record]) -> None:
     own = records["base-hybrid-s13"]
     copy = replace(own, file=own.file.parent / "again" / own.file.name)

@@ -21,9 +21,10 @@ def costs_section(design: Design, study: Study, suffix: str) -> Section:
     """Return a table of every size and objective: the medians over seeds, and what the compute is worth."""
     benchmark = study.benchmarks[0]
     rows = [_row(design, study, size, name) for size in design.sizes for name in study.objectives]
+    apart = " Seconds of two machines cannot be compared." if len(design.machines) > 1 else ""
     text = (
-        f"Seconds and memory are medians over seeds, on {'; '.join(design.machines)}. A point is .01 mAP in the pool "
-        f"of {benchmark}, gained over the untrained encoder of the size. The price is an assumption, "
+        f"Seconds and memory are medians over seeds, on {'; '.join(design.machines)}.{apart} A point is .01 mAP in "
+        f"the pool of {benchmark}, gained over the untrained encoder of the size. The price is an assumption, "
         f"${study.dollars_per_hour:.2f} an hour for the whole machine (`study.dollars_per_hour` in `params.yaml`). "
         "Energy was not measured. A stage that DVC took from its cache has no time, and "
         "a run that waited for others took longer than it worked."
