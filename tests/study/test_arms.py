@@ -69,6 +69,18 @@ def test_differences_are_those_that_the_scores_were_made_with(records: dict[str,
     assert found.seeds("base", ("msm", "hybrid"), ("", "hybrid")) == (13, 14)
 
 
+def test_where_machines_differ_each_has_the_arms_that_it_trained(records: dict[str, Record]) -> None:
+    def on_another(record: Record) -> Record:
+        return replace(record, facts=record.facts.model_copy(update={"machine": "an old processor"}))
+
+    moved = {name: on_another(own) for name, own in records.items() if own.run.arm == "msm" and own.run.size == "base"}
+    assert one(records).machines == ("a processor, 2 threads",)
+    assert one(records | moved).machines == (
+        "a processor, 2 threads (base none, base x2, small none, small msm, small x2)",
+        "an old processor (base msm)",
+    )
+
+
 def test_without_a_common_seed_there_is_no_difference(records: dict[str, Record]) -> None:
     left = {name: record for name, record in records.items() if not (record.run.arm == "msm" and record.run.seed == 13)}
     left = {name: record for name, record in left.items() if not (record.run.kind == "main" and record.run.seed == 14)}

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from babelmix.evaluation.settings import EQUIVALENCE_BOUND
 from babelmix.evaluation.significance import Difference, Interval, difference_of, interval_of
 from babelmix.study.design import stacked
+from babelmix.study.machines import named_machines
 from babelmix.study.record import Record
 from babelmix.study.runs import TRAINED, Run
 from babelmix.study.same_data import check_same_data
@@ -34,7 +35,7 @@ class Arms:
 
     Attributes:
         device: that all ran on.
-        machines: the machines among them.
+        machines: that trained these sizes, see `named_machines`.
         sizes: that have a finished arm, in the order of the study.
         arms: the names of the finished arms in the order of the study, the main one first.
         cells: (size, arm, objective) -> records by seed.
@@ -111,17 +112,19 @@ def is_plain(arm: str) -> bool:
 
 def _arms(device: str, records: list[Record], study: Study) -> Arms:
     check_same_data(records)
+    sizes = {one.run.size for one in records if one.run.kind == "arm"}
     cells: dict[Cell, dict[int, Record]] = {}
+    compared: dict[str, list[Record]] = {}
     for one in records:
-        key = (one.run.size, arm_of(one.run, study), one.run.objectives[0])
-        cells.setdefault(key, {})[one.run.seed] = one
+        size, arm = one.run.size, arm_of(one.run, study)
+        cells.setdefault((size, arm, one.run.objectives[0]), {})[one.run.seed] = one
+        if size in sizes:
+            compared.setdefault(f"{size} {arm or 'none'}", []).append(one)
     order = [MAIN_ARM, *(arm_of_settings(name, study) for name in study.arms)]
     found = {arm for _, arm, _ in cells}
-    sizes = {one.run.size for one in records if one.run.kind == "arm"}
-    machines = tuple(sorted({one.facts.machine for one in records if one.run.size in sizes}))
     return Arms(
         device,
-        machines,
+        named_machines(compared),
         tuple(size for size in study.sizes if size in sizes),
         tuple(arm for arm in dict.fromkeys(order) if arm in found),
         cells,

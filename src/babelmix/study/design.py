@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from babelmix.common.errors import UserError
+from babelmix.study.machines import named_machines
 from babelmix.study.record import HOW, Record
 from babelmix.study.runs import planned
 from babelmix.study.same_data import check_same_data, check_same_training
@@ -30,8 +31,7 @@ class Design:
 
     Attributes:
         device: that all ran on.
-        machines: the machines among them, as their records describe them; where there are several, with the sizes
-            that were trained on each.
+        machines: those that trained the sizes, see `named_machines`.
         sizes: with at least one seed of every objective, by parameters.
         parameters: size -> parameters outside the embeddings.
         seeds: size -> the seeds that every objective has there.
@@ -117,21 +117,9 @@ def _design(device: str, records: list[Record], study: Study) -> Design:
         left_out.append("BM25 is not scored")
     parameters = {size: main[size, study.objectives[0]][0].facts.parameters_outside_embeddings for size in seeds}
     sizes = tuple(sorted(seeds, key=parameters.__getitem__))
-    machines = _machines(
-        records, {size: [one for name in study.objectives for one in main[size, name]] for size in sizes}
-    )
-    return Design(device, machines, sizes, parameters, seeds, main, _steps(records, study, left_out), tuple(left_out))
-
-
-def _machines(records: Iterable[Record], trained: Mapping[str, Iterable[Record]]) -> tuple[str, ...]:
-    found = sorted({one.facts.machine for one in records})
-    if len(found) < 2:
-        return tuple(found)
-    sizes = {
-        machine: [size for size, own in trained.items() if machine in {one.facts.machine for one in own}]
-        for machine in found
-    }
-    return tuple(f"{machine} ({', '.join(own)})" if own else machine for machine, own in sizes.items())
+    trained = {size: [one for name in study.objectives for one in main[size, name]] for size in sizes}
+    steps = _steps(records, study, left_out)
+    return Design(device, named_machines(trained), sizes, parameters, seeds, main, steps, tuple(left_out))
 
 
 def _by_name(records: Iterable[Record]) -> dict[str, Record]:
