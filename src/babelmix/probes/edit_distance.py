@@ -21,9 +21,9 @@ QUERIES = 256  # compared at once: 256 x 25,000 distances are 26 MB
 
 def nearest_strings(queries: Sequence[str], candidates: Sequence[str]) -> NDArray[np.int64]:
     """Return the row of the candidate with the smallest normalised edit distance to each query, int64 [n]."""
-    found = np.empty(len(queries), dtype=np.int64)
+    found, scorer = np.empty(len(queries), dtype=np.int64), Levenshtein.normalized_distance
     for start in range(0, len(queries), QUERIES):
-        rows, scorer = slice(start, start + QUERIES), Levenshtein.normalized_distance
+        rows = slice(start, start + QUERIES)
         distances = cdist(queries[rows], candidates, scorer=scorer, dtype=np.float32, workers=cores())
         found[rows] = distances.argmin(axis=1)
     return found

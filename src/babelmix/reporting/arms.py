@@ -10,7 +10,7 @@ from babelmix.evaluation.significance import Difference, Interval
 from babelmix.reporting.scaling import changes_table, shown_interval
 from babelmix.reporting.scaling_rows import DASH
 from babelmix.reporting.tables import count, table
-from babelmix.study.arms import MAIN_ARM, Arms, System, arm_of_settings, is_plain
+from babelmix.study.arms import MAIN_ARM, Arms, System, arm_of_settings, is_plain, shown_arm
 from babelmix.study.scores import Score, asked_scores
 from babelmix.study.settings import Study
 
@@ -83,7 +83,7 @@ def _scores(found: Arms, scores: Sequence[Score], wanted: set[str], stands_for: 
             seeds = ", ".join(map(str, found.seeds(size, (arm, objective))))
             steps = count(next(iter(records)).facts.steps)
             cells = (_cell(found.interval(size, (arm, objective), score)) for score in scores)
-            rows.append((size, _shown(arm), objective, seeds, steps, *cells))
+            rows.append((size, shown_arm(arm), objective, seeds, steps, *cells))
     yield "### Scores"
     yield (
         "Mean over the seeds, ± half of the 95 % interval over questions and seeds, with one seed over questions "
@@ -106,10 +106,10 @@ def _differences(
             plain = stands_for.get(arm, objective)
             for other, same in systems:
                 if same == plain and is_plain(other) and arm != other and not (is_plain(arm) and other):
-                    name = _shown(other) if plain == objective else f"{plain}, {_shown(other)}"
+                    name = shown_arm(other) if plain == objective else f"{plain}, {shown_arm(other)}"
                     for score in scores:
                         if one := found.difference(size, (arm, objective), (other, plain), score):
-                            family[size, f"{objective}, {_shown(arm)}", name, score.name] = one
+                            family[size, f"{objective}, {shown_arm(arm)}", name, score.name] = one
     yield from _table("### Differences from the training without the arm", family, scores, ("size", "system", "minus"))
 
 
@@ -126,10 +126,10 @@ def _margins(found: Arms, study: Study, scores: Sequence[Score], wanted: set[str
                 continue
             for score in scores:
                 if one := found.difference(size, (arm, objective), (arm, reference), score):
-                    family[size, f"{objective} − {reference}", _shown(arm), score.name] = one
+                    family[size, f"{objective} − {reference}", shown_arm(arm), score.name] = one
                 for base in (name for name in bases if name != arm and not is_plain(arm)):
                     if one := found.margin_change(size, arm, base, (objective, reference), score):
-                        changed[size, f"{objective} − {reference}", f"{arm} − {_shown(base)}", score.name] = one
+                        changed[size, f"{objective} − {reference}", f"{arm} − {shown_arm(base)}", score.name] = one
     yield from _table("### The margin in each arm", family, scores, ("size", "margin", "arm"))
     yield from _table("### How an arm changes the margin", changed, scores, ("size", "margin", "arms"))
 
@@ -156,7 +156,3 @@ def _systems(found: Arms, size: str, wanted: set[str], stands_for: Mapping[str, 
 
 def _cell(found: Interval | None) -> str:
     return DASH if found is None else shown_interval(found)
-
-
-def _shown(arm: str) -> str:
-    return arm or "none"

@@ -83,8 +83,12 @@ def _headlines(systems: Mapping[str, Trained]) -> Iterator[str]:
         for floor, head in FLOORS.items():
             found[f"{probe}, {head}"] = [_mean(_floor(own, probe, floor)) for own in systems.values()]
     rows = [(name, *map(number, values)) for name, values in found.items() if any(one is not None for one in values)]
-    seeds = (", ".join(str(seed) for seed in own if seed is not None) or number(None) for own in systems.values())
-    yield table(("probe and measure", *systems), [("seeds", *seeds), *rows])
+    yield table(("probe and measure", *systems), [("seeds", *map(seeds_of, systems.values())), *rows])
+
+
+def seeds_of(own: Trained) -> str:
+    """Return the seeds of an encoder: "13, 14", or a dash for one that was not trained."""
+    return ", ".join(str(seed) for seed in own if seed is not None) or number(None)
 
 
 def mean_headline(own: Trained, name: str) -> float | None:

@@ -4,7 +4,7 @@ print(to_markdown(designs(read_all_records(HERE.study), study), study, {"contras
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from babelmix.evaluation.significance import Difference, Interval, holm, interval_of
 from babelmix.reporting.dev_choice import marked
@@ -148,12 +148,18 @@ def changes_table(family: Mapping[tuple[str, ...], Difference], head: Sequence[s
         head: what the cells of a row's head are.
         columns: in their order.
     """
+    return table((*head, *columns), change_rows(family, columns, change))
+
+
+def change_rows(
+    family: Mapping[tuple[str, ...], Difference], columns: Sequence[str], cell: Callable[[Difference], str]
+) -> list[tuple[str, ...]]:
+    """Return the rows of `changes_table`; `cell` writes a corrected difference."""
     tested = dict(zip(family, holm(list(family.values())), strict=True))
-    rows = [
-        (*row, *(change(tested[*row, column]) if (*row, column) in tested else DASH for column in columns))
+    return [
+        (*row, *(cell(tested[*row, column]) if (*row, column) in tested else DASH for column in columns))
         for row in dict.fromkeys(key[:-1] for key in family)
     ]
-    return table((*head, *columns), rows)
 
 
 def change(difference: Difference) -> str:

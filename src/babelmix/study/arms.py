@@ -105,6 +105,11 @@ def arm_of(run: Run, study: Study) -> str:
     return arm_of_settings(run.arm, study) if run.arm in study.arms else run.arm
 
 
+def shown_arm(arm: str) -> str:
+    """Return an arm's name for the reader: the main one is "none"."""
+    return arm or "none"
+
+
 def is_plain(arm: str) -> bool:
     """Return whether an arm is the main training, or has another number of steps and no other change."""
     return arm == MAIN_ARM or STEPS_ARM.fullmatch(arm) is not None
@@ -112,19 +117,22 @@ def is_plain(arm: str) -> bool:
 
 def _arms(device: str, records: list[Record], study: Study) -> Arms:
     check_same_data(records)
-    sizes = {one.run.size for one in records if one.run.kind == "arm"}
     cells: dict[Cell, dict[int, Record]] = {}
-    compared: dict[str, list[Record]] = {}
     for one in records:
-        size, arm = one.run.size, arm_of(one.run, study)
-        cells.setdefault((size, arm, one.run.objectives[0]), {})[one.run.seed] = one
-        if size in sizes:
-            compared.setdefault(f"{size} {arm or 'none'}", []).append(one)
+        key = (one.run.size, arm_of(one.run, study), one.run.objectives[0])
+        cells.setdefault(key, {})[one.run.seed] = one
     order = [MAIN_ARM, *(arm_of_settings(name, study) for name in study.arms)]
     found = {arm for _, arm, _ in cells}
+    sizes = {one.run.size for one in records if one.run.kind == "arm"}
+    trained = [
+        (f"{size} {shown_arm(arm)}", one)
+        for (size, arm, _), seeds in cells.items()
+        if size in sizes
+        for one in seeds.values()
+    ]
     return Arms(
         device,
-        named_machines(compared),
+        named_machines(trained),
         tuple(size for size in study.sizes if size in sizes),
         tuple(arm for arm in dict.fromkeys(order) if arm in found),
         cells,

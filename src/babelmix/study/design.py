@@ -117,7 +117,7 @@ def _design(device: str, records: list[Record], study: Study) -> Design:
         left_out.append("BM25 is not scored")
     parameters = {size: main[size, study.objectives[0]][0].facts.parameters_outside_embeddings for size in seeds}
     sizes = tuple(sorted(seeds, key=parameters.__getitem__))
-    trained = {size: [one for name in study.objectives for one in main[size, name]] for size in sizes}
+    trained = [(size, one) for size in sizes for name in study.objectives for one in main[size, name]]
     steps = _steps(records, study, left_out)
     return Design(device, named_machines(trained), sizes, parameters, seeds, main, steps, tuple(left_out))
 

@@ -6,10 +6,10 @@ probes_section(HERE.words)      # Section with the scores and the differences; N
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from babelmix.evaluation.significance import holm
 from babelmix.reporting.answer.document import Block, Paragraph, Section, Table
 from babelmix.reporting.answer.words import STAR, gained
-from babelmix.reporting.probe_tables import Trained, differences, is_trained, mean_headline, read_systems
+from babelmix.reporting.probe_tables import Trained, differences, is_trained, mean_headline, read_systems, seeds_of
+from babelmix.reporting.scaling import change_rows
 from babelmix.reporting.tables import number
 
 MEASURES = {  # headline number -> what it says
@@ -37,15 +37,14 @@ def probes_section(folder: Path) -> Section | None:
     systems = read_systems(files, where=str(folder))
     if len(systems) < 2:
         return None
-    scores = {name: [mean_headline(own, name) for own in systems.values()] for name in MEASURES}
-    scores = {name: values for name, values in scores.items() if any(value is not None for value in values)}
-    seeds = [", ".join(str(seed) for seed in own if seed is not None) or "–" for own in systems.values()]
-    rows = [(*map(number, values), seed) for *values, seed in zip(*scores.values(), seeds, strict=True)]
-    table = Table(
-        "What encoders know, means over languages",
-        ("encoder", *(MEASURES[name] for name in scores), "seeds"),
-        tuple((system, *row) for system, row in zip(systems, rows, strict=True)),
+    every = [one for own in systems.values() for one in own.values()]
+    names = [name for name in MEASURES if any(name in one.headline for one in every)]
+    rows = tuple(
+        (system, *(number(mean_headline(own, name)) for name in names), seeds_of(own))
+        for system, own in systems.items()
     )
+    head = ("encoder", *(MEASURES[name] for name in names), "seeds")
+    table = Table("What encoders know, means over languages", head, rows)
     return Section("probes", "Do the batches teach words?", (Paragraph(TEXT), table, *_differences(systems)))
 
 
@@ -53,11 +52,6 @@ def _differences(systems: Mapping[str, Trained]) -> Iterator[Block]:
     family = differences(systems)
     if not family:
         return
-    tested = dict(zip(family, holm(list(family.values())), strict=True))
     probes = list(dict.fromkeys(probe for _, probe in family))
-    rows = tuple(
-        (pair, *(gained(tested[pair, probe]) if (pair, probe) in tested else "–" for probe in probes))
-        for pair in dict.fromkeys(pair for pair, _ in family)
-    )
     yield Paragraph(f"{DIFFERENCES} {STAR}")
-    yield Table("Differences at rank 1", ("encoders", *probes), rows)
+    yield Table("Differences at rank 1", ("encoders", *probes), tuple(change_rows(family, probes, gained)))
