@@ -18,10 +18,10 @@ exps: setup  # all DVC experiments side by side: size, objective, seed, and the 
 	  $$(git for-each-ref --format='%(refname)' 'refs/exps/??/*/*' | sed 's|refs/exps/\(..\)/\([^/]*\).*|--rev=\1\2|' | sort -u) \
 	  | python scripts/experiments.py
 
-study: setup  # the study over sizes: what is missing of it, ten hours in all; goes on where it stopped
+study: setup  # the study over sizes: what is missing of it, a day and a half in all; goes on where it stopped
 	babelmix study
 
-sizes: setup  # XQuAD-R at three sizes with the code at hand, seed 13, and the figure of the README; half an hour after make repro
+sizes: setup  # XQuAD-R at three sizes with the code at hand, seed 13, and their figure; half an hour after make repro
 	for size in small base large; do dvc exp run --temp -n size-$$size \
 	  -S model.size=$$size -S 'benchmarks=[xquad-r]' || exit 1; done
 	babelmix compare --benchmark xquad-r --name sizes --into docs/results/sizes.md --figure docs/figures/size.svg \
@@ -47,15 +47,15 @@ ablation: setup  # what a teacher adds to plain hybrid, and how much of it is th
 	babelmix compare --benchmark xquad-r --name ablation --into docs/results/teacher.md \
 	  ablation-small-13 ablation-base-13
 
-# One seed of each size, every recipe with 6 layers. SEED=14 and 15 make more; `babelmix rivals` takes all their names.
-SEED := 13
+# One seed of each size, every recipe with 6 layers. RIVALS_SEED=14 and 15 make more; `babelmix rivals` takes all names.
+RIVALS_SEED := 13
 LEADERS := contrastive,hybrid,crosslingual
 TWICE := $(LEADERS),hybrid-twice
 RECIPES := $(TWICE),within,distilled-first,consistent
 AVERAGES := hybrid-start,crosslingual-start,contrastive-crosslingual
 POOLS := xquad-r,native,native-dev
 BEIR := $(POOLS),nfcorpus,scifact
-rival = dvc exp run --temp -n rivals-$(1)-$(SEED) -S model.size=$(2) -S seed=$(SEED) -S 'model.teachers=[large]' \
+rival = dvc exp run --temp -n rivals-$(1)-$(RIVALS_SEED) -S model.size=$(2) -S seed=$(RIVALS_SEED) -S 'model.teachers=[large]' \
   -S 'objectives=[$(3)]' -S 'averages=[$(4)]' -S 'benchmarks=[$(5)]'
 rivals: setup  # what beats plain hybrid at equal compute: recipes, averages, free debiasing; an hour and a half
 	$(call rival,small,small,$(TWICE),crosslingual-start,$(POOLS))
@@ -63,8 +63,8 @@ rivals: setup  # what beats plain hybrid at equal compute: recipes, averages, fr
 	$(call rival,large,large,$(LEADERS),crosslingual-start,$(POOLS))
 	$(call rival,beir,base,$(LEADERS),,$(BEIR))
 	babelmix rivals --into docs/results/rivals.md --figure docs/figures/trade-off.svg \
-	  rivals-small-$(SEED) rivals-base-$(SEED) rivals-large-$(SEED)
-	babelmix rivals --into docs/results/rivals-beir.md rivals-beir-$(SEED)
+	  rivals-small-$(RIVALS_SEED) rivals-base-$(RIVALS_SEED) rivals-large-$(RIVALS_SEED)
+	babelmix rivals --into docs/results/rivals-beir.md rivals-beir-$(RIVALS_SEED)
 
 check: setup  # style, types and the fast tests
 	ruff check .
@@ -85,7 +85,7 @@ tests: setup  # two processes, each with whole files: fixtures of a file are mad
 speed: setup  # ratios to named opponents in the same run, one table; pip install -e '.[export,speed]' adds opponents
 	pytest tests/speed --benchmark-enable --benchmark-only --benchmark-quiet
 
-drills: setup  # every stage killed, torn, refused and out of disk at every point of its writing; a quarter of an hour
+drills: setup  # nine stages and an index killed, torn, refused and out of disk at every point of writing; a quarter of an hour
 	BABELMIX_DRILLS=every pytest -q tests/drills
 
 golden: setup  # renews tests/golden/expected.yaml and shows what changed

@@ -23,8 +23,8 @@ from babelmix.benchmarks import files
 from babelmix.benchmarks.benchmark import Benchmark
 from babelmix.benchmarks.folder import read_folder
 from babelmix.benchmarks.qrels import qrels_of
-from babelmix.common.errors import UserError, quoted
-from babelmix.common.similarities import Similarity
+from babelmix.common.errors import UserError, quoted, shown
+from babelmix.common.similarities import Similarity, named_similarity
 from babelmix.corpus.index import PairIndex, index_pairs
 from babelmix.corpus.records import Pair
 from babelmix.encoder.settings import Embed
@@ -91,6 +91,7 @@ def encode(
     """
     from babelmix.encoder.encode import encode as encode_texts
 
+    texts = _several(texts, "texts")
     return encode_texts(model, texts, prompt=prompt, settings=_embed(max_tokens), threads=threads or _cores())
 
 
@@ -208,7 +209,8 @@ def build_index(
         threads: of torch, all cores by default; their number is part of the last bits of the vectors.
 
     Raises:
-        UserError: a row or page that cannot be read, no text, an output that babelmix did not write.
+        UserError: a row or page that cannot be read, no text, an output that babelmix did not write, or that is the
+            model or the texts.
 
     >>> index = build_index(["the file opens in a window", "die Datei wird geöffnet"], "models/untrained", "my-index")
     >>> dict(index.languages), len(index)
@@ -216,10 +218,11 @@ def build_index(
     """
     from collections import Counter
 
-    from babelmix.searching.build import index_documents
+    from babelmix.searching.build import claim_index, index_documents
     from babelmix.searching.folder import documents_of, read_documents
     from babelmix.searching.queries import passage_encoder
 
+    claim_index(Path(output), inputs=[Path(model), *([Path(texts)] if isinstance(texts, str | Path) else [])])
     counts: Counter[str] = Counter()
     if isinstance(texts, str | Path):
         documents = read_documents(Path(texts), counts, language=language)
@@ -276,9 +279,9 @@ def search(
     """
     from babelmix.searching.queries import checked_query
 
-    asked = [checked_query(query) for query in queries]
+    asked = [checked_query(query) for query in _several(queries, "queries")]
+    chosen = None if languages is None else _several(languages, "languages")
     vectors = _query_encoder(index, model)(asked)
-    chosen = None if languages is None else list(languages)
     return index.search(vectors, k, languages=chosen, equal_share=equal_share, shift=shift)
 
 
@@ -300,24 +303,33 @@ def _by_seed(found: Evaluation | Sequence[Evaluation]) -> list[QueryScores]:
 
 def _scores(benchmark: Benchmark, system: Any, similarity: Similarity, max_tokens: int, threads: int | None) -> Scorer:
     """Return a scorer for what `evaluate` takes."""
-    if isinstance(system, str):
-        if system != "bm25":
-            how = 'give "bm25", an encoder (load_encoder), or vectors of queries and passages'
-            raise UserError(f"not a system: {quoted(system)}", where="evaluate", how=how)
+    similarity = named_similarity(similarity) or "cosine"
+    if isinstance(system, str) and system == "bm25":
         return Bm25Scorer.build(benchmark)
-    if isinstance(system, tuple):
+    if isinstance(system, tuple) and len(system) == 2:
         queries, passages = system
+    elif not hasattr(system, "encode") or isinstance(system, str):
+        how = 'give "bm25", an encoder (load_encoder), or vectors as a tuple of queries and passages'
+        raise UserError(f"not a system: {shown(repr(system))}", where="evaluate", how=how)
     else:
         from babelmix.encoder.encode import encode, encode_raw
         from babelmix.encoder.usage import similarity_of
 
-        similarity, _ = similarity_of(system)
-        run = partial(encode if similarity == "cosine" else encode_raw, system, settings=_embed(max_tokens))
+        encoder: Any = system
+        similarity, _ = similarity_of(encoder)
+        run = partial(encode if similarity == "cosine" else encode_raw, encoder, settings=_embed(max_tokens))
         queries, passages = (
             run([text.text for text in texts], prompt=prompt, threads=threads or _cores())
             for prompt, texts in (("query", benchmark.queries), ("passage", benchmark.passages))
         )
     return CosineScorer(*comparable(queries, passages, similarity))
+
+
+def _several(texts: Iterable[str], name: str) -> list[str]:
+    """Return a list of what should be several texts; UserError for a single one, which would be read by its letters."""
+    if isinstance(texts, str):
+        raise UserError(f"one text in place of several {name}", where=name, how=f"give a list: [{quoted(texts)}]")
+    return list(texts)
 
 
 def _embed(max_tokens: int) -> Embed:

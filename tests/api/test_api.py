@@ -1,6 +1,7 @@
 """The public API: its examples run, its names are few, and importing it loads no library."""
 
 import doctest
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 import babelmix
 from babelmix import api
+from babelmix.common.files import new_folder
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,6 +58,32 @@ def test_an_unknown_system_is_refused() -> None:
     benchmark = babelmix.read_benchmark(ROOT / "tests/golden/xquad-r-60")
     with pytest.raises(babelmix.UserError, match=r"not a system: 'bm52'; give \"bm25\", an encoder"):
         babelmix.evaluate(benchmark, "bm52")
+    vectors = [[[1.0]], [[1.0]]]
+    with pytest.raises(babelmix.UserError, match=r"not a system: \[\[\[1.0\]\], .*as a tuple"):
+        babelmix.evaluate(benchmark, vectors)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(babelmix.UserError, match="unknown similarity 'foo'"):
+        babelmix.evaluate(benchmark, tuple(vectors), similarity="foo")  # pyright: ignore[reportArgumentType]
+
+
+def test_one_text_in_place_of_several_is_refused(workspace: Path) -> None:
+    index = babelmix.build_index(["the file opens"], "models/untrained", "my-index", language="en")
+    with pytest.raises(babelmix.UserError, match=r"one text in place of several queries; give a list: \['print'\]"):
+        babelmix.search(index, "print")
+    with pytest.raises(babelmix.UserError, match="one text in place of several languages"):
+        babelmix.search(index, ["print"], languages="en")
+    with pytest.raises(babelmix.UserError, match="one text in place of several texts"):
+        babelmix.encode(babelmix.load_encoder("models/untrained"), "print", prompt="query")
+
+
+def test_an_index_never_replaces_its_model_or_its_texts(workspace: Path) -> None:
+    with new_folder(workspace / "own") as staging:
+        shutil.copytree((workspace / "models/untrained").resolve(), staging, dirs_exist_ok=True)
+    with new_folder(workspace / "texts") as staging:
+        (staging / "a.txt").write_text("the file opens")
+    for texts, output in ((["the file opens"], "own"), ("texts", "texts")):
+        with pytest.raises(babelmix.UserError, match="the output is or holds"):
+            babelmix.build_index(texts, "own", output)
+    assert (workspace / "own/model.safetensors").is_file() and (workspace / "texts/a.txt").is_file()
 
 
 def test_the_mean_is_that_of_the_language_pairs() -> None:

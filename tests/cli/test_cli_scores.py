@@ -30,6 +30,29 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         yield folder
 
 
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        ("embed", ("--query-prompt=x", "--passage-prompt=x", "--split=dev", "--strict")),
+        ("evaluate", ("--similarity=dot", "--query-prompt=x", "--passage-prompt=x", "--split=dev", "--strict")),
+        ("lir", ("--query-prompt=x", "--passage-prompt=x")),
+        ("offsets", ("--query-prompt=x", "--passage-prompt=x")),
+    ],
+)
+def test_a_system_takes_no_option_of_any_model(command: str, options: tuple[str, ...]) -> None:
+    for option in options:
+        with pytest.raises(UserError, match=f"^{command} --system hybrid: --system already says what is read"):
+            cli.run([command, "--system", "hybrid", option])
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize(("name", "stage"), [("hybrid", "train@hybrid"), ("untrained", "encoder")])
+def test_a_model_of_the_pipeline_is_not_looked_up_on_the_hub(name: str, stage: str) -> None:
+    with pytest.raises(UserError, match=f"^models/{name}: no such model; run `dvc repro {stage}`"):
+        systems.model_folder(f"models/{name}")
+
+
 def lines(rows: Rows) -> str:
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 

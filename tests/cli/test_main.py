@@ -76,6 +76,10 @@ def test_what_nobody_foresaw_is_one_line_and_the_traceback_a_file_of_the_project
     assert sorted(path.name for path in tmp_path.iterdir()) == [".babelmix", "params.yaml"]
 
 
+def test_a_command_with_a_dash_is_named(end: Ended) -> None:
+    assert "babelmix: index-add failed (KeyError" in end(KeyError("x"), "index-add", "folder")[2]
+
+
 def test_outside_a_project_the_traceback_is_a_temporary_file(end: Ended, tmp_path: Path) -> None:
     _, _, told = end(ValueError("no"))
     (file,) = (tmp_path / "temporary").iterdir()

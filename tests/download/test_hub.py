@@ -58,7 +58,7 @@ def run(code: str, environment: dict[str, str]) -> Any:
 
 def test_files_are_found_cached_and_pinned_by_the_client(hub: Hub, tmp_path: Path):
     code = f"""
-names = hub.hub_files("{DATA}")
+commit, names = hub.look_up("{DATA}", "main", "dataset")
 path = hub.hub_file("{DATA}", "{NAME}")
 hub.fetch_from_hub(Path(os.environ["OUT"]), hub.Wanted("{DATA}", "main", lambda names: ["{NAME}"]))
 result = [names, path.read_text(), str(path)]"""
@@ -79,7 +79,7 @@ result = [names, path.read_text(), str(path)]"""
     hub.asked.clear()
     code = f"""
 result = [hub.hub_file("{DATA}", "{NAME}").read_text(), told(lambda: hub.hub_file("{DATA}", "README.md")),
-          told(lambda: hub.hub_files("{DATA}"))]"""
+          told(lambda: hub.look_up("{DATA}", "main", "dataset"))]"""
     cached, *errors = run(code, offline)
     assert cached == text
     assert hub.asked == []
@@ -101,7 +101,7 @@ def test_what_is_not_there_or_not_allowed_is_told(hub: Hub, tmp_path: Path):
     code = f"""
 out = Path(os.environ["OUT"])
 result = [told(lambda: hub.hub_file("one/nothing", "a")), told(lambda: hub.hub_file("{DATA}", "{NAME}")),
-          told(lambda: hub.hub_file("{DATA}", "{NAME}", revision="old")), told(lambda: hub.hub_files("a b")),
+          told(lambda: hub.hub_file("{DATA}", "{NAME}", revision="old")), told(lambda: hub.hub_file("a b", "c")),
           told(lambda: hub.fetch_from_hub(out, hub.Wanted("{DATA}", "main", lambda _: ["../a"])))]"""
     out = str(tmp_path / "raw")
     nothing, gated, revision, name, outside = run(code, hub.environment(tmp_path / "home", OUT=out))
@@ -162,7 +162,7 @@ ALLOW = "hub.allow_hub(); result = os.environ.get('HF_HUB_OFFLINE')"
 
 def test_only_our_own_offline_mode_is_taken_back(hub: Hub, tmp_path: Path):
     environment = hub.environment(tmp_path / "home", HF_HUB_OFFLINE="1", BABELMIX_HUB_OFF="1")
-    assert run(f"{ALLOW}; hub.hub_files('{DATA}')", environment) is None
+    assert run(f"{ALLOW}; hub.hub_file('{DATA}', '{NAME}')", environment) is None
     late = "import huggingface_hub\ntry: hub.allow_hub()\nexcept RuntimeError as error: result = str(error)"
     assert "before allow_hub()" in run(late, environment)
     del environment["BABELMIX_HUB_OFF"]

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from babelmix.encoder import vector_store
+from babelmix.common.imports import source_files
+from babelmix.encoder import keep, vector_store
 from babelmix.encoder.vector_store import VectorStore
 
 FACTS = {"model": "a", "threads": 1}
@@ -46,6 +47,10 @@ def test_other_facts_find_nothing(tmp_path: Path, other: dict[str, Any]) -> None
     filled(tmp_path)
     rows, found, was_cut = VectorStore(tmp_path, other).get(TEXTS)
     assert len(rows) == len(found) == len(was_cut) == 0
+
+
+def test_the_code_of_every_precision_decides_what_is_kept() -> None:
+    assert {"precision.py", "int8.py", "kernels.py"} <= {file.name for file in source_files(*keep.CODE)}
 
 
 def test_an_empty_store_has_nothing_and_writes_nothing(tmp_path: Path) -> None:

@@ -1,20 +1,21 @@
 """A model card says what is on disk, in a form that the hub's own library reads back."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from huggingface_hub import ModelCard
+from study_records import synthetic_records
 
 from babelmix.api import evaluate, read_benchmark
 from babelmix.common.errors import UserError
 from babelmix.encoder.settings import Preset
 from babelmix.evaluation.score_files import write_evaluation
-from babelmix.exporting.card_facts import Cut, Facts, facts_of
+from babelmix.exporting.card_facts import Cut, Facts, Training, facts_of
 from babelmix.exporting.debiasing import Baked
-from babelmix.exporting.forms import FormRow
 from babelmix.exporting.model_card import model_card
 from babelmix.workspace import Workspace
 
@@ -68,7 +69,7 @@ def facts(project: Workspace) -> Facts:
         sources=SOURCES,
         translated=("pt", "ca"),
         benchmarks=("xquad-r", "gnome-help"),
-        size="base",
+        training=Training("base", 1e-4, 13),
     )
 
 
@@ -158,23 +159,25 @@ def test_a_damaged_file_is_named(project: Workspace, tmp_path: Path) -> None:
         facts_of("hybrid", broken, preset=PRESET, sources=SOURCES)
 
 
-def test_forms_vocabulary_width_and_debiasing_stand_in_the_card(facts: Facts) -> None:
-    rows = [
-        FormRow("sentence-transformers", 191_200_000, 40.5, {"de": 0.5, "ja": 0.3}, {"de": 0.0, "ja": 0.1}),
-        FormRow("onnx-int8", 54_000_000, None, {}, {}),
-    ]
+def test_only_the_same_training_with_another_seed_is_another_seed(project: Workspace, tmp_path: Path) -> None:
+    own = Workspace(shutil.copytree(project.root, tmp_path / "project"))
+    records = synthetic_records(own.study, seeds=(13, 14, 15), objectives=("hybrid",))
+    rate = records["base-hybrid-s13"].facts.learning_rate
+    for seed, factor, others in ((13, 1, 2), (1, 1, 3), (13, 0.5, 0)):
+        training = Training("base", rate * factor, seed)
+        found = facts_of("hybrid", own, preset=PRESET, sources=SOURCES, training=training)
+        assert len(found.seeds.get("xquad-r", ())) == others
+
+
+def test_vocabulary_width_and_debiasing_stand_in_the_card(facts: Facts) -> None:
     more = replace(
         facts,
-        forms=rows,
         trimmed=Cut(65_536, 250_037, ("de", "en")),
         width=(128, 384),
         debiasing=Baked("shift", 0.75, ("de", "en"), 0.99, 0.95),
         repository="org/name",
     )
     text = model_card(more)
-    assert "| `sentence-transformers` | 191.2 | 40.5 | 0.400 | +0.050 |" in text
-    assert "| `onnx-int8` | 54.0 | not measured | not measured | not measured |" in text
-    assert "| `ja` (not kept) | +0.100 | not measured |" in text
     assert "65,536 of 250,037" in text and "first 128 of 384 dimensions, a cut it was not trained at" in text
     assert 'task="document-de"' in text and "0.9900" in text and 'SentenceTransformer("org/name")' in text
     data = ModelCard(text).data.to_dict()

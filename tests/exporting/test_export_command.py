@@ -9,11 +9,13 @@ import pytest
 from sentence_transformers import SentenceTransformer
 
 from babelmix.benchmarks.dev import dev_benchmark
-from babelmix.benchmarks.files import write_benchmark
+from babelmix.benchmarks.files import read_benchmark, write_benchmark
 from babelmix.cli import run
 from babelmix.common.errors import UserError
 from babelmix.corpus.records import Pair, write_pairs
 from babelmix.exporting.engine import encode_with, load_engine
+from babelmix.settings.params import load_settings
+from babelmix.stages.export_texts import texts_by_language
 
 ROOT = Path(__file__).parents[2]
 
@@ -60,7 +62,8 @@ def test_a_trimmed_and_narrow_model_says_what_it_lost(project: Path, tiny_encode
     found = json.loads((project / "exported/export.json").read_text())
     assert found["changes"]["languages"] == ["de", "en"] and found["changes"]["width"] == 16
     assert found["forms"]["st"]["loss"]["monolingual"]["de"] != 0
-    assert "!" in (project / "exported/README.md").read_text().split("Forms in every scope")[1]
+    card = (project / "exported/README.md").read_text()
+    assert "!" in card.split("## Forms")[1] and card.count("| texts/s |") == 1 and "| fr (not kept) |" in card
     assert SentenceTransformer(str(project / "exported"), local_files_only=True).get_embedding_dimension() == 16
 
 
@@ -74,13 +77,35 @@ def test_a_trimmed_and_narrow_model_says_what_it_lost(project: Path, tiny_encode
         pytest.param(("--rows", "9"), "rows are of a trimmed vocabulary", id="rows"),
         pytest.param(("--languages", "th"), "no text in 'th' to trim by", id="no-text"),
         pytest.param(("--benchmark", "nowhere"), "nowhere", id="benchmark"),
-        pytest.param(("--debias", "shift"), "no strength was chosen", id="no-means"),
+        pytest.param(("--debias", "shift"), "no means are known of", id="debias-of-another-project"),
     ],
 )
 def test_bad_options_write_nothing(options: tuple[str, ...], message: str, project: Path, tiny_encoder: Path) -> None:
     with pytest.raises(UserError, match=message):
         export(tiny_encoder, *options)
     assert not (project / "exported").exists()
+
+
+@pytest.mark.parametrize(("name", "offline"), [("name", False), ("org/name", True)], ids=["name", "offline"])
+def test_a_push_that_cannot_be_is_refused_before_the_work(
+    name: str, offline: bool, project: Path, tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("babelmix.download.hub.allow_hub", lambda: None)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", offline)
+    monkeypatch.setattr("babelmix.stages.exporting.claim_folder", None)  # no work is begun
+    with pytest.raises(UserError, match="switched off by HF_HUB_OFFLINE" if offline else "not a name on the hub"):
+        export(tiny_encoder, "--push", name)
+    monkeypatch.setattr("babelmix.stages.publishing.claim_folder", None)
+    with pytest.raises(UserError, match="switched off by HF_HUB_OFFLINE" if offline else "not a name on the hub"):
+        run(["publish", "pairs", "--output", "pairs", "--push", name])
+
+
+def test_texts_of_the_measured_benchmark_trim_no_vocabulary(project: Path, parallel_pairs: list[Pair]) -> None:
+    data = read_benchmark(project / "data/benchmarks/small")
+    measured = {one.text for one in (*data.queries, *data.passages)}
+    assert measured & {text for pair in parallel_pairs for text in (pair.query, pair.passage)}
+    found = texts_by_language(("de", "en"), data, load_settings())
+    assert found["de"] and found["en"] and not measured & {text for own in found.values() for text in own}
 
 
 def test_a_model_that_is_no_sentence_transformer(project: Path, tiny_transformer: Path) -> None:

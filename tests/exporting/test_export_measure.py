@@ -1,6 +1,7 @@
 """What a form costs: the same mAP as the evaluation's, losses by language and scope, and tables that mark them."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ from babelmix.benchmarks.qrels import qrels_of
 from babelmix.corpus.records import Pair
 from babelmix.evaluation.evaluate import evaluate
 from babelmix.evaluation.score_files import to_json
-from babelmix.exporting.form_tables import Row, plain_lines, scope_tables
+from babelmix.exporting.form_files import size_of
+from babelmix.exporting.form_tables import Row, form_tables, plain_lines
+from babelmix.exporting.markdown import table
 from babelmix.exporting.measure import Measured, losses, measure, worst
 from babelmix.exporting.sensitivity import InFloat32
 from babelmix.retrieval.scorers import CosineScorer
@@ -56,11 +59,23 @@ def test_a_loss_above_the_limit_is_marked_in_both_tables() -> None:
     plain = "\n".join(plain_lines(rows))
     assert "+0.0021!" in plain and "+0.0015!" not in plain and "+0.0015" in plain
     assert "int8: 1 products stay" in plain and "crosslingual" not in plain
-    assert "| de | 0.7000 | +0.0021! |" in scope_tables(rows)
+    text = form_tables(rows, ("de",))
+    assert text.count("| de | 0.7000 | +0.0021! |") == 2 and "| en (not kept) | 0.6000 | +0.0015 |" in text
     assert max(map(len, plain.splitlines())) <= 100
 
 
 def test_a_benchmark_of_one_language_has_no_crosslingual_table() -> None:
     one = Measured({"monolingual": {"de": 0.5}, "crosslingual": {}, "multilingual": {"de": 0.5}}, 1.0)
     assert one.mean("crosslingual") is None
-    assert "crosslingual" not in scope_tables([Row("a", 1, one), Row("b", 1, one)])
+    assert "crosslingual" not in form_tables([Row("a", 1, one), Row("b", 1, one)])
+
+
+def test_a_cell_of_a_table_stays_in_its_cell() -> None:
+    assert table(("a", "b"), [("x|y", "1\n2")], figures=True) == "| a | b |\n| --- | ---: |\n| x\\|y | 1 2 |"
+
+
+def test_the_size_of_a_model_counts_its_modules_too(tmp_path: Path) -> None:
+    (tmp_path / "2_Dense").mkdir()
+    for file in ("model.safetensors", "2_Dense/model.safetensors", "tokenizer.json"):
+        (tmp_path / file).write_bytes(b"12345")
+    assert size_of(tmp_path, "st") == 10

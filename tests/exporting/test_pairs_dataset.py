@@ -289,6 +289,7 @@ def test_it_is_pushed_as_a_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         return "https://hub.example.org/commit/1"
 
     monkeypatch.setattr(push, "push_folder", keep)
+    monkeypatch.setattr(push, "check_push", lambda repo: None)  # tests are offline
     build(help_pairs())
     line = publish_pairs(tmp_path / "out", load_settings(PARAMS), own=False, push="org/pairs")
     assert line.endswith("and pushed them: https://hub.example.org/commit/1")

@@ -23,7 +23,9 @@ EVEN = {lang: [7] * 12 for lang in LANGUAGES}
 
 
 def chosen(objective: str, blocks: int = 2, **others: Any) -> Pretrain:
-    return Pretrain.model_validate({"objective": objective, "blocks": blocks, "sentences": SIZE} | others)
+    """Settings whose batches have as many rows as so many blocks; with targets beside them half of `blocks:`."""
+    said = 2 * blocks if objective in ("msm-x", "bitext") else blocks
+    return Pretrain.model_validate({"objective": objective, "blocks": said, "sentences": SIZE} | others)
 
 
 def planned(pages: Pages, wanted: Pretrain, *, steps: int = 12, start: int = 0, seed: int = 5) -> list[BlockBatch]:
@@ -62,6 +64,13 @@ def all_blocks(pages: Pages, lang: str) -> Counter[tuple[str, tuple[str, ...]]]:
 def written(batches: list[BlockBatch]) -> list[Any]:
     """Everything that batches say, in a form that can be compared."""
     return [(one.language, one.target_language, texts(one), targets(one), one.groups.tolist()) for one in batches]
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_every_objective_encodes_as_many_texts_a_step(objective: str) -> None:
+    wanted = Pretrain.model_validate({"objective": objective, "blocks": 4, "sentences": SIZE})
+    for batch in planned(pages_of(EVEN), wanted):
+        assert len(batch.texts) + len(batch.targets or ()) == 4 * SIZE
 
 
 @given(some_pages(), st.sampled_from(["msm", "ccp"]))
@@ -253,7 +262,7 @@ def test_a_language_left_out_is_in_no_batch() -> None:
         ("none", 2, r"pretrain\.objective: no pre-training is chosen; write pretrain\.objective: msm"),
         ("msm", 5, r"no language has 5 pages of the train split with 3 texts or more \(it has: en 4, de 3\); lower"),
         ("msm-x", 4, r"no language pair has 4 .* \(it has: de-en 3, en-de 2\)"),
-        ("bitext", 6, r"a batch of 18 texts has only 8 distinct ones in two languages; lower"),
+        ("bitext", 6, r"a batch of 18 pairs has only 8 distinct texts in two languages; lower"),
     ],
 )
 def test_pages_that_fill_no_batch_are_an_error_before_the_first(objective: str, blocks: int, message: str) -> None:

@@ -3,11 +3,32 @@
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from babelmix.common.errors import UserError
+from babelmix.pretraining.settings import Pretrain, PretrainObjective
 from babelmix.settings.params import parse_settings
 
 ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    ("objective", "described"),
+    [
+        ("none", "none"),
+        ("msm", "msm, 240 steps of 8 blocks of 8 texts"),
+        ("bitext", "bitext, 240 steps of 32 pairs of texts"),
+        ("msm-x", "msm-x, 240 steps of 4 blocks of 8 texts and as many targets"),
+    ],
+)
+def test_a_batch_is_described(objective: PretrainObjective, described: str) -> None:
+    assert Pretrain(objective=objective).describe() == described
+
+
+def test_a_batch_of_msm_x_has_two_blocks_at_least() -> None:
+    assert Pretrain(objective="msm-x", blocks=4).batch_blocks == 2
+    with pytest.raises(ValidationError, match="msm-x takes half of `blocks`"):
+        Pretrain(objective="msm-x", blocks=3)
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,8 @@ def test_differences_of_exponents_are_corrected_over_their_table(found: StudySco
         own = one.exponent
         assert numbers(row["exponents"]) == pytest.approx([own.mean, own.low, own.high], abs=5.1e-4)
         assert numbers(row["gain per tenfold"])[0] == pytest.approx(one.gain.mean, abs=5.1e-4)
-        assert numbers(row["over sizes"]) == pytest.approx(one.over_sizes, abs=5.1e-4)
+        assert numbers(row["over sizes"]) == pytest.approx(one.exponent_over_sizes, abs=5.1e-4)
+        assert numbers(row["its, over sizes"]) == pytest.approx(one.gain_over_sizes, abs=5.1e-4)
         assert float(row["p (Holm)"]) == pytest.approx(exponent.p_holm, abs=5.1e-5)
 
 

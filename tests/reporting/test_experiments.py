@@ -138,15 +138,37 @@ def test_a_benchmark_that_was_not_scored_is_reported(repository: Path) -> None:
         read_experiments(repository, ["small-13"], "xquad-r")
 
 
-def test_experiments_that_differ_in_their_data_are_not_compared(repository: Path) -> None:
-    raw = yaml.safe_load((repository / "params.yaml").read_text())
-    raw["train"]["steps"] = 7
-    raw["seed"] = 99
-    (repository / "params.yaml").write_text(yaml.safe_dump(raw))
-    git(repository, "commit", "--all", "--quiet", "--message", "other steps")
-    git(repository, "tag", "other")
-    with pytest.raises(UserError, match="small-13 and other differ in train"):
-        read_experiments(repository, ["small-13", "other"], BENCHMARK)
+@pytest.mark.parametrize(
+    ("path", "value", "field"),
+    [
+        (("train", "steps"), 7, "train"),
+        (("sources",), ["squadshifts"], "sources"),
+        (("source",), {"faq": {"path": "data/own/faq.jsonl", "language": "en"}}, "source"),
+        (("pretrain", "objective"), "msm", "pretrain"),
+        (("evaluate", "equivalence_bound"), 0.01, "evaluate"),
+        (("objectives",), ["contrastive", "crosslingual"], "objectives"),
+        (("model", "presets", "small", "learning_rate"), 0.02, "model.presets.small"),
+    ],
+)
+def test_experiments_that_differ_in_more_than_size_and_seed_are_not_compared(
+    path: tuple[str, ...], value: object, field: str, repository: Path
+) -> None:
+    params, tag = repository / "params.yaml", f"other-{'-'.join(path)}"
+    before = params.read_bytes()
+    raw = yaml.safe_load(before) | {"seed": 99}
+    raw["model"]["size"] = "small"
+    *outer, name = path
+    section = raw
+    for key in outer:
+        section = section[key]
+    section[name] = value
+    params.write_text(yaml.safe_dump(raw))
+    git(repository, "commit", "--all", "--quiet", "--message", "other")
+    git(repository, "tag", tag)
+    params.write_bytes(before)
+    git(repository, "commit", "--all", "--quiet", "--message", "as before")
+    with pytest.raises(UserError, match=f"small-13 and {tag} differ in {field}"):
+        read_experiments(repository, ["small-13", tag], BENCHMARK)
 
 
 def test_the_figure_has_a_mark_for_each_system_scope_and_size_within_its_interval(repository: Path) -> None:

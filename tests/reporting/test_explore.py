@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from babelmix.benchmarks.benchmark import Benchmark, Itself, Passage, Qrel, Query
+from babelmix.benchmarks.benchmark import Benchmark, Itself, Lost, Passage, Qrel, Query
 from babelmix.benchmarks.qrels import qrels_of
 from babelmix.common.errors import UserError
 from babelmix.evaluation.evaluate import evaluate
-from babelmix.reporting.explore import find_query, one_line, show, view_of
+from babelmix.reporting.explore import find_query, one_line, show, summarise, view_of
 from babelmix.reporting.explore_choice import IMPROVED, RANDOM, WORSENED, choose, show_chosen
 from babelmix.reporting.explore_page import write_page
 from babelmix.reporting.explore_terminal import render
@@ -101,6 +101,18 @@ def test_average_precision_and_rank_distance_are_those_of_evaluate():
     views = [make_entry(query).views[0] for query in BENCHMARK.queries]
     assert [view.average_precision for view in views] == pytest.approx(pooled.tolist(), abs=1e-15)
     assert np.mean([view.rank_distance for view in views]) == pytest.approx(evaluation.bias.rank_distance)
+
+
+def test_a_right_answer_without_a_text_counts_as_not_found():
+    query = BENCHMARK.queries[0]
+    benchmark = replace(BENCHMARK, lost=(Lost(query.parallel_id, "de"),))
+    judged = evaluate(qrels_of(benchmark), CosineScorer(*SECOND)).scores
+    pooled = judged.average_precision[judged.scope == "multilingual"]
+    view = show(benchmark, query, [("hybrid", SECOND[0][0], SECOND[1])]).views[0]
+    assert view.average_precision == pytest.approx(pooled[0], abs=1e-15)
+    assert f" of {len(view.answers) + 1} in the top 10" in summarise(view)
+    alone = replace(view, answers=())
+    assert alone.average_precision == 0
 
 
 def test_a_query_brings_its_right_answers_in_all_languages_and_itself_in_english():

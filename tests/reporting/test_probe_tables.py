@@ -108,6 +108,9 @@ def test_what_cannot_be_compared(tmp_path: Path) -> None:
     fewer = write(tmp_path / "d.json", right(1, 0.5, 202))
     with pytest.raises(UserError, match="1 encoder is nothing to compare"):
         to_markdown([a])
+    (tmp_path / "again").mkdir()
+    with pytest.raises(UserError, match=r"again/a\.json: two files of a; give one, or rename one of them"):
+        to_markdown([a, b, write(tmp_path / "again/a.json", right(1, 0.5))])
     with pytest.raises(UserError, match=r"several ways \(form fast, prompt none; form full, prompt none\)"):
         to_markdown([a, other])
     with pytest.raises(UserError, match="xling, en-de: 202 queries of one encoder, 203 of another"):

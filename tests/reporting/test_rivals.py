@@ -18,7 +18,7 @@ from babelmix.evaluation.significance import paired_difference, score_interval
 from babelmix.reporting.experiment_files import LazyScores, open_experiments
 from babelmix.reporting.rival_costs import at_equal_compute, costs, plain_hybrids
 from babelmix.reporting.rival_tables import to_markdown
-from babelmix.reporting.rivals import SAME, SizeRivals, read_rivals
+from babelmix.reporting.rivals import SizeRivals, read_rivals
 from babelmix.reporting.trade_off_figure import far_below, trade_off_figure
 from babelmix.settings.params import load_settings
 from babelmix.workspace import BY_INDEX, BY_TEXT, encoder_of
@@ -90,7 +90,7 @@ def test_each_size_has_the_systems_of_all_its_seeds(sizes: list[SizeRivals]) -> 
 
 
 def test_scores_and_differences_are_those_of_the_statistics(repository: Path, sizes: list[SizeRivals]) -> None:
-    opened = open_experiments(repository, ["small-13", "small-14"], SAME)
+    opened = open_experiments(repository, ["small-13", "small-14"])
     first, second = (
         [LazyScores(one, "xquad-r", sizes[0].systems)[name] for one in opened] for name in ("hybrid-start", "hybrid")
     )

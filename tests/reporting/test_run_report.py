@@ -234,6 +234,17 @@ def test_the_caveats_speak_of_the_encoder_that_was_used(project, preset, message
     assert f"encoder: as {'org/name states it on the hub' if 'hub' in preset else 'its maker states it'}" in other
 
 
+def test_the_caveats_do_not_call_unequal_trainings_equal(project):
+    root, settings = project
+    results, equal = read_results(Workspace(root), settings), "they differ in the languages within a batch alone"
+    assert equal in (root / "reports/run.md").read_text()
+    longer = settings.objective("hybrid").model_copy(update={"steps": 2.0, "kl_weight": 0.5})
+    presets = settings.objective_presets | {"hybrid": longer}
+    text = to_markdown(results, settings.model_copy(update={"objective_presets": presets}), [], {})
+    assert equal not in text and "hybrid: not the batches alone differ" in text
+    assert "otherwise cross-lingual; 2 times the steps; consistency loss of weight 0.5 |" in text
+
+
 def test_without_translation_there_is_no_table_of_it(tmp_path):
     settings = make_project(tmp_path, questions=8)
     none = settings.model_copy(update={"translate": settings.translate.model_copy(update={"languages": ()})})

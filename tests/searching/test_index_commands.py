@@ -109,6 +109,14 @@ def test_a_model_that_moved_is_asked_for(home, tmp_path):
     assert run(["search", "second", "a", "--model", "moved"]) == 0
 
 
+def test_an_index_is_made_again_after_an_addition_was_killed(home, tmp_path):
+    (tmp_path / "index/vectors-000002.npy").write_bytes(b"half")
+    assert run(["index", "texts.jsonl", "--model", "model", "--output", "index"]) == 0
+    (tmp_path / "index/mine.npy").write_bytes(b"keep")
+    with pytest.raises(UserError, match="babelmix did not write"):
+        run(["index", "texts.jsonl", "--model", "model", "--output", "index"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "what"),
     [

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from babelmix.benchmarks.sources import beir
 from babelmix.common.errors import UserError
 from babelmix.searching import folder as module
 from babelmix.searching.documents import Document
@@ -78,7 +79,20 @@ def test_beir_files_name_their_language(tmp_path):
     write_jsonl(tmp_path / "corpus.jsonl", [{"_id": "1", "title": "", "text": ENGLISH}])
     write_jsonl(tmp_path / "corpus.de.jsonl", [{"_id": "1", "text": GERMAN}])
     write_jsonl(tmp_path / "queries.jsonl", [{"_id": "q", "text": "no document"}])
-    assert read(tmp_path)[0] == [Document("de:1", GERMAN, None, "de"), Document("1", ENGLISH, None, "en")]
+    assert read(tmp_path)[0] == [Document("de:1", GERMAN, None, "de"), Document("en:1", ENGLISH, None, "en")]
+    assert read(tmp_path / "corpus.jsonl")[0] == [Document("1", ENGLISH, None, "en")]
+
+
+def test_a_folder_in_beir_form_has_the_ids_of_its_benchmark(tmp_path):
+    rows = [{"id": "7", "_id": "D1", "text": GERMAN}, {"_id": "D2", "title": "A title alone", "text": None}]
+    write_jsonl(tmp_path / "corpus.jsonl", rows)
+    write_jsonl(tmp_path / "queries.jsonl", [{"_id": "q", "text": "print"}])
+    (tmp_path / "qrels").mkdir()
+    (tmp_path / "qrels/test.tsv").write_text("query-id\tcorpus-id\tscore\nq\tD1\t1\n")
+    benchmark, _ = beir.build(tmp_path, "small")
+    found = [(one.id, one.language, one.passage) for one in read(tmp_path)[0]]
+    assert found == [(one.id, one.lang, one.text) for one in benchmark.passages] and len(found) == 2
+    assert [one.id for one in read(tmp_path, language="de")[0]] == ["de:D1", "de:D2"]
 
 
 def test_what_is_left_out_or_odd_is_counted(tmp_path):
@@ -143,7 +157,7 @@ def test_any_bytes_are_documents_or_one_line(tmp_path_factory, kind, content):
     file = tmp_path_factory.getbasetemp() / f"any{kind}"
     file.write_bytes(content)
     try:
-        assert all(isinstance(document, Document) and document.text for document in read(file)[0])
+        assert all(isinstance(document, Document) and document.passage for document in read(file)[0])
     except UserError as error:
         assert "\n" not in str(error)
 
@@ -198,10 +212,41 @@ def test_a_page_that_is_too_large_is_refused(tmp_path):
         read_page(tmp_path / "p.html")
 
 
-@pytest.mark.parametrize("content", ["", "<html></html>", "<p>", "\x00", "<" * 5000, "<div>" * 5000 + "x"])
+@pytest.mark.parametrize("content", ["", "<html></html>", "<p>", "\x00", "<" * 5000])
 def test_odd_pages_are_read(content, tmp_path):
     (tmp_path / "p.html").write_text(content)
     read_page(tmp_path / "p.html")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "last"),
+    [
+        ("p.html", "<div>" * 300 + "<p>inside</p>" + "</div>" * 300 + "<p>after</p>", "inside after"),
+        ("p.html", "".join(f"<p><font>para {n}" for n in range(400)), "para 399"),
+        ("p.html", f"<!--{'x' * 11_000_000}--><p>after</p>", "after"),
+        ("p.md", "> " * 90 + "inside\n\nafter\n", "inside after"),
+    ],
+    ids=["divs", "unclosed", "large", "quotes"],
+)
+def test_a_large_or_deep_page_is_read_to_its_end(name, content, last, tmp_path):
+    (tmp_path / name).write_text(content)
+    assert read_page(tmp_path / name).passages[-1].text.endswith(last)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("p.html", "<div>" * 5000 + "x"), ("p.md", "> " * 400 + "x"), ("p.md", "- " * 400 + "x")],
+    ids=["divs", "quotes", "lists"],
+)
+def test_a_page_that_is_too_deep_is_refused(name, content, tmp_path):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(UserError, match=rf"{name}: nested too deeply"):
+        read_page(tmp_path / name)
+
+
+def test_a_heading_of_two_lines_is_one(tmp_path):
+    (tmp_path / "p.html").write_text("<h1>Foo<br>Bar</h1><p>one<br>two</p>")
+    assert [(part.title, part.text) for part in read_page(tmp_path / "p.html").passages] == [("Foo Bar", "one two")]
 
 
 @pytest.mark.parametrize(

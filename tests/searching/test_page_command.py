@@ -81,5 +81,18 @@ def test_a_benchmark_of_other_passages_is_refused(tiny_encoder: Path, tmp_path: 
     known_questions(tmp_path)
     other = [Document(f"other-{one.id}", one.text, None, one.language) for one in DOCUMENTS]
     index_documents(other, passage_encoder(tiny_encoder, str(tiny_encoder)), tmp_path / "other")
-    with pytest.raises(UserError, match=r"none of .*small's right answers is in it"):
-        serving.open_page([tmp_path / "other"], [], str(tmp_path / "small"))
+    small = tmp_path / "small"
+    with pytest.raises(UserError, match=rf"none of .*small's right answers is in it; .* passages, {small}, with"):
+        serving.open_page([tmp_path / "other"], [], str(small))
+    (small / ".babelmix-manifest").unlink()  # now it is built in a folder that vanishes
+    with pytest.raises(UserError, match=rf"passages, {small}, with their ids"):
+        serving.open_page([tmp_path / "other"], [], str(small))
+
+
+def test_two_indexes_of_one_model_keep_their_prompts(tiny_encoder: Path, tmp_path: Path) -> None:
+    folders = [tmp_path / "plain", tmp_path / "other"]
+    for folder, prompt in zip(folders, (None, "die datei "), strict=True):
+        index_documents(DOCUMENTS, passage_encoder(tiny_encoder, str(tiny_encoder), prompts=(prompt, None)), folder)
+    plain, other = (side.encode("print a page") for side in serving.open_page(folders, [], None).sides)
+    alone = serving.open_page(folders[:1], [], None).sides[0].encode("print a page")
+    assert (plain == alone).all() and (plain != other).any()

@@ -107,6 +107,15 @@ def test_its_readme_is_true() -> None:
         assert any(f"/{path}/".startswith(rule.rstrip("*")) for rule in ignored.splitlines() if rule[:1] == "/"), path
 
 
+def test_git_ignores_in_a_project_what_it_ignores_in_a_clone() -> None:
+    here, there = (ROOT / ".gitignore").read_text(encoding="utf-8"), project_files(DEFAULT)[".gitignore"]
+    kept, theirs = (
+        {rule for rule in text.splitlines() if rule.lstrip("!").startswith(("/data/", "/metrics/", "/models/"))}
+        for text in (here, there)
+    )
+    assert kept == theirs
+
+
 @pytest.mark.usefixtures("alone")
 def test_nothing_is_overwritten_and_a_kill_is_mended(tmp_path: Path) -> None:
     folder = tmp_path / "mine"

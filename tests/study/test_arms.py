@@ -99,6 +99,8 @@ def test_the_tables_show_each_difference_with_its_sign(records: dict[str, Record
     (row,) = [line for line in lines if line.startswith("| base | hybrid − contrastive | msm − none |")]
     assert "| −0.030 ±" in row
     assert "Not finished" not in text and "nan" not in text
+    for minus in ("none", "x2"):  # the training without the arm, and that of as many steps in all
+        assert [line for line in lines if line.startswith(f"| base | hybrid, msm | {minus} |")]
     assert [line for line in lines if line.startswith("### ")] == [
         "### Scores",
         "### Differences from the training without the arm",
@@ -124,6 +126,24 @@ def test_an_arm_of_other_objectives_is_set_against_the_one_whose_rate_it_takes(t
 def test_what_is_not_finished_is_said(records: dict[str, Record]) -> None:
     left = {name: record for name, record in records.items() if name != "base-hybrid-s14-msm"}
     assert "Not finished: 1 trainings (base hybrid seed 14 msm)." in to_markdown([one(left)], STUDY)
+
+
+def test_two_records_of_one_training_are_refused(records: dict[str, Record]) -> None:
+    arm = records["base-hybrid-s13-msm"]
+    copy = replace(arm, file=Path("copy/base-hybrid-s13-msm.json"))
+    with pytest.raises(UserError, match=r"two records of one run on cpu: .*copy/base-hybrid-s13-msm\.json"):
+        arms_of([*records.values(), copy], STUDY)
+    other = replace(arm, run=replace(arm.run, name="again"))
+    with pytest.raises(UserError, match="base-hybrid-s13-msm and again are one training under two names"):
+        arms_of([*records.values(), other], STUDY)
+
+
+def test_an_arm_of_other_settings_than_it_says_is_refused(records: dict[str, Record]) -> None:
+    arm = records["base-hybrid-s13-msm"]
+    settings = arm.facts.settings | {"train": arm.facts.settings["train"] | {"batch_size": 128}}
+    found = records | {arm.run.name: replace(arm, facts=arm.facts.model_copy(update={"settings": settings}))}
+    with pytest.raises(UserError, match=r"train\.batch_size: .* was trained with 32 and base-hybrid-s13-msm with 128"):
+        arms_of(found.values(), STUDY)
 
 
 def test_an_unknown_arm_is_named_with_those_there_are(records: dict[str, Record]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -202,6 +203,26 @@ def test_trainings_with_other_settings_are_refused(records: dict[str, Record]) -
     found = {name: records[name] for name in ("base-contrastive-s13", "base-untrained", "base-hybrid-s13-x2")}
     found["large-hybrid-s14"] = trained("large-hybrid-s14", batch_size=64)
     assert message(found) == f"records of the study, train.batch_size: {what}; {ADVICE}"
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "where"),
+    [
+        ("base-hybrid-s14", {"learning_rate": 3e-4}, "train.learning_rate"),
+        ("base-hybrid-s13-x2", {"learning_rate": 3e-4}, "train.learning_rate"),
+        ("base-hybrid-s14", {"steps": 7}, "train.steps"),
+        ("base-hybrid-s13-x2", {"settings": {"embed": {"max_tokens": 64}}}, "embed.max_tokens"),
+        ("base-hybrid-s13-x2", {"settings": {"train": {"temperature": 0.5}}}, "train.temperature"),
+    ],
+)
+def test_a_training_that_differs_in_more_than_its_run_says_is_refused(
+    name: str, changes: dict[str, Any], where: str, records: dict[str, Record]
+) -> None:
+    settings = {"train": {"temperature": 0.05}, "embed": {"max_tokens": 128}}
+    found = {key: edited(record, settings=record.facts.settings | settings) for key, record in records.items()}
+    assert one(found).left_out == ()
+    found[name] = edited(found[name], **changes)
+    assert message(found).startswith(f"records of the study, {where}: ")
 
 
 def test_numbers_of_steps_that_no_seed_completes_are_left_out(records: dict[str, Record]) -> None:

@@ -110,8 +110,21 @@ def test_sizes_off_the_line_do_not_show_a_sign_over_sizes() -> None:
     found, clear = interaction(N, bent, flat), interaction(N, straight, flat)
     assert found is not None and clear is not None
     assert found.exponent.p < 0.05
-    assert not found.holds_over_sizes
-    assert clear.holds_over_sizes
+    assert found.exponent_over_sizes[0] < 0 < found.exponent_over_sizes[1]
+    assert clear.exponent_over_sizes[0] > 0
+
+
+def test_gains_off_the_line_do_not_show_a_sign_over_sizes() -> None:
+    """Gains of .01, .05, .02 and .06; the sum is the slope of the closed form, with t of 2 degrees."""
+    flat = np.full((4, 1, 50), 0.5) + 0.05 * np.random.default_rng(1).standard_normal((1, 1, 50))
+    gains = np.array([0.01, 0.05, 0.02, 0.06])
+    found = interaction(N, flat - gains[:, None, None], flat)
+    assert found is not None and found.gain.p < 0.05
+    x = np.log10(N) - np.log10(N).mean()
+    slope = x @ gains / (x @ x)
+    half = 4.302653 * np.sqrt(np.square(gains - gains.mean() - slope * x).sum() / 2 / (x @ x))
+    assert found.gain_over_sizes == pytest.approx((slope - half, slope + half))
+    assert found.gain_over_sizes[0] < 0
 
 
 def test_too_few_sizes_and_a_perfect_score_are_not_fitted() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from babelmix.study.fit_quality import exponent_scatter, fit_quality
+from babelmix.study.fit_quality import fit_quality, slope_scatter
 from babelmix.study.power_law import fit_power_law, sizes_missing
 
 N = np.array([3_548_928, 5_323_392, 7_097_856, 10_646_784, 15_970_176, 21_293_568], dtype=np.float64)
@@ -23,7 +23,6 @@ def test_a_power_law_is_found_again(level: float, exponent: float) -> None:
     errors = level * (N / 1e7) ** -exponent
     law = fit_power_law(N, errors)
     assert law.exponent == pytest.approx(exponent, abs=1e-9)
-    assert law.factor == pytest.approx(level * 1e7**exponent, rel=1e-6)
     assert law.error(N) == pytest.approx(errors, rel=1e-9)
 
 
@@ -44,8 +43,16 @@ def test_the_line_is_that_of_scipy(moved: np.ndarray) -> None:
     errors = ROUGH * np.exp(moved)
     line: Any = stats.linregress(np.log(N), np.log(errors))
     assert fit_power_law(N, errors).exponent == pytest.approx(-line.slope)
-    assert exponent_scatter(N, errors) == pytest.approx(line.stderr)
     assert fit_quality(N, errors).r2 == pytest.approx(line.rvalue**2)
+
+
+@given(moved=noise)
+def test_the_scatter_of_a_slope_is_its_textbook_standard_error(moved: np.ndarray) -> None:
+    x, y = np.log(N), np.log(ROUGH * np.exp(moved))
+    design = np.stack([np.ones_like(x), x], axis=1)
+    rest = y - design @ np.linalg.lstsq(design, y, rcond=None)[0]
+    covariance = np.linalg.inv(design.T @ design) * (rest @ rest) / (len(x) - 2)
+    assert slope_scatter(x, y) == pytest.approx(np.sqrt(covariance[1, 1]), rel=1e-6)
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -1,12 +1,16 @@
 """The learning rate of each size and objective: the best on dev, the smallest of equals."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from study_records import OBJECTIVES, small_study, synthetic_records
 
-from babelmix.study.rates import chosen_rates, dev_scores
+from babelmix.study.design import designs
+from babelmix.study.rates import at_an_end, chosen_rates, dev_scores
 from babelmix.study.record import Record, Scored
 from babelmix.workspace import DEV, NATIVE_DEV
 
@@ -43,6 +47,24 @@ def test_the_choice_is_an_independent_argmax(records: dict[str, Record], drawn: 
     wanted = {(size, name): factors[best[i, j]] for i, size in enumerate(SIZES) for j, name in enumerate(OBJECTIVES)}
     assert chosen_rates(records.values(), STUDY) == wanted
     assert chosen_rates(reversed(records.values()), STUDY) == wanted
+
+
+def test_rates_at_an_end_of_the_sweep_are_said(tmp_path: Path) -> None:
+    best = {("small", "hybrid"): 2, ("base", "hybrid"): 0.5, ("base", "contrastive"): 2}
+
+    def score(size: str, system: str, factor: float) -> float:
+        return 0.6 if factor == best.get((size, system), 1) else 0.5
+
+    records = synthetic_records(tmp_path, sizes=SIZES, seeds=(13,), forms=(), rate_score=score, questions=5)
+    rates = chosen_rates(records.values(), STUDY)
+    own = {
+        name: replace(one, run=replace(one.run, rate_factor=rates[one.run.size, one.run.objectives[0]]))
+        for name, one in records.items()
+        if one.run.kind == "main"
+    }
+    (design,) = designs(own, STUDY)
+    assert "sweep: contrastive at base (×2); hybrid at small (×2), base (×0.5). A rate" in at_an_end(design, STUDY)
+    assert at_an_end(design, STUDY.model_copy(update={"rate_factors": (1,)})) == ""
 
 
 def test_a_size_whose_sweep_is_not_finished_has_no_rate(records: dict[str, Record]) -> None:

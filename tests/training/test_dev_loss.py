@@ -8,7 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from babelmix.training.dev_loss import dev_losses
+from babelmix.common.hashing import hash_order
+from babelmix.corpus.index import index_pairs
+from babelmix.corpus.records import Pair
+from babelmix.training.dev_loss import DEV_UNITS, dev_losses, dev_units
 
 T = 0.05
 Array = np.ndarray
@@ -107,3 +110,26 @@ def test_dev_losses_of_perfect_vectors_are_near_nothing_and_of_equal_ones_are_ch
     equal = found_losses(np.ones((6, 1)), np.ones((6, 1)), unit, lang)
     assert equal.pop("pooled") == pytest.approx(math.log(1 + 4))  # one right passage, four of other units
     assert equal == pytest.approx(dict.fromkeys(("english", "monolingual", "crosslingual"), math.log(3)))
+
+
+def chosen_units(*exists: tuple[str, str]) -> list[str]:
+    """The dev units among pairs of these units and languages."""
+    rows = [Pair(unit, lang, "dev", f"q {unit} {lang}", f"p {unit} {lang}", "human") for unit, lang in exists]
+    index = index_pairs((pair, False) for pair in rows)
+    return [index.units[unit] for unit in dev_units(index)]
+
+
+def test_every_source_has_dev_units_though_another_is_in_more_languages() -> None:
+    pages = [(f"a/page.html#{number}", lang) for number in range(40) for lang in ("de", "en", "fr")]
+    questions = [(f"squadshifts:{number}", "en") for number in range(40)]
+    found = chosen_units(*questions, *pages)
+    assert len(found) == DEV_UNITS and sum(unit.startswith("squadshifts:") for unit in found) == DEV_UNITS // 2
+    few = chosen_units(*questions[:3], *pages)
+    assert len(few) == DEV_UNITS and sum(unit.startswith("squadshifts:") for unit in few) == 3
+
+
+def test_the_dev_units_of_one_source_are_those_in_the_most_languages_and_then_by_hash() -> None:
+    names = [f"a/page.html#{number}" for number in range(40)]
+    many = set(names[:7])
+    found = chosen_units(*((name, "en") for name in names), *((name, "de") for name in many))
+    assert found == sorted(names, key=lambda name: (name not in many, hash_order(name)))[:DEV_UNITS]

@@ -104,7 +104,9 @@ def test_numbers_are_the_same_however_they_are_written(values: list[int]):
 def test_centuries_may_be_roman_and_digits_of_any_script():
     assert lost_numbers("in the 19th century", "en el siglo XIX") == 0
     assert lost_numbers("in the 19th century", "en el siglo XX") == 1
+    assert lost_numbers("in the 09th century", "en el siglo IX") == 0
     assert lost_numbers("in 1984", "في ١٩٨٤") == 0
+    assert lost_numbers("9" * 4301, "nada") == 1  # Python reads no whole number of so many digits
     assert numbers("x² and ½") == {}
 
 

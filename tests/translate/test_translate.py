@@ -408,6 +408,16 @@ def test_english_queries_are_asked_in_the_other_languages_too(monkeypatch: pytes
     assert left_out == {"pt queries badly translated": 1, "es queries badly translated": 1}
 
 
+def test_translations_of_two_queries_of_one_question_have_ids_of_their_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setattr(route, "get_engine", lambda hop, threads: Scripted())
+    one = english_queries("How?")
+    two = replace(one, queries=(*one.queries, Query("en:other", "q0", "en", "How so?")))
+    found = ask(two, tmp_path, "pt")[0].queries
+    assert [(query.id, query.parallel_id) for query in found[2:]] == [("pt:en:other", "q0"), ("pt:en:q0", "q0")]
+
+
 def test_queries_that_a_benchmark_has_are_not_translated_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setattr(route, "get_engine", lambda hop, threads: pytest.fail("nothing is to be translated"))
     one = english_queries("How?")

@@ -89,6 +89,12 @@ class Objective(Section):
         """The points of the schedule of alpha; a constant schedule if alpha is a number."""
         return self.alpha if isinstance(self.alpha, tuple) else ((0.0, self.alpha), (1.0, self.alpha))
 
+    @property
+    def share(self) -> float | None:
+        """The share of monolingual batches, all others cross-lingual; None where it changes, or batches mix rows."""
+        mixes = self.per == "row" or self.other == "X-X" or self.lexicon is not None
+        return None if mixes or isinstance(self.alpha, tuple) else self.alpha
+
     def alpha_at(self, share: float) -> float:
         """Return alpha after a share (0 to 1) of the steps, interpolated between the points."""
         for (before, first), (after, second) in pairwise(self.points):
@@ -99,6 +105,27 @@ class Objective(Section):
     def steps_of(self, steps: int) -> int:
         """Return how many steps the objective trains where `train.steps` is `steps`; at least 1."""
         return max(1, round(steps * self.steps))
+
+    def besides(self) -> tuple[str, ...]:
+        """Return in words what differs beside the batches, which `describe` tells, from an objective of alpha alone."""
+        return (
+            *([f"{self.steps:g} times the steps"] if self.steps != 1 else []),
+            *([f"languages {', '.join(self.languages)}"] if self.languages else []),
+            *([f"{self.origin} translations alone"] if self.origin else []),
+            *([f"languages weighted by {self.weights}"] if self.weights != "uniform" else []),
+            *([f"taught by {self.teacher}"] if self.teacher else []),
+            *([f"consistency loss of weight {self.kl_weight:g}"] if self.kl_weight else []),
+            *([f"hard negatives of {self.negatives}"] if self.negatives else []),
+            *(
+                []
+                if self.average_from is None
+                else [f"mean of the weights from {self.average_from:.0%} of the steps on"]
+            ),
+        )
+
+    def reads(self, *, words: bool) -> bool:
+        """Return whether a batch may hold words of dictionaries or, without `words`, texts."""
+        return self.lexicon is not None if words else self.lexicon is None or self.lexicon.share < 1
 
     def describe(self) -> str:
         """Return the batches in words, for reports and model cards."""

@@ -61,9 +61,9 @@ def training_rows(index: PairIndex, objective: Objective) -> NDArray[np.int64]:
     left.
     """
     train = ~index.dev
-    if objective.lexicon is None:
+    if not objective.reads(words=True):
         train &= ~index.words
-    elif objective.lexicon.share == 1:
+    if not objective.reads(words=False):
         train &= index.words
     if objective.languages:
         train &= np.isin(

@@ -48,7 +48,7 @@ def embed(
 
     settings, prompts = load_settings(), (query_prompt, passage_prompt)
     if system is not None:
-        where = _alone("embed", system, benchmark, model, output)
+        where = _alone("embed", system, benchmark, model, output, *prompts, split, strict or None)
         systems.check_system(system, settings, where=where, encoder=True)
         line = systems.embed_system(system, settings)
     else:
@@ -138,6 +138,7 @@ def evaluate(
 
         other_form = None if form == "babelmix" else form
         others = (benchmark, model, embeddings, lir_file, debias, strength, means, output, per_query, other_form)
+        others = (*others, similarity, query_prompt, passage_prompt, split, strict or None)
         settings, where = load_settings(), _alone("evaluate", system, *others)
         check_system(system, settings, where=where, encoder=False)
         done(scoring.evaluate_system(system, settings), "babelmix report run")
@@ -211,14 +212,14 @@ def _by_training_text(
 
     settings = load_settings()
     if system is not None:
-        check_system(system, settings, where=_alone(command, system, model, output), encoder=True)
+        check_system(system, settings, where=_alone(command, system, model, output, *prompts), encoder=True)
         model, output = str(HERE.model(system)), file_of(system)
     model, output = _needed(command, "--model", model), _needed(command, "--output", output)
     done(find(model, output, settings, prompts), "babelmix evaluate")
 
 
 def _alone(command: str, system: str, *others: object) -> str:
-    """Refuse other names beside --system: it says what is read and written. Return the command for messages."""
+    """Refuse other options beside --system: it says what is read and written. Return the command for messages."""
     where = f"{command} --system {system}"
     if any(other is not None for other in others):
         how = "leave --system out, or the others; --model scores or embeds on a single benchmark"

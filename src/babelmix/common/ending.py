@@ -50,7 +50,7 @@ def run_and_exit(run: Callable[[list[str]], int], arguments: Sequence[str]) -> N
     debug = "--debug" in own
     if debug:
         given.remove("--debug")
-    name = next((word for word in own if re.fullmatch("[a-z]{1,20}", word)), "babelmix")
+    name = next((word for word in own if re.fullmatch("[a-z][a-z-]{0,19}", word)), "babelmix")
     fit_stdout()
     with _quiet(name, debug), _stoppable():
         try:

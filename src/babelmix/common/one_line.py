@@ -24,7 +24,7 @@ def one_line(text: object, limit: int = LIMIT) -> str:
 def first_line(error: BaseException) -> str:
     """Return the first line of an error's message that is not blank; "" if there is none or `str` fails."""
     try:
-        return one_line(next((line for line in str(error).splitlines() if line.strip()), ""))
+        return one_line(next(filter(None, map(str.strip, str(error).splitlines())), ""))
     except Exception:
         return ""
 

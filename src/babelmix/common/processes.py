@@ -1,17 +1,21 @@
-"""Call a function for many items, in as many processes as there are cores.
+"""Call a function for many items, in as many processes as there are cores, and name the processor.
 
     map_in_processes(count_words, ["a.txt", "b.txt"])      # [12, 7]: the results, in the order of the items
+    processor()                                            # "AMD EPYC"
 
 A process is started anew ("spawn"), so `work` must be a function of a module, or a partial of one.
 """
 
 import multiprocessing
 import os
+import platform
+import re
 import signal
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -37,6 +41,16 @@ def cores() -> int:
     """Return how many cores this process may use."""
     allowed = getattr(os, "sched_getaffinity", None)  # Linux alone
     return len(allowed(0)) if allowed else os.cpu_count() or 1
+
+
+def processor(proc: Path = Path("/proc")) -> str:
+    """Return the processor's name as Linux tells it below `proc`, as Python tells it elsewhere."""
+    try:
+        text = (proc / "cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        text = ""
+    found = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
+    return found[1].strip() if found else platform.processor() or platform.machine()
 
 
 def _in_pool(work: Callable[[Item], Result], items: Sequence[Item], processes: int) -> list[Result]:

@@ -57,10 +57,20 @@ class Rejected:
 def of_words(parallel_id: str) -> bool:
     """Return whether a unit holds words of a dictionary.
 
-    >>> of_words("words/xling:0042"), of_words("libreoffice-help:text/swriter/main.xhp#1")
+    >>> of_words("words/xling-train:00042"), of_words("scalc/01/04060102.html#hd_id3147")
     (True, False)
     """
     return parallel_id.startswith(WORDS)
+
+
+def source_of_unit(parallel_id: str) -> str:
+    """Return the source of a unit of texts; "" for LibreOffice Help, whose parallel_ids begin with the page.
+
+    >>> source_of_unit("squadshifts:5d9b"), source_of_unit("scalc/01/04060102.html#hd_id3147")
+    ('squadshifts', '')
+    """
+    name, colon, _ = parallel_id.partition(":")
+    return name if colon and "/" not in name else ""
 
 
 def write_pairs(folder: Path, pairs: Iterable[Pair]) -> None:

@@ -47,9 +47,9 @@ class Checksum(NamedTuple):
     value: str
 
 
-def fetch_file(url: str, sha256: str, path: Path, *, max_bytes: int = MAX_FILE_BYTES) -> None:
-    """Download the public file at an https address, check its sha256 and write it; see `fetch_large_file`."""
-    fetch_large_file(url, Checksum("sha256", sha256), path, max_bytes=max_bytes)
+def fetch_file(url: str, sha256: str, path: Path) -> None:
+    """Download a public file of at most 256 MiB, check its sha256 and write it; see `fetch_large_file`."""
+    fetch_large_file(url, Checksum("sha256", sha256), path, max_bytes=MAX_FILE_BYTES)
 
 
 def fetch_large_file(url: str, expected: Checksum, path: Path, *, max_bytes: int) -> None:

@@ -21,6 +21,7 @@ from typing import Literal
 
 from babelmix.common.errors import UserError
 from babelmix.common.files import new_folder
+from babelmix.common.one_line import first_line
 
 Kind = Literal["dataset", "model"]
 TIMEOUT_SECONDS = 10
@@ -71,11 +72,6 @@ def fetch_from_hub(folder: Path, *wanted: Wanted) -> None:
             manifest[item.repo] = {"commit": commit, "files": digests}
         text = json.dumps(dict(sorted(manifest.items())), indent=2, ensure_ascii=False)
         (staging / "manifest.json").write_text(text + "\n", encoding="utf-8")
-
-
-def hub_files(repo: str, *, revision: str = "main", kind: Kind = "dataset") -> list[str]:
-    """Return the names of all files in a repository, sorted; UserError as for `hub_file`."""
-    return look_up(repo, revision, kind)[1]
 
 
 def hub_file(repo: str, path: str, *, revision: str = "main", kind: Kind = "dataset") -> Path:
@@ -148,7 +144,8 @@ def _translate_errors(repo: str, revision: str, kind: Kind, path: str = "") -> G
         if is_offline_mode():
             what = "not in the cache, and the hub is switched off by HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE"
             raise UserError(what, where=where, how="unset the variable") from error
-        reason = _first_line(error.__cause__ or error)
+        cause = error.__cause__ or error
+        reason = first_line(cause) or type(cause).__name__
         raise UserError(f"the hub does not answer ({reason})", where=where, how=online) from error
     except errors.GatedRepoError as error:
         page = where.removesuffix(f"/{path}")
@@ -163,13 +160,9 @@ def _translate_errors(repo: str, revision: str, kind: Kind, path: str = "") -> G
         how = "the repository may have changed: name an older revision of it"
         raise UserError(f"no such file at revision {revision!r}", where=where, how=how) from error
     except errors.HfHubHTTPError as error:
-        how = "try again later; if it asks for a login, set HF_TOKEN"
-        raise UserError(f"the hub answers with an error ({_first_line(error)})", where=where, how=how) from error
+        how, reason = "try again later; if it asks for a login, set HF_TOKEN", first_line(error) or type(error).__name__
+        raise UserError(f"the hub answers with an error ({reason})", where=where, how=how) from error
     except errors.HFValidationError as error:
         raise UserError(f"not a name on the hub: {repo!r}", where=kind, how="names look like org/name") from error
     except (ValueError, KeyError, TypeError) as error:
         raise UserError("the answer is not that of a hub", where=where, how="correct or unset HF_ENDPOINT") from error
-
-
-def _first_line(error: BaseException) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

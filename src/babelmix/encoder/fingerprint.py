@@ -25,8 +25,9 @@ SWITCHES = (
     "NVIDIA_TF32_OVERRIDE", "ONEDNN_DEFAULT_FPMATH_MODE", "ONEDNN_MAX_CPU_ISA", "OPENBLAS_CORETYPE",
     "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
 )  # fmt: skip
-# Files of a model's folder that do not affect its vectors: the model card and the list of a folder's own files.
-_IGNORED = ("README.md", MANIFEST, ".gitattributes", ".gitignore")
+# Files of a model's folder that do not affect its vectors: the model card, the measured speeds of an export, and the
+# list of a folder's own files.
+_IGNORED = ("README.md", "export.json", MANIFEST, ".gitattributes", ".gitignore")
 
 
 def machine(device: "torch.device") -> dict[str, Any]:

@@ -1,14 +1,15 @@
 """What is known of an exported model, read from the files that its making left; what is not there stays unknown.
 
 facts = facts_of("hybrid", HERE, preset=settings.preset(), sources={"libreoffice-help": "LibreOffice Help: MPL-2.0"},
-                 translated=("pt",), benchmarks=("gnome-help",), size="base")
-text = model_card(replace(facts, forms=rows, trimmed=cut))                     # exporting/model_card.py
+                 translated=("pt",), benchmarks=("gnome-help",), training=Training("base", 1.25e-4, 13))
+text = model_card(replace(facts, trimmed=cut, width=width))                    # exporting/model_card.py
 """
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
+from math import isclose
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,7 +22,6 @@ from babelmix.evaluation.query_scores import POOL, SCOPES
 from babelmix.evaluation.score_files import parse_evaluation, read_query_scores
 from babelmix.evaluation.significance import Interval, score_interval
 from babelmix.exporting.debiasing import Baked
-from babelmix.exporting.forms import FormRow
 from babelmix.study.record import Record, read_all_records
 from babelmix.workspace import Workspace
 
@@ -51,6 +51,15 @@ class Cut:
     languages: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Training:
+    """How the project trains: runs of the study that differ from it in the seed alone are its other seeds."""
+
+    size: str  # a name of model.presets
+    learning_rate: float
+    seed: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """All that a model card says."""
@@ -69,7 +78,6 @@ class Facts:
     debiasing: Baked | None = None
     width: tuple[int, int] | None = None  # dimensions of the export, and of the model
     matryoshka: tuple[int, ...] = ()  # widths that the training had too
-    forms: Sequence[FormRow] = ()
     repository: str | None = None  # org/name on the hub
     version: str = "unknown"  # of babelmix
 
@@ -99,7 +107,7 @@ def facts_of(
     sources: Mapping[str, str],
     translated: Iterable[str] = (),
     benchmarks: Iterable[str] = (),
-    size: str | None = None,
+    training: Training | None = None,
     matryoshka: tuple[int, ...] = (),
     version: str = "unknown",
 ) -> Facts:
@@ -116,7 +124,7 @@ def facts_of(
         sources: sources of pairs and their licences.
         translated: languages that a machine translated into.
         benchmarks: names to look for scores of.
-        size: name of the preset; with it, the scores of other seeds are looked up in the study.
+        training: of the project; with it, the scores of other seeds are looked up in the study.
         matryoshka: `train.matryoshka`.
         version: of babelmix.
 
@@ -141,7 +149,7 @@ def facts_of(
         pairs=_human(workspace, sources) if trained else {},
         machine=_machine(workspace, sources, translated) if trained else {},
         scores=[score for name in benchmarks for score in _scores(workspace, system, name)] if own else [],
-        seeds=_of_seeds(read_all_records(workspace.study), system, size) if trained and size else {},
+        seeds=_of_seeds(read_all_records(workspace.study), system, training) if trained and training else {},
         matryoshka=matryoshka if trained else (),
         version=version,
     )
@@ -183,15 +191,18 @@ def _scores(workspace: Workspace, system: str, benchmark: str) -> list[Score]:
     ]
 
 
-def _of_seeds(records: Mapping[str, Record], system: str, size: str) -> dict[str, list[float]]:
-    """Return benchmark -> multilingual scores of the study's plain runs of one size and recipe, one a seed."""
+def _of_seeds(records: Mapping[str, Record], system: str, training: Training) -> dict[str, list[float]]:
+    """Return benchmark -> multilingual scores of the study's main runs of this training with other seeds."""
     found: dict[str, dict[int, float]] = {}
     for name, record in sorted(records.items()):
-        plain = record.run.size == size and not record.run.arm and record.run.kind == "main" and "/" not in name
+        run, rate = record.run, record.facts.learning_rate
+        plain = run.kind == "main" and "/" not in name
+        plain = plain and run.size == training.size and isclose(rate, training.learning_rate, rel_tol=1e-3)
+        plain = plain and run.seed != training.seed
         for benchmark, scored in record.facts.systems.get(system, {}).items() if plain else ():
             score = getattr(scored.scopes.get("multilingual"), scored.main_score, None)
             if score is not None:
-                found.setdefault(benchmark, {})[record.run.seed] = score
+                found.setdefault(benchmark, {})[run.seed] = score
     return {benchmark: [by_seed[seed] for seed in sorted(by_seed)] for benchmark, by_seed in found.items()}
 
 

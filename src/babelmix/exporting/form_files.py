@@ -101,9 +101,12 @@ def write_forms(
 
 
 def size_of(folder: Path, form: Form) -> int:
-    """Return the bytes of a form's own files: weights and graph, without the tokenizer that all forms share."""
+    """Return the bytes of a form's own files: weights and graph, without the tokenizer that all forms share.
+
+    "st" may be any SentenceTransformer, with weights in folders of its modules too.
+    """
     file = folder / FILES[form]
-    files = folder.glob("model*.safetensors") if form == "st" else (file, file.with_suffix(".bin"))
+    files = folder.glob("**/model*.safetensors") if form == "st" else (file, file.with_suffix(".bin"))
     return sum(one.stat().st_size for one in files if one.is_file())
 
 

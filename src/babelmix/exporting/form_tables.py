@@ -1,15 +1,16 @@
 """The tables of an export: one line a form, and the loss of each form by scope and language.
 
     for line in plain_lines(rows): print(line)
-    text = scope_tables(rows)                       # Markdown, for the card
+    text = form_tables(rows)                        # Markdown, for the card
 
 A loss is the mAP of the original minus that of the form. One above measure.LIMIT is marked with an exclamation mark.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from babelmix.evaluation.query_scores import SCOPES
+from babelmix.exporting.markdown import table
 from babelmix.exporting.measure import LIMIT, Measured, losses, worst
 from babelmix.exporting.sensitivity import InFloat32
 
@@ -35,15 +36,18 @@ def plain_lines(rows: Sequence[Row]) -> list[str]:
     return [*lines, *(f"{row.name}: {note}" for row in rows if (note := note_of(row)))]
 
 
-def scope_tables(rows: Sequence[Row]) -> str:
-    """Return the same as Markdown, under a heading, for the card; it has the monolingual losses already."""
-    parts = ["## Forms in every scope", _markdown([HEAD, *_summary(rows)])]
+def form_tables(rows: Sequence[Row], kept: Sequence[str] | None = None) -> str:
+    """Return the same as Markdown, under a heading, for the card; `kept`: languages of a trimmed vocabulary."""
+    parts = ["## Forms", table(HEAD, _summary(rows), figures=True)]
     for scope in SCOPES:
-        if scope != "monolingual" and rows[0].measured.map[scope]:
-            parts += [f"Loss of mAP, {scope}, by language of the query:", _markdown(_by_language(rows, scope))]
+        if rows[0].measured.map[scope]:
+            head, *body = _by_language(rows, scope)
+            marked = [(lang if kept is None or lang in kept else f"{lang} (not kept)", *rest) for lang, *rest in body]
+            parts += [f"Loss of mAP, {scope}, by language of the query:", table(head, marked, figures=True)]
     parts += [f"{row.name}: {note}." for row in rows if (note := note_of(row))]
     parts.append(
-        f"A loss above {LIMIT} has an exclamation mark; the worst is that of all scopes. Speed is against "
+        "A loss is the mAP of the model before the export, minus that of the form. "
+        f"One above {LIMIT} has an exclamation mark; the worst is that of all scopes. Speed is against "
         "sentence-transformers' own `encode` of the original, in one pass over the texts. MB are those of the form's "
         "own files: all share one tokenizer."
     )
@@ -91,8 +95,7 @@ def _loss(value: float) -> str:
     return f"{value:+.4f}" + ("!" if value > LIMIT else "")
 
 
-def _aligned(table: Iterable[Sequence[str]]) -> list[str]:
-    lines = list(table)
+def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     return [
         "  ".join(
@@ -101,9 +104,3 @@ def _aligned(table: Iterable[Sequence[str]]) -> list[str]:
         ).rstrip()
         for line in lines
     ]
-
-
-def _markdown(table: Iterable[Sequence[str]]) -> str:
-    head, *body = table
-    lines = [head, ["---", *("---:" for _ in head[1:])], *body]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -6,11 +6,12 @@ It says what card_facts.py found on disk and nothing else; what is not there is 
 equal bytes.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from statistics import mean, stdev
 
 from babelmix.exporting.card_data import MEASURE_NAMES, SCOPE_NAMES, base_model, card_data, licence_of, packaged
 from babelmix.exporting.card_facts import PACKAGED_LAYERS, Facts
+from babelmix.exporting.markdown import table
 
 UNKNOWN = "unknown: the files that would say it are not on disk"
 
@@ -20,7 +21,6 @@ def model_card(facts: Facts) -> str:
     sections = {
         "": _opening(facts),
         "Use": _use(facts),
-        "Forms": _forms(facts),
         "Training": facts.about or f"How it was trained is {UNKNOWN}.",
         "Data and languages": _data(facts),
         "Licences": _licences(facts),
@@ -89,44 +89,13 @@ def _of_debiasing(facts: Facts) -> str:
     return text + " Without it the text is one of an unknown language: what all languages have in common is used."
 
 
-def _forms(facts: Facts) -> str:
-    if not facts.forms:
-        return ""
-    rows = [
-        (
-            f"`{row.name}`",
-            f"{row.bytes / 1e6:,.1f}",
-            "not measured" if row.texts_per_second is None else f"{row.texts_per_second:,.1f}",
-            _mean(row.map_by_language.values()),
-            _mean(row.loss_by_language.values(), signed=True),
-        )
-        for row in facts.forms
-    ]
-    text = _table(("form", "MB", "texts a second", "mAP, mean of languages", "loss, mean of languages"), rows)
-    text += "\n\nThe mAP is monolingual: queries of a language among its own passages. A loss is the mAP of the model "
-    text += "before the export, minus that of the form."
-    languages = sorted({lang for row in facts.forms for lang in row.loss_by_language})
-    if languages:
-        kept = set(facts.trimmed.languages) if facts.trimmed else set(languages)
-        by_language = [
-            (
-                f"`{lang}`" + ("" if lang in kept else " (not kept)"),
-                *(_signed(row.loss_by_language.get(lang)) for row in facts.forms),
-            )
-            for lang in languages
-        ]
-        head = ("loss in mAP", *(f"`{row.name}`" for row in facts.forms))
-        text += f"\n\n{_table(head, by_language)}"
-    return text
-
-
 def _data(facts: Facts) -> str:
     if facts.preset is not None and not facts.trained:
         return "babelmix did not train it."
     if not facts.seen:
         return f"Training pairs by language: {UNKNOWN}."
     rows = [(f"`{lang}`", f"{facts.pairs.get(lang, 0):,}", f"{facts.machine.get(lang, 0):,}") for lang in facts.seen]
-    text = _table(("language", "training pairs by people", "by machine"), rows)
+    text = table(("language", "training pairs by people", "by machine"), rows)
     unseen = ", ".join(facts.unseen)
     return f"{text}\n\nScored, but not in the training pairs: {unseen or 'no language'}."
 
@@ -167,9 +136,9 @@ def _scores(facts: Facts) -> str:
         for score in facts.scores
     ]
     text = "Of the model before its export; the intervals (95 %) are over questions, of one training.\n\n"
-    text += _table(("benchmark", "searched", "measure", "score", "interval", "questions"), rows)
+    text += table(("benchmark", "searched", "measure", "score", "interval", "questions"), rows)
     seeds = [
-        f"- `{name}`: {_mean(values)}, standard deviation "
+        f"- `{name}`: {mean(values):.3f}, standard deviation "
         f"{stdev(values) if len(values) > 1 else float('nan'):.3f}, {len(values)} seeds"
         for name, values in sorted(facts.seeds.items())
         if len(values) > 1
@@ -204,19 +173,3 @@ def _limits(facts: Facts) -> Iterable[str]:
             "The trimmed vocabulary changes no text whose pieces are all left. Others are cut into smaller pieces, and "
             "characters of other scripts may be unknown to it."
         )
-
-
-def _mean(values: Iterable[float], *, signed: bool = False) -> str:
-    found = list(values)
-    return "not measured" if not found else _signed(mean(found)) if signed else f"{mean(found):.3f}"
-
-
-def _signed(value: float | None) -> str:
-    return "not measured" if value is None else f"{round(value, 3) + 0:+.3f}"  # no -0.000
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(
-        "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in line) + " |" for line in lines
-    )

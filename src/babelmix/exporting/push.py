@@ -1,5 +1,6 @@
 """Send a folder that babelmix wrote to the Hugging Face hub: a model or a data set.
 
+    check_push("org/hybrid")                                                      # before the folder is made
     address = push_folder(Path("export/hybrid"), "org/hybrid", kind="model")
 
 Call `download.hub.allow_hub` first, before any library imports huggingface_hub. HF_ENDPOINT and HF_TOKEN have the
@@ -32,6 +33,24 @@ REFUSALS = {
 }
 
 
+def check_push(repo: str) -> None:
+    """Raise UserError for what needs no request to be refused: a name that is none, a hub that is switched off."""
+    from huggingface_hub import constants, is_offline_mode
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    if is_offline_mode():
+        where = f"{constants.ENDPOINT}/{repo}"
+        raise UserError("the hub is switched off by HF_HUB_OFFLINE", where=where, how="unset the variable")
+    how = "names look like org/name"
+    if repo.count("/") != 1:
+        raise UserError(f"not a name on the hub: {quoted(repo)}", where="--push", how=how)
+    try:
+        validate_repo_id(repo)
+    except HFValidationError as error:
+        raise UserError(f"not a name on the hub: {_first(error)}", where="--push", how=how) from error
+
+
 def push_folder(folder: Path, repo: str, *, kind: Literal["model", "dataset"]) -> str:
     """Send the files of a folder's manifest to a repository of the hub as one commit; return the commit's address.
 
@@ -43,18 +62,15 @@ def push_folder(folder: Path, repo: str, *, kind: Literal["model", "dataset"]) -
         kind: of repository.
 
     Raises:
-        UserError: not a folder of babelmix, or a file of it is missing or a link; not a name of a repository; a hub
-            that is switched off, does not answer, refuses or breaks off.
+        UserError: not a folder of babelmix, or a file of it is missing or a link; what `check_push` refuses; a hub that
+            does not answer, refuses or breaks off.
     """
     files = _files_of(folder)
-    from huggingface_hub import CommitOperationAdd, HfApi, constants, is_offline_mode
+    check_push(repo)
+    from huggingface_hub import CommitOperationAdd, HfApi, constants
     from huggingface_hub.utils import disable_progress_bars
 
     where = f"{constants.ENDPOINT}/{'datasets/' if kind == 'dataset' else ''}{repo}"
-    if is_offline_mode():
-        raise UserError("the hub is switched off by HF_HUB_OFFLINE", where=where, how="unset the variable")
-    if repo.count("/") != 1:
-        raise UserError(f"not a name on the hub: {quoted(repo)}", where="--push", how="names look like org/name")
     if not sys.stderr.isatty():
         disable_progress_bars()
     with _refusals(where):
@@ -85,14 +101,10 @@ def _files_of(folder: Path) -> list[str]:
 def _refusals(where: str) -> Generator[None]:
     """Turn what huggingface_hub raises while it sends into UserErrors; it wraps some causes in others."""
     from httpx2 import TransportError
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+    from huggingface_hub.errors import HfHubHTTPError
 
     try:
         yield
-    except HFValidationError as error:
-        raise UserError(
-            f"not a name on the hub: {_first(error)}", where="--push", how="names look like org/name"
-        ) from error
     except (HfHubHTTPError, TransportError, OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
         chain = list(_causes(error))
         for cause in chain:

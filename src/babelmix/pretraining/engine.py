@@ -31,11 +31,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """The loss of a step, in nats, and how often the right text was found in its block and among other blocks."""
+    """The loss of a step, in nats, and how often the right text was found in its block and among other blocks.
+
+    `bitext` has no blocks, so none of the two.
+    """
 
     loss: float
-    own: float
-    other: float
+    own: float | None
+    other: float | None
 
 
 class Beside(torch.nn.Module):
@@ -95,23 +98,21 @@ class Engine(EncoderEngine):
 
     def step(self, batch: BlockBatch, number: int, lr: float) -> StepResult:
         """Take step `number` (from 1); a loss that is not finite raises FloatingPointError and changes no weight."""
-        negatives = self._negatives(batch.groups)
-        found: list[torch.Tensor] = []
+        found: list[NDArray[np.bool_]] = []
 
         def loss_of(vectors: torch.Tensor) -> torch.Tensor:
             texts, targets = vectors[: len(batch.texts)], vectors[-len(batch.texts) :]  # the same without targets
             if self.beside is None:
-                found.append((texts @ targets.T).detach())
                 groups = torch.from_numpy(batch.groups).to(vectors.device)
                 return info_nce(texts, targets, self._train.temperature, groups=groups, symmetric=True)
             self.beside.train()
-            scores = self.beside.scores(texts, targets, number)
-            found.append(scores.detach())
+            scores, negatives = self.beside.scores(texts, targets, number), self._negatives(batch.groups)
+            found.append(hits(scores.detach(), negatives))
             return hierarchical_loss(scores, negatives, self._pretrain.bias)
 
         loss = self.update([*batch.texts, *(batch.targets or ())], number, lr, loss_of)
-        own, other, _ = hits(found[0], negatives).mean(axis=1)
-        return StepResult(loss, float(own), float(other))
+        own, other, _ = found[0].mean(axis=1).tolist() if found else (None, None, None)
+        return StepResult(loss, own, other)
 
     def hits(self, vectors: NDArray[np.float32], groups: NDArray[np.int64], number: int) -> NDArray[np.bool_]:
         """Return bool [3, texts]: whether each text of some blocks is found in its block, among the others, in all.

@@ -14,5 +14,5 @@ class Step:
     language: str
     loss: float
     lr: float
-    own: float
-    other: float
+    own: float | None  # none of bitext, which has no blocks
+    other: float | None

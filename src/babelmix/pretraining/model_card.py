@@ -14,6 +14,10 @@ MEANING = {
     "bitext": "a text finds its translation, and the translation the text: a control",
     "msm-x": "a text of a page is found from its neighbours in another language; not of the paper",
 }
+BESIDE = {
+    "ccp": " The heads are thrown away.",
+    "bitext": "",
+}  # what is no part of the model, where that is not the document encoder and the heads
 DEPARTURES = """
 - It departs from the paper. The vector of a text is the mean of its tokens, not that of `<s>`. There is no masked
   language model beside the loss. A block has {sentences} paragraphs as they are, not 32 units packed from sentences.
@@ -34,6 +38,7 @@ def model_card(name: str, preset: Preset, pretrain: Pretrain, train: Train, *, s
     departures = DEPARTURES.format(sentences=pretrain.sentences, start=preset.describe())
     plain = pretrain.objective == "bitext"
     temperature = train.temperature if plain else pretrain.temperature
+    beside = BESIDE.get(pretrain.objective, " The document encoder and the heads are thrown away.")
     bias = "" if plain else f", bias {pretrain.bias:g}"
     return f"""---
 library_name: sentence-transformers
@@ -44,7 +49,6 @@ pipeline_tag: sentence-similarity
 Pre-trained by babelmix from {preset.describe()}, as a start for training. It was not trained to retrieve.
 
 - Objective `{pretrain.objective}`: {MEANING[pretrain.objective]}.
-- {pretrain.steps} steps of {pretrain.blocks} blocks of {pretrain.sentences} texts, temperature {temperature:g}{bias},
-  learning rate {train.peak_lr:g}, seed {seed}. The document encoder and the heads are thrown away.
+- {pretrain.describe()}, temperature {temperature:g}{bias}, learning rate {train.peak_lr:g}, seed {seed}.{beside}
 - Data: the pages of {source}, of its train split.{"" if plain else departures}
 """

@@ -6,7 +6,8 @@
 A batch has one language, drawn uniformly, so that no text can be told from another by its language. Its blocks are of
 different pages. The batches of `msm`, `ccp` and `msm-shuffled` hold the same blocks. `msm-x` draws an ordered language
 pair: the texts in one language, their targets in the other. `bitext` has rows of single texts, the same as the blocks',
-as the cross-lingual batches of `batches.sampler` are drawn.
+as the cross-lingual batches of `batches.sampler` are drawn. Each objective encodes blocks * sentences texts a step, so
+the last two, whose targets are texts too, have half as many rows.
 """
 
 from collections.abc import Iterator
@@ -34,9 +35,9 @@ class BlockBatch:
     Attributes:
         language: the language of the texts; "X" where each row has its own (bitext).
         target_language: the language of the targets; "Y" where each row has its own, another than its text's.
-        texts: int32 token ids of blocks * sentences texts, block by block, in the order the document encoder reads.
+        texts: int32 token ids of each row's text, block by block, in the order the document encoder reads.
         targets: the token ids of each text's target; None where the texts are their own targets.
-        groups: int64 [blocks * sentences] of the targets. Two rows with one group hold the same text to a reader, so
+        groups: int64 [rows] of the targets. Two rows with one group hold the same text to a reader, so
             neither is a negative of the other.
     """
 
@@ -91,13 +92,13 @@ def _plan_blocks(blocks: Blocks, pretrain: Pretrain, *, seed: int, steps: int, s
     units = block_units(blocks, translated=pretrain.objective == "msm-x")
     pairs = _pairs(blocks, units, pretrain)
     total = sum(int(np.count_nonzero(units[lang].within(lang))) for lang in {lang for lang, _ in pairs.sizes})
-    length = max(1, total // pretrain.blocks)
+    length = max(1, total // pretrain.batch_blocks)
     shuffled = pretrain.objective == "msm-shuffled"
 
     def batches() -> Iterator[BlockBatch]:
         for epoch in range(start // length, -(-steps // length)):
             first = max(start, epoch * length)
-            drawn = _epoch(units, pairs, pretrain.blocks, np.random.default_rng([seed, epoch]))
+            drawn = _epoch(units, pairs, pretrain.batch_blocks, np.random.default_rng([seed, epoch]))
             chosen = islice(drawn, first - epoch * length, min(length, steps - epoch * length))
             for number, (pair, numbers) in enumerate(chosen, start=first):
                 places = blocks.places[pair[0]][numbers]
@@ -136,14 +137,14 @@ def _pairs(blocks: Blocks, units: dict[str, Units], pretrain: Pretrain) -> Langu
         for other in one.languages
         if (lang != other) == crossed
     }
-    sizes = {pair: number for pair, number in found.items() if number >= pretrain.blocks}
+    sizes = {pair: number for pair, number in found.items() if number >= pretrain.batch_blocks}
     if sizes:
         return LanguagePairs(sizes, "uniform")
     most = sorted(found.items(), key=lambda item: -item[1])[:5]
     counted = ", ".join(f"{'-'.join(pair if crossed else pair[:1])} {number}" for pair, number in most)
     kind = "language pair" if crossed else "language"
     what = (
-        f"no {kind} has {pretrain.blocks} pages of the train split with {blocks.sentences} texts or more"
+        f"no {kind} has {pretrain.batch_blocks} pages of the train split with {blocks.sentences} texts or more"
         f" (it has: {counted or 'none'})"
     )
     how = "lower pretrain.sentences or pretrain.blocks"
@@ -152,10 +153,10 @@ def _pairs(blocks: Blocks, units: dict[str, Units], pretrain: Pretrain) -> Langu
 
 def _plan_texts(blocks: Blocks, pretrain: Pretrain, *, seed: int, steps: int, start: int) -> Iterator[BlockBatch]:
     """Check that a batch can be filled, then return the batches of bitext."""
-    units, size = text_units(blocks), pretrain.blocks * blocks.sentences
+    units, size = text_units(blocks), pretrain.batch_pairs
     twice = np.sum([rows >= 0 for rows in units.rows.values()], axis=0) > 1 if units.rows else np.empty(0, np.bool_)
     if (number := units.distinct(twice)) < size:
-        what = f"a batch of {size} texts has only {number} distinct ones in two languages"
+        what = f"a batch of {size} pairs has only {number} distinct texts in two languages"
         how = "lower pretrain.sentences or pretrain.blocks, or add languages"
         raise UserError(what, where="pretrain.blocks", how=how)
 

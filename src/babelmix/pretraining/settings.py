@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from babelmix.common.section import Section
 
@@ -30,8 +30,27 @@ class Pretrain(Section):
             raise ValueError("empty: write none for no pre-training")
         return objective
 
+    @model_validator(mode="after")
+    def _two_blocks_at_least(self) -> "Pretrain":
+        if self.objective == "msm-x" and self.blocks < 4:
+            raise ValueError("msm-x takes half of `blocks`, for the targets are texts too: give 4 or more")
+        return self
+
+    @property
+    def batch_blocks(self) -> int:
+        """Blocks of a batch. `msm-x` encodes the targets too, so it takes half as many: equal texts, equal cost."""
+        return self.blocks // 2 if self.objective == "msm-x" else self.blocks
+
+    @property
+    def batch_pairs(self) -> int:
+        """Rows of a batch of `bitext`, each of two texts: as many texts as the blocks of the others have."""
+        return self.blocks * self.sentences // 2
+
     def describe(self) -> str:
         """Return a description for reports and model cards."""
         if self.objective == "none":
             return "none"
-        return f"{self.objective}, {self.steps} steps of {self.blocks} blocks of {self.sentences} texts"
+        if self.objective == "bitext":
+            return f"bitext, {self.steps} steps of {self.batch_pairs} pairs of texts"
+        targets = " and as many targets" if self.objective == "msm-x" else ""
+        return f"{self.objective}, {self.steps} steps of {self.batch_blocks} blocks of {self.sentences} texts{targets}"

@@ -8,9 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from babelmix.common.errors import unknown_name
 from babelmix.evaluation.significance import Difference, Interval
 from babelmix.reporting.scaling import changes_table, shown_interval
-from babelmix.reporting.scaling_rows import DASH
-from babelmix.reporting.tables import count, table
-from babelmix.study.arms import MAIN_ARM, Arms, System, arm_of_settings, is_plain, shown_arm
+from babelmix.reporting.tables import DASH, count, table
+from babelmix.study.arms import Arms, System, arm_of_settings, is_plain, shown_arm
 from babelmix.study.scores import Score, asked_scores
 from babelmix.study.settings import Study
 
@@ -150,7 +149,7 @@ def _systems(found: Arms, size: str, wanted: set[str], stands_for: Mapping[str, 
     own = [(arm, objective) for at, arm, objective in found.cells if at == size and arm in wanted]
     objectives = dict.fromkeys(objective for _, objective in own)
     objectives |= dict.fromkeys(stands_for[arm] for arm, _ in own if stands_for and arm in stands_for)
-    shown = [arm for arm in found.arms if arm in wanted or arm == MAIN_ARM]
+    shown = [arm for arm in found.arms if arm in wanted or is_plain(arm)]
     return [(arm, objective) for arm in shown for objective in objectives if (size, arm, objective) in found.cells]
 
 

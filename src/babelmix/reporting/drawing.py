@@ -7,6 +7,7 @@ those that it brings only then, so a font of a common name would depend on the m
 that no machine has. A sign that it lacks, in a name written in another script, is drawn in a font of the machine.
 """
 
+import math
 from base64 import b64encode
 from pathlib import Path
 
@@ -80,3 +81,8 @@ def _with_font(svg: str) -> str:
     start = svg.index(">") + 1
     named = svg[start:].replace(f'font-family="{FONT}"', f'font-family="{FONT}, Arial, sans-serif"')
     return f"{svg[:start]}<style>{faces}</style>{named}"
+
+
+def bar_end(value: float) -> float | None:
+    """Return an end of an interval; None, which draws no bar, for that of one question."""
+    return round(value, 4) if math.isfinite(value) else None

@@ -1,6 +1,6 @@
 """The files of DVC experiments, read from DVC's cache or remote: nothing is checked out, the workspace stays.
 
-    opened = open_experiments(Path("."), ["small-s13", "small-s14"], same=("pairs", "train"))
+    opened = open_experiments(Path("."), ["small-s13", "small-s14"], same=("objectives",))
     run = read_scores(opened[0], "xquad-r", ["hybrid", "hybrid+lir"])
     run.scores["hybrid"].average_precision
 
@@ -23,6 +23,21 @@ from babelmix.settings.params import Settings, parse_settings
 from babelmix.workspace import HERE
 
 Run = TypeVar("Run", "Opened", "Experiment")
+
+# The fields of Settings that must be equal in experiments whose sizes and seeds are compared.
+SAME = (
+    "objective_presets",
+    "average",
+    "sources",
+    "source",
+    "pairs",
+    "translate",
+    "pretrain",
+    "train",
+    "embed",
+    "benchmark",
+    "evaluate",
+)
 
 
 @dataclass(frozen=True)
@@ -86,34 +101,42 @@ def experiment_names(root: Path, benchmarks: Sequence[str]) -> list[str]:
     return [name for name in names if set(benchmarks) <= set(_open(root, name).settings.benchmarks)]
 
 
-def open_experiments(root: Path, names: Sequence[str], same: Sequence[str]) -> list[Opened]:
+def open_experiments(root: Path, names: Sequence[str], same: Sequence[str] = ()) -> list[Opened]:
     """Return these experiments, small models first, then by seed.
 
     Args:
         root: the project.
         names: of experiments, or commits.
-        same: the fields of Settings that must be equal in all of them.
+        same: the fields of Settings that must be equal in all of them, beside SAME.
 
-    Raises UserError: none, one that does not exist, two with the same size and seed, two that differ in `same`.
+    Raises UserError: none, one that does not exist, two with the same size and seed, two that differ in these fields,
+        two of one size with other presets of it.
     """
     found = [_open(root, name) for name in names]
     if not found:
         how = "run `make results` or `make rivals`, or dvc exp run, and name the experiments"
         raise UserError("no experiments to compare", where=str(root), how=how)
     seen: dict[tuple[str, int], str] = {}
+    presets: dict[str, Opened] = {}
     for run in found:
         key = _key(run)
         if key in seen:
             what = f"{seen[key]} and {run.name} both have size {key[0]} and seed {key[1]}"
             raise UserError(what, where="experiments", how="name one of them, or `dvc exp remove` the other")
         seen[key] = run.name
-        for field in same:
+        alike = presets.setdefault(run.settings.model.size, run)
+        if alike.settings.preset() != run.settings.preset():
+            raise _differ(alike, run, f"model.presets.{run.settings.model.size}")
+        for field in (*SAME, *same):
             if getattr(run.settings, field) != getattr(found[0].settings, field):
-                what = f"{found[0].name} and {run.name} differ in {field.removesuffix('_presets')}"
-                how = "compare experiments that differ in size and seed alone"
-                raise UserError(what, where=str(HERE.params), how=how)
-    presets = found[0].settings.model.presets
-    return sorted(found, key=lambda run: (presets[run.settings.model.size].layers or 0, *_key(run)))
+                raise _differ(found[0], run, field.removesuffix("_presets"))
+    layers = {size: run.settings.preset().layers or 0 for size, run in presets.items()}
+    return sorted(found, key=lambda run: (layers[run.settings.model.size], *_key(run)))
+
+
+def _differ(one: Opened, other: Opened, field: str) -> UserError:
+    how = "compare experiments that differ in size and seed alone"
+    return UserError(f"{one.name} and {other.name} differ in {field}", where=str(HERE.params), how=how)
 
 
 def by_size(runs: Sequence[Run]) -> dict[str, list[Run]]:

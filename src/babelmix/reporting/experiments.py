@@ -33,20 +33,6 @@ from babelmix.reporting.results import reference_of, systems_of
 from babelmix.reporting.tables import TESTS, interval, number, signed, table, tests, tests_explained
 from babelmix.workspace import DEBIASINGS, LIR, UNTRAINED, dev_benchmarks, encoder_of
 
-# What must be equal in experiments whose sizes and seeds are compared.
-SAME = (
-    "objectives",
-    "objective_presets",
-    "averages",
-    "average",
-    "pairs",
-    "translate",
-    "pretrain",
-    "train",
-    "embed",
-    "benchmark",
-)
-
 
 def read_experiments(root: Path, names: Sequence[str], benchmark: str) -> list[Experiment]:
     """Read what these experiments measured on a benchmark, small models first, then by seed.
@@ -55,7 +41,7 @@ def read_experiments(root: Path, names: Sequence[str], benchmark: str) -> list[E
     longer has; two with the same size and seed; two that differ in more than size and seed.
     """
     found: list[Experiment] = []
-    for group in by_size(open_experiments(root, names, SAME)).values():
+    for group in by_size(open_experiments(root, names, ("objectives", "averages"))).values():
         known = scored_by_all(group)
         best = _best_forms(group, known)
         for run in group:

@@ -61,12 +61,14 @@ class View:
     system: str
     hits: tuple[Hit, ...]
     answers: tuple[Answer, ...]
+    lost: int = 0  # right answers whose text the benchmark lacks: no system finds them
 
     @property
     def average_precision(self) -> float | None:
         """The query's average precision in the multilingual scope, as in `evaluate`; None without answers."""
-        ranks = np.array([answer.rank for answer in self.answers])
-        return float(measures(np.zeros_like(ranks), ranks, np.ones_like(ranks))[1][0, 0]) if len(ranks) else None
+        ranks = np.array([*(answer.rank for answer in self.answers), *[np.inf] * self.lost])
+        one = np.ones(len(ranks), dtype=np.int64)
+        return float(measures(0 * one, ranks, one)[1][0, 0]) if len(ranks) else None
 
     @property
     def rank_distance(self) -> int | None:
@@ -98,6 +100,7 @@ def view_of(
     relevant: Collection[int],
     top: int = 10,
     itself: Collection[int] = (),
+    lost: int = 0,
 ) -> View:
     """Return the best passages for a query, and the ranks of the right ones, in the order (-score, passage).
 
@@ -109,6 +112,7 @@ def view_of(
         relevant: rows of the right answers; none for a free-text query.
         top: number of best passages to return.
         itself: rows of the passages that are the query itself; they are left out.
+        lost: how many right answers the benchmark has no text of.
 
     Raises:
         UserError: vectors that do not fit the benchmark or each other, or are not unit vectors.
@@ -136,7 +140,7 @@ def view_of(
         ranks = rank_relevant(qrels, CosineScorer(query, passages, where=where)).pool
     right = ((rank, benchmark.passages[row]) for rank, row in zip(ranks.tolist(), rows.tolist(), strict=True))
     answers = (Answer(passage.lang, rank, passage.text, passage.id) for rank, passage in right)
-    return View(system, hits, tuple(sorted(answers, key=lambda answer: answer.rank)))
+    return View(system, hits, tuple(sorted(answers, key=lambda answer: answer.rank)), lost)
 
 
 def show(
@@ -153,7 +157,8 @@ def show(
     relevant = {row for row, passage in enumerate(benchmark.passages) if passage.id in answers - own}
     alike = [other for other in benchmark.queries if other.parallel_id == query.parallel_id]
     english = [other.text for other in alike if other.lang == "en"]
-    views = tuple(view_of(benchmark, vector, rows, name, relevant, top, itself) for name, vector, rows in systems)
+    lost = sum(row.parallel_id == query.parallel_id for row in benchmark.lost)
+    views = tuple(view_of(benchmark, vector, rows, name, relevant, top, itself, lost) for name, vector, rows in systems)
     return Entry(query, english[0] if english and query.lang != "en" else "", views, group)
 
 
@@ -211,7 +216,8 @@ def summarise(view: View) -> str:
     inside = sum(hit.relevant for hit in view.hits)
     if view.average_precision is None:
         return "no known right answers"
-    parts = [f"{inside} of {len(view.answers):,} in the top {len(view.hits)}", f"AP {view.average_precision:.3f}"]
+    answers = len(view.answers) + view.lost
+    parts = [f"{inside} of {answers:,} in the top {len(view.hits)}", f"AP {view.average_precision:.3f}"]
     if view.rank_distance is not None:
         parts.append(f"rank distance {view.rank_distance:,}")
     return " · ".join(parts)

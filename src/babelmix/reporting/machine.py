@@ -3,13 +3,9 @@
 describe_machine(2)     # "AMD EPYC, 2 cores, 2 threads, AVX-512 BF16, no AMX; torch 2.13.0+cpu"
 """
 
-import platform
-import re
-from pathlib import Path
-
 import torch
 
-from babelmix.common.processes import cores
+from babelmix.common.processes import cores, processor
 
 # The features that decide the speed of bfloat16 products, by torch's names -> the makers' names.
 FEATURES = {"avx512_bf16": "AVX-512 BF16", "amx_bf16": "AMX"}
@@ -20,13 +16,4 @@ def describe_machine(threads: int) -> str:
     capabilities = torch.cpu.get_capabilities()
     features = [name if capabilities.get(key) else f"no {name}" for key, name in FEATURES.items()]
     counts = f"{cores()} cores, {threads} threads"
-    return f"{_processor()}, {counts}, {', '.join(features)}; torch {torch.__version__}"
-
-
-def _processor() -> str:
-    """Return the processor's name as Linux tells it, as Python tells it elsewhere."""
-    try:
-        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
-    except OSError:
-        found = None
-    return found.group(1).strip() if found else platform.processor() or platform.machine()
+    return f"{processor()}, {counts}, {', '.join(features)}; torch {torch.__version__}"

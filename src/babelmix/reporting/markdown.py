@@ -110,7 +110,7 @@ def _recipe(results: Results, settings: Settings) -> str:
         ("temperature", f"{train.temperature:g}"),
         ("weights", "of the last step" if train.select_by == "last" else f"with the lowest {selected} dev loss"),
         ("languages in training", ", ".join(sorted(training_languages(results)))),
-        *((f"batches, {name}", settings.objective(name).describe()) for name in settings.objectives),
+        *((f"batches, {name}", _batches(settings, name)) for name in settings.objectives),
         *((f"weights, {name}", settings.average[name].describe()) for name in settings.averages),
     ]
     return table(("parameter", "value"), rows)
@@ -193,10 +193,27 @@ def _caveats(settings: Settings) -> str:
         *start,
         *([PRUNED] if preset.layers else []),
         f"One seed ({settings.seed}): the intervals cover other questions, not other trainings.",
-        "All objectives share data, steps, optimiser and seed; they differ in the languages within a batch alone.",
+        _shared(settings),
         f"Licences. {'; '.join(licences)}.",
     ]
     return "\n".join(f"- {note}" for note in notes)
+
+
+def _batches(settings: Settings, name: str) -> str:
+    objective = settings.objective(name)
+    return "; ".join((objective.describe(), *objective.besides()))
+
+
+def _shared(settings: Settings) -> str:
+    more = [name for name in settings.objectives if settings.objective(name).besides()]
+    if not more:
+        return (
+            "All objectives share data, steps, optimiser and seed; they differ in the languages within a batch alone."
+        )
+    return (
+        f"All objectives share the seed and the optimiser. {', '.join(more)}: not the batches alone differ, the table "
+        "of the recipe says what else."
+    )
 
 
 def _change(row: Comparison) -> str:

@@ -52,13 +52,17 @@ def read_systems(files: Sequence[Path], *, where: str) -> Mapping[str, Trained]:
     """Return what the files of each encoder found, in their order; `where` stands in errors.
 
     Raises:
-        UserError: a damaged file, or files whose words were asked for in other ways.
+        UserError: a damaged file, two of one name, or files whose words were asked for in other ways.
     """
     found: dict[str, dict[int | None, Results]] = {}
     for file in files:
         match = _SEED.fullmatch(file.stem)
         name, seed = (match[1], int(match[2])) if match else (file.stem, None)
-        found.setdefault(name, {})[seed] = read_results(file)
+        if seed in (own := found.setdefault(name, {})):
+            raise UserError(
+                f"two files of {file.stem}", where=f"{where}, {file}", how="give one, or rename one of them"
+            )
+        own[seed] = read_results(file)
     settings = {(one.settings.form, one.settings.prompt) for own in found.values() for one in own.values()}
     if len(settings) > 1:
         ways = "; ".join(f"form {form}, prompt {prompt}" for form, prompt in sorted(settings))

@@ -12,11 +12,9 @@ from typing import Any
 from babelmix.evaluation.significance import Difference, Interval
 from babelmix.reporting.dev_choice import best_debiasing, marked
 from babelmix.reporting.rivals import AIM, BEIR, NATIVE, PARALLEL, SizeRivals, beir_score
-from babelmix.reporting.tables import count, signed, table
+from babelmix.reporting.tables import DASH, SIGNS, count, signed, table
 from babelmix.workspace import BM25, BY_INDEX, BY_TEXT, DEBIASINGS, DEV, encoder_of
 
-DASH = "–"
-SIGNS = {"better": "▲", "worse": "▼", "equivalent": "=", "no difference shown": "·"}
 HOW = (
     "Means over seeds, ± half of the 95 % interval over questions and seeds; with one seed over questions alone. "
     "Steps: what the training costs in steps of the plain recipe; the teacher and both parts of an average count. "
@@ -29,6 +27,10 @@ BIAS = (
     "the right answers in the query's language, and over those in others; MRC@10, the overlap of the lists of one "
     f"question's translations. On {DEV}: contrastive entropy in nats (monolingual, cross-lingual, pooled). Hubs: the "
     "share of nonsense queries whose first passage is the most frequent one."
+)
+PICKED = (
+    " (picked among all shown systems, each of whose monolingual losses is tested by itself: of many rows some reach "
+    "it by chance)"
 )
 MEASURES = ("lpr", "recall_same_at_10", "recall_across_at_10", "mrc_at_10")  # keys of an evaluation's "bias"
 
@@ -50,7 +52,7 @@ def _answer(sizes: Sequence[SizeRivals]) -> str:
         lines.append(f"- **{found.size}** ({seeds}). {' '.join(_recommendation(found))}")
         reached = [marked(name) for name in found.shown if (name, "multi") in found.differences]
         reached = [name for name in reached if found.reaches_aim(name.removesuffix("†"))]
-        lines[-1] += f" The aim is reached by: {', '.join(reached) or 'none'}."
+        lines[-1] += f" The aim is reached by: {', '.join(reached) or 'none'}{PICKED if reached else ''}."
         if found.left_out:
             lines[-1] += f" Left out, as not every seed has them: {', '.join(found.left_out)}."
     aim = (

@@ -41,7 +41,6 @@ from babelmix.settings.params import Settings
 from babelmix.workspace import BM25, BY_INDEX, BY_TEXT, DEV, HERE, NATIVE_DEV, dev_benchmarks, encoder_of
 
 PARALLEL, NATIVE = "xquad-r", "native"  # an answer in every language; an answer in the asker's language alone
-SAME = ("objective_presets", "average", "sources", "pairs", "translate", "train", "embed", "benchmark")
 AIM = 0.02  # multilingual mAP above plain hybrid, with no monolingual loss
 
 
@@ -109,7 +108,7 @@ def read_rivals(root: Path, names: Sequence[str], on_progress: Callable[[str], N
     Raises UserError: an experiment that does not exist or lacks scores; two with the same size and seed; two with other
     definitions or data; none with plain hybrid, or not all with the two benchmarks of the trade-off.
     """
-    opened = open_experiments(root, names, SAME)
+    opened = open_experiments(root, names)
     benchmarks = [
         name for name in opened[0].settings.benchmarks if all(name in run.settings.benchmarks for run in opened)
     ]

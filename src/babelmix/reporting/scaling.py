@@ -10,21 +10,21 @@ from babelmix.evaluation.significance import Difference, Interval, holm, interva
 from babelmix.reporting.dev_choice import marked
 from babelmix.reporting.scaling_fits import fit_tables
 from babelmix.reporting.scaling_gap import gap_tables
-from babelmix.reporting.scaling_rows import DASH, pairs_of, systems_of
-from babelmix.reporting.tables import count, number, signed, table
+from babelmix.reporting.scaling_rows import pairs_of, systems_of
+from babelmix.reporting.tables import DASH, SIGNS, count, number, signed, table
 from babelmix.study.design import Design
 from babelmix.study.gains import gains, step_gains
+from babelmix.study.rates import at_an_end
 from babelmix.study.scores import StudyScores
 from babelmix.study.settings import Study
 from babelmix.study.verdict import verdict
 from babelmix.workspace import BM25, UNTRAINED
 
-SIGNS = {"better": "▲", "worse": "▼", "equivalent": "=", "no difference shown": "·"}
 SHORTCUTS = (
     "Read with care: all sizes are cut from one published checkpoint by leaving out layers. That damages the smaller "
     "ones (see untrained), and the training repairs them too, so a size is no training from scratch. The weights "
     "come from 4 bits. The makers tuned the checkpoint on question answering data, which may hold passages of these "
-    "benchmarks. Most queries and training pairs were translated by machine."
+    "benchmarks. The Portuguese training pairs and NFCorpus's queries in six languages were translated by machine."
 )
 SCORES = (
     "Mean over all seeds of the size, ± half of the 95 % interval over questions and seeds, with one seed over "
@@ -59,6 +59,8 @@ def _section(design: Design, study: Study, alphas: Mapping[str, float], *, sever
     yield from _scores(found)
     yield from _differences(found)
     yield SHORTCUTS
+    if ends := at_an_end(design, study):
+        yield ends
     yield from fit_tables(found, alphas)
     yield from gap_tables(found)
     yield from _steps(found)

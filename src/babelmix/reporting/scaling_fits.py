@@ -40,14 +40,14 @@ INTERACTION = (
     "Exponent of the first system minus that of the second, paired over questions and seeds: above 0, the first gains "
     "more with the size, as a share of the error. Over sizes: the interval by how the log ratios of the two errors "
     "scatter around a line; where it holds 0, other sizes may show another sign. Gain per tenfold: the slope of the "
-    "plain difference of scores over log10 of the size. Where errors fall, it may have the other sign. p: Holm's "
-    "correction over the table."
+    "plain difference of scores over log10 of the size, with its own interval over sizes. Where errors fall, it may "
+    "have the other sign. p: Holm's correction over the table."
 )
 JOINT = (
-    "One fit for all objectives, with α, the share of monolingual batches, as a term; N is over the geometric mean of "
-    "the sizes. Shift: parallel lines. Turn: the exponent moves with α, by b1. Bend: α² besides. Power of the share: "
-    "error ∝ N^−b (1 − α + ε)^−g, a form of arXiv 2410.12883, ε from a fixed grid. The form whose left-out miss is "
-    "smallest forecasts best."
+    "One fit for several objectives, with α, the share of monolingual batches, as a term. N is over the geometric mean "
+    "of the sizes. Shift: parallel lines. Turn: the exponent moves with α, by b1. Bend: α² besides. Power of the "
+    "share: error ∝ N^−b (1 − α + ε)^−g, a form of arXiv 2410.12883, ε from a fixed grid. The form whose left-out miss "
+    "is smallest forecasts best."
 )
 FORECAST = (
     "The largest size, forecast by the power law of all others, beside what was measured. The intervals are over "
@@ -64,7 +64,7 @@ def fit_tables(found: StudyScores, alphas: Mapping[str, float]) -> Iterator[str]
 
     Args:
         found: the scores of a design.
-        alphas: objective -> share of monolingual batches, of those that have one number.
+        alphas: objective -> share of monolingual batches, of those that have one number; of equals the first is fitted.
     """
     yield "### Power laws"
     if (why := no_fit(found)) is not None:
@@ -114,9 +114,12 @@ def _floors(sizes: int, fits: Fits) -> Iterator[str]:
 
 def _joint(found: StudyScores, alphas: Mapping[str, float]) -> Iterator[str]:
     rows: list[Sequence[str]] = []
-    names = [name for name in found.study.objectives if name in alphas]
+    names: dict[float, str] = {}
+    for name in found.study.objectives:
+        if name in alphas:
+            names.setdefault(alphas[name], name)
     for score in found.scores:
-        fits = joint_fits(found.parameters, {alphas[name]: found.errors(name, score) for name in names})
+        fits = joint_fits(found.parameters, {alpha: found.errors(name, score) for alpha, name in names.items()})
         for fit in fits:
             alpha = [f"{name} {estimated(one, sign=True)}" for name, one in fit.terms.items() if name not in ("k", "b")]
             eps = "" if fit.eps is None else f", ε {fit.eps:g}"
@@ -124,5 +127,5 @@ def _joint(found: StudyScores, alphas: Mapping[str, float]) -> Iterator[str]:
             rows.append((score.name, fit.name, estimated(fit.terms["b"]), "; ".join(alpha) + eps, *misses))
     if rows:
         yield "### One fit with α as a term"
-        yield JOINT
+        yield f"{JOINT} Of {', '.join(names.values())}."
         yield table(("score", "form", "b", "terms in α", "R²", "largest miss", "left out"), rows)

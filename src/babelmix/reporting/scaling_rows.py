@@ -13,7 +13,7 @@ from typing import NamedTuple
 from babelmix.evaluation.crossed import Estimate
 from babelmix.evaluation.significance import Difference, holm
 from babelmix.reporting.dev_choice import marked
-from babelmix.reporting.tables import number, signed
+from babelmix.reporting.tables import DASH, number, signed
 from babelmix.study.entropy import ENTROPIES, entropy_scaling
 from babelmix.study.exponents import Interaction, Scaling, interaction, scaling_of
 from babelmix.study.fit_quality import FitQuality
@@ -21,7 +21,6 @@ from babelmix.study.forecast import forecast, forecast_gain
 from babelmix.study.power_law import SIZES
 from babelmix.study.scores import StudyScores
 
-DASH = "–"
 QUALITY = ("R²", "largest miss", "left out", "AICc")
 Fits = Mapping[tuple[str, str], Scaling | None]  # (score, system as tables show it) -> fits
 
@@ -123,12 +122,15 @@ def interactions(found: StudyScores) -> Rows:
             f"{first} − {marked(second)}",
             _changed(one.exponent),
             f"{exponent.p_holm:.4f}",
-            f"{signed(one.over_sizes[0])} to {signed(one.over_sizes[1])}",
+            _span(one.exponent_over_sizes),
             _changed(one.gain),
+            _span(one.gain_over_sizes),
         )
         for ((name, first, second), one), exponent in zip(compared.items(), tested, strict=True)
     )
-    return Rows(("score", "systems", "exponents", "p (Holm)", "over sizes", "gain per tenfold"), rows)
+    return Rows(
+        ("score", "systems", "exponents", "p (Holm)", "over sizes", "gain per tenfold", "its, over sizes"), rows
+    )
 
 
 def forecasts(found: StudyScores) -> Rows:
@@ -167,5 +169,9 @@ def _plain(value: float) -> str:
     return number(value).replace("-", "−")
 
 
+def _span(limits: tuple[float, float]) -> str:
+    return f"{signed(limits[0])} to {signed(limits[1])}"
+
+
 def _changed(difference: Difference) -> str:
-    return f"{signed(difference.mean)} ({signed(difference.low)} to {signed(difference.high)})"
+    return f"{signed(difference.mean)} ({_span((difference.low, difference.high))})"

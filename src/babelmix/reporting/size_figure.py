@@ -5,7 +5,6 @@ save(size_figure(runs, encoder_sizes(Path("."), runs)), Path("sizes.svg"))
 """
 
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ import altair as alt
 from babelmix.evaluation.measures import MEASURES
 from babelmix.evaluation.query_scores import SCOPES
 from babelmix.evaluation.significance import score_interval
-from babelmix.reporting.drawing import COLOURS, SHAPES
+from babelmix.reporting.drawing import COLOURS, SHAPES, bar_end
 from babelmix.reporting.experiment_files import Experiment, by_size
 from babelmix.reporting.names import MEASURE_NAMES, SCOPE_TITLES
 from babelmix.reporting.results import reference_of
@@ -98,14 +97,9 @@ def _rows(
                     "system": name,
                     "at": round(parameters * APART ** (place - (len(systems) - 1) / 2)),
                     "mean": round(found.mean, 4),
-                    "low": _end(found.low),
-                    "high": _end(found.high),
+                    "low": bar_end(found.low),
+                    "high": bar_end(found.high),
                 }
-
-
-def _end(value: float) -> float | None:
-    """Return an end of an interval; None, which draws no bar, for that of one question."""
-    return round(value, 4) if math.isfinite(value) else None
 
 
 def _title(runs: Sequence[Experiment], measure: str) -> alt.TitleParams:

@@ -9,6 +9,8 @@ from typing import Any
 
 from babelmix.evaluation.significance import Difference
 
+DASH = "–"  # in place of a figure that is not there
+SIGNS = {"better": "▲", "worse": "▼", "equivalent": "=", "no difference shown": "·"}  # of verdicts
 TESTS = ("p (Holm)", "p equivalent (Holm)", "no loss")
 
 
@@ -27,7 +29,7 @@ def interval(difference: Difference) -> str:
 
 def number(value: float | None, form: str = ".3f") -> str:
     """Return a figure, or a dash for None."""
-    return "–" if value is None else format(value, form)
+    return DASH if value is None else format(value, form)
 
 
 def count(value: int) -> str:

@@ -3,14 +3,13 @@
 save(trade_off_figure(read_rivals(Path("."), names, say)), Path("trade-off.svg"))
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import altair as alt
 
 from babelmix.reporting.dev_choice import is_transductive
-from babelmix.reporting.drawing import COLOURS, FAINT, INK
+from babelmix.reporting.drawing import COLOURS, FAINT, INK, bar_end
 from babelmix.reporting.rival_costs import PLAIN
 from babelmix.reporting.rivals import SizeRivals
 from babelmix.workspace import BM25, UNTRAINED, encoder_of
@@ -34,7 +33,7 @@ def trade_off_figure(sizes: Sequence[SizeRivals]) -> alt.TopLevelMixin:
         "Up: better where every language has the answer (XQuAD-R, one pool). Right: better where only the asker's own",
         "has it (native pool). Filled: the plain recipe. Coloured lines lead from it to its debiased forms, hollow:",
         "squares by training text, triangles by the passages of the index (transductive). Dev splits chose the forms.",
-        f"Bars: 95 % intervals over questions and seeds. Dashed lines cross at plain {PLAIN}.",
+        f"Bars: 95 % intervals over {_over(sizes)}. Dashed lines cross at plain {PLAIN}.",
     ]
     if far := [f"{name} ({found.size})" for found in sizes for name in sorted(far_below(found))]:
         subtitle.append(f"Not drawn, as they have less than half of plain {PLAIN}'s mAP: {', '.join(far)}.")
@@ -53,6 +52,16 @@ def far_below(found: SizeRivals) -> set[str]:
     }
 
 
+def _over(sizes: Sequence[SizeRivals]) -> str:
+    """Return what the intervals are over, with the sizes for which there is one seed."""
+    alone = [found.size for found in sizes if len(found.seeds) == 1]
+    if not alone:
+        return "questions and seeds"
+    if len(alone) == len(sizes):
+        return "questions alone, as there is one seed"
+    return f"questions and seeds, with {', '.join(alone)} over questions alone"
+
+
 def _rows(found: SizeRivals) -> Iterator[dict[str, Any]]:
     far = far_below(found)
     for name in found.shown:
@@ -66,14 +75,9 @@ def _rows(found: SizeRivals) -> Iterator[dict[str, Any]]:
             "form": form,
             "x": round(x.mean, 4),
             "y": round(y.mean, 4),
-            **{f"x_{end}": _end(getattr(x, end)) for end in ("low", "high")},
-            **{f"y_{end}": _end(getattr(y, end)) for end in ("low", "high")},
+            **{f"x_{end}": bar_end(getattr(x, end)) for end in ("low", "high")},
+            **{f"y_{end}": bar_end(getattr(y, end)) for end in ("low", "high")},
         }
-
-
-def _end(value: float) -> float | None:
-    """Return an end of an interval; None, which draws no bar, for that of one question."""
-    return round(value, 4) if math.isfinite(value) else None
 
 
 def _panel(rows: list[dict[str, Any]], encoders: list[str], found: SizeRivals) -> alt.LayerChart | alt.FacetChart:

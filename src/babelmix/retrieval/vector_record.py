@@ -80,7 +80,8 @@ def read_record(folder: Path) -> Record | None:
         return None
     raw = parse_json(read_text(file), str(file))
     names = {field.name for field in fields(Record)}
-    if not isinstance(raw, dict) or names - raw.keys() or raw["similarity"] not in SIMILARITIES:
+    whole = isinstance(raw, dict) and not names - raw.keys() and isinstance(raw["made_of"], dict)
+    if not whole or raw["similarity"] not in SIMILARITIES:
         how = "embed the benchmark again, or delete the file if another program made the vectors"
         raise UserError("not a record of `babelmix embed`", where=str(file), how=how)
     return Record(**{name: raw[name] for name in names})

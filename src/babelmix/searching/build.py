@@ -1,6 +1,7 @@
 """Make an index of vectors, and of documents through an encoder.
 
     index_vectors(documents, vectors, model, Path("my-index"))         # float16 [n, d] unit vectors
+    claim_index(Path("my-index"), inputs=[texts, folder])              # before any work
     counts = index_documents(documents, encoder, Path("my-index"))     # as a stream, in shards
 
 The folder appears when it is whole: a kill leaves what was there before.
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from babelmix.common.errors import UserError
 from babelmix.common.files import new_folder
+from babelmix.common.outputs import claim_folder
 from babelmix.retrieval.scorers import check_lengths
 from babelmix.retrieval.vectors import Shards
 from babelmix.searching import approximate
@@ -46,6 +48,19 @@ class PassageEncoder:
     model: Model
     encode: Callable[[Sequence[str]], NDArray[np.float16]]
     cut: list[int] = field(default_factory=lambda: [0])  # how many texts were longer than it reads, so far
+
+
+def claim_index(output: Path, *, inputs: Iterable[Path]) -> None:
+    """Refuse what `claim_folder` refuses; of an index that is there, wait for its writer and delete what a kill left.
+
+    What an addition that was killed left beside the index is babelmix's own, although no manifest names it.
+    """
+    if not is_index(output):
+        claim_folder(output, inputs=inputs)
+        return
+    with writing(output):
+        sweep(output)
+        claim_folder(output, inputs=inputs)
 
 
 def index_documents(documents: Iterable[Document], encoder: PassageEncoder, output: Path) -> Record:

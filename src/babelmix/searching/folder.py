@@ -7,7 +7,8 @@
 
 A folder is one of these, in this order:
 
-- BEIR's form: `corpus.jsonl`, and `corpus.<lang>.jsonl` with texts of a language, whose ids are then `<lang>:<id>`;
+- BEIR's form: `corpus.jsonl` with English texts, and `corpus.<lang>.jsonl` with those of a language; the ids are
+  `<lang>:<id>`, as in the benchmark of the same folder (benchmarks/sources/beir.py);
 - babelmix's own: `passages.jsonl`;
 - any files of KINDS, in the folder and below: rows of JSON lines, CSV and Parquet, and pages. Hidden files are skipped.
 """
@@ -23,7 +24,7 @@ from babelmix.common.errors import UserError
 from babelmix.searching.documents import Document
 from babelmix.searching.languages import checked_language, language_of
 from babelmix.searching.pages import HTML, MARKDOWN, PLAIN, read_page
-from babelmix.searching.rows import PARQUET, TABLES, document_of, rows_of
+from babelmix.searching.rows import BEIR_IDS, PARQUET, TABLES, document_of, rows_of
 
 PAGES = (*HTML, *MARKDOWN, *PLAIN)
 ROWS = (".jsonl", ".ndjson", *TABLES, PARQUET)
@@ -66,7 +67,7 @@ def _kept(documents: Iterable[Document], counts: Counter[str], where: str) -> It
     seen: dict[bytes, bytes] = {}
     texts: set[bytes] = set()
     for document in documents:
-        reason = EMPTY if not document.text else TOO_LONG if len(document.text) > LONGEST else None
+        reason = EMPTY if not document.passage else TOO_LONG if len(document.text) > LONGEST else None
         name, content = _digest(document.id), _digest(document.passage)
         if reason is None and name in seen:
             if seen[name] != content:
@@ -81,7 +82,7 @@ def _kept(documents: Iterable[Document], counts: Counter[str], where: str) -> It
             counts[EQUAL] += 1
         texts.add(content)
         if document.language is None:
-            document = replace(document, language=language_of(document.text))
+            document = replace(document, language=language_of(document.text or document.passage))
             if document.language is None:
                 counts[NO_LANGUAGE] += 1
         yield document
@@ -100,9 +101,10 @@ def _each(path: Path, counts: Counter[str], language: str | None) -> Iterator[Do
     if corpora:
         for file in corpora:
             own = file.name.removeprefix("corpus").split(".jsonl")[0].strip(".")
-            lang = checked_language(own, f"{file}, file name")
-            for document in _file(file, file.name, lang or language):
-                yield replace(document, id=f"{lang}:{document.id}") if lang else document
+            lang = checked_language(own, f"{file}, file name") or language or "en"
+            for number, (where, row) in enumerate(rows_of(file), start=1):
+                document = document_of(row, where, own=f"{file.name}:{number}", language=lang, ids=BEIR_IDS)
+                yield replace(document, id=f"{lang}:{document.id}")
         return
     if own := _named(path, "passages"):
         yield from _file(own[0], own[0].name, language)

@@ -23,6 +23,7 @@ from babelmix.searching.languages import checked_language
 HTML, MARKDOWN, PLAIN = (".html", ".htm", ".xhtml"), (".md", ".markdown"), (".txt",)
 PART = 1500  # letters of a passage, see reading_length
 LARGEST = 16 << 20  # bytes of a page
+DEEPEST = 100  # levels of quotes and lists (two each) in Markdown: what is deeper its parser leaves out without a word
 _GZIP = b"\x1f\x8b"  # 16 MB may unpack to 16 GB
 _HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
 _OTHERS = """address article aside blockquote body br caption dd details div dl dt figcaption figure footer form header
@@ -62,11 +63,18 @@ def read_page(file: Path) -> Page:
     if kind.endswith(PLAIN):
         blocks = re.split(r"\n[ \t]*\n", read_text(file))
         return Page(None, tuple(_passages((None, block) for block in blocks)))
-    if kind.endswith(MARKDOWN):
-        from markdown_it import MarkdownIt
+    return _parse(_rendered(file) if kind.endswith(MARKDOWN) else _html(file), file)
 
-        return _parse(MarkdownIt("commonmark").enable("table").render(_FRONT.sub("", read_text(file))))
-    return _parse(_html(file))
+
+def _rendered(file: Path) -> str:
+    """Return the HTML of a Markdown file; UserError for quotes or lists of DEEPEST levels."""
+    from markdown_it import MarkdownIt
+
+    markdown = MarkdownIt("commonmark", {"maxNesting": DEEPEST}).enable("table")
+    tokens = markdown.parse(_FRONT.sub("", read_text(file)))
+    if any(one.level >= DEEPEST - 1 and one.type in ("blockquote_open", "list_item_open") for one in tokens):
+        raise _too_deep(file)
+    return str(markdown.renderer.render(tokens, markdown.options, {}))
 
 
 def _html(file: Path) -> str:
@@ -85,14 +93,17 @@ def _html(file: Path) -> str:
             raise UserError(f"not {name}, as it says", where=str(file), how="save it as UTF-8") from error
 
 
-def _parse(text: str) -> Page:
+def _parse(text: str, file: Path) -> Page:
+    """Return the passages of HTML; UserError where the parser reaches a limit, since it drops the rest of the page."""
     from lxml.etree import HTMLParser, fromstring
 
     text = re.sub(r"\A\s*<\?xml[^>]*\?>", "", published_form(text))
     if not text.strip():
         return Page(None, ())
-    parser = HTMLParser(no_network=True, remove_comments=True, remove_pis=True)
+    parser = HTMLParser(no_network=True, remove_comments=True, remove_pis=True, huge_tree=True)
     root: Any = fromstring(text, parser)
+    if any(error.type_name == "ERR_RESOURCE_LIMIT" for error in parser.error_log):
+        raise _too_deep(file)
     if root is None:
         return Page(None, ())
     name = root.find(".//title")
@@ -101,6 +112,11 @@ def _parse(text: str) -> Page:
         (" – ".join(dict.fromkeys(filter(None, (title, heading)))) or None, block) for heading, block in _blocks(root)
     )
     return Page(_language(root), tuple(_passages(blocks)))
+
+
+def _too_deep(file: Path) -> UserError:
+    how = "take out some of the elements that are within one another, or take the page out of the folder"
+    return UserError("nested too deeply: only a part of the page could be read", where=str(file), how=how)
 
 
 def _language(root: Any) -> str | None:
@@ -112,16 +128,20 @@ def _language(root: Any) -> str | None:
 
 
 def _blocks(root: Any) -> Iterator[tuple[str, str]]:
-    """Yield (heading above it, text) of each block of text, in their order."""
+    """Yield (heading above it, text) of each block of text, in their order; a heading may have several lines."""
     from lxml.etree import iterwalk
 
-    heading, hidden = "", 0
+    heading, hidden, in_heading = "", 0, 0
     parts: list[str] = []
     for event, element in iterwalk(root, events=("start", "end")):
         tag = element.tag if isinstance(element.tag, str) else ""
         if tag in _NO_TEXT:
             hidden += 1 if event == "start" else -1
-        if tag in _BLOCKS:
+        if tag in _HEADINGS:
+            in_heading += 1 if event == "start" else -1
+        if tag == "br" and in_heading:
+            parts.append(" ")
+        elif tag in _BLOCKS:
             text = _squeezed("".join(parts))
             parts.clear()
             if event == "end" and tag in _HEADINGS:
@@ -151,16 +171,21 @@ def _passages(blocks: Iterator[tuple[str | None, str]]) -> Iterator[Section]:
 
 
 def _parts(block: str) -> Iterator[str]:
-    """Cut a block after sentences or, where there are none, anywhere."""
-    while reading_length(block) > PART:
-        most = next(size for size in range(PART, 0, -50) if reading_length(block[:size]) <= PART)
-        ends = [match.end() for match in re.finditer(r"[.!?]\s|[。！？।]|\s", block[:most])]
-        sentence = [match.end() for match in re.finditer(r"[.!?]\s|[。！？।]", block[:most])]
+    """Cut a squeezed block after sentences or, where there are none, anywhere.
+
+    A character counts as one letter or more, so the next PART + 1 of them say whether the rest is too long.
+    """
+    start = 0
+    while reading_length(ahead := block[start : start + PART + 1]) > PART:
+        most = next(size for size in range(PART, 0, -50) if reading_length(ahead[:size]) <= PART)
+        ends = [match.end() for match in re.finditer(r"[.!?]\s|[。！？।]|\s", ahead[:most])]
+        sentence = [match.end() for match in re.finditer(r"[.!?]\s|[。！？।]", ahead[:most])]
         at = sentence[-1] if sentence and sentence[-1] > most // 2 else ends[-1] if ends else most
-        yield block[:at].strip()
-        block = block[at:].strip()
-    if block:
-        yield block
+        yield ahead[:at].strip()
+        start += at
+        start += block.startswith(" ", start)
+    if ahead:
+        yield ahead
 
 
 def _squeezed(text: str) -> str:

@@ -8,7 +8,7 @@ ignored.
 """
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,9 @@ FIELDS = {
     "title": ("title",),
     "language": ("language", "lang"),
 }
+BEIR_IDS = ("_id", "id", "doc_id", "docid")  # the order of benchmarks/sources/beir.py, so that both read equal ids
 TABLES = (".csv", ".tsv")
 PARQUET = ".parquet"
-LINES = (".jsonl", ".ndjson", ".json")
 BATCH = 1024  # rows of a Parquet file in memory at once
 
 Row = tuple[str, Mapping[str, Any]]
@@ -41,13 +41,17 @@ def rows_of(file: Path) -> Iterator[Row]:
     return _table_rows(file) if kind.endswith(TABLES) else json_rows(file)
 
 
-def document_of(row: Mapping[str, Any], where: str, *, own: str, language: str | None) -> Document:
+def document_of(
+    row: Mapping[str, Any], where: str, *, own: str, language: str | None, ids: Sequence[str] = FIELDS["id"]
+) -> Document:
     """Return the document of a row; its language is None where the row names none.
 
-    `own` is the id of a row without one, and `language` the language of all rows of the file, if known. UserError, with
-    the field, for a missing text, for an id or language that is none, and for a field that is not a text.
+    `own` is the id of a row without one, `language` the language of all rows of the file, if known, and `ids` the
+    fields of which the first that is there is the id. UserError, with the field, for a missing text, for an id or
+    language that is none, and for a field that is not a text.
     """
-    names = {field: next((name for name in names if name in row), None) for field, names in FIELDS.items()}
+    fields = {**FIELDS, "id": ids}
+    names = {field: next((name for name in names if name in row), None) for field, names in fields.items()}
     if names["text"] is None:
         how = f"name the column or field of the texts `text`; the fields are {shown(', '.join(map(str, row)))}"
         raise UserError("no text", where=where, how=how)

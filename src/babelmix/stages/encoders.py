@@ -1,4 +1,4 @@
-"""Encoders: the starting one, its teachers and hard negatives, and the training."""
+"""The starting encoder, and the pairs as its token ids."""
 
 import os
 

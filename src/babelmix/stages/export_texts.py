@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 def texts_by_language(languages: Sequence[str], data: "Benchmark", settings: Settings) -> dict[str, list[str]]:
     """Return texts to trim by: pairs, Tatoeba's sentences, and benchmarks that the export is not measured on.
 
-    A language that only the measured benchmark has gets that one's texts, which is said: its loss is too low then.
+    A text that the measured benchmark has is left out wherever it comes from, as the dev split's are pairs too. A
+    language that only the measured benchmark has gets that one's texts, which is said: its loss is too low then.
     """
     from babelmix.exporting.language_texts import texts_of
 
@@ -33,6 +34,8 @@ def texts_by_language(languages: Sequence[str], data: "Benchmark", settings: Set
         benchmarks=[one for one in others if is_built(one)],
         lexicons=HERE.lexicons,
     )
+    measured = {one.text for one in (*data.queries, *data.passages)}
+    found = {lang: [text for text in own if text not in measured] for lang, own in found.items()}
     for language in [lang for lang, own in found.items() if not own]:
         own = [one.text for one in (*data.queries, *data.passages) if one.lang == language]
         if not own:

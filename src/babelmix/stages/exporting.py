@@ -78,9 +78,12 @@ def export_model(
         from babelmix.download.hub import allow_hub
 
         allow_hub()
+        from babelmix.exporting.push import check_push
+
+        check_push(push)
     source = model_folder(model)
     claim_folder(output, inputs=[source, Path(benchmark), HERE.data, HERE.metrics])
-    _check(changes, kinds, int8=int8)
+    _check(changes, kinds, source, int8=int8)
     from babelmix.encoder.load import load_encoder, save_encoder
     from babelmix.exporting.form_files import Wanted, size_of, write_forms
     from babelmix.exporting.form_tables import Row
@@ -94,7 +97,7 @@ def export_model(
     original = load_encoder(source).to("cpu").eval() if changes.any else encoder
     before = _measured(ORIGINAL, _stock(original, settings), data, settings)
     del original
-    rows = [Row(ORIGINAL, _weights(source), before)]
+    rows = [Row(ORIGINAL, size_of(source, "st"), before)]
     with new_folder(output) as staging:
         save_encoder(encoder, staging, card="")
         chosen = write_forms(encoder, staging, wanted, texts, threads=settings.threads, on_form=_say_form)
@@ -118,7 +121,7 @@ def export_model(
     return Exported(line, tuple(rows))
 
 
-def _check(changes: Changes, kinds: Sequence[Kind], *, int8: bool) -> None:
+def _check(changes: Changes, kinds: Sequence[Kind], source: Path, *, int8: bool) -> None:
     """Refuse what contradicts itself and what is not installed, before any work."""
     from babelmix.exporting.no_telemetry import import_libraries, import_openvino
 
@@ -132,6 +135,10 @@ def _check(changes: Changes, kinds: Sequence[Kind], *, int8: bool) -> None:
         raise UserError("rows are of a trimmed vocabulary", where="--rows", how="add --languages, or leave it out")
     if changes.strength is not None and changes.debias is None:
         raise UserError("a strength without a debiasing", where="--strength", how="add --debias")
+    own = HERE.model(source.name)
+    if changes.debias is not None and source.resolve() != own.resolve():
+        how = f"give a model of this project, such as {own.parent / 'hybrid'}, or leave --debias out"
+        raise UserError(f"no means are known of {source}", where="--debias", how=how)
     for language in changes.languages or ():
         if language not in LANGUAGES:
             how = f"choose from {', '.join(sorted(LANGUAGES))}"
@@ -204,10 +211,6 @@ def _say_form(form: str) -> None:
     say(f"making {form}")
 
 
-def _weights(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.glob("**/model*.safetensors"))
-
-
 def _record(rows: "Sequence[Row]", data: "Benchmark", changes: Changes, settings: Settings) -> dict[str, Any]:
     """Return the measurement as JSON."""
     from babelmix.exporting.measure import losses
@@ -230,24 +233,12 @@ def _record(rows: "Sequence[Row]", data: "Benchmark", changes: Changes, settings
     }
 
 
-def _card(source: Path, rows: "Sequence[Row]", settings: Settings, **changed: Any) -> str:
-    """Return the card, with the forms' rows by language and the tables of all scopes."""
-    from babelmix.exporting.card_facts import facts_of
-    from babelmix.exporting.form_tables import scope_tables
-    from babelmix.exporting.forms import FormRow
-    from babelmix.exporting.measure import losses
+def _card(source: Path, rows: "Sequence[Row]", settings: Settings, *, trimmed: "Cut | None", **changed: Any) -> str:
+    """Return the card, with the tables of all forms."""
+    from babelmix.exporting.card_facts import Training, facts_of
+    from babelmix.exporting.form_tables import form_tables
     from babelmix.exporting.model_card import model_card
 
-    forms = [
-        FormRow(
-            row.name,
-            row.bytes,
-            row.measured.texts_per_second,
-            row.measured.map["monolingual"],
-            losses(rows[0].measured, row.measured)["monolingual"],
-        )
-        for row in rows
-    ]
     facts = facts_of(
         source.name,
         HERE,
@@ -256,8 +247,9 @@ def _card(source: Path, rows: "Sequence[Row]", settings: Settings, **changed: An
         sources={name: source_of(name, settings.source).licence for name in settings.sources},
         translated=settings.translate.languages,
         benchmarks=settings.benchmarks,
-        size=settings.model.size,
+        training=Training(settings.model.size, settings.learning_rate(), settings.seed),
         matryoshka=tuple(settings.train.matryoshka),
         version=release() or "unknown",
     )
-    return model_card(replace(facts, forms=forms, **changed)) + "\n" + scope_tables(rows)
+    card = model_card(replace(facts, trimmed=trimmed, **changed))
+    return f"{card}\n{form_tables(rows, trimmed.languages if trimmed else None)}"

@@ -30,6 +30,9 @@ def publish_pairs(output: Path, settings: Settings, *, own: bool, push: str | No
         from babelmix.download.hub import allow_hub
 
         allow_hub()  # before `datasets` imports the hub's client
+        from babelmix.exporting.push import check_push
+
+        check_push(push)
     from babelmix.exporting.dataset_card import About, SourceNote, card
 
     claim_folder(output, inputs=[HERE.data, HERE.metrics])

@@ -129,8 +129,8 @@ def scaling(settings: Settings, into: Path | None, figure: Path | None) -> tuple
     if drawn is None:
         what = f"no size has a finished run of every objective ({len(records)} finished runs)"
         raise UserError(what, where=str(HERE.study), how="run `babelmix study`")
-    numbers = {name: settings.objective(name).alpha for name in study.objectives}
-    text = to_markdown(found, study, {name: alpha for name, alpha in numbers.items() if isinstance(alpha, float)})
+    shares = {name: settings.objective(name).share for name in study.objectives}
+    text = to_markdown(found, study, {name: share for name, share in shares.items() if share is not None})
 
     def draw() -> Any:
         from babelmix.reporting.scaling_figure import scaling_figure

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from babelmix.common.errors import UserError
-from babelmix.common.outputs import claim_folder
 from babelmix.common.progress import progress, say
 
 if TYPE_CHECKING:
@@ -25,12 +24,12 @@ LISTED = 5  # ids in a line
 
 def make_index(source: Path, model: str, output: Path, language: str | None, prompts: "Prompts" = (None, None)) -> str:
     """Make an index of a file or folder of texts; return what was written."""
-    from babelmix.searching.build import index_documents
+    from babelmix.searching.build import claim_index, index_documents
     from babelmix.searching.folder import read_documents
     from babelmix.searching.index import SearchIndex
     from babelmix.stages.systems import model_folder
 
-    claim_folder(output, inputs=[source, *([Path(model)] if Path(model).exists() else [])])
+    claim_index(output, inputs=[source, *([Path(model)] if Path(model).exists() else [])])
     folder = model_folder(model)
     counts: Counter[str] = Counter()
     with _told(counts), _encoder(folder, model, prompts) as encoder:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from babelmix.common.errors import UserError
 from babelmix.common.progress import say
+from babelmix.workspace import HERE
 
 if TYPE_CHECKING:
     from babelmix.searching.index import SearchIndex
@@ -49,13 +50,12 @@ def open_page(folders: Sequence[Path], models: Sequence[str], benchmark: str | N
     indexes = [SearchIndex.open(folder) for folder in folders]
     known = _known(benchmark, indexes) if benchmark else None
     where = [*models] or [index.model for index in indexes]
-    encoders = {name: encoder_of(index, name) for name, index in zip(where, indexes, strict=True)}
+    encoders = [encoder_of(index, name) for name, index in zip(where, indexes, strict=True)]
     names = _names(folders)
     if len(folders) == 1:  # opened twice: each side keeps its vectors in memory, as they are and debiased
         indexes.append(SearchIndex.open(folders[0]))
-        return Page.debiasing(names[0], indexes, encoders[where[0]], known)
-    sides = [(name, index, encoders[one]) for name, index, one in zip(names, indexes, where, strict=True)]
-    return Page.models(sides, known)
+        return Page.debiasing(names[0], indexes, encoders[0], known)
+    return Page.models(list(zip(names, indexes, encoders, strict=True)), known)
 
 
 def _names(folders: Sequence[Path]) -> list[str]:
@@ -70,13 +70,21 @@ def _known(benchmark: str, indexes: "Sequence[SearchIndex]") -> "Known":
     from babelmix.stages.benchmarks import open_benchmark
 
     with open_benchmark(benchmark) as folder:
-        known = read_known(folder)
+        known = read_known(folder)  # the folder may be gone after the block
     wanted = known.passages()
     for index in indexes:
         missing = len(wanted) - len(index.rows_of(wanted))
         if missing == len(wanted):
-            how = f"make the index of that benchmark's passages, {folder}, with their ids"
+            how = f"make the index of that benchmark's passages, {_passages(benchmark)}, with their ids"
             raise UserError(f"none of {benchmark}'s right answers is in it", where=str(index.folder), how=how)
         if missing:
             say(f"{index.folder}: {missing:,} of {len(wanted):,} right answers are not in it; they get no rank")
     return known
+
+
+def _passages(benchmark: str) -> str:
+    """Return what an index of a benchmark's passages is made of: what was given, or the folder of a known name."""
+    if Path(benchmark).exists():
+        return benchmark
+    built = HERE.benchmark(benchmark)
+    return str(built) if built.is_dir() else f"{built} (after `babelmix benchmark {benchmark}`)"

@@ -19,6 +19,7 @@ from babelmix.common.locks import locked
 from babelmix.common.one_line import one_line
 from babelmix.common.outputs import claim_file
 from babelmix.common.progress import progress, say
+from babelmix.encoder.precision import default_device
 from babelmix.reporting.experiment_files import Opened
 from babelmix.reporting.machine import describe_machine
 from babelmix.reporting.study_records import Measured, record_of
@@ -205,7 +206,8 @@ def _refuse(holder: str) -> NoReturn:
 def _device() -> str:
     import torch
 
-    return torch.cuda.get_device_name(0) if torch.cuda.is_available() else "cpu"
+    device = default_device()
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 @contextmanager

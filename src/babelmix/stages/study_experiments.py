@@ -38,7 +38,7 @@ def find_experiment(root: Path, name: str, revision: str) -> Opened | None:
     with Repo(str(root)) as repo:
         if repo.scm.get_ref(reference) is None:
             return None
-    (opened,) = open_experiments(root, [reference], ())
+    (opened,) = open_experiments(root, [reference])
     return replace(opened, name=name)
 
 

@@ -1,7 +1,7 @@
 """How the weights and vectors of a run leave DVC's cache once its scores are kept: 150 encoders would fill a disk.
 
     note_before(state, run.name, objects(cache))              # before the run
-    note_made(state, run.name, opened, run, cache)            # after it
+    note_made(state, run, opened, cache)                      # after it
     drop_weights(state, cache, kept, is_due)                  # whenever records were written; bytes
 
 Only what the run itself put there is deleted: no object that was in the cache before, none that the workspace's

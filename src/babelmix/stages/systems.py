@@ -11,7 +11,7 @@ from babelmix.common.outputs import claim_file, claim_folder
 from babelmix.common.progress import progress, say
 from babelmix.settings.params import Settings
 from babelmix.stages.benchmarks import open_benchmark
-from babelmix.workspace import BM25, DEV, HERE, UNTRAINED, vector_store
+from babelmix.workspace import BM25, DEV, HERE, START, UNTRAINED, remade_by, vector_store
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -38,14 +38,22 @@ def benchmarks_of(system: str, settings: Settings) -> list[str]:
 
 
 def model_folder(name: str) -> Path:
-    """Return a SentenceTransformer's folder: given or, for org/name where no folder `org` is here, of the hub."""
-    if re.fullmatch(r"[\w.-]+/[\w.-]+", name) and not Path(name).parent.is_dir():
+    """Return a SentenceTransformer's folder: given or, for org/name where no folder `org` is here, of the hub.
+
+    `models/NAME` is always an encoder of the pipeline: UserError if it is not there.
+    """
+    path = Path(name)
+    if path.parent == HERE.models and not path.exists():
+        made = {UNTRAINED: remade_by("encoder"), START: remade_by("pretrain")}
+        how = made.get(path.name, f"{remade_by('train', path.name)}, or name another model")
+        raise UserError("no such model", where=name, how=how)
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", name) and not path.parent.is_dir():
         from babelmix.download.hub import allow_hub
         from babelmix.encoder.hub import hub_sentence_encoder
 
         allow_hub()
         return hub_sentence_encoder(name)
-    return Path(name)
+    return path
 
 
 def load_model(name: str, prompts: Prompts = (None, None), *, quiet: bool = False) -> "SentenceTransformer":

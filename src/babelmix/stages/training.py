@@ -89,8 +89,8 @@ def train(name: str, settings: Settings) -> str | None:
             objective,
             chosen,
             seed=settings.seed,
-            sources=settings.sources,
-            translated=translated_languages(settings),
+            sources=sources_read(objective, settings),
+            translated=translated_languages(objective, settings),
             teacher_steps=teacher_steps,
             pretrained=None if settings.pretrain.objective == "none" else settings.pretrain.describe(),
         )
@@ -101,10 +101,19 @@ def train(name: str, settings: Settings) -> str | None:
     return f"wrote {output}, last loss {history[-1].loss:.3f}"
 
 
-def translated_languages(settings: Settings) -> list[str]:
-    """Return the languages that at least one source is translated into."""
+def sources_read(objective: Objective, settings: Settings) -> list[str]:
+    """Return the sources that an objective draws from: those of texts, of words, or both."""
+    return [name for name in settings.sources if objective.reads(words=settings.source_language(name) is None)]
+
+
+def translated_languages(objective: Objective, settings: Settings) -> list[str]:
+    """Return the languages of an objective that at least one of its sources is translated into."""
+    wanted = objective.languages or settings.translate.languages
+    read = sources_read(objective, settings)
     return [
-        lang for lang in settings.translate.languages if any(settings.route(name, lang) for name in settings.sources)
+        lang
+        for lang in settings.translate.languages
+        if lang in wanted and any(settings.route(name, lang) for name in read)
     ]
 
 

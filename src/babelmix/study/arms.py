@@ -14,13 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from babelmix.common.errors import UserError
 from babelmix.evaluation.settings import EQUIVALENCE_BOUND
 from babelmix.evaluation.significance import Difference, Interval, difference_of, interval_of
-from babelmix.study.design import stacked
+from babelmix.study.design import by_name, stacked
 from babelmix.study.machines import named_machines
 from babelmix.study.record import Record
 from babelmix.study.runs import TRAINED, Run
-from babelmix.study.same_data import check_same_data
+from babelmix.study.same_data import check_same_data, check_same_training
 from babelmix.study.scores import Score
 from babelmix.study.settings import STEPS_ARM, Study
 
@@ -89,7 +90,10 @@ class Arms:
 
 
 def arms_of(records: Iterable[Record], study: Study) -> list[Arms]:
-    """Return the arms of each device, "cpu" first; UserError for runs on other versions of the data."""
+    """Return the arms of each device, "cpu" first.
+
+    UserError for runs on other versions of the data or with other settings, and for two records of one training.
+    """
     by_device: dict[str, list[Record]] = {}
     for one in records:
         if one.run.kind in TRAINED:
@@ -117,10 +121,13 @@ def is_plain(arm: str) -> bool:
 
 def _arms(device: str, records: list[Record], study: Study) -> Arms:
     check_same_data(records)
+    check_same_training(records)
     cells: dict[Cell, dict[int, Record]] = {}
-    for one in records:
-        key = (one.run.size, arm_of(one.run, study), one.run.objectives[0])
-        cells.setdefault(key, {})[one.run.seed] = one
+    for one in by_name(records).values():
+        cell = cells.setdefault((one.run.size, arm_of(one.run, study), one.run.objectives[0]), {})
+        if (other := cell.setdefault(one.run.seed, one)) is not one:
+            what = f"{other.run.name} and {one.run.name} are one training under two names"
+            raise UserError(what, where=f"records of the study, {one.file}", how="move one of them away")
     order = [MAIN_ARM, *(arm_of_settings(name, study) for name in study.arms)]
     found = {arm for _, arm, _ in cells}
     sizes = {one.run.size for one in records if one.run.kind == "arm"}

@@ -91,17 +91,17 @@ def designs(records: Mapping[str, Record], study: Study) -> list[Design]:
 
 
 def _design(device: str, records: list[Record], study: Study) -> Design:
-    by_name = _by_name(records)
+    named = by_name(records)
     check_same_data(records)
     check_same_training(records)
     plan = planned(study, {})
-    left_out = _unfinished(by_name, [run.name for run in plan if run.kind in ("main", "steps")])
-    if unplanned := sorted(set(by_name) - {run.name for run in plan}):
+    left_out = _unfinished(named, [run.name for run in plan if run.kind in ("main", "steps")])
+    if unplanned := sorted(set(named) - {run.name for run in plan}):
         left_out.append(f"the study does not name these runs: {', '.join(unplanned)}")
     main: dict[tuple[str, str], tuple[Record, ...]] = {}
     seeds: dict[str, tuple[int, ...]] = {}
     for size in study.sizes:
-        found = _complete(by_name, size, study, left_out)
+        found = _complete(named, size, study, left_out)
         if not found:
             continue
         main |= {(size, name): records for name, records in found.items()}
@@ -110,10 +110,10 @@ def _design(device: str, records: list[Record], study: Study) -> Design:
             owners = [one for own in found.values() for one in own if name in one.facts.systems]
             main |= {(size, name): tuple(owners)} if owners else {}
         for name, run in ((UNTRAINED, f"{size}-{UNTRAINED}"), (BM25, BM25)):
-            main |= {(size, name): (by_name[run],)} if run in by_name else {}
+            main |= {(size, name): (named[run],)} if run in named else {}
         if (size, UNTRAINED) not in main:
             left_out.append(f"{size}: the untrained encoder is not scored")
-    if BM25 not in by_name:
+    if BM25 not in named:
         left_out.append("BM25 is not scored")
     parameters = {size: main[size, study.objectives[0]][0].facts.parameters_outside_embeddings for size in seeds}
     sizes = tuple(sorted(seeds, key=parameters.__getitem__))
@@ -122,7 +122,8 @@ def _design(device: str, records: list[Record], study: Study) -> Design:
     return Design(device, named_machines(trained), sizes, parameters, seeds, main, steps, tuple(left_out))
 
 
-def _by_name(records: Iterable[Record]) -> dict[str, Record]:
+def by_name(records: Iterable[Record]) -> dict[str, Record]:
+    """Return the records of one device by their runs' names; UserError for two records of one run."""
     found: dict[str, Record] = {}
     for one in records:
         if (other := found.setdefault(one.run.name, one)) is not one:
@@ -131,16 +132,16 @@ def _by_name(records: Iterable[Record]) -> dict[str, Record]:
     return found
 
 
-def _unfinished(by_name: Mapping[str, Record], wanted: list[str]) -> list[str]:
-    missing = sum(name not in by_name for name in wanted)
+def _unfinished(named: Mapping[str, Record], wanted: list[str]) -> list[str]:
+    missing = sum(name not in named for name in wanted)
     return [f"{missing} of {len(wanted)} planned trainings are not finished"] if missing else []
 
 
 def _complete(
-    by_name: Mapping[str, Record], size: str, study: Study, left_out: list[str]
+    named: Mapping[str, Record], size: str, study: Study, left_out: list[str]
 ) -> dict[str, tuple[Record, ...]]:
     """Return objective -> records for the seeds that every objective has; empty without such a seed."""
-    main = [one for one in by_name.values() if one.run.kind == "main" and one.run.size == size]
+    main = [one for one in named.values() if one.run.kind == "main" and one.run.size == size]
     by_seed = {(one.run.objectives[0], one.run.seed): one for one in main}
     common = [seed for seed in study.seeds if all((name, seed) in by_seed for name in study.objectives)]
     for name in study.objectives:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from babelmix.evaluation.crossed import Estimate, crossed_mean
 from babelmix.evaluation.significance import Difference, difference_of
 from babelmix.study.delta import influence_values
-from babelmix.study.fit_quality import FitQuality, exponent_scatter, fit_quality
+from babelmix.study.fit_quality import FitQuality, fit_quality, slope_scatter
 from babelmix.study.power_law import PowerLaw, fit_power_law, sizes_missing
 
 Floats = NDArray[np.float64]
@@ -39,12 +39,8 @@ class Interaction:
 
     exponent: Difference  # exponent of the first minus that of the second: above 0, the first gains more with size
     gain: Difference  # slope of (error of the second - error of the first) over log10 of the size: score a tenfold
-    over_sizes: tuple[float, float]  # 95 % interval of the exponent by how far the sizes are from a line, t of K - 2
-
-    @property
-    def holds_over_sizes(self) -> bool:
-        """Return whether the sizes are near enough to a line to tell the sign of the difference of exponents."""
-        return self.over_sizes[0] > 0 or self.over_sizes[1] < 0
+    exponent_over_sizes: tuple[float, float]  # 95 % interval by how far the sizes are from a line, t of K - 2
+    gain_over_sizes: tuple[float, float]  # the same of the gain
 
 
 def scaling_of(parameters: Floats, errors: Floats) -> Scaling | None:
@@ -62,7 +58,7 @@ def scaling_of(parameters: Floats, errors: Floats) -> Scaling | None:
     means = errors.mean(axis=(1, 2))
     law = fit_power_law(parameters, means)
     exponent = crossed_mean(list(influence_values(lambda e: [fit_power_law(parameters, e).exponent], errors)))
-    scatter, quality = exponent_scatter(parameters, means), fit_quality(parameters, means)
+    scatter, quality = slope_scatter(np.log(parameters), np.log(means)), fit_quality(parameters, means)
     if sizes_missing(parameters, floor=True):
         return Scaling(law, exponent, scatter, quality, None, None, None, None)
     with_floor = fit_power_law(parameters, means, floor=True)
@@ -81,8 +77,9 @@ def interaction(parameters: Floats, first: Floats, second: Floats) -> Interactio
     Equal exponents mean that one error is the same share of the other at every size. The slope of the plain difference
     is given too: a constant share is a shrinking difference where errors fall.
 
-    The intervals are over questions and seeds, of these sizes. `over_sizes` asks another question: would other sizes
-    show the same? It is the interval of a line through the K log ratios of the two errors, by their scatter around it.
+    The intervals are over questions and seeds, of these sizes. Those "over sizes" ask another question: would other
+    sizes show the same? They are of a line through the K log ratios of the two errors, and through the K gains, by how
+    they scatter around it.
 
     Args:
         parameters: float64 [K].
@@ -100,7 +97,12 @@ def interaction(parameters: Floats, first: Floats, second: Floats) -> Interactio
 
     exponent, gain = influence_values(figures, np.concatenate([first, second]))
     means = [own.mean(axis=(1, 2)) for own in (first, second)]
-    return Interaction(difference_of([exponent]), difference_of([gain]), _over_sizes(parameters, means[0] / means[1]))
+    return Interaction(
+        difference_of([exponent]),
+        difference_of([gain]),
+        _over_sizes(np.log(parameters), np.log(means[1] / means[0])),
+        _over_sizes(x, means[1] - means[0]),
+    )
 
 
 def can_fit(parameters: Floats, errors: Floats) -> bool:
@@ -108,9 +110,9 @@ def can_fit(parameters: Floats, errors: Floats) -> bool:
     return errors.size > 0 and not sizes_missing(parameters) and bool((errors.mean(axis=(1, 2)) > 0).all())
 
 
-def _over_sizes(parameters: Floats, ratio: Floats) -> tuple[float, float]:
-    scatter = exponent_scatter(parameters, ratio)
-    return Estimate(fit_power_law(parameters, ratio).exponent, scatter, len(parameters) - 2).limits(0.95)
+def _over_sizes(x: Floats, y: Floats) -> tuple[float, float]:
+    slope = float(np.polyfit(x, y, 1)[0])
+    return Estimate(slope, slope_scatter(x, y), len(x) - 2).limits(0.95)
 
 
 def _floor_figures(parameters: Floats, errors: Floats, near: PowerLaw) -> list[float]:

@@ -28,7 +28,6 @@ class JointFit:
     """One form of the dependence on alpha."""
 
     name: str
-    formula: str
     eps: float | None  # of the power of the share
     terms: dict[str, Estimate]  # name -> estimate over questions and seeds
     r2: float  # of the log errors
@@ -41,7 +40,6 @@ class _Candidate:
     """A form that is linear in its terms, but for eps; `basis` gives the columns of the level, by alpha and eps."""
 
     name: str
-    formula: str
     names: tuple[str, ...]
     basis: Callable[[Floats, float], list[Floats]]
     turning: int = 1  # how many columns of the basis also turn the line
@@ -67,10 +65,10 @@ def _share(alpha: Floats, eps: float) -> list[Floats]:
 
 
 CANDIDATES = (
-    _Candidate("shift", "k + k1·α − b·log N", ("k", "b", "k1"), _levels),
-    _Candidate("turn", "k + k1·α − (b + b1·α)·log N", ("k", "b", "k1", "b1"), _levels, 2),
-    _Candidate("bend", "k + k1·α + k2·α² − (b + b1·α + b2·α²)·log N", ("k", "b", "k1", "b1", "k2", "b2"), _curved, 3),
-    _Candidate("power of the share", "k − b·log N − g·log(1 − α + ε)", ("k", "b", "g"), _share),
+    _Candidate("shift", ("k", "b", "k1"), _levels),
+    _Candidate("turn", ("k", "b", "k1", "b1"), _levels, 2),
+    _Candidate("bend", ("k", "b", "k1", "b1", "k2", "b2"), _curved, 3),
+    _Candidate("power of the share", ("k", "b", "g"), _share),
 )
 
 
@@ -125,7 +123,6 @@ def _fitted(candidate: _Candidate, alpha: Floats, x: Floats, cells: Floats) -> J
         left_out = float(np.sqrt(np.mean(misses)))
     return JointFit(
         candidate.name,
-        candidate.formula,
         eps if candidate.basis is _share else None,
         {name: crossed_mean([one]) for name, one in zip(candidate.names, values, strict=True)},
         1 - float(np.square(fit - logs).sum() / np.square(logs - logs.mean()).sum()),

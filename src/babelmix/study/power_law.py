@@ -29,11 +29,6 @@ class PowerLaw:
     floor: float = 0.0
     identified: bool = True  # False: the data do not tell the floor; it is at its bound
 
-    @property
-    def factor(self) -> float:
-        """Return a of a * N^-b."""
-        return float(np.exp(self.level + self.exponent * np.log(self.middle)))
-
     def error(self, parameters: Any) -> Floats:
         """Return the error at these numbers of parameters, of any shape."""
         x = np.log(np.asarray(parameters, dtype=np.float64) / self.middle)

@@ -1,11 +1,13 @@
 """The learning rate of each size and objective, chosen on the dev splits by one sweep that is equal for all.
 
 rates = chosen_rates(records.values(), study)       # {("small", "hybrid"): 2.0, ...}: factors of the preset's
+at_an_end(design, study)                            # "... hybrid at small (×2) ...": no larger one was tried
 """
 
 from collections.abc import Iterable, Mapping
 
 from babelmix.evaluation.choice import choose
+from babelmix.study.design import Design
 from babelmix.study.record import Record
 from babelmix.study.settings import Study
 from babelmix.workspace import DEV, NATIVE_DEV
@@ -25,6 +27,22 @@ def chosen_rates(records: Iterable[Record], study: Study) -> dict[tuple[str, str
             if len(pooled) == len(runs):
                 chosen[size, objective] = choose(pooled)
     return chosen
+
+
+def at_an_end(design: Design, study: Study) -> str:
+    """Return a sentence that names the chosen rates beyond which the sweep did not look, empty if there are none."""
+    ends = {min(study.rate_factors), max(study.rate_factors)} if len(study.rate_factors) > 1 else set[float]()
+    found: list[str] = []
+    for objective in study.objectives:
+        factors = {size: design.main[size, objective][0].run.rate_factor for size in design.sizes}
+        if own := [f"{size} (×{factor:g})" for size, factor in factors.items() if factor in ends]:
+            found.append(f"{objective} at {', '.join(own)}")
+    if not found:
+        return ""
+    return (
+        f"Some learning rates that dev chose lie at an end of the sweep: {'; '.join(found)}. A rate beyond it may be "
+        "better there, so a difference may in part be one of tuning."
+    )
 
 
 def dev_scores(record: Record, system: str) -> Mapping[str, float]:

@@ -43,17 +43,22 @@ class Run:
     def overrides(self, learning_rate: float, steps: int) -> list[str]:
         """Return what `dvc exp run -S` changes, given the preset's learning rate and `train.steps`.
 
+        An arm that pre-trains does so at the rate that dev chose for its training.
+
         ValueError for a run whose learning rate is not chosen yet.
         """
         if self.rate_factor is None:
             raise ValueError(f"{self.name}: no learning rate yet")
+        rate = f"{learning_rate * self.rate_factor:.4g}"
+        pretrained = any(setting.startswith("pretrain.objective=") for setting in self.change)
         return [
             f"model.size={self.size}",
             f"seed={self.seed}",
             f"objectives=[{','.join(self.objectives)}]",
             f"averages=[{','.join(self.averages)}]",
             f"benchmarks=[{','.join(self.benchmarks)}]",
-            f"train.learning_rate={learning_rate * self.rate_factor:.4g}",
+            f"train.learning_rate={rate}",
+            *([f"pretrain.learning_rate={rate}"] if pretrained else []),
             f"train.steps={round(steps * self.steps_factor)}",
             *self.change,
         ]

@@ -9,6 +9,7 @@ from typing import Any
 
 from babelmix.common.errors import UserError
 from babelmix.study.record import Record
+from babelmix.study.runs import TRAINED
 from babelmix.workspace import DEV, HERE, UNTRAINED
 
 DATA = f"{HERE.data}/"
@@ -35,19 +36,35 @@ def check_same_data(records: Iterable[Record]) -> None:
 
 
 def check_same_training(records: Iterable[Record]) -> None:
-    """Raise UserError for two trainings of sizes or objectives that differ in a setting of `train`, or in pre-training.
+    """Raise UserError for two trainings that differ in more than their runs say.
 
-    The learning rate is of the size and objective. Runs with other numbers of steps are not looked at.
+    All have the settings of `train` and `embed` in common, less what an arm changes of them. The learning rate is of
+    the size and objective. The number of steps and the pre-training are those of all main trainings.
     """
-    seen: dict[str, tuple[Any, str]] = {}
+    seen: dict[tuple[str, ...], tuple[Any, str]] = {}
     for one in records:
-        if one.run.kind == "main":
-            before = one.facts.settings.get("pretrain", {}).get("objective", "none")  # an older record has none
-            for name, value in (one.facts.settings.get("train", {}) | {"pretraining": before}).items():
-                first, other = seen.setdefault(name, (value, one.run.name))
-                if first != value and name != "learning_rate":
-                    what = f"{other} was trained with {first} and {one.run.name} with {value}"
-                    raise UserError(what, where=f"records of the study, train.{name}", how=HOW)
+        for key, value in _settings(one).items() if one.run.kind in TRAINED else ():
+            first, other = seen.setdefault(key, (value, one.run.name))
+            if first != value:
+                what = f"{other} was trained with {first} and {one.run.name} with {value}"
+                raise UserError(what, where=f"records of the study, {key[0]}", how=HOW)
+
+
+def _settings(one: Record) -> dict[tuple[str, ...], Any]:
+    """Return setting, and what shares it -> value; what an older record lacks is not in it."""
+    settings, run = one.facts.settings, one.run
+    changed = {setting.partition("=")[0] for setting in run.change}
+    found: dict[tuple[str, ...], Any] = {
+        (f"{section}.{name}",): value
+        for section in ("train", "embed")
+        for name, value in settings.get(section, {}).items()
+        if f"{section}.{name}" not in changed | {"train.learning_rate", "train.steps"}
+    }
+    found["train.learning_rate", run.size, run.objectives[0]] = one.facts.learning_rate
+    if run.kind == "main":
+        found["train.steps",] = one.facts.steps
+        found["pretrain.objective",] = settings.get("pretrain", {}).get("objective", "none")
+    return found
 
 
 def _shared(path: str, one: Record) -> tuple[str, ...] | None:

@@ -71,22 +71,26 @@ def _change(found: StudyScores, asked: str, score: Score) -> str:
 def _sentence(compared: Interaction) -> str:
     exponent, gain = compared.exponent, compared.gain
     figures = f"{_signed(exponent.mean)}, {_signed(exponent.low)} to {_signed(exponent.high)}"
-    plain = "shows no change" if gain.p >= 0.05 else "grows" if gain.mean > 0 else "shrinks"
-    itself = (
-        f"the gain itself {plain} ({_signed(gain.mean)}, {_signed(gain.low)} to {_signed(gain.high)}, for ten times "
-        "the parameters)"
-    )
+    plain = f"{_signed(gain.mean)}, {_signed(gain.low)} to {_signed(gain.high)}, for ten times the parameters"
+    itself = f"the gain itself {_trend(gain)} ({plain}){_caveat(gain, compared.gain_over_sizes)}"
     if exponent.p >= 0.05:
         return f"Whether the gain changes with the size: no difference of exponents is shown ({figures}); {itself}."
-    grows = "grows" if exponent.mean > 0 else "shrinks"
-    text = f"As a share of the error that is left, the gain {grows} with the size (exponents {figures})"
-    if not compared.holds_over_sizes:
-        low, high = compared.over_sizes
-        text += (
-            ", but the sizes do not lie near enough to a line to say so of other sizes "
-            f"({_signed(low)} to {_signed(high)})"
-        )
-    return f"{text}; {itself}."
+    caveat = _caveat(exponent, compared.exponent_over_sizes)
+    share = f"As a share of the error that is left, the gain {_trend(exponent)} with the size (exponents {figures})"
+    return f"{share}{caveat}; {itself}."
+
+
+def _trend(slope: Difference) -> str:
+    return "shows no change" if slope.p >= 0.05 else "grows" if slope.mean > 0 else "shrinks"
+
+
+def _caveat(slope: Difference, over_sizes: tuple[float, float]) -> str:
+    low, high = over_sizes
+    if slope.p >= 0.05 or low > 0 or high < 0:
+        return ""
+    return (
+        f", but the sizes do not lie near enough to a line to say so of other sizes ({_signed(low)} to {_signed(high)})"
+    )
 
 
 def _span(values: list[float]) -> str:

@@ -5,6 +5,8 @@ dev_loss.scopes                 # those of "english", "monolingual", "crosslingu
 dev_loss.losses(engine)         # {"english": 1.93, ...}, in nats
 """
 
+from itertools import zip_longest
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -12,27 +14,21 @@ from torch.nn.functional import cross_entropy
 
 from babelmix.batches.units import index_units
 from babelmix.common.hashing import hash_order
-from babelmix.corpus.index import dev_rows
+from babelmix.corpus.index import PairIndex, dev_rows
+from babelmix.corpus.records import source_of_unit
 from babelmix.training.settings import Train
 from babelmix.training.step import Engine
 from babelmix.training.tokenized_pairs import TokenizedPairs
 
-DEV_UNITS = 32  # the dev units in the most languages; an evaluation encodes them in all their languages
+DEV_UNITS = 32  # an evaluation encodes them in all their languages
 
 
 class DevLoss:
     """The dev units that every evaluation encodes, and their losses."""
 
     def __init__(self, tokenized: TokenizedPairs, train: Train) -> None:
-        """Choose the dev units: in the most languages first, then by the sha256 of the unit, no two of one group."""
-        index, rows = tokenized.index, dev_rows(tokenized.index)
-        languages = np.bincount(index.unit[rows], minlength=len(index.units))  # of each unit
-        known = np.flatnonzero(languages).tolist()
-        known.sort(key=lambda unit: (-languages[unit], hash_order(index.units[unit])))
-        groups, chosen = index_units(index, rows).groups, list[int]()
-        for unit in known:
-            if len(chosen) < DEV_UNITS and groups[unit] not in groups[chosen]:
-                chosen.append(unit)
+        """Take the texts of the dev units."""
+        index, rows, chosen = tokenized.index, dev_rows(tokenized.index), dev_units(tokenized.index)
         self.units = len(chosen)
         self._rows = rows[np.isin(index.unit[rows], chosen)]
         self._texts = [tokenized.queries[row] for row in self._rows] + [tokenized.passages[row] for row in self._rows]
@@ -49,6 +45,27 @@ class DevLoss:
         vectors = engine.encode(self._texts)
         size = len(self._rows)
         return dev_losses(vectors[:size], vectors[size:], self._unit, self._lang, self._temperature)
+
+
+def dev_units(index: PairIndex) -> list[int]:
+    """Choose the dev units, as places in `index.units`: of each source in turn, no two of one group.
+
+    The units of a source come in the most languages first, then by the sha256 of the unit. Without the turns a source
+    in one language would have no part beside one in many.
+    """
+    rows = dev_rows(index)
+    languages = np.bincount(index.unit[rows], minlength=len(index.units))  # of each unit
+    known = np.flatnonzero(languages).tolist()
+    known.sort(key=lambda unit: (-languages[unit], hash_order(index.units[unit])))
+    by_source: dict[str, list[int]] = {}
+    for unit in known:
+        by_source.setdefault(source_of_unit(index.units[unit]), []).append(unit)
+    turns = zip_longest(*(by_source[source] for source in sorted(by_source)))
+    groups, chosen = index_units(index, rows).groups, list[int]()
+    for unit in (unit for turn in turns for unit in turn if unit is not None):
+        if len(chosen) < DEV_UNITS and groups[unit] not in groups[chosen]:
+            chosen.append(unit)
+    return chosen
 
 
 def dev_losses(

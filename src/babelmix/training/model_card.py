@@ -38,15 +38,16 @@ def model_card(
         objective: of the training.
         train: the `train` section with its learning rate filled in.
         seed: of batches and dropout.
-        sources: names of the sources of pairs.
-        translated: languages that a machine translated into.
+        sources: names of the sources of pairs that the objective draws from.
+        translated: languages of the objective that a machine translated into.
         teacher_steps: steps of this training that cost as much as the teacher's vectors (`cost.steps_worth`).
         pretrained: the pre-training that this training started from; None without one.
     """
     before = NOT_KNOWN if preset.folder or preset.hub else NOT_ZERO_SHOT
     targets = [] if objective.origin == "human" else translated
     by_machine = f", machine-translated into {', '.join(targets)}" if targets else ""
-    loss = "symmetric InfoNCE" if train.symmetric else "InfoNCE"
+    loss = _loss(objective, train)
+    languages = f" Languages: {', '.join(objective.languages)}." if objective.languages else ""
     widths = f", also at the first {', '.join(map(str, train.matryoshka))} dimensions" if train.matryoshka else ""
     extras = _of_teacher(objective, teacher_steps) if objective.teacher else ""
     if objective.kl_weight:
@@ -67,7 +68,7 @@ pipeline_tag: sentence-similarity
 
 Trained by babelmix from {preset.describe()}, for retrieval across languages.
 
-- Objective `{name.split("/")[1]}`: {objective.describe()}.
+- Objective `{name.split("/")[1]}`: {objective.describe()}.{languages}
 - {train.steps} steps of {train.batch_size} pairs, {loss} with in-batch negatives{widths}, temperature
   {train.temperature:g}, learning rate {train.peak_lr:g}, seed {seed}.
 - The weights are those of {selected}.{extras}
@@ -79,6 +80,13 @@ model = SentenceTransformer("path/to/this/folder")
 scores = model.encode_query(["wie drucke ich?"]) @ model.encode_document(["Choose File - Print."]).T
 ```
 """
+
+
+def _loss(objective: Objective, train: Train) -> str:
+    """Return the contrastive loss in words; that of batches of words is always symmetric."""
+    if train.symmetric or not objective.reads(words=False):
+        return "symmetric InfoNCE"
+    return "InfoNCE (symmetric for words)" if objective.reads(words=True) else "InfoNCE"
 
 
 def _of_teacher(objective: Objective, teacher_steps: float | None) -> str:

@@ -102,7 +102,7 @@ def lost_numbers(source: str, translation: str) -> float:
     wanted, found = numbers(source), numbers(translation)
     missing = wanted - found
     words = set(_TOKEN.findall(translation))
-    lost = sum(count for number, count in missing.items() if not (number and _roman(int(number)) in words))
+    lost = sum(count for number, count in missing.items() if _roman(number) not in words)
     return lost / wanted.total() if wanted else 0.0
 
 
@@ -131,7 +131,10 @@ def _stems(text: str) -> set[str]:
     return stems
 
 
-def _roman(number: int) -> str:
+def _roman(digits: str) -> str:
+    """Return a number from 1 to 39 in Roman numerals, "" for any other; Python reads no number of 4,301 digits."""
+    digits = digits.lstrip("0")
+    number = int(digits) if 0 < len(digits) <= 2 else 0
     if not 0 < number < 40:
         return ""
     figures = ""

@@ -14,11 +14,14 @@ def translate_queries(
 ) -> tuple[list[Query], dict[str, int]]:
     """Translate the English queries of a benchmark into each of these languages, by the routes of the pairs.
 
-    Returns all queries, in ascending order of id, and how many the filter rejected, by language. A translation that
+    Returns all queries, in ascending order of id, and how many the filter rejected, by language. The id of a
+    translation is the language and the parallel_id, or the source's id where two of them share a parallel_id. A
+    translation that
     equals its source stays: a query may be a name, and a person would type it the same. It skips a language that the
     benchmark has queries in, and counts one whose route does not pass English.
     """
     english = [query for query in queries if query.lang == "en"]
+    shared = len({query.parallel_id for query in english}) < len(english)
     asked, left_out = list(queries), dict[str, int]()
     for lang in languages:
         if not english or any(query.lang == lang for query in queries):
@@ -29,7 +32,7 @@ def translate_queries(
             continue
         translations = Route(hops, threads=threads, cache=cache).translate([query.text for query in english])
         kept = [
-            Query(f"{lang}:{query.parallel_id}", query.parallel_id, lang, text)
+            Query(f"{lang}:{query.id if shared else query.parallel_id}", query.parallel_id, lang, text)
             for query, text in zip(english, translations, strict=True)
             if text_rejection_reason(query.text, text, translate.filter) in (None, "untranslated", "source-words")
         ]

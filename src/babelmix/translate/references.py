@@ -16,7 +16,7 @@ from babelmix.corpus.sources import libreoffice_help
 from babelmix.corpus.squad_file import read_squad_file
 
 XQUAD = "xquad-r"
-XQUAD_LANGUAGES = ("ar", "de", "el", "es", "hi", "ru", "th", "tr", "vi", "zh")
+XQUAD_LANGUAGES = lareqa.RELEASES[XQUAD].languages.keys() - {"en"}
 HELP = "libreoffice-help"
 TEXTS = 1000  # of one set of references
 

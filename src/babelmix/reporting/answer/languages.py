@@ -117,7 +117,10 @@ def _summary(design: Design, study: Study, maps: dict[str, Pairs]) -> Table:
                 *(bias(size, name, "rank_distance_share") for name in (first, second)),
             )
 
-    share, distance = "passages in the asker's language among the ten best", "rank distance, share of the pool"
+    share, distance = (
+        "passages in the asker's language among the ten best",
+        "rank distance, share of a random ranking's",
+    )
     head = ("size", f"pairs of two languages in which {second} gains", f"languages alone in which {second} gains",
             *(f"{measure}: {name}" for measure in (share, distance) for name in (first, second)))  # fmt: skip
     return Table("How many languages gain, and the preference for the asker's language", head, tuple(rows()))

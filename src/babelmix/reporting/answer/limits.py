@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from babelmix.reporting.answer.document import Bullets, Commands, Paragraph, Section, Table
 from babelmix.reporting.answer.words import listed
 from babelmix.study.design import Design
+from babelmix.study.rates import at_an_end
 from babelmix.study.record import Record
 from babelmix.study.same_data import DATA
 from babelmix.study.settings import Study
@@ -45,6 +46,8 @@ def _of_these_runs(found: Sequence[Design], study: Study) -> Iterator[str]:
         short = [f"{size} {len(one.seeds[size])}" for size in one.sizes if len(one.seeds[size]) < len(study.seeds)]
         if short:
             yield f"Of {len(study.seeds)} planned seeds, these sizes have fewer{where}: {', '.join(short)}."
+        if ends := at_an_end(one, study):
+            yield ends
         for sentence in one.left_out:
             yield f"Left out{where}: {sentence}."
     if len(found) > 1:

@@ -19,8 +19,9 @@ from babelmix.study.settings import Study
 from babelmix.workspace import BM25, DEV, NATIVE_DEV, UNTRAINED
 
 NEEDS_INDEX = (
-    "† needs the passages of the index that it searches, and `+centre-asked` also the queries' languages; without a "
-    "dagger a form needs training text alone."
+    "† needs the passages of the index that it searches, and `+centre-asked` a hundred past queries too. Without a "
+    "dagger a form needs training text alone. Each needs the language of every query and passage, but `+centre-asked` "
+    "not that of a query."
 )
 
 
@@ -161,27 +162,31 @@ def _finder(found: Sequence[Recipe], study: Study, suffix: str) -> Finder:
         for offer in _offers(list(_chosen(found, index)), main, index, study.benchmarks)
     ]
     caption = (
-        f"The smallest size that reaches a wanted mAP in the pool of {main}, and there the recipe that trains fastest, "
-        "in the form that dev chose"
+        f"The smallest size that reaches a wanted mAP in the pool of {main}, and there the recipe that is best in the "
+        "native pool, in the form that dev chose; all train for equal steps"
     )
     head = ("wanted, up to", "forms", "size", "recipe", "native pool", "training, s")
     return Finder(f"finder{suffix}", caption, head, tuple(offers))
 
 
 def _offers(chosen: Sequence[Recipe], main: str, index: bool, benchmarks: Sequence[str]) -> Iterator[Offer]:
-    """Yield, small sizes and short trainings first, each recipe that reaches more than all before it."""
+    """Yield, small sizes first and the best in the native pool first, each that reaches more than all before it.
+
+    What needs no training comes before what does. Recipes of a size train for equal steps, so no clock decides.
+    """
     scored = [(one, score) for one in chosen if (score := one.score(main, "multilingual")) is not None]
     order = {size: place for place, size in enumerate(dict.fromkeys(one.size for one, _ in scored))}
 
-    def cost(pair: tuple[Recipe, float]) -> tuple[int, float, float]:
-        one, score = pair
-        return order[one.size], math.inf if one.seconds is None else one.seconds, -score
+    natives = [one.score("native", "multilingual") if "native" in benchmarks else None for one, _ in scored]
+
+    def cost(row: tuple[Recipe, float, float | None]) -> tuple[int, bool, float, float]:
+        one, score, native = row
+        return order[one.size], one.encoder not in (BM25, UNTRAINED), -(native or 0), -score
 
     best = -math.inf
-    for one, score in sorted(scored, key=cost):
+    for one, score, native in sorted(((*pair, own) for pair, own in zip(scored, natives, strict=True)), key=cost):
         if score > best:
             best = score
-            native = one.score("native", "multilingual") if "native" in benchmarks else None
             seconds = "not measured" if one.seconds is None else f"{one.seconds:,.0f}"
             forms = "all" if index else "without †"
             cells = (number(score), forms, one.sized, marked(one.system), number(native), seconds)

@@ -36,7 +36,7 @@ def scores_section(design: Design, study: Study, suffix: str) -> Section:
             "Intervals hold 95 % over questions alone, since each size has one seed: they say nothing of another"
         )
     elif alone:
-        intervals += f"; over questions alone at {listed(alone)}, which has one seed" if alone else ""
+        intervals += f"; over questions alone at {listed(alone)}, with one seed"
     tables = [_table(design, study, scope, found) for scope in POOL_FIRST]
     return Section(
         f"scores{suffix}",

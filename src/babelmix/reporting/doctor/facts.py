@@ -5,7 +5,6 @@ memory()             # Memory(total=8_000_000_000, free=5_000_000_000, limit=Non
 """
 
 import os
-import platform
 import re
 import shutil
 import subprocess
@@ -15,8 +14,8 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import NamedTuple
 
+from babelmix.common import processes
 from babelmix.common.files import cache_dir, project_root
-from babelmix.common.processes import cores
 
 PROC, CGROUP = Path("/proc"), Path("/sys/fs/cgroup")
 _UNLIMITED = 1 << 60  # version 1 of control groups writes a number of this order for "no limit"
@@ -67,7 +66,7 @@ def threads() -> tuple[int, float | None]:
         quota, period = (_number(folder / f"cpu.cfs_{name}_us") for name in ("quota", "period"))
         if quota and period and quota > 0:
             quotas.append(quota / period)
-    return cores(), min(quotas, default=None)
+    return processes.cores(), min(quotas, default=None)
 
 
 def memory() -> Memory:
@@ -103,8 +102,7 @@ def cpu_flags() -> frozenset[str] | None:
 
 def processor() -> str:
     """Return the processor's name."""
-    found = re.search(r"^model name\s*:\s*(.+)$", _read(PROC / "cpuinfo"), re.MULTILINE)
-    return found[1].strip() if found else platform.processor() or platform.machine()
+    return processes.processor(PROC)
 
 
 def output_of(*command: str, text: str = "", seconds: float = 30) -> tuple[int, str]:

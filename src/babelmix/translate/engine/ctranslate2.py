@@ -9,8 +9,9 @@ from functools import cached_property
 from typing import Any
 
 from babelmix.common.errors import UserError
+from babelmix.common.one_line import first_line
 from babelmix.translate.engine.known import KnownEngine
-from babelmix.translate.engine.seq2seq import BEAMS, Seq2Seq, first_line
+from babelmix.translate.engine.seq2seq import BEAMS, Seq2Seq
 
 
 class CTranslate2(Seq2Seq):
@@ -34,8 +35,8 @@ class CTranslate2(Seq2Seq):
         except (RuntimeError, ValueError) as error:
             if "memory" in str(error):
                 raise
-            how = "convert it again with the installed version"
-            raise UserError(f"not a model ({first_line(error)})", where=self.where, how=how) from error
+            how, first = "convert it again with the installed version", first_line(error) or type(error).__name__
+            raise UserError(f"not a model ({first})", where=self.where, how=how) from error
 
     def _generate(self, rows: Sequence[list[int]], limit: int) -> list[list[str]]:
         tokenizer, first = self._direction.tokenizer, self._direction.first
