@@ -160,13 +160,13 @@ def test_a_changed_record_makes_its_run_again_and_one_that_is_gone_leaves_it(cop
     folder = root / "metrics/study"
     file = folder / "base-hybrid-s13.json"
     value = json.loads(file.read_text())
-    value["facts"]["learning_rate"] = 0.25
+    value["facts"]["peak_memory"] = 2**33
     file.write_text(json.dumps(value))
     (folder / "bm25.json").unlink()
     assert track_study(root, settings, root) == StudyTracked(0, 2)  # with the parent, which counts records
     second = runs_of(root)
     assert second.keys() == NAMES
-    assert second["base/hybrid/s13"].data.params["learning_rate"] == "0.25"
+    assert second["base/hybrid/s13"].data.metrics["peak_memory_gb"] == 8
     assert second["base/hybrid/s13"].info.run_id != first["base/hybrid/s13"].info.run_id
     assert second[PARENT].info.run_id == first[PARENT].info.run_id and second[PARENT].data.tags["runs"] == "14"
     assert track_study(root, settings, root) == StudyTracked(0, 0)
