@@ -29,5 +29,10 @@ def first_line(error: BaseException) -> str:
         return ""
 
 
+def reason_of(error: BaseException) -> str:
+    """Return the first line of an error's message, or the name of its type where there is none."""
+    return first_line(error) or type(error).__name__
+
+
 def _visible(sign: str) -> str:
     return sign if sign.isprintable() else sign.encode("unicode_escape", "backslashreplace").decode("ascii")

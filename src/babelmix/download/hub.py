@@ -21,7 +21,7 @@ from typing import Literal
 
 from babelmix.common.errors import UserError
 from babelmix.common.files import new_folder
-from babelmix.common.one_line import first_line
+from babelmix.common.one_line import reason_of
 
 Kind = Literal["dataset", "model"]
 TIMEOUT_SECONDS = 10
@@ -144,8 +144,7 @@ def _translate_errors(repo: str, revision: str, kind: Kind, path: str = "") -> G
         if is_offline_mode():
             what = "not in the cache, and the hub is switched off by HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE"
             raise UserError(what, where=where, how="unset the variable") from error
-        cause = error.__cause__ or error
-        reason = first_line(cause) or type(cause).__name__
+        reason = reason_of(error.__cause__ or error)
         raise UserError(f"the hub does not answer ({reason})", where=where, how=online) from error
     except errors.GatedRepoError as error:
         page = where.removesuffix(f"/{path}")
@@ -160,8 +159,8 @@ def _translate_errors(repo: str, revision: str, kind: Kind, path: str = "") -> G
         how = "the repository may have changed: name an older revision of it"
         raise UserError(f"no such file at revision {revision!r}", where=where, how=how) from error
     except errors.HfHubHTTPError as error:
-        how, reason = "try again later; if it asks for a login, set HF_TOKEN", first_line(error) or type(error).__name__
-        raise UserError(f"the hub answers with an error ({reason})", where=where, how=how) from error
+        how = "try again later; if it asks for a login, set HF_TOKEN"
+        raise UserError(f"the hub answers with an error ({reason_of(error)})", where=where, how=how) from error
     except errors.HFValidationError as error:
         raise UserError(f"not a name on the hub: {repo!r}", where=kind, how="names look like org/name") from error
     except (ValueError, KeyError, TypeError) as error:

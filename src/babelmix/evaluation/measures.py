@@ -17,6 +17,14 @@ MEASURES = {  # name in files -> column of QueryScores
     "recall_at_10": "recall_at_10",
     "recall_at_100": "recall_at_100",
 }
+MEASURE_NAMES = {  # name in files -> what readers see
+    "map": "mAP",
+    "map_at_20": "mAP@20",
+    "ndcg_at_10": "nDCG@10",
+    "recall_at_1": "recall@1",
+    "recall_at_10": "recall@10",
+    "recall_at_100": "recall@100",
+}
 
 
 def measures(

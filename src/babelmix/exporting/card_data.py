@@ -6,19 +6,12 @@ licence_of(facts)                          # ("other", "weights-mit-data-various
 
 from typing import TYPE_CHECKING
 
+from babelmix.evaluation.measures import MEASURE_NAMES
 from babelmix.exporting.card_facts import Facts, Score
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult, ModelCardData
 
-MEASURE_NAMES = {
-    "map": "mAP",
-    "map_at_20": "mAP@20",
-    "ndcg_at_10": "nDCG@10",
-    "recall_at_1": "recall@1",
-    "recall_at_10": "recall@10",
-    "recall_at_100": "recall@100",
-}
 SCOPE_NAMES = {
     "monolingual": "the passages of the query's language",
     "crosslingual": "the passages of one other language",

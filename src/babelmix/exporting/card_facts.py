@@ -196,10 +196,14 @@ def _of_seeds(records: Mapping[str, Record], system: str, training: Training) ->
     found: dict[str, dict[int, float]] = {}
     for name, record in sorted(records.items()):
         run, rate = record.run, record.facts.learning_rate
-        plain = run.kind == "main" and "/" not in name
-        plain = plain and run.size == training.size and isclose(rate, training.learning_rate, rel_tol=1e-3)
-        plain = plain and run.seed != training.seed
-        for benchmark, scored in record.facts.systems.get(system, {}).items() if plain else ():
+        alike = (
+            run.kind == "main"
+            and "/" not in name
+            and run.size == training.size
+            and run.seed != training.seed
+            and isclose(rate, training.learning_rate, rel_tol=1e-3)
+        )
+        for benchmark, scored in record.facts.systems.get(system, {}).items() if alike else ():
             score = getattr(scored.scopes.get("multilingual"), scored.main_score, None)
             if score is not None:
                 found.setdefault(benchmark, {})[run.seed] = score

@@ -9,7 +9,8 @@ equal bytes.
 from collections.abc import Iterable
 from statistics import mean, stdev
 
-from babelmix.exporting.card_data import MEASURE_NAMES, SCOPE_NAMES, base_model, card_data, licence_of, packaged
+from babelmix.evaluation.measures import MEASURE_NAMES
+from babelmix.exporting.card_data import SCOPE_NAMES, base_model, card_data, licence_of, packaged
 from babelmix.exporting.card_facts import PACKAGED_LAYERS, Facts
 from babelmix.exporting.markdown import table
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from babelmix.common.errors import UserError
-from babelmix.common.one_line import first_line
+from babelmix.common.one_line import reason_of
 from babelmix.exporting.no_telemetry import import_libraries
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def export_onnx(model: "SentenceTransformer", file: Path) -> None:
                 dynamic_shapes=(sizes, sizes), verbose=False,
             )  # fmt: skip
     except Exception as error:
-        first = first_line(error) or type(error).__name__
+        first = reason_of(error)
         how = "export it as st alone; torch must be able to trace the model's class"
         raise UserError(f"the layers cannot be exported ({first})", where="--form onnx", how=how) from error
     proto = _plain(program.model_proto)

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+from babelmix.evaluation.measures import MEASURE_NAMES
 from babelmix.evaluation.query_scores import SCOPES
 from babelmix.reporting.compare import Comparison, shown_systems
 from babelmix.reporting.dev_choice import marked
 from babelmix.reporting.figures import answers_in_own_language, unbiased_share
-from babelmix.reporting.names import MEASURE_NAMES, SCOPE_NAMES
+from babelmix.reporting.names import SCOPE_NAMES
 from babelmix.reporting.results import Results, seen, training_languages
 from babelmix.reporting.tables import TESTS, count, interval, number, signed, table, tests, tests_explained
 from babelmix.workspace import UNTRAINED

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from babelmix.common.errors import UserError
 from babelmix.common.files import new_binary_file
+from babelmix.evaluation.measures import MEASURE_NAMES
 from babelmix.evaluation.query_scores import SCOPES
 from babelmix.evaluation.significance import holm
 from babelmix.reporting.compare import Comparison, contrast, contrasts
@@ -28,7 +29,7 @@ from babelmix.reporting.experiment_files import (
     read_scores,
     scored_by_all,
 )
-from babelmix.reporting.names import MEASURE_NAMES, SCOPE_NAMES
+from babelmix.reporting.names import SCOPE_NAMES
 from babelmix.reporting.results import reference_of, systems_of
 from babelmix.reporting.tables import TESTS, interval, number, signed, table, tests, tests_explained
 from babelmix.workspace import DEBIASINGS, LIR, UNTRAINED, dev_benchmarks, encoder_of

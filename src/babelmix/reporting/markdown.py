@@ -11,12 +11,13 @@ from itertools import groupby
 
 from babelmix.benchmarks.registry import licence_of
 from babelmix.corpus.registry import source_of
+from babelmix.evaluation.measures import MEASURE_NAMES
 from babelmix.evaluation.query_scores import SCOPES
 from babelmix.evaluation.significance import Difference
 from babelmix.reporting.benchmark_tables import benchmark_tables, comparison_tables
 from babelmix.reporting.compare import Comparison, shown_systems
 from babelmix.reporting.dev_choice import marked
-from babelmix.reporting.names import MEASURE_NAMES, SCOPE_NAMES
+from babelmix.reporting.names import SCOPE_NAMES
 from babelmix.reporting.results import Results, training_languages
 from babelmix.reporting.samples import sample_name
 from babelmix.reporting.tables import count, interval, number, signed, table

@@ -10,12 +10,12 @@ from typing import Any
 
 import altair as alt
 
-from babelmix.evaluation.measures import MEASURES
+from babelmix.evaluation.measures import MEASURE_NAMES, MEASURES
 from babelmix.evaluation.query_scores import SCOPES
 from babelmix.evaluation.significance import score_interval
 from babelmix.reporting.drawing import COLOURS, SHAPES, bar_end
 from babelmix.reporting.experiment_files import Experiment, by_size
-from babelmix.reporting.names import MEASURE_NAMES, SCOPE_TITLES
+from babelmix.reporting.names import SCOPE_TITLES
 from babelmix.reporting.results import reference_of
 
 APART = 1.08  # times the size, from one system to the next, so that no interval covers another

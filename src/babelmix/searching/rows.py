@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from babelmix.common.errors import UserError
-from babelmix.common.one_line import first_line
+from babelmix.common.one_line import reason_of
 from babelmix.common.reading import checked_id, checked_text, json_rows, numbered_lines, shown
 from babelmix.common.text import published_form
 from babelmix.searching.documents import Document
@@ -143,6 +143,6 @@ def _parquet_rows(file: Path) -> Iterator[Row]:
     except UserError:
         raise
     except (ArrowException, OSError, UnicodeDecodeError) as error:
-        first = first_line(error) or type(error).__name__
+        first = reason_of(error)
         how = "the file may be cut short: make it, or fetch it, again"
         raise UserError(f"not a whole Parquet file ({first})", where=f"{file}, row {number + 1}", how=how) from error

@@ -15,10 +15,9 @@ def translate_queries(
     """Translate the English queries of a benchmark into each of these languages, by the routes of the pairs.
 
     Returns all queries, in ascending order of id, and how many the filter rejected, by language. The id of a
-    translation is the language and the parallel_id, or the source's id where two of them share a parallel_id. A
-    translation that
-    equals its source stays: a query may be a name, and a person would type it the same. It skips a language that the
-    benchmark has queries in, and counts one whose route does not pass English.
+    translation is the language and the parallel_id, or the source's id where two share a parallel_id. A translation
+    that equals its source stays: a query may be a name, and a person would type it the same. It skips a language that
+    the benchmark has queries in, and counts one whose route does not pass English.
     """
     english = [query for query in queries if query.lang == "en"]
     shared = len({query.parallel_id for query in english}) < len(english)

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
+from babelmix.evaluation.measures import MEASURE_NAMES
 from babelmix.reporting.answer.document import Finder, Offer, Paragraph, Section, Table
 from babelmix.reporting.dev_choice import is_transductive, marked
-from babelmix.reporting.names import MEASURE_NAMES
 from babelmix.reporting.tables import number
 from babelmix.study.design import Design
 from babelmix.study.record import Record
@@ -174,17 +174,19 @@ def _offers(chosen: Sequence[Recipe], main: str, index: bool, benchmarks: Sequen
 
     What needs no training comes before what does. Recipes of a size train for equal steps, so no clock decides.
     """
-    scored = [(one, score) for one in chosen if (score := one.score(main, "multilingual")) is not None]
-    order = {size: place for place, size in enumerate(dict.fromkeys(one.size for one, _ in scored))}
-
-    natives = [one.score("native", "multilingual") if "native" in benchmarks else None for one, _ in scored]
+    scored = [
+        (one, score, one.score("native", "multilingual") if "native" in benchmarks else None)
+        for one in chosen
+        if (score := one.score(main, "multilingual")) is not None
+    ]
+    order = {size: place for place, size in enumerate(dict.fromkeys(one.size for one, *_ in scored))}
 
     def cost(row: tuple[Recipe, float, float | None]) -> tuple[int, bool, float, float]:
         one, score, native = row
         return order[one.size], one.encoder not in (BM25, UNTRAINED), -(native or 0), -score
 
     best = -math.inf
-    for one, score, native in sorted(((*pair, own) for pair, own in zip(scored, natives, strict=True)), key=cost):
+    for one, score, native in sorted(scored, key=cost):
         if score > best:
             best = score
             seconds = "not measured" if one.seconds is None else f"{one.seconds:,.0f}"

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from babelmix.common.errors import UserError
-from babelmix.common.one_line import first_line
+from babelmix.common.one_line import reason_of
 from babelmix.translate.engine.known import KnownEngine
 from babelmix.translate.engine.seq2seq import BEAMS, Seq2Seq
 
@@ -35,7 +35,7 @@ class CTranslate2(Seq2Seq):
         except (RuntimeError, ValueError) as error:
             if "memory" in str(error):
                 raise
-            how, first = "convert it again with the installed version", first_line(error) or type(error).__name__
+            how, first = "convert it again with the installed version", reason_of(error)
             raise UserError(f"not a model ({first})", where=self.where, how=how) from error
 
     def _generate(self, rows: Sequence[list[int]], limit: int) -> list[list[str]]:

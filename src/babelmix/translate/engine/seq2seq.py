@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from babelmix.common.errors import UserError
-from babelmix.common.one_line import first_line
+from babelmix.common.one_line import reason_of
 from babelmix.translate.engine.seq2seq_languages import Direction, set_languages
 
 BEAMS = 4
@@ -133,7 +133,7 @@ class Seq2Seq(ABC):
                 tokenizer = AutoTokenizer.from_pretrained(self._folder, local_files_only=True, trust_remote_code=False)
         except (OSError, ValueError, KeyError, TypeError, ImportError, AssertionError, AttributeError) as error:
             how = "put the files of the model's tokenizer beside its weights"
-            what = f"its tokenizer cannot be loaded ({first_line(error) or type(error).__name__})"
+            what = f"its tokenizer cannot be loaded ({reason_of(error)})"
             raise UserError(what, where=self.where, how=how) from error
         return set_languages(tokenizer, self.source, self.target, self.where)
 

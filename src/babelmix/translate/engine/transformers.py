@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from babelmix.common.errors import UserError
-from babelmix.common.one_line import first_line
+from babelmix.common.one_line import reason_of
 from babelmix.translate.engine.known import KnownEngine
 from babelmix.translate.engine.seq2seq import BEAMS, MAX_TOKENS, Seq2Seq
 
@@ -45,7 +45,7 @@ class Transformers(Seq2Seq):
             )
         except (OSError, ValueError, KeyError, SafetensorError) as error:
             how = "choose one that transformers loads as AutoModelForSeq2SeqLM"
-            what = f"not a translation model ({first_line(error) or type(error).__name__})"
+            what = f"not a translation model ({reason_of(error)})"
             raise UserError(what, where=self.where, how=how) from error
         return network.to("cuda" if torch.cuda.is_available() else "cpu").eval()
 
