@@ -114,7 +114,8 @@ def evaluate(
         threads: of torch, all cores by default.
 
     Raises:
-        UserError: vectors that do not fit the benchmark, a zero vector, a value that is not finite.
+        UserError: not a system, an unknown similarity, vectors that do not fit the benchmark, a zero vector, a value
+            that is not finite.
 
     >>> benchmark = read_benchmark("tests/golden/xquad-r-60")
     >>> found = evaluate(benchmark, "bm25")
@@ -205,7 +206,7 @@ def build_index(
         texts: a file or folder of texts (see docs/search.md), or the texts themselves; their ids are then "0", "1", ...
         model: a SentenceTransformer folder.
         output: the folder to write; an older index there is replaced.
-        language: of all texts that name none; recognised unless given.
+        language: of all texts that name none; recognised unless given, but `corpus.jsonl` of a folder is English.
         threads: of torch, all cores by default; their number is part of the last bits of the vectors.
 
     Raises:
@@ -303,7 +304,7 @@ def _by_seed(found: Evaluation | Sequence[Evaluation]) -> list[QueryScores]:
 
 def _scores(benchmark: Benchmark, system: Any, similarity: Similarity, max_tokens: int, threads: int | None) -> Scorer:
     """Return a scorer for what `evaluate` takes."""
-    similarity = named_similarity(similarity) or "cosine"
+    similarity = named_similarity(similarity, "similarity") or "cosine"
     if isinstance(system, str) and system == "bm25":
         return Bm25Scorer.build(benchmark)
     if isinstance(system, tuple) and len(system) == 2:

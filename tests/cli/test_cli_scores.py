@@ -47,9 +47,16 @@ def test_a_system_takes_no_option_of_any_model(command: str, options: tuple[str,
 
 
 @pytest.mark.usefixtures("project")
-@pytest.mark.parametrize(("name", "stage"), [("hybrid", "train@hybrid"), ("untrained", "encoder")])
-def test_a_model_of_the_pipeline_is_not_looked_up_on_the_hub(name: str, stage: str) -> None:
-    with pytest.raises(UserError, match=f"^models/{name}: no such model; run `dvc repro {stage}`"):
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [
+        ("hybrid", "run `dvc repro`; objectives: and averages: of params.yaml name what it trains"),
+        ("hybrid-start", "run `dvc repro`; objectives: and averages:"),
+        ("untrained", "run `dvc repro encoder`"),
+    ],
+)
+def test_a_model_of_the_pipeline_is_not_looked_up_on_the_hub(name: str, how: str) -> None:
+    with pytest.raises(UserError, match=f"^models/{name}: no such model; {how}"):
         systems.model_folder(f"models/{name}")
 
 

@@ -69,7 +69,7 @@ def facts(project: Workspace) -> Facts:
         sources=SOURCES,
         translated=("pt", "ca"),
         benchmarks=("xquad-r", "gnome-help"),
-        training=Training("base", 1e-4, 13),
+        training=Training("base", 1e-4, 13, tuple(SOURCES), {}),
     )
 
 
@@ -163,8 +163,17 @@ def test_only_the_same_training_with_another_seed_is_another_seed(project: Works
     own = Workspace(shutil.copytree(project.root, tmp_path / "project"))
     records = synthetic_records(own.study, seeds=(13, 14, 15), objectives=("hybrid",))
     rate = records["base-hybrid-s13"].facts.learning_rate
-    for seed, factor, others in ((13, 1, 2), (1, 1, 3), (13, 0.5, 0)):
-        training = Training("base", rate * factor, seed)
+    sources, train = tuple(records["base-hybrid-s13"].facts.settings.get("sources", ())), {"steps": 240}
+    same = Training("base", rate, 13, sources, train)
+    for training, others in (
+        (same, 2),
+        (replace(same, seed=1), 3),
+        (replace(same, learning_rate=rate / 2), 0),
+        (replace(same, train={"steps": 1000}), 0),
+        (replace(same, train={"steps": 240, "learning_rate": rate}), 2),
+        (replace(same, sources=("gnome-help",)), 0),
+        (replace(same, pretraining="msm"), 0),
+    ):
         found = facts_of("hybrid", own, preset=PRESET, sources=SOURCES, training=training)
         assert len(found.seeds.get("xquad-r", ())) == others
 

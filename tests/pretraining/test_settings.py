@@ -27,8 +27,15 @@ def test_a_batch_is_described(objective: PretrainObjective, described: str) -> N
 
 def test_a_batch_of_msm_x_has_two_blocks_at_least() -> None:
     assert Pretrain(objective="msm-x", blocks=4).batch_blocks == 2
-    with pytest.raises(ValidationError, match="msm-x takes half of `blocks`"):
-        Pretrain(objective="msm-x", blocks=3)
+    for blocks in (2, 5):
+        with pytest.raises(ValidationError, match="msm-x takes half of `blocks`"):
+            Pretrain(objective="msm-x", blocks=blocks)
+
+
+def test_a_batch_of_bitext_has_as_many_texts_as_the_others() -> None:
+    assert 2 * Pretrain(objective="bitext", blocks=3, sentences=4).batch_pairs == 3 * 4
+    with pytest.raises(ValidationError, match="bitext takes half of"):
+        Pretrain(objective="bitext", blocks=3, sentences=3)
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,7 @@ def test_the_costs_are_seconds_times_the_price_over_the_points_gained(studied: t
     gain = true_score(parameters, "hybrid", "multilingual", "xquad-r")
     gain -= true_score(parameters, "untrained", "multilingual", "xquad-r")
     dollars = 20 * layers * 7.2 / 3600
-    assert row[3] == f"{20 * layers}" and row[5] == f"{2 + layers / 16:.1f}"
+    assert row[3] == f"{20 * layers}" and row[4] == f"{31 * layers}" and row[5] == f"{2 + layers / 16:.1f}"
     assert row[6] == f"{dollars:.4f}" and row[7] == f"+{gain:.3f}" and row[8] == f"{dollars / (gain * 100):.5f}"
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from study_records import SIZES, small_study, synthetic_records
 
+from babelmix.evaluation.crossed import Estimate
 from babelmix.evaluation.significance import holm
 from babelmix.reporting.answer.document import Chart, Figure, Paragraph, Section, Table
 from babelmix.reporting.answer.scaling import gap_section, scaling_section
@@ -90,6 +91,7 @@ def test_exponents_are_those_of_the_fits_for_every_score_and_system(found: Study
 def test_differences_of_exponents_are_corrected_over_their_table(found: StudyScores) -> None:
     rows = table_of(section_of(found), "Differences of exponents, and the change of the gain")
     pairs = [("hybrid", "contrastive"), ("crosslingual", "contrastive"), ("hybrid", "contrastive+centre-asked")]
+    pairs.append(("hybrid+centre-asked", "contrastive+centre-asked"))
     expected = {
         (score.name, first, second): interaction(
             found.parameters, found.errors(first, score), found.errors(second, score)
@@ -100,12 +102,14 @@ def test_differences_of_exponents_are_corrected_over_their_table(found: StudySco
     assert len(rows) == len(expected)
     tested = holm([one.exponent for one in expected.values()])
     for ((name, first, second), one), exponent in zip(expected.items(), tested, strict=True):
-        row = rows[name, f"{first} − {second}{'†' if '+' in second else ''}"]
+        row = rows[name, " − ".join(f"{system}{'†' if '+' in system else ''}" for system in (first, second))]
         own = one.exponent
         assert numbers(row["exponents"]) == pytest.approx([own.mean, own.low, own.high], abs=5.1e-4)
         assert numbers(row["gain per tenfold"])[0] == pytest.approx(one.gain.mean, abs=5.1e-4)
         assert numbers(row["over sizes"]) == pytest.approx(one.exponent_over_sizes, abs=5.1e-4)
         assert numbers(row["its, over sizes"]) == pytest.approx(one.gain_over_sizes, abs=5.1e-4)
+        assert numbers(row["log odds per tenfold"])[0] == pytest.approx(one.odds.mean, abs=5.1e-4)
+        assert numbers(row["their, over sizes"]) == pytest.approx(one.odds_over_sizes, abs=5.1e-4)
         assert float(row["p (Holm)"]) == pytest.approx(exponent.p_holm, abs=5.1e-5)
 
 
@@ -125,11 +129,19 @@ def test_the_largest_size_is_forecast_without_it(found: StudyScores) -> None:
 
 def test_entropy_is_that_of_each_size(found: StudyScores) -> None:
     rows = table_of(section_of(found), "Contrastive entropy by size, nats")
-    assert len(rows) == 9
+    assert len(rows) == 3 * (3 + 2)
     own = entropy_scaling(found, "crosslingual", "monolingual")
     row = rows["monolingual", "crosslingual"]
     assert [float(row[size]) for size in found.design.sizes] == pytest.approx(own.nats, abs=5.1e-3)
     assert numbers(row["exponent b"])[0] == pytest.approx(own.law.exponent, abs=5.1e-4)
+    reference = entropy_scaling(found, "contrastive", "monolingual")
+    between = rows["monolingual", "crosslingual − contrastive"]
+    gaps = [float(between[size].replace("−", "-")) for size in found.design.sizes]
+    assert gaps == pytest.approx(own.nats - reference.nats, abs=5.1e-3)
+    alone = own.by_seed - reference.by_seed
+    estimate = Estimate(alone.mean(), alone.std(ddof=1) / len(alone) ** 0.5, len(alone) - 1)
+    expected = [own.law.exponent - reference.law.exponent, *estimate.limits(0.95)]
+    assert numbers(between["exponent b"]) == pytest.approx(expected, abs=2e-3)
 
 
 def test_the_gap_is_mono_minus_cross_beside_published_models(found: StudyScores) -> None:

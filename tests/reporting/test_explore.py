@@ -113,6 +113,8 @@ def test_a_right_answer_without_a_text_counts_as_not_found():
     assert f" of {len(view.answers) + 1} in the top 10" in summarise(view)
     alone = replace(view, answers=())
     assert alone.average_precision == 0
+    entry = replace(make_entry(query), views=(alone,))
+    assert summarise(alone) in " ".join(printed(entry, 120).split())
 
 
 def test_a_query_brings_its_right_answers_in_all_languages_and_itself_in_english():

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -146,6 +147,24 @@ def test_the_tables_have_every_shown_system_within_120_columns(sizes: list[SizeR
     assert "nan" not in text and "None" not in text
     daggers = [line for lines in tables for line in lines if "-index" in line.split("|")[1]]
     assert daggers and all("†" in line.split("|")[1] for line in daggers)
+
+
+def test_an_aim_that_a_row_reaches_by_itself_is_said_to_be_picked(sizes: list[SizeRivals]) -> None:
+    reached = [line for line in to_markdown(sizes).splitlines() if "The aim is reached by: " in line]
+    assert len(reached) == len(sizes)
+    for line in reached:
+        assert ("The aim is reached by: none." in line) != ("picked among all shown systems" in line)
+
+
+def test_the_figure_says_what_its_intervals_are_over(sizes: list[SizeRivals]) -> None:
+    one = [replace(found, seeds=(13,)) for found in sizes]
+    several = [replace(found, seeds=(13, 14)) for found in sizes]
+    for given, said in (
+        (one, "over questions alone, as there is one seed"),
+        (several, "over questions and seeds."),
+        ([one[0], several[1]], f"questions and seeds, with {one[0].size} over questions alone"),
+    ):
+        assert said in " ".join(trade_off_figure(given).to_dict()["title"]["subtitle"])
 
 
 def test_a_measure_that_an_evaluation_lacks_is_a_dash(sizes: list[SizeRivals]) -> None:

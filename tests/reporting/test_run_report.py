@@ -243,6 +243,9 @@ def test_the_caveats_do_not_call_unequal_trainings_equal(project):
     text = to_markdown(results, settings.model_copy(update={"objective_presets": presets}), [], {})
     assert equal not in text and "hybrid: not the batches alone differ" in text
     assert "otherwise cross-lingual; 2 times the steps; consistency loss of weight 0.5 |" in text
+    words = settings.objective_presets | {"hybrid": settings.objective("lexical")}
+    text = to_markdown(results, settings.model_copy(update={"objective_presets": words}), [], {})
+    assert equal not in text and "hybrid: not the batches alone differ" in text
 
 
 def test_without_translation_there_is_no_table_of_it(tmp_path):

@@ -250,6 +250,25 @@ def test_a_heading_of_two_lines_is_one(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("html", "expected"),
+    [
+        (
+            "<h1><div>Printing</div></h1><p>press</p><h1>Foo<div>Bar</div></h1><p>x</p>",
+            [("Printing", "press"), ("Foo Bar", "x")],
+        ),
+        (
+            f"<h1>Never closed<div>{'a long text. ' * 30}</div>",
+            [(None, "Never closed " + ("a long text. " * 30).strip())],
+        ),
+    ],
+    ids=["blocks", "not closed"],
+)
+def test_blocks_within_a_heading_are_of_it_unless_it_was_not_closed(tmp_path, html, expected):
+    (tmp_path / "p.html").write_text(html)
+    assert [(part.title, part.text) for part in read_page(tmp_path / "p.html").passages] == expected
+
+
+@pytest.mark.parametrize(
     ("text", "language"),
     [(GERMAN, "de"), ("这是一个关于打印机的问题", "zh"), ("12345", None), ("", None), ("?!", None)],
     ids=["german", "chinese", "numbers", "empty", "signs"],

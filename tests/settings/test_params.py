@@ -137,6 +137,11 @@ def test_names_of_the_study_are_checked_where_it_is_run(tmp_path: Path, field: s
             {"msm": ARM | {"seeds": {"larg": [13]}}},
             "study.arms.msm.seeds: unknown size 'larg'; did you mean",
         ),
+        (
+            "study.arms",
+            {"twice": {"objectives": ["hybrid"], "seeds": {"base": [13, 15]}, "steps": 2}},
+            "study.arms.twice.seeds.base: base, hybrid, seed 13 with 2 times the steps is of study.steps too; name the",
+        ),
         ("study.arms", {"msm": ARM | {"change": ["msm"]}}, "study.arms.msm.change: 'msm' changes nothing; write NAME="),
         ("study.arms", {"msm": ARM | {"objectives": ["within"]}}, "study.arms.msm.rate_of: unknown objective 'within'"),
         ("probe.systems", ["hybird"], r"probe.systems: unknown encoder 'hybird'; did you mean 'hybrid'\?"),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from study_records import SIZES, small_study, synthetic_records
@@ -144,6 +145,59 @@ def test_an_arm_of_other_settings_than_it_says_is_refused(records: dict[str, Rec
     found = records | {arm.run.name: replace(arm, facts=arm.facts.model_copy(update={"settings": settings}))}
     with pytest.raises(UserError, match=r"train\.batch_size: .* was trained with 32 and base-hybrid-s13-msm with 128"):
         arms_of(found.values(), STUDY)
+
+
+def with_settings(record: Record, section: str, **values: Any) -> Record:
+    settings = record.facts.settings | {section: record.facts.settings.get(section, {}) | values}
+    return replace(record, facts=record.facts.model_copy(update={"settings": settings}))
+
+
+@pytest.mark.parametrize("change", ["train.learning_rate=5e-5", "recipe=best"])
+def test_what_an_arm_changes_may_differ(records: dict[str, Record], change: str) -> None:
+    study = STUDY.model_copy(update={"arms": ARMS | {"msm": ARMS["msm"].model_copy(update={"change": (change,)})}})
+    found = dict(records)
+    for name, record in records.items():
+        if record.run.arm == "msm":
+            other = replace(record, run=replace(record.run, change=(change,)))
+            found[name] = replace(other, facts=other.facts.model_copy(update={"learning_rate": 5e-5}))
+            if change.startswith("recipe"):
+                found[name] = with_settings(found[name], "train", batch_size=128)
+    (arms,) = arms_of(found.values(), study)
+    assert "msm" in arms.arms
+    with pytest.raises(UserError, match=r"train\.(learning_rate|batch_size)"):
+        arms_of([replace(one, run=replace(one.run, change=())) for one in found.values()], study)
+
+
+def test_an_arm_has_the_rate_of_the_objective_that_it_names(records: dict[str, Record]) -> None:
+    rates = {"contrastive": 1e-4, "hybrid": 2e-4}
+    words = StudyArm(objectives=("contrastive",), seeds={"base": (13,)}, rate_of="hybrid", change=("sources=[x]",))
+    study = STUDY.model_copy(update={"arms": ARMS | {"words": words}})
+    found = {
+        name: replace(one, facts=one.facts.model_copy(update={"learning_rate": rates[one.run.objectives[0]]}))
+        for name, one in records.items()
+        if one.run.size == "base" and one.run.objectives[0] in rates
+    }
+    main = found["base-contrastive-s13"]
+    run = replace(main.run, name="base-contrastive-s13-words", kind="arm", arm="words", change=words.change)
+    file = main.file.with_stem(run.name)
+    for rate, refused in ((2e-4, False), (1e-4, True)):
+        arm = replace(main, run=run, file=file, facts=main.facts.model_copy(update={"learning_rate": rate}))
+        if refused:
+            with pytest.raises(UserError, match=r"train\.learning_rate: .* base-contrastive-s13-words with 0.0001"):
+                arms_of([*found.values(), arm], study)
+        else:
+            arms_of([*found.values(), arm], study)
+
+
+def test_arms_with_unlike_pre_training_are_refused(records: dict[str, Record]) -> None:
+    def pretrained(name: str, blocks: int) -> Record:
+        rate = records[name].facts.learning_rate
+        return with_settings(records[name], "pretrain", objective="msm", blocks=blocks, learning_rate=rate)
+
+    names = ("base-hybrid-s13-msm", "base-hybrid-s14-msm")
+    one(records | {name: pretrained(name, 8) for name in names})
+    with pytest.raises(UserError, match=r"pretrain\.blocks: .* trained with 8 and base-hybrid-s14-msm with 16"):
+        one(records | {name: pretrained(name, blocks) for name, blocks in zip(names, (8, 16), strict=True)})
 
 
 def test_an_unknown_arm_is_named_with_those_there_are(records: dict[str, Record]) -> None:

@@ -101,6 +101,13 @@ def test_the_interaction_is_the_difference_of_the_exponents_and_is_paired() -> N
     gains = (second - first).mean(axis=(1, 2))
     assert found.gain.mean == pytest.approx(np.polyfit(np.log10(N), gains, 1)[0])
     assert len(found.exponent.by_seed) == 5
+    small = first / 4, second / 4  # so that all scores are above 0
+    found = interaction(N, *small)
+    assert found is not None and found.odds is not None
+    odds = [np.log((1 - own.mean(axis=(1, 2))) / own.mean(axis=(1, 2))) for own in small]
+    assert found.odds.mean == pytest.approx(np.polyfit(np.log10(N), odds[0] - odds[1], 1)[0])
+    zero = interaction(N, first * 0 + 1.0, second)
+    assert zero is not None and zero.odds is None
 
 
 def test_sizes_off_the_line_do_not_show_a_sign_over_sizes() -> None:

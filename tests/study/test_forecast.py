@@ -22,7 +22,14 @@ def test_a_power_law_forecasts_its_largest_size() -> None:
     assert found is not None
     assert found.forecast.mean == pytest.approx(0.5 * 2.13**-0.4)
     assert found.miss.mean == pytest.approx(0, abs=1e-9)
-    assert found.with_floor == pytest.approx(found.forecast.mean)
+    assert found.with_floor is None, "no floor is told"
+
+
+def test_a_floor_that_the_sizes_tell_forecasts() -> None:
+    found = forecast(N, cells(0.2 + 0.4 * (N / 1e7) ** -0.7))
+    assert found is not None
+    assert found.with_floor == pytest.approx(0.2 + 0.4 * 2.13**-0.7, abs=1e-4)
+    assert found.forecast.mean < found.with_floor
 
 
 def test_a_size_off_the_line_is_missed_by_what_polyfit_says() -> None:
@@ -46,7 +53,11 @@ def test_the_forecast_of_a_gain_is_the_difference_of_the_forecasts_and_is_paired
     assert gain.forecast.mean == pytest.approx(other.forecast.mean - one.forecast.mean)
     assert gain.measured.mean == pytest.approx(other.measured.mean - one.measured.mean)
     assert gain.measured.standard_error < one.measured.standard_error / 2
-    assert gain.with_floor == pytest.approx((other.with_floor or 0) - (one.with_floor or 0))
+    assert gain.with_floor is None
+    floors = cells(0.2 + 0.4 * (N / 1e7) ** -0.7, 2), cells(0.21 + 0.45 * (N / 1e7) ** -0.7, 3)
+    gain, one, other = forecast_gain(N, *floors), forecast(N, floors[0]), forecast(N, floors[1])
+    assert gain is not None and one is not None and other is not None
+    assert gain.with_floor == pytest.approx((other.with_floor or 0) - (one.with_floor or 0)) and one.with_floor
 
 
 def test_a_forecast_needs_three_sizes_beside_the_largest() -> None:

@@ -44,19 +44,22 @@ def test_a_gain_of_the_same_share_at_every_size_changes_no_exponent(tmp_path: Pa
     text = verdict(*made(tmp_path, score=same_share))
     assert text.startswith("Hybrid batches gain 0.045 to 0.079 ")  # a tenth of the error: .80 and .46
     assert "mAP in the pool of xquad-r against contrastive ones at every size (2 seeds a size)." in text
-    assert "Whether the gain changes with the size: no difference of exponents is shown (" in text
-    assert "; the gain itself shrinks (−0.0" in text
+    assert (
+        "Whether the gain changes with the size depends on the scale (2 seeds that all sizes have): as a share" in text
+    )
+    assert "as a share of the error that is left no change is shown (exponents " in text
+    assert "; in the score itself it shrinks (for ten times the parameters −0.0" in text
 
 
 def test_a_steeper_line_is_said(tmp_path: Path) -> None:
     text = verdict(*made(tmp_path, score=steeper))
     assert "show no difference" in text or "are equivalent" in text  # at the smallest size
     assert "gain 0.0" in text
-    assert "As a share of the error that is left, the gain grows with the size (exponents +0.198, " in text
-    assert "; the gain itself grows (+0." in text
-    exponents, itself = text.split("; the gain itself")
-    assert "near enough" not in exponents
-    assert "near enough to a line to say so of other sizes (−" in itself  # three sizes, whose gains bend
+    assert "rises with the size (2 seeds that all sizes have): as a share of the error that is left it rises" in text
+    exponents, itself, odds = text.split("; in ")
+    assert "(exponents +0.198, " in exponents and "not shown of other sizes" not in exponents
+    assert "not shown of other sizes (−" in itself  # three sizes, whose gains bend
+    assert odds.startswith("log odds it ")
 
 
 def test_sizes_that_scatter_are_said(tmp_path: Path) -> None:
@@ -65,7 +68,34 @@ def test_sizes_that_scatter_are_said(tmp_path: Path) -> None:
         return 0.4 + (gain if encoder == "hybrid" else 0)
 
     text = verdict(*made(tmp_path, score=bent))
-    assert "but the sizes do not lie near enough to a line to say so of other sizes (−" in text
+    assert "but not shown of other sizes (−" in text
+
+
+def test_a_loss_that_nears_zero_shrinks(tmp_path: Path) -> None:
+    def loss(parameters: int, encoder: str, scope: str, benchmark: str) -> float:
+        lost = {5_323_392: 0.06, 10_646_784: 0.04, 21_293_568: 0.02}[parameters]
+        return 0.4 - (lost if encoder == "hybrid" else 0)
+
+    text = verdict(*made(tmp_path, score=loss))
+    assert text.startswith("Hybrid batches lose 0.0") and " gain" not in text
+    assert (
+        "The loss shrinks with the size (2 seeds that all sizes have): as a share of the error that is left it" in text
+    )
+
+
+def test_seeds_of_each_size_and_of_the_change_are_said(tmp_path: Path) -> None:
+    given = {"sizes": THREE, "objectives": PAIR, "benchmarks": ("xquad-r",), "forms": ()}
+    records = made(tmp_path, score=same_share)[0].main
+    kept = {one.run.name: one for own in records.values() for one in own}
+    few = {name: one for name, one in kept.items() if one.run.seed == 13 or one.run.size == "small"}
+    design = designs(few, small_study(**given, seeds=(13, 14)))[0]
+    assert "seed 14 of small is in no fit over sizes: other sizes lack it" in design.left_out
+    text = verdict(design, small_study(**given, seeds=(13, 14)))
+    assert "(1 to 2 seeds a size; base, large with one, over questions alone)" in text
+    assert "(seed 13, over questions alone)" in text
+    some = {name: one for name, one in kept.items() if one.run.size != "large"}
+    text = verdict(designs(some, small_study(**given, seeds=(13, 14)))[0], small_study(**given, seeds=(13, 14)))
+    assert "at all 2 sizes so far" in text
 
 
 def test_a_loss_and_a_null(tmp_path: Path) -> None:
@@ -82,7 +112,7 @@ def test_a_loss_and_a_null(tmp_path: Path) -> None:
 def test_two_sizes_one_seed_and_nothing(tmp_path: Path) -> None:
     two = {name: SIZES[name] for name in ("small", "base")}
     text = verdict(*made(tmp_path, sizes=two, seeds=(13,), score=same_share))
-    assert "(one seed a size: intervals over questions alone)" in text
+    assert "(one seed a size: the intervals are over questions alone, and another seed may differ)" in text
     assert text.endswith("Whether that changes with the size is not known: 2 of the three sizes that a fit needs.")
     design, study = made(tmp_path / "none", objectives=("contrastive",))
     assert verdict(design, study) == "Nothing to compare yet: no size has a finished run of two objectives."

@@ -116,6 +116,7 @@ class Objective(Section):
             *([f"taught by {self.teacher}"] if self.teacher else []),
             *([f"consistency loss of weight {self.kl_weight:g}"] if self.kl_weight else []),
             *([f"hard negatives of {self.negatives}"] if self.negatives else []),
+            *(["words of a dictionary, with a symmetric loss"] if self.lexicon else []),
             *(
                 []
                 if self.average_from is None

@@ -46,6 +46,10 @@ class QueryScores:
             group = np.strings.add(np.strings.add(group, "-"), self.passage_language[mask])
         return mask, group
 
+    def questions(self, scope: str) -> NDArray[np.str_]:
+        """Return the parallel ids of a scope's queries, each once, in their order."""
+        return np.unique(self.parallel_id[self.scope == scope])
+
 
 def short_id(question: str) -> str:
     """Return a question's id; of an id with over 100 characters, its first 20 and a hash.

@@ -41,7 +41,7 @@ def question_values(
     measured: NDArray[np.float64] = getattr(scores, measure)[mask]
     if minus is not None:
         measured = measured - getattr(minus, measure)[mask]
-    questions, question = np.unique(scores.parallel_id[mask], return_inverse=True)
+    questions, question = np.unique(scores.parallel_id[mask], return_inverse=True)  # the order of `questions`
     groups, group = np.unique(group_names, return_inverse=True)
     shape = len(questions), len(groups)
     cells = question * shape[1] + group

@@ -4,7 +4,8 @@
     differences[2].mean, differences[2].low, differences[2].high, differences[2].p_holm, differences[2].verdict
 
 Nothing is drawn at random: intervals and p come from the mean squares over questions and seeds, see `crossed`. The
-translations of a question and its language pairs rise and fall together, so they count as one sample.
+translations of a question and its language pairs rise and fall together, so they count as one sample; so do the
+questions of an article, see `articles`.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from babelmix.common.errors import UserError
+from babelmix.evaluation.articles import by_article
 from babelmix.evaluation.crossed import Estimate, crossed_mean, dependent_mean
 from babelmix.evaluation.query_scores import QueryScores
 from babelmix.evaluation.question_values import question_values
@@ -111,20 +113,24 @@ def pooled_difference(
     if not tasks:
         raise UserError("no tasks to compare", where=f"scope {scope!r}", how="give the scores of one task or more")
     values: list[NDArray[np.float64]] = []
+    questions: list[Sequence[str]] = []
     for first, second in tasks:
         _check_seeds(len(first), len(second))
         _check_seeds(len(tasks[0][0]), len(first))
         _check_same_queries((*first, *second))
-        values.append(np.array([question_values(a, scope, measure, b) for a, b in zip(first, second, strict=True)]))
-    return difference_of(values, bound)
+        pairs = zip(first, second, strict=True)
+        values.append(np.array([question_values(a, scope, measure, b) for a, b in pairs]))
+        questions.append(first[0].questions(scope))
+    samples = [by_article(own, ids) for own, ids in zip(values, questions, strict=True)]
+    return replace(difference_of(samples, bound), questions=sum(map(len, questions)))
 
 
 def difference_of(tasks: Sequence[NDArray[np.float64]], bound: float = EQUIVALENCE_BOUND) -> Difference:
     """Return the difference whose values are given, see `paired_difference`.
 
     Args:
-        tasks: of each task float64 [seeds, questions], values of the first system minus those of the second, see
-            `question_values`.
+        tasks: of each task float64 [seeds, samples], values of the first system minus those of the second, see
+            `question_values` and `by_article`.
         bound: as for `paired_difference`.
     """
     return _difference(crossed_mean(tasks), tasks, bound)
@@ -162,11 +168,13 @@ def score_interval(scores: Sequence[QueryScores], scope: str, measure: str) -> I
     only the paired difference removes that effect. Arguments and errors as for `paired_difference`.
     """
     _check_same_queries(scores)
-    return interval_of(np.array([question_values(one, scope, measure) for one in scores]))
+    questions = scores[0].questions(scope)
+    values = np.array([question_values(one, scope, measure) for one in scores])
+    return replace(interval_of(by_article(values, questions)), questions=len(questions))
 
 
 def interval_of(values: NDArray[np.float64]) -> Interval:
-    """Return the score whose values are given, float64 [seeds, questions], see `score_interval`."""
+    """Return the score whose values are given, float64 [seeds, samples], see `score_interval`."""
     found = crossed_mean([values])
     return Interval(found.mean, *found.limits(0.95), questions=values.shape[1], seeds=values.shape[0])
 

@@ -1,7 +1,7 @@
 """What is known of an exported model, read from the files that its making left; what is not there stays unknown.
 
 facts = facts_of("hybrid", HERE, preset=settings.preset(), sources={"libreoffice-help": "LibreOffice Help: MPL-2.0"},
-                 translated=("pt",), benchmarks=("gnome-help",), training=Training("base", 1.25e-4, 13))
+                 translated=("pt",), benchmarks=("gnome-help",))
 text = model_card(replace(facts, trimmed=cut, width=width))                    # exporting/model_card.py
 """
 
@@ -22,6 +22,7 @@ from babelmix.evaluation.query_scores import POOL, SCOPES
 from babelmix.evaluation.score_files import parse_evaluation, read_query_scores
 from babelmix.evaluation.significance import Interval, score_interval
 from babelmix.exporting.debiasing import Baked
+from babelmix.study.record import Facts as RunFacts
 from babelmix.study.record import Record, read_all_records
 from babelmix.workspace import Workspace
 
@@ -58,6 +59,19 @@ class Training:
     size: str  # a name of model.presets
     learning_rate: float
     seed: int
+    sources: tuple[str, ...]
+    train: Mapping[str, Any]  # `train` of the settings, as JSON values
+    pretraining: str = "none"  # `pretrain.objective`
+
+    def is_of(self, facts: RunFacts) -> bool:
+        """Return whether a run of the study read the same sources and trained alike; its seed may be another."""
+        own: Mapping[str, Any] = facts.settings.get("train", {})
+        return (
+            isclose(facts.learning_rate, self.learning_rate, rel_tol=1e-3)
+            and tuple(facts.settings.get("sources", ())) == self.sources
+            and facts.settings.get("pretrain", {}).get("objective", "none") == self.pretraining
+            and all(own.get(name, value) == value for name, value in self.train.items() if name != "learning_rate")
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,13 +209,13 @@ def _of_seeds(records: Mapping[str, Record], system: str, training: Training) ->
     """Return benchmark -> multilingual scores of the study's main runs of this training with other seeds."""
     found: dict[str, dict[int, float]] = {}
     for name, record in sorted(records.items()):
-        run, rate = record.run, record.facts.learning_rate
+        run = record.run
         alike = (
             run.kind == "main"
             and "/" not in name
             and run.size == training.size
             and run.seed != training.seed
-            and isclose(rate, training.learning_rate, rel_tol=1e-3)
+            and training.is_of(record.facts)
         )
         for benchmark, scored in record.facts.systems.get(system, {}).items() if alike else ():
             score = getattr(scored.scopes.get("multilingual"), scored.main_score, None)

@@ -4,7 +4,8 @@
     found["el"]          # {"own_block": .41, "other_blocks": .83, "all": .38, "texts": 448}
 
 Dev texts are scored as those of a training batch are: `pretrain.blocks` blocks at once. So the numbers compare between
-languages and with the history, and chance is the same: one of the texts of a block, one of those of the other blocks.
+languages and objectives and with the history, and chance is the same: one of the texts of a block, one of those of the
+other blocks. The history of `msm-x` is of batches with half as many blocks, so there it does not compare.
 """
 
 from statistics import fmean

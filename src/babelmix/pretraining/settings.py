@@ -31,9 +31,14 @@ class Pretrain(Section):
         return objective
 
     @model_validator(mode="after")
-    def _two_blocks_at_least(self) -> "Pretrain":
-        if self.objective == "msm-x" and self.blocks < 4:
-            raise ValueError("msm-x takes half of `blocks`, for the targets are texts too: give 4 or more")
+    def _halves(self) -> "Pretrain":
+        """Refuse what would give the objectives unequal texts: two of them take half as many rows, of two texts."""
+        if self.objective == "msm-x" and (self.blocks < 4 or self.blocks % 2):
+            raise ValueError(
+                "msm-x takes half of `blocks`, for the targets are texts too: give an even number from 4 on"
+            )
+        if self.objective == "bitext" and self.blocks * self.sentences % 2:
+            raise ValueError("bitext takes half of `blocks` * `sentences` pairs: give one of them an even number")
         return self
 
     @property

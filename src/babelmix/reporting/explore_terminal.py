@@ -77,6 +77,7 @@ def _blocks(view: View, colour: dict[str, str], digits: int, lead: str) -> "list
         if len(view.answers) > RANKS:
             ranks.append(Text(f"and {len(view.answers) - RANKS:,} more", style="dim"))
         blocks += [Text("\nranks of the right answers", style="dim"), Columns(ranks, padding=(0, 2))]
+    if view.average_precision is not None:
         blocks.append(Text(summarise(view), style="dim"))
     return blocks
 

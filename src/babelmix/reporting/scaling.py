@@ -24,12 +24,14 @@ SHORTCUTS = (
     "Read with care: all sizes are cut from one published checkpoint by leaving out layers. That damages the smaller "
     "ones (see untrained), and the training repairs them too, so a size is no training from scratch. The weights "
     "come from 4 bits. The makers tuned the checkpoint on question answering data, which may hold passages of these "
-    "benchmarks. The Portuguese training pairs and NFCorpus's queries in six languages were translated by machine."
+    "benchmarks. The Portuguese training pairs and NFCorpus's queries in six languages were translated by machine. "
+    "Trainings of the first seed chose the learning rates, so of that seed the best of several are shown, and of no "
+    "other."
 )
 SCORES = (
     "Mean over all seeds of the size, ± half of the 95 % interval over questions and seeds, with one seed over "
-    "questions alone. mAP; of BEIR tasks nDCG@10. † uses the passages of the index, without labels; dev chose the "
-    "form."
+    "questions alone. The questions of an article of XQuAD count as one. mAP; of BEIR tasks nDCG@10. † uses the "
+    "passages of the index, without labels; dev chose the form."
 )
 
 
@@ -70,7 +72,7 @@ def _scores(found: StudyScores) -> Iterator[str]:
     rows: list[Sequence[str]] = []
     for size in found.design.sizes:
         millions = f"{found.design.parameters[size] / 1e6:.1f}"
-        for system in (*systems_of(found), UNTRAINED, BM25):
+        for system in (*systems_of(found), *([found.freed] if found.freed else []), UNTRAINED, BM25):
             cells = [
                 shown_interval(interval_of(found.values(size, system, score)))
                 if found.has(system, score, size)
@@ -89,7 +91,7 @@ def _differences(found: StudyScores) -> Iterator[str]:
         return
     by_pair = {pair: [gains(found, *pair, score) for score in found.scores] for pair in pairs_of(found)}
     family: dict[tuple[str, ...], Difference] = {
-        (size, f"{first} − {marked(second)}", score.name): by_size[size]
+        (size, f"{marked(first)} − {marked(second)}", score.name): by_size[size]
         for size in found.design.sizes
         for (first, second), own in by_pair.items()
         for score, by_size in zip(found.scores, own, strict=True)
@@ -131,7 +133,8 @@ def _steps(found: StudyScores) -> Iterator[str]:
 
 def _how(rows: int, bound: float) -> str:
     return (
-        "First system minus second, paired over questions and seeds, ± half of the 95 % interval. Holm's correction "
+        "First system minus second, paired over questions and, where a size has several, seeds; ± half of the 95 % "
+        "interval. Holm's correction "
         f"over all {count(rows)} differences of this table: ▲ better, ▼ worse, = equivalent within {bound:g}, · no "
         "difference shown. The sentence on top is a family of its own, corrected over its sizes."
     )

@@ -142,8 +142,18 @@ def beside(parameters: float, place: int, systems: int) -> int:
 
 
 def _title(found: StudyScores, curves: Sequence[str]) -> alt.TitleParams:
-    over = "questions and seeds" if len(found.seeds) > 1 else "questions alone, as there is one seed"
-    lines = "power laws without a floor" + (
+    alone = [size for size in found.design.sizes if len(found.design.seeds[size]) == 1]
+    over = "questions and seeds"
+    if alone:
+        all_alone = len(alone) == len(found.design.sizes)
+        over = (
+            "questions alone, as there is one seed"
+            if all_alone
+            else f"{over}, of {', '.join(alone)} over questions alone"
+        )
+    fitted = set(found.seeds) != {seed for own in found.design.seeds.values() for seed in own}
+    of_seeds = f" of seed {', '.join(map(str, found.seeds))}, which all sizes have" if fitted else ""
+    lines = f"power laws without a floor{of_seeds}" + (
         "; dotted: fitted without the largest size, which it forecasts." if FORECAST in curves else "."
     )
     own = ", ".join(f"{size} {found.design.parameters[size] / 1e6:.3g}" for size in found.design.sizes)

@@ -20,13 +20,13 @@ from babelmix.reporting.scaling_rows import (
     seeds_of_fits,
 )
 from babelmix.reporting.tables import number, table
-from babelmix.study.joint import joint_fits
+from babelmix.study.joint import SMALLEST, joint_fits
 from babelmix.study.power_law import SIZES_WITH_FLOOR
 from babelmix.study.scores import StudyScores
 
 FITS = (
     "Error = 1 − score = a · N^−b, least squares of the log error over the sizes; N: parameters outside the "
-    "embeddings. Intervals are 95 %, over questions and seeds, of these sizes; ± sizes is the standard error of the "
+    "embeddings. Intervals are 95 %, of these sizes; ± sizes is the standard error of the "
     "exponent by how far the sizes are from the line. A bad fit shows as a low R² (of the log errors) or a large "
     "miss (the largest |error − fit|). Left out: the root mean square miss of a size that the fit has not seen. "
     "AICc: smaller is better."
@@ -40,22 +40,25 @@ INTERACTION = (
     "Exponent of the first system minus that of the second, paired over questions and seeds: above 0, the first gains "
     "more with the size, as a share of the error. Over sizes: the interval by how the log ratios of the two errors "
     "scatter around a line; where it holds 0, other sizes may show another sign. Gain per tenfold: the slope of the "
-    "plain difference of scores over log10 of the size, with its own interval over sizes. Where errors fall, it may "
-    "have the other sign. p: Holm's correction over the table."
+    "plain difference of scores over log10 of the size, with its own interval over sizes. Log odds per tenfold: the "
+    "same of log(score / error). The three may have other signs: whether a gain grows depends on the scale. p: Holm's "
+    "correction over the exponents of the table."
 )
 JOINT = (
     "One fit for several objectives, with α, the share of monolingual batches, as a term. N is over the geometric mean "
     "of the sizes. Shift: parallel lines. Turn: the exponent moves with α, by b1. Bend: α² besides. Power of the "
-    "share: error ∝ N^−b (1 − α + ε)^−g, a form of arXiv 2410.12883, ε from a fixed grid. The form whose left-out miss "
-    "is smallest forecasts best."
+    "share: error ∝ N^−b (1 − α + ε)^−g, a form of arXiv 2410.12883, ε from a fixed grid; one marked ! is at an end of "
+    "it, and the terms hold for that ε alone. The smaller the left-out miss, the better a form forecasts; a difference "
+    "of .001 says nothing."
 )
 FORECAST = (
-    "The largest size, forecast by the power law of all others, beside what was measured. The intervals are over "
-    "questions and seeds; a miss whose interval excludes 0 says that the power law does not hold so far."
+    "The largest size, forecast by the power law of all others, beside what was measured. A miss whose interval "
+    "excludes 0 says that the power law does not hold so far; with one seed it may also be that of the training. The "
+    "rows are not corrected for their number. A dash: the sizes tell no floor."
 )
 ENTROPY = (
-    "Contrastive entropy on the dev split, in nats, as a · N^−b. A training has one figure, so intervals are over "
-    "seeds alone."
+    "Contrastive entropy on the dev split, in nats, as a · N^−b, and with a floor, c + a · N^−b. A training has one "
+    "figure, so intervals are over seeds alone. A row with a minus has the differences of two objectives."
 )
 
 
@@ -122,7 +125,8 @@ def _joint(found: StudyScores, alphas: Mapping[str, float]) -> Iterator[str]:
         fits = joint_fits(found.parameters, {alpha: found.errors(name, score) for alpha, name in names.items()})
         for fit in fits:
             alpha = [f"{name} {estimated(one, sign=True)}" for name, one in fit.terms.items() if name not in ("k", "b")]
-            eps = "" if fit.eps is None else f", ε {fit.eps:g}"
+            end = "!" if fit.eps in (SMALLEST[0], SMALLEST[-1]) else ""
+            eps = "" if fit.eps is None else f", ε {fit.eps:g}{end}"
             misses = (number(fit.r2), number(fit.largest), number(fit.left_out))
             rows.append((score.name, fit.name, estimated(fit.terms["b"]), "; ".join(alpha) + eps, *misses))
     if rows:

@@ -13,7 +13,7 @@ from babelmix.study.gap import gaps_of
 from babelmix.study.scores import StudyScores
 
 OWN = (
-    "Monolingual score minus cross-lingual score of the same questions, with 95 % intervals over questions and seeds; "
+    "Monolingual score minus cross-lingual score of the same questions, with 95 % intervals; "
     "the slope is the change for ten times the parameters outside the embeddings."
 )
 PUBLIC = (

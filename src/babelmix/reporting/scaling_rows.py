@@ -14,11 +14,11 @@ from babelmix.evaluation.crossed import Estimate
 from babelmix.evaluation.significance import Difference, holm
 from babelmix.reporting.dev_choice import marked
 from babelmix.reporting.tables import DASH, number, signed
-from babelmix.study.entropy import ENTROPIES, entropy_scaling
+from babelmix.study.entropy import ENTROPIES, EntropyScaling, entropy_scaling, over_seeds
 from babelmix.study.exponents import Interaction, Scaling, interaction, scaling_of
 from babelmix.study.fit_quality import FitQuality
 from babelmix.study.forecast import forecast, forecast_gain
-from babelmix.study.power_law import SIZES
+from babelmix.study.power_law import SIZES, PowerLaw
 from babelmix.study.scores import StudyScores
 
 QUALITY = ("R²", "largest miss", "left out", "AICc")
@@ -43,9 +43,15 @@ def systems_of(found: StudyScores) -> list[str]:
 
 
 def pairs_of(found: StudyScores) -> list[tuple[str, str]]:
-    """Return what is compared: each objective with the reference, and the first with the reference's free form."""
+    """Return what is compared: each objective with the reference; the first, plain and in its free form, with the free.
+
+    The last but one asks whether other batches are worth more than debiasing without training; the last, whether they
+    are worth something once both are debiased.
+    """
     pairs = [(name, found.reference) for name in found.others]
-    return [*pairs, *([(found.others[0], found.free)] if found.others and found.free else [])]
+    if not (found.others and found.free):
+        return pairs
+    return [*pairs, (found.others[0], found.free), *([(found.freed, found.free)] if found.freed else [])]
 
 
 def no_fit(found: StudyScores) -> str | None:
@@ -119,18 +125,19 @@ def interactions(found: StudyScores) -> Rows:
     rows = tuple(
         (
             name,
-            f"{first} − {marked(second)}",
+            f"{marked(first)} − {marked(second)}",
             _changed(one.exponent),
             f"{exponent.p_holm:.4f}",
             _span(one.exponent_over_sizes),
             _changed(one.gain),
             _span(one.gain_over_sizes),
+            _changed(one.odds) if one.odds else DASH,
+            _span(one.odds_over_sizes) if one.odds_over_sizes else DASH,
         )
         for ((name, first, second), one), exponent in zip(compared.items(), tested, strict=True)
     )
-    return Rows(
-        ("score", "systems", "exponents", "p (Holm)", "over sizes", "gain per tenfold", "its, over sizes"), rows
-    )
+    scales = ("gain per tenfold", "its, over sizes", "log odds per tenfold", "their, over sizes")
+    return Rows(("score", "systems", "exponents", "p (Holm)", "over sizes", *scales), rows)
 
 
 def forecasts(found: StudyScores) -> Rows:
@@ -141,28 +148,50 @@ def forecasts(found: StudyScores) -> Rows:
             one = forecast(found.parameters, found.errors(system, score))
             if one is not None:
                 figures = estimated(one.forecast), estimated(one.measured), estimated(one.miss, sign=True)
-                rows.append((score.name, f"error, {marked(system)}", *figures, number(one.with_floor)))
+                floor = DASH if one.with_floor is None else number(one.with_floor)
+                rows.append((score.name, f"error, {marked(system)}", *figures, floor))
         for first, second in pairs_of(found):
             one = forecast_gain(found.parameters, found.errors(first, score), found.errors(second, score))
             if one is not None:
                 figures = (estimated(own, sign=True) for own in (one.forecast, one.measured, one.miss))
                 with_floor = DASH if one.with_floor is None else signed(one.with_floor)
-                rows.append((score.name, f"gain, {first} − {marked(second)}", *figures, with_floor))
+                rows.append((score.name, f"gain, {marked(first)} − {marked(second)}", *figures, with_floor))
     return Rows(("score", "figure", "forecast", "measured", "miss", "forecast with a floor"), tuple(rows))
 
 
 def entropies(found: StudyScores) -> Rows:
-    """Return the contrastive entropy at each size in nats, and its exponent; no rows where no run has one."""
+    """Return the contrastive entropy at each size in nats, and its exponents; no rows where no run has one.
+
+    Below them are the differences of each objective from the reference.
+    """
     rows: list[tuple[str, ...]] = []
     for scope in ENTROPIES:
-        for name in found.study.objectives:
-            one = entropy_scaling(found, name, scope)
-            if one is None or one.law is None or one.quality is None:
-                continue
-            exponent = estimated(one.exponent) if one.exponent else number(one.law.exponent)
-            nats = (number(float(value), ".2f") for value in one.nats)
-            rows.append((scope, name, *nats, exponent, number(one.quality.r2), number(one.quality.left_out)))
-    return Rows(("scope", "system", *found.design.sizes, "exponent b", "R²", "left out"), tuple(rows))
+        fitted = {name: entropy_scaling(found, name, scope) for name in found.study.objectives}
+        known = {name: one for name, one in fitted.items() if one and one.law and one.quality}
+        for name, one in known.items():
+            if one.law and one.quality:
+                exponent = estimated(one.exponent) if one.exponent else number(one.law.exponent)
+                nats = (number(float(value), ".2f") for value in one.nats)
+                quality = number(one.quality.r2), number(one.quality.left_out)
+                rows.append((scope, name, *nats, exponent, *quality, *_floor(one.with_floor)))
+        for name in (name for name in found.others if {name, found.reference} <= known.keys()):
+            rows.append((scope, *_between(name, known[name], found.reference, known[found.reference])))
+    head = ("scope", "system", *found.design.sizes, "exponent b", "R²", "left out", "floor c", "b with it")
+    return Rows(head, tuple(rows))
+
+
+def _floor(law: PowerLaw | None) -> tuple[str, str]:
+    if law is None:
+        return DASH, DASH
+    return (number(law.floor) if law.identified else "not told"), number(law.exponent)
+
+
+def _between(name: str, one: EntropyScaling, reference: str, other: EntropyScaling) -> tuple[str, ...]:
+    nats = (f"{value:+.2f}".replace("-", "−") for value in (one.nats - other.nats).tolist())
+    figure = one.law.exponent - other.law.exponent if one.law and other.law else float("nan")
+    found = over_seeds(figure, one.by_seed - other.by_seed)
+    exponent = estimated(found, sign=True) if found else signed(figure)
+    return (f"{name} − {reference}", *nats, exponent, *[DASH] * 4)
 
 
 def _plain(value: float) -> str:

@@ -38,13 +38,14 @@ OTHERS, OUTSIDE = "files of another kind", "links that lead out of the folder"
 def read_documents(path: Path, counts: Counter[str], *, language: str | None = None) -> Iterator[Document]:
     """Yield the documents of a file or folder one at a time, in the order of their files' names.
 
-    A document that names no language, and stands in no file or page that names one, gets the one of its text. What is
-    left out, or kept though one may wonder, is added to `counts`.
+    A document that names no language, and stands in no file or page that names one, gets the one of its text; but
+    `corpus.jsonl` of a folder is English, as in BEIR. What is left out, or kept though one may wonder, is added to
+    `counts`.
 
     Args:
         path: the file or folder.
         counts: gets {what: number}.
-        language: of all documents that name none themselves; None to recognise it.
+        language: of all documents that name none themselves; None to recognise it, but for `corpus.jsonl`.
 
     Raises:
         UserError: no such file, no file of a known kind, an id with two texts, a row or page that cannot be read.

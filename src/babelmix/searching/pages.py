@@ -25,6 +25,7 @@ PART = 1500  # letters of a passage, see reading_length
 LARGEST = 16 << 20  # bytes of a page
 DEEPEST = 100  # levels of quotes and lists (two each) in Markdown: what is deeper its parser leaves out without a word
 _GZIP = b"\x1f\x8b"  # 16 MB may unpack to 16 GB
+LONGEST_HEADING = 300  # characters of one with blocks within; a longer one was not closed, and is text
 _HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
 _OTHERS = """address article aside blockquote body br caption dd details div dl dt figcaption figure footer form header
 hr li main ol p pre section summary table tbody td tfoot th thead tr ul"""
@@ -131,7 +132,7 @@ def _blocks(root: Any) -> Iterator[tuple[str, str]]:
     """Yield (heading above it, text) of each block of text, in their order; a heading may have several lines."""
     from lxml.etree import iterwalk
 
-    heading, hidden, in_heading = "", 0, 0
+    heading, hidden, in_heading, short = "", 0, 0, False
     parts: list[str] = []
     for event, element in iterwalk(root, events=("start", "end")):
         tag = element.tag if isinstance(element.tag, str) else ""
@@ -139,7 +140,8 @@ def _blocks(root: Any) -> Iterator[tuple[str, str]]:
             hidden += 1 if event == "start" else -1
         if tag in _HEADINGS:
             in_heading += 1 if event == "start" else -1
-        if tag == "br" and in_heading:
+            short = len("".join(element.itertext())) <= LONGEST_HEADING
+        if in_heading and (tag == "br" or (short and tag in _BLOCKS and tag not in _HEADINGS)):
             parts.append(" ")
         elif tag in _BLOCKS:
             text = _squeezed("".join(parts))

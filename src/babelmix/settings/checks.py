@@ -1,6 +1,7 @@
 """Checks across sections of params.yaml: names that must exist, and settings that exclude one another."""
 
 from collections.abc import Iterable, Sequence
+from itertools import product
 from pathlib import Path
 
 from babelmix.benchmarks.own import OWN, own_files, unknown_benchmark
@@ -192,6 +193,21 @@ def _check_arms(study: Study, path: str) -> None:
                 raise UserError(f"{quoted(change)} changes nothing", where=f"{where}.change", how="write NAME=VALUE")
 
 
+def _check_arms_once(study: Study, path: str) -> None:
+    """Raise UserError for a training that two entries name: an arm of steps alone, and `study.steps` or another arm."""
+    named: dict[tuple[str, str, float, int], str] = {}
+    if study.steps:
+        cells = product((study.steps.size,), study.objectives, study.steps.factors, study.steps.seeds)
+        named = dict.fromkeys(cells, "study.steps")
+    for name, arm in study.arms.items():
+        for size, seeds in arm.seeds.items() if not arm.change and not arm.rate_of else ():
+            for cell in product((size,), arm.objectives, (arm.steps,), seeds):
+                where = f"study.arms.{name}"
+                if (other := named.setdefault(cell, where)) != where:
+                    what = f"{size}, {cell[1]}, seed {cell[3]} with {arm.steps:g} times the steps is of {other} too"
+                    raise UserError(what, where=f"{path}, {where}.seeds.{size}", how="name the training once")
+
+
 def _check_study(settings: Settings, study: Study, path: str) -> None:
     """Check all that needs no other section but the benchmarks' names, see `check_study_names`."""
     _check_once("size", study.sizes, f"{path}, study.sizes")
@@ -204,6 +220,7 @@ def _check_study(settings: Settings, study: Study, path: str) -> None:
     _check_factors(study.rate_factors, f"{path}, study.rate_factors")
     _check("debiasing", study.forms, DEBIASINGS, f"{path}, study.forms")
     _check_arms(study, path)
+    _check_arms_once(study, path)
     if study.steps:
         where = f"{path}, study.steps"
         _check("size", (study.steps.size,), study.sizes, f"{where}.size")

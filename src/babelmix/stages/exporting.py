@@ -247,7 +247,14 @@ def _card(source: Path, rows: "Sequence[Row]", settings: Settings, *, trimmed: "
         sources={name: source_of(name, settings.source).licence for name in settings.sources},
         translated=settings.translate.languages,
         benchmarks=settings.benchmarks,
-        training=Training(settings.model.size, settings.learning_rate(), settings.seed),
+        training=Training(
+            settings.model.size,
+            settings.learning_rate(),
+            settings.seed,
+            tuple(settings.sources),
+            settings.train.model_dump(mode="json"),
+            settings.pretrain.objective,
+        ),
         matryoshka=tuple(settings.train.matryoshka),
         version=release() or "unknown",
     )

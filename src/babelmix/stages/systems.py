@@ -45,7 +45,7 @@ def model_folder(name: str) -> Path:
     path = Path(name)
     if path.parent == HERE.models and not path.exists():
         made = {UNTRAINED: remade_by("encoder"), START: remade_by("pretrain")}
-        how = made.get(path.name, f"{remade_by('train', path.name)}, or name another model")
+        how = made.get(path.name, "run `dvc repro`; objectives: and averages: of params.yaml name what it trains")
         raise UserError("no such model", where=name, how=how)
     if re.fullmatch(r"[\w.-]+/[\w.-]+", name) and not path.parent.is_dir():
         from babelmix.download.hub import allow_hub

@@ -121,13 +121,14 @@ def is_plain(arm: str) -> bool:
 
 def _arms(device: str, records: list[Record], study: Study) -> Arms:
     check_same_data(records)
-    check_same_training(records)
+    check_same_training(records, study)
     cells: dict[Cell, dict[int, Record]] = {}
     for one in by_name(records).values():
         cell = cells.setdefault((one.run.size, arm_of(one.run, study), one.run.objectives[0]), {})
         if (other := cell.setdefault(one.run.seed, one)) is not one:
             what = f"{other.run.name} and {one.run.name} are one training under two names"
-            raise UserError(what, where=f"records of the study, {one.file}", how="move one of them away")
+            how = "drop its seed in params.yaml, from study.arms or study.steps, and move its record away"
+            raise UserError(what, where=f"records of the study, {one.file}", how=how)
     order = [MAIN_ARM, *(arm_of_settings(name, study) for name in study.arms)]
     found = {arm for _, arm, _ in cells}
     sizes = {one.run.size for one in records if one.run.kind == "arm"}

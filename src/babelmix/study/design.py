@@ -2,7 +2,7 @@
 
     for design in designs(read_all_records(HERE.study), study):
         design.main["base", "hybrid"]           # a record for each of design.seeds["base"], in that order
-        design.values("base", "hybrid+centre", "xquad-r", "multilingual")       # float64 [seeds, questions]
+        design.values("base", "hybrid+centre", "xquad-r", "multilingual")       # float64 [seeds, samples]
 
 What is left out, and why, is in `left_out`, as sentences for the reader. `study.compared` has differences with their
 intervals.
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from babelmix.common.errors import UserError
+from babelmix.evaluation.articles import by_article, xquad_articles
 from babelmix.study.machines import named_machines
 from babelmix.study.record import HOW, Record
 from babelmix.study.runs import planned
@@ -22,6 +23,7 @@ from babelmix.study.same_data import check_same_data, check_same_training
 from babelmix.study.settings import Study
 from babelmix.workspace import BM25, UNTRAINED, encoder_of
 
+XQUAD = "xquad-r"
 BASELINES = (UNTRAINED, BM25)  # without training, so without a seed
 
 
@@ -64,18 +66,23 @@ class Design:
         return tuple(one.run.seed for one in self.records(size, encoder) if encoder not in BASELINES)
 
     def values(self, size: str, system: str, benchmark: str, scope: str) -> NDArray[np.float64]:
-        """Return float64 [records, questions] of a system, plain or debiased, see `Record.values`."""
+        """Return float64 [records, samples] of a system, plain or debiased, see `stacked`."""
         return stacked(self.records(size, encoder_of(system)), system, benchmark, scope)
 
 
 def stacked(records: Iterable[Record], system: str, benchmark: str, scope: str) -> NDArray[np.float64]:
-    """Return float64 [records, questions]; UserError for records with other numbers of questions."""
+    """Return float64 [records, samples]: a value for each question, or for each article of XQuAD-R's questions.
+
+    UserError for records with other numbers of questions.
+    """
     rows = [(one, one.values(system, benchmark, scope)) for one in records]
     for one, row in rows:
         if len(row) != len(rows[0][1]):
             what = f"values of {len(row)} questions, and {rows[0][0].run.name} has {len(rows[0][1])}"
             raise UserError(what, where=f"{one.file}, {system}, {benchmark}", how=HOW)
-    return np.array([row for _, row in rows])
+    values = np.array([row for _, row in rows])
+    articles = xquad_articles()
+    return by_article(values, list(articles)) if benchmark == XQUAD and len(rows[0][1]) == len(articles) else values
 
 
 def designs(records: Mapping[str, Record], study: Study) -> list[Design]:
@@ -93,7 +100,7 @@ def designs(records: Mapping[str, Record], study: Study) -> list[Design]:
 def _design(device: str, records: list[Record], study: Study) -> Design:
     named = by_name(records)
     check_same_data(records)
-    check_same_training(records)
+    check_same_training((one for one in records if one.run.kind in ("main", "steps")), study)
     plan = planned(study, {})
     left_out = _unfinished(named, [run.name for run in plan if run.kind in ("main", "steps")])
     if unplanned := sorted(set(named) - {run.name for run in plan}):
@@ -117,6 +124,7 @@ def _design(device: str, records: list[Record], study: Study) -> Design:
         left_out.append("BM25 is not scored")
     parameters = {size: main[size, study.objectives[0]][0].facts.parameters_outside_embeddings for size in seeds}
     sizes = tuple(sorted(seeds, key=parameters.__getitem__))
+    left_out += _in_no_fit({size: seeds[size] for size in sizes})
     trained = [(size, one) for size in sizes for name in study.objectives for one in main[size, name]]
     steps = _steps(records, study, left_out)
     return Design(device, named_machines(trained), sizes, parameters, seeds, main, steps, tuple(left_out))
@@ -135,6 +143,19 @@ def by_name(records: Iterable[Record]) -> dict[str, Record]:
 def _unfinished(named: Mapping[str, Record], wanted: list[str]) -> list[str]:
     missing = sum(name not in named for name in wanted)
     return [f"{missing} of {len(wanted)} planned trainings are not finished"] if missing else []
+
+
+def _in_no_fit(seeds: Mapping[str, tuple[int, ...]]) -> list[str]:
+    """Return a sentence for each seed that some sizes have and others lack: the fits over sizes are without it."""
+    found: dict[int, list[str]] = {}
+    for size, own in seeds.items():
+        for seed in own:
+            found.setdefault(seed, []).append(size)
+    return [
+        f"seed {seed} of {', '.join(sizes)} is in no fit over sizes: other sizes lack it"
+        for seed, sizes in sorted(found.items())
+        if len(sizes) < len(seeds)
+    ]
 
 
 def _complete(
@@ -170,8 +191,11 @@ def _steps(records: list[Record], study: Study, left_out: list[str]) -> dict[tup
     complete = [factor for factor in seeds if seeds[factor]]
     common = [seed for seed in wanted.seeds if all(seed in seeds[factor] for factor in complete)]
     if len(complete) < 2 or not common:
-        left_out.append(f"numbers of steps at {wanted.size}: no seed has every objective with two of them")
+        left_out.append(f"numbers of steps at {wanted.size}: no seed has every objective with all that others have")
         return {}
+    if dropped := [seed for seed in wanted.seeds if seed not in common and any(seed in own for own in seeds.values())]:
+        names = ", ".join(map(str, dropped))
+        left_out.append(f"numbers of steps at {wanted.size}: seed {names} lacks some that other seeds have")
     if lacking := [f"{factor:g}" for factor in seeds if not seeds[factor]]:
         left_out.append(f"{', '.join(lacking)} times the steps at {wanted.size}: no seed with every objective")
     return {(f, name): tuple(grid[f, name, seed] for seed in common) for f in complete for name in study.objectives}

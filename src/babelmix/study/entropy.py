@@ -26,6 +26,8 @@ class EntropyScaling:
     law: PowerLaw | None  # None with less than three sizes
     exponent: Estimate | None  # over seeds; None with one
     quality: FitQuality | None
+    with_floor: PowerLaw | None  # None with less than four sizes
+    by_seed: NDArray[np.float64]  # exponents, [seeds]
 
 
 def entropy_scaling(found: StudyScores, system: str, scope: str) -> EntropyScaling | None:
@@ -55,10 +57,18 @@ def entropy_scaling(found: StudyScores, system: str, scope: str) -> EntropyScali
         return None
     means = by_seed.mean(axis=1)
     if sizes_missing(found.parameters) or not (by_seed > 0).all():
-        return EntropyScaling(means, None, None, None)
+        return EntropyScaling(means, None, None, None, None, np.array([]))
     law = fit_power_law(found.parameters, means)
-    exponent = None
-    if (seeds := by_seed.shape[1]) > 1:
-        exponents = np.array([fit_power_law(found.parameters, own).exponent for own in by_seed.T])
-        exponent = Estimate(law.exponent, float(exponents.std(ddof=1) / np.sqrt(seeds)), seeds - 1)
-    return EntropyScaling(means, law, exponent, fit_quality(found.parameters, means))
+    exponents = np.array([fit_power_law(found.parameters, own).exponent for own in by_seed.T])
+    with_floor = None
+    if not sizes_missing(found.parameters, floor=True):
+        with_floor = fit_power_law(found.parameters, means, floor=True)
+    quality = fit_quality(found.parameters, means)
+    return EntropyScaling(means, law, over_seeds(law.exponent, exponents), quality, with_floor, exponents)
+
+
+def over_seeds(figure: float, by_seed: NDArray[np.float64]) -> Estimate | None:
+    """Return a figure with Student's t over the figures of the seeds, float64 [seeds]; None with one seed."""
+    if len(by_seed) < 2:
+        return None
+    return Estimate(figure, float(by_seed.std(ddof=1) / np.sqrt(len(by_seed))), len(by_seed) - 1)

@@ -39,8 +39,10 @@ class Interaction:
 
     exponent: Difference  # exponent of the first minus that of the second: above 0, the first gains more with size
     gain: Difference  # slope of (error of the second - error of the first) over log10 of the size: score a tenfold
+    odds: Difference | None  # the same of the log odds of the scores, log(score / error); None with a score of 0
     exponent_over_sizes: tuple[float, float]  # 95 % interval by how far the sizes are from a line, t of K - 2
     gain_over_sizes: tuple[float, float]  # the same of the gain
+    odds_over_sizes: tuple[float, float] | None  # the same of the log odds
 
 
 def scaling_of(parameters: Floats, errors: Floats) -> Scaling | None:
@@ -75,7 +77,8 @@ def interaction(parameters: Floats, first: Floats, second: Floats) -> Interactio
     """Compare the exponents of two systems, paired over questions and seeds; None as for `scaling_of`.
 
     Equal exponents mean that one error is the same share of the other at every size. The slope of the plain difference
-    is given too: a constant share is a shrinking difference where errors fall.
+    is given too: a constant share is a shrinking difference where errors fall. Whether a gain grows may depend on the
+    scale, so the log odds are a third one: there .05 to .06 is as much as .94 to .95.
 
     The intervals are over questions and seeds, of these sizes. Those "over sizes" ask another question: would other
     sizes show the same? They are of a line through the K log ratios of the two errors, and through the K gains, by how
@@ -95,13 +98,23 @@ def interaction(parameters: Floats, first: Floats, second: Floats) -> Interactio
         fits = [fit_power_law(parameters, own).exponent for own in (e[:size], e[size:])]
         return [fits[0] - fits[1], float(weight @ (e[size:] - e[:size]))]
 
-    exponent, gain = influence_values(figures, np.concatenate([first, second]))
-    means = [own.mean(axis=(1, 2)) for own in (first, second)]
+    def log_odds(e: Floats) -> list[float]:
+        odds = np.log((1 - e) / e)
+        return [float(weight @ (odds[:size] - odds[size:]))]
+
+    cells, means = np.concatenate([first, second]), [own.mean(axis=(1, 2)) for own in (first, second)]
+    exponent, gain = (difference_of([one]) for one in influence_values(figures, cells))
+    odds = odds_over_sizes = None
+    if max(own.max() for own in means) < 1:
+        odds = difference_of(list(influence_values(log_odds, cells)))
+        odds_over_sizes = _over_sizes(x, np.log((1 - means[0]) / means[0]) - np.log((1 - means[1]) / means[1]))
     return Interaction(
-        difference_of([exponent]),
-        difference_of([gain]),
+        exponent,
+        gain,
+        odds,
         _over_sizes(np.log(parameters), np.log(means[1] / means[0])),
         _over_sizes(x, means[1] - means[0]),
+        odds_over_sizes,
     )
 
 

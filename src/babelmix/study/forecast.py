@@ -26,7 +26,7 @@ class Forecast:
     forecast: Estimate
     measured: Estimate
     miss: Estimate  # measured - forecast, paired over questions and seeds
-    with_floor: float | None  # the forecast with a floor; None with less than four other sizes
+    with_floor: float | None  # the forecast with a floor; None with less than four other sizes, or if they tell none
 
 
 def without_largest(parameters: Floats, errors: Floats) -> PowerLaw | None:
@@ -79,5 +79,8 @@ def _forecast(
         return expected, found, found - expected
 
     expected, found, miss = (crossed_mean([values]) for values in influence_values(figures, cells))
-    enough = not sizes_missing(parameters[:-1], floor=True)
-    return Forecast(expected, found, miss, ahead(cells.mean(axis=(1, 2)), True) if enough else None)
+    means = cells.mean(axis=(1, 2))
+    told = not sizes_missing(parameters[:-1], floor=True) and any(
+        fit_power_law(parameters[:-1], own[:-1], floor=True).identified for own in means.reshape(-1, len(parameters))
+    )
+    return Forecast(expected, found, miss, ahead(means, True) if told else None)

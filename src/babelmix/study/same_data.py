@@ -1,7 +1,7 @@
 """Runs may stand in one table if they read the same data and were trained alike: else a score is of something else.
 
 check_same_data(records.values())       # UserError that names two runs and the hash of what each read
-check_same_training(records.values())   # UserError that names two runs and the setting in which they differ
+check_same_training(records.values(), study)   # UserError that names two runs and the setting in which they differ
 """
 
 from collections.abc import Iterable
@@ -10,6 +10,7 @@ from typing import Any
 from babelmix.common.errors import UserError
 from babelmix.study.record import Record
 from babelmix.study.runs import TRAINED
+from babelmix.study.settings import Study
 from babelmix.workspace import DEV, HERE, UNTRAINED
 
 DATA = f"{HERE.data}/"
@@ -35,36 +36,46 @@ def check_same_data(records: Iterable[Record]) -> None:
                     raise UserError(what, where=f"records of the study, {path}", how=HOW)
 
 
-def check_same_training(records: Iterable[Record]) -> None:
+def check_same_training(records: Iterable[Record], study: Study) -> None:
     """Raise UserError for two trainings that differ in more than their runs say.
 
-    All have the settings of `train` and `embed` in common, less what an arm changes of them. The learning rate is of
-    the size and objective. The number of steps and the pre-training are those of all main trainings.
+    All have the settings of `train` and `embed` in common, less what an arm changes of them; a recipe changes all of
+    `train`. The learning rate is of the size and of the objective whose rate the arm takes. The number of steps and
+    the objective of the pre-training are those of all main trainings; whatever pre-trains has its other settings in
+    common, with a rate for each size and objective.
     """
     seen: dict[tuple[str, ...], tuple[Any, str]] = {}
     for one in records:
-        for key, value in _settings(one).items() if one.run.kind in TRAINED else ():
+        for key, value in _settings(one, study).items() if one.run.kind in TRAINED else ():
             first, other = seen.setdefault(key, (value, one.run.name))
             if first != value:
                 what = f"{other} was trained with {first} and {one.run.name} with {value}"
                 raise UserError(what, where=f"records of the study, {key[0]}", how=HOW)
 
 
-def _settings(one: Record) -> dict[tuple[str, ...], Any]:
+def _settings(one: Record, study: Study) -> dict[tuple[str, ...], Any]:
     """Return setting, and what shares it -> value; what an older record lacks is not in it."""
     settings, run = one.facts.settings, one.run
-    changed = {setting.partition("=")[0] for setting in run.change}
-    found: dict[tuple[str, ...], Any] = {
-        (f"{section}.{name}",): value
+    arm = study.arms.get(run.arm)
+    rate_of = (arm.rate_of if arm else None) or run.objectives[0]
+    found: dict[str, Any] = {
+        f"{section}.{name}": value
         for section in ("train", "embed")
         for name, value in settings.get(section, {}).items()
-        if f"{section}.{name}" not in changed | {"train.learning_rate", "train.steps"}
     }
-    found["train.learning_rate", run.size, run.objectives[0]] = one.facts.learning_rate
-    if run.kind == "main":
-        found["train.steps",] = one.facts.steps
-        found["pretrain.objective",] = settings.get("pretrain", {}).get("objective", "none")
-    return found
+    found |= {"train.learning_rate": one.facts.learning_rate, "train.steps": one.facts.steps}
+    before: dict[str, Any] = settings.get("pretrain", {})
+    if before.get("objective", "none") != "none":  # a rate of None: that of the training, see `Run.overrides`
+        found |= {f"pretrain.{name}": value for name, value in before.items() if value is not None}
+    found["pretrain.objective"] = before.get("objective", "none")
+    changed = {setting.partition("=")[0] for setting in run.change}
+    if run.kind != "main":  # of these the arms and the numbers of steps are there to differ
+        changed |= {"train.steps", "pretrain.objective"}
+    return {
+        (name, run.size, rate_of) if name.endswith("learning_rate") else (name,): value
+        for name, value in found.items()
+        if name not in changed and not ("recipe" in changed and name.startswith("train."))
+    }
 
 
 def _shared(path: str, one: Record) -> tuple[str, ...] | None:

@@ -7,6 +7,7 @@ found.errors("hybrid", found.scores[0])                    # float64 [sizes, see
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,17 +89,29 @@ class StudyScores:
 
     @cached_property
     def free(self) -> str | None:
-        """Return the reference in the free form that dev chose for all sizes together; None without forms."""
+        """Return the reference in the free form that dev chose for all sizes together; None without forms.
+
+        Every size weighs the same, however many seeds it has.
+        """
         pooled: dict[str, dict[str, float]] = {}
         for form in self.study.forms:
             system = self.reference + form
-            pooled[system] = {
-                f"{record.run.name} {split}": score
-                for size in self.design.sizes
-                for record in self.design.main[size, self.reference]
-                for split, score in dev_scores(record, system).items()
-            }
+            pooled[system] = {}
+            for size in self.design.sizes:
+                by_split: dict[str, list[float]] = {}
+                for record in self.design.main[size, self.reference]:
+                    for split, score in dev_scores(record, system).items():
+                        by_split.setdefault(split, []).append(score)
+                pooled[system] |= {f"{size} {split}": fmean(own) for split, own in by_split.items()}
         return choose(pooled) if self.design.sizes and pooled else None
+
+    @property
+    def freed(self) -> str | None:
+        """Return the first of the other objectives in the form of `free`; None where a run lacks it."""
+        if not (self.free and self.others):
+            return None
+        name = self.others[0] + self.free.removeprefix(self.reference)
+        return name if all(self.has(name, one) for one in self.scores) else None
 
     def has(self, system: str, score: Score, size: str | None = None) -> bool:
         """Return whether all sizes, or the given one, have the score of a system."""

@@ -47,7 +47,7 @@ def _of_these_runs(found: Sequence[Design], study: Study) -> Iterator[str]:
         if short:
             yield f"Of {len(study.seeds)} planned seeds, these sizes have fewer{where}: {', '.join(short)}."
         if ends := at_an_end(one, study):
-            yield ends
+            yield f"{f'Of {one.device}: ' if where else ''}{ends}"
         for sentence in one.left_out:
             yield f"Left out{where}: {sentence}."
     if len(found) > 1:

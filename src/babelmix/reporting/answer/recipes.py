@@ -119,7 +119,7 @@ def _scores(chosen: Sequence[Recipe], design: Design, study: Study) -> Table:
             measure = next((one.facts.systems[r.system][benchmark].main_score for r in chosen for one in r.records
                             if benchmark in one.facts.systems[r.system]), None)  # fmt: skip
             if measure:
-                column = f"{benchmark} {name}, {MEASURE_NAMES.get(measure, measure)}"
+                column = f"{benchmark} {name}, {MEASURE_NAMES[measure]}"
                 columns.append((column, lambda one, b=benchmark, s=scope: one.score(b, s)))
     rows = [
         (one.sized, marked(one.system), *(number(value(one)) for _, value in columns), number(one.dev))
