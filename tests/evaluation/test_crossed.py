@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from interval_coverage import REPLICATIONS, bootstrap, coverage, crossed, draw
 from scipy import stats
 
-from babelmix.evaluation.crossed import Estimate, crossed_mean, dependent_mean
+from babelmix.evaluation.crossed import Estimate, crossed_mean
 
 SIZES = st.lists(st.integers(2, 6), min_size=1, max_size=3)
 
@@ -134,19 +134,3 @@ def test_a_true_difference_at_the_bound_is_rarely_called_equivalent(seeds):
     ]
     wrong = np.mean([max(one.p_above(-bound), one.p_below(bound)) < 0.05 for one in found])
     assert 0.02 < wrong <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / REPLICATIONS)
-
-
-@given(st.integers(0, 2**32 - 1), st.integers(2, 5))
-def test_asking_the_same_again_narrows_no_interval(seed: int, times: int) -> None:
-    values = np.random.default_rng(seed).normal(size=(1, 20))
-    once, again = crossed_mean([values]), dependent_mean([crossed_mean([values])] * times)
-    assert again.mean == pytest.approx(once.mean) and again.degrees == once.degrees
-    assert again.standard_error == pytest.approx(once.standard_error)
-
-
-@given(st.integers(0, 2**32 - 1), st.lists(st.integers(2, 9), min_size=1, max_size=4))
-def test_the_bound_on_dependent_figures_is_at_least_what_independent_ones_have(seed: int, sizes: list[int]) -> None:
-    rng = np.random.default_rng(seed)
-    tasks = [rng.normal(size=(1, size)) for size in sizes]
-    bound, free = dependent_mean([crossed_mean([task]) for task in tasks]), crossed_mean(tasks)
-    assert bound.mean == pytest.approx(free.mean) and bound.standard_error >= free.standard_error - 1e-12

@@ -64,6 +64,12 @@ def test_what_is_left_out_is_counted_by_reason(tmp_path: Path) -> None:
     assert found.left_out == {"blank": 2, "no-translation": 2, "duplicate": 2}
 
 
+def test_rows_that_look_the_same_are_duplicates(tmp_path: Path) -> None:
+    found = read(tmp_path, "en\tde\nfile\tDatei\nFile\tdatei\nfile\tAkte\n")
+    assert found.rows == ({"en": "file", "de": "Datei"}, {"en": "file", "de": "Akte"})
+    assert found.left_out == {"duplicate": 1}
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

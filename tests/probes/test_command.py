@@ -207,6 +207,9 @@ def test_what_was_left_out_is_told_below_a_table() -> None:
     lines = as_text({"one": Found({}, {}, table, {"rows": 1200, "words": 3})}).splitlines()
     assert lines[:4] == ["t", "      words", "en-de     1", "a     1,000"]
     assert lines[-1] == "Left out: 1,200 rows, 3 words." and max(map(len, lines)) <= WIDTH
+    about = {"en-de": {"words outside the list": 80}, "de-en": {"words outside the list": 2, "others": 0}}
+    lines = as_text({"one": Found({}, {}, table, about=about | {"candidates": 5})}).splitlines()
+    assert lines[-1] == "Kept: 82 words outside the list."
 
 
 def test_every_lexicon_has_a_probe_of_its_name() -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from babelmix.common.errors import UserError
 from babelmix.lexicon.dictionary import Dictionary
 from babelmix.probes.induction import induce, make_task
 from babelmix.probes.induction_probe import run_tasks
@@ -58,7 +59,7 @@ def test_measures_are_those_of_a_count_by_hand(rows: list[tuple[str, str]], seed
     vectors = {"en": random_vectors(ENGLISH, seed), "de": random_vectors(GERMAN, seed + 1)}
     encode = {lang: by_word(own) for lang, own in vectors.items()}
     found, right = induce(task, encode, encode, strings=True)
-    assert right.mean() == pytest.approx(found["all"]["p_at_1_csls"])
+    assert right.mean() == pytest.approx(found["all"]["p_at_1_csls"]) and len(task.queries) == len(right)
 
     def rank(source: str, target: str) -> int:
         scores = {word: float(vectors["en"][source] @ vectors["de"][word]) for word in GERMAN}
@@ -77,6 +78,44 @@ def test_measures_are_those_of_a_count_by_hand(rows: list[tuple[str, str]], seed
     assert found.get("non_identical", {"queries": 0})["queries"] == len(other)
     if other:
         assert found["non_identical"]["p_at_1"] == pytest.approx(np.mean([one == 1 for one in other]))
+
+
+def test_csls_is_that_of_a_count_by_hand() -> None:
+    """CSLS(x, y) = 2 cos(x, y) - r(x) - r(y), r(y) over the references: words of the source, not the queries.
+
+    r(x) is equal for all candidates of x, so it moves no rank.
+    """
+    rng = np.random.default_rng(3)
+    sources, targets = [f"s{number}" for number in range(40)], [f"t{number}" for number in range(30)]
+    own = {word: rng.standard_normal(4).astype(np.float32) for word in (*sources, *targets)}
+    own = {word: vector / np.linalg.norm(vector) for word, vector in own.items()}
+    rows = [(sources[number], targets[(7 * number + step) % 30]) for number in range(12) for step in (0, 3)]
+    task = make_task(dictionary(*rows), sources, targets)
+    encode = {lang: by_word(own) for lang in ("en", "de")}
+    found, right = induce(task, encode, encode, strings=False)
+
+    def near(word: str) -> float:
+        return float(np.mean(sorted((float(own[word] @ own[source]) for source in sources), reverse=True)[:10]))
+
+    def rank(source: str, target: str) -> int:
+        scores = {word: 2 * float(own[source] @ own[word]) - near(word) for word in targets}
+        return sorted(scores, key=lambda word: -scores[word]).index(target) + 1
+
+    best = {source: min(rank(*row) for row in rows if row[0] == source) for source, _ in rows}
+    whole = found["all"]
+    assert whole["p_at_1_csls"] == pytest.approx(np.mean([one == 1 for one in best.values()]))
+    assert whole["mrr_csls"] == pytest.approx(np.mean([1 / one for one in best.values()]))
+    assert whole["mrr_csls_single"] == pytest.approx(np.mean([1 / rank(*row) for row in rows]))
+    assert right.tolist() == [best[word] == 1 for word in task.queries]
+    assert whole["mrr_csls"] != whole["mrr"]
+
+
+def test_a_list_without_any_translation_is_a_user_error() -> None:
+    task = make_task(dictionary(("dog", "Mieze")), ENGLISH, GERMAN)
+    with pytest.raises(
+        UserError, match=r"probe, en-de: no question is left \(1 rows with a translation that is no cand"
+    ):
+        induce(task, {}, {}, strings=False)
 
 
 def test_bands_share_all_words_out_by_their_place() -> None:
@@ -111,7 +150,7 @@ def test_a_language_is_encoded_once_for_all_directions() -> None:
     there = dictionary(("dog", "hund"), ("taxi", "taxi"), ("cat", "katze"))
     tasks = [make_task(there, ENGLISH, GERMAN), make_task(there.reversed(), GERMAN, ENGLISH)]
     encoder = _Encoder()
-    found = run_tasks(tasks, Asked(encoder, "fast"), "xling")  # type: ignore[arg-type]
+    found = run_tasks(tasks, Asked(encoder, "fast"), "xling", units=lambda task: task.queries)  # type: ignore[arg-type]
     assert [sorted(words) for words in encoder.encoded] == [sorted(ENGLISH), sorted(GERMAN)]
     scores = found.scores["by_direction"]
     assert list(scores) == ["en-de", "de-en"]

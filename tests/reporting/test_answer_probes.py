@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from babelmix.common.errors import UserError
-from babelmix.evaluation.significance import dependent_difference
+from babelmix.evaluation.significance import difference_of
 from babelmix.probes.probe import Found
 from babelmix.probes.probe import Table as Printed
 from babelmix.probes.results import write_results
@@ -15,11 +15,13 @@ from babelmix.probes.settings import ProbeSettings
 from babelmix.reporting.answer.document import Section, Table
 from babelmix.reporting.answer.probes import probes_section
 
+UNITS = [str(sentence) for sentence in range(400)]
+
 
 def write(folder: Path, name: str, share: float, **settings: str) -> None:
     right = {lang: np.random.default_rng(ord(name[-1])).random(400) < share for lang in ("ar", "de")}
     headline = {"accuracy_query": 0.0, "accuracy_none": float(np.mean([one.mean() for one in right.values()]))}
-    found = Found(headline, {}, Printed("t", [""], []), right=right)
+    found = Found(headline, {}, Printed("t", [""], []), right=right, units=dict.fromkeys(right, UNITS))
     write_results(
         folder / f"{name}.json",
         name,
@@ -48,7 +50,7 @@ def test_the_untrained_encoder_is_first_and_only_known_measures_have_columns(tmp
     assert float(cell.split()[0]) == pytest.approx(hybrid - untrained, abs=1.1e-3)
 
 
-def test_an_interval_is_as_wide_as_that_of_an_average_language(tmp_path: Path) -> None:
+def test_a_sentence_in_two_languages_counts_once(tmp_path: Path) -> None:
     for name, share in (("a", 0.4), ("b", 0.6)):
         write(tmp_path, name, share)
     cell = tables(probes_section(tmp_path))[1].rows[0][1]
@@ -56,7 +58,7 @@ def test_an_interval_is_as_wide_as_that_of_an_average_language(tmp_path: Path) -
         {lang: np.random.default_rng(ord(name)).random(400) < share for lang in ("ar", "de")}
         for name, share in (("a", 0.4), ("b", 0.6))
     )
-    found = dependent_difference([(other[lang].astype(float) - one[lang])[None] for lang in ("ar", "de")])
+    found = difference_of([np.mean([other[lang].astype(float) - one[lang] for lang in ("ar", "de")], axis=0)[None]])
     assert cell.startswith(f"{found.mean:+.3f} ({found.low:+.3f} to {found.high:+.3f})")
 
 

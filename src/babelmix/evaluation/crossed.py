@@ -56,19 +56,6 @@ class Estimate:
         return float(stdtr(self.degrees, -distance / self.standard_error))
 
 
-def dependent_mean(estimates: Sequence[Estimate]) -> Estimate:
-    """Estimate the mean of figures that may depend on each other in any way, such as those of the same words.
-
-    The standard error of a sum is at most the sum of the standard errors, whatever their correlation. So that of the
-    mean is at most their mean, and this is the bound. The degrees of freedom are the fewest.
-    """
-    return Estimate(
-        float(np.mean([one.mean for one in estimates])),
-        float(np.mean([one.standard_error for one in estimates])),
-        min(one.degrees for one in estimates),
-    )
-
-
 def crossed_mean(tasks: Sequence[NDArray[np.float64]]) -> Estimate:
     """Estimate the mean over tasks of the mean over seeds and questions, with T fixed tasks.
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from babelmix.common.errors import UserError
 from babelmix.evaluation.articles import by_article
-from babelmix.evaluation.crossed import Estimate, crossed_mean, dependent_mean
+from babelmix.evaluation.crossed import Estimate, crossed_mean
 from babelmix.evaluation.query_scores import QueryScores
 from babelmix.evaluation.question_values import question_values
 from babelmix.evaluation.settings import EQUIVALENCE_BOUND
@@ -134,15 +134,6 @@ def difference_of(tasks: Sequence[NDArray[np.float64]], bound: float = EQUIVALEN
         bound: as for `paired_difference`.
     """
     return _difference(crossed_mean(tasks), tasks, bound)
-
-
-def dependent_difference(tasks: Sequence[NDArray[np.float64]], bound: float = EQUIVALENCE_BOUND) -> Difference:
-    """Return the difference over tasks whose questions may be each other's, as those of one list in many languages.
-
-    The interval is the mean of the tasks' own: nothing is gained by asking the same in another language. Arguments as
-    for `difference_of`.
-    """
-    return _difference(dependent_mean([crossed_mean([task]) for task in tasks]), tasks, bound)
 
 
 def _difference(found: Estimate, tasks: Sequence[NDArray[np.float64]], bound: float) -> Difference:

@@ -42,7 +42,7 @@ def read_dictionary(path: Path) -> MultiwayDictionary:
     for number, line in lines:
         words = _words(line, languages, f"{path}, line {number}")
         row = {language: word for language, word in zip(languages, words, strict=False) if word}
-        key = tuple(row.get(language, "") for language in languages)
+        key = tuple(compared_form(row.get(language, "")) for language in languages)
         if len(row) < 2:
             left_out[NO_TRANSLATION if row else "blank"] += 1
         elif key in rows:

@@ -38,7 +38,13 @@ def run(folder: Path, asked: Asked) -> Found:
     headline = {
         f"accuracy_{prompt}": fmean(found[f"accuracy_{prompt}"] for found in scores.values()) for prompt in PROMPTS
     }
-    return Found(headline=headline, scores={"by_language": scores}, table=_table(scores, headline), right=right)
+    return Found(
+        headline=headline,
+        scores={"by_language": scores},
+        table=_table(scores, headline),
+        right=right,
+        units={lang: [english for _, english in rows] for lang, rows in pairs.items()},
+    )
 
 
 def _table(scores: dict[str, dict[str, float | int]], headline: dict[str, float]) -> Table:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from babelmix.common.errors import UserError
 from babelmix.lexicon.dictionary import Dictionary
 from babelmix.probes.edit_distance import nearest_strings
 from babelmix.probes.nearest import Gold, best_rank, mean_similarity, rank_gold
@@ -50,6 +51,11 @@ class Task:
     def name(self) -> str:
         """The direction, "en-de"."""
         return f"{self.source}-{self.target}"
+
+    @property
+    def queries(self) -> tuple[str, ...]:
+        """The distinct source words, in the order of the rows."""
+        return tuple(dict.fromkeys(source for source, _ in self.rows))
 
 
 def make_task(
@@ -111,8 +117,15 @@ def induce(
         encode: language -> the encoder's vectors of its words.
         static: language -> static vectors.
         strings: whether to compute the edit distance, which takes long over a full list.
+
+    Raises:
+        UserError: no translation is among the candidates.
     """
-    queries = list(dict.fromkeys(source for source, _ in task.rows))
+    queries = task.queries
+    if not queries:
+        lost = ", ".join(f"{number:,} {reason}" for reason, number in task.left_out.items())
+        how = "give lists that hold the translations"
+        raise UserError(f"no question is left ({lost})", where=f"probe, {task.name}", how=how)
     row_of = {word: row for row, word in enumerate(queries)}
     column_of = {word: row for row, word in enumerate(task.candidates)}
     gold = Gold(

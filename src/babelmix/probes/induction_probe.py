@@ -1,7 +1,7 @@
 """Run the directions of a lexicon: encode each language's words once, score every direction, sum up."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 
 from babelmix.probes.induction import Encode, Scores, Task, induce
@@ -18,10 +18,22 @@ PARTS = {
 }
 
 
-def run_tasks(tasks: Sequence[Task], asked: Asked, name: str, *, encode: Encode | None = None) -> Found:
+def run_tasks(
+    tasks: Sequence[Task],
+    asked: Asked,
+    name: str,
+    *,
+    units: Callable[[Task], Sequence[str]],
+    encode: Encode | None = None,
+) -> Found:
     """Return the scores of all directions, their means as the headline, and a table with a row for each direction.
 
-    `encode`: what turns words into vectors, the encoder that is asked unless given.
+    Args:
+        tasks: the directions.
+        asked: who is probed.
+        name: of the probe.
+        units: what each query of a task asks for, whatever the language.
+        encode: what turns words into vectors, the encoder that is asked unless given.
     """
     vectors_of = encode or asked.encode
     words: dict[str, dict[str, None]] = {}
@@ -46,6 +58,7 @@ def run_tasks(tasks: Sequence[Task], asked: Asked, name: str, *, encode: Encode 
         left_out=dict(left_out),
         about={task.name: dict(task.about) for task in tasks},
         right={direction: right for direction, (_, right) in induced.items()},
+        units={task.name: units(task) for task in tasks},
     )
 
 

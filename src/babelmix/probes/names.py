@@ -28,7 +28,7 @@ def run(folder: Path, asked: Asked) -> Found:
     words = list(dict.fromkeys((*english, *(name.local for lang in chosen for name in names.local[lang]))))
     encoded = Vocabulary(words, asked.encode(words))
     asked_names = {lang: _score(names.local[lang], english, encoded) for lang in chosen}
-    scores = {lang: found for lang, (found, _) in asked_names.items()}
+    scores = {lang: found for lang, (found, _, _) in asked_names.items()}
     for lang in chosen:
         scores[lang]["identical"] = len(names.identical[lang])
     headline = {"p_at_1": fmean(found["p_at_1"] for found in scores.values())}
@@ -47,7 +47,8 @@ def run(folder: Path, asked: Asked) -> Found:
         table=_table(scores),
         left_out={reason: number for reason, number in left_out.items() if number},
         about={"candidates": len(english)},
-        right={lang: right for lang, (_, right) in asked_names.items()},
+        right={lang: right for lang, (_, right, _) in asked_names.items()},
+        units={lang: units for lang, (_, _, units) in asked_names.items()},
     )
 
 
@@ -59,10 +60,10 @@ def _english(names: Names) -> list[str]:
 
 def _score(
     names: Sequence[Name], english: Sequence[str], encoded: Vocabulary
-) -> tuple[dict[str, float | int], NDArray[np.bool_]]:
-    """Return P@1 and MRR over distinct names, of all kinds and of each, and which names are right.
+) -> tuple[dict[str, float | int], NDArray[np.bool_], list[str]]:
+    """Return P@1 and MRR over distinct names, of all kinds and of each, which names are right, and what each asks for.
 
-    Two things of one name share their answers.
+    Two things of one name share their answers; the first is what it asks for.
     """
     queries = list(dict.fromkeys((name.kind, name.local) for name in names))
     row_of, column_of = ({one: row for row, one in enumerate(many)} for many in (queries, english))
@@ -76,7 +77,10 @@ def _score(
         own = np.array([one == kind for one, _ in queries])
         if own.any():
             found |= {f"{kind}_names": int(own.sum()), f"{kind}_p_at_1": float((rank[own] == 1).mean())}
-    return found, rank == 1
+    english_of: dict[tuple[str, str], str] = {}
+    for name in names:
+        english_of.setdefault((name.kind, name.local), name.english)
+    return found, rank == 1, [f"{kind} {english_of[kind, local]}" for kind, local in queries]
 
 
 def _table(scores: dict[str, dict[str, float | int]]) -> Table:

@@ -33,7 +33,17 @@ def run(folder: Path, asked: Asked) -> Found:
         for one in (there, there.reversed()):
             references = words[one.source] if not fast else _drawn(words[one.source], FAST)
             tasks.append(make_task(_asked(one) if fast else one, references, words[one.target], ranked=False))
-    return run_tasks(tasks, asked, NAME)
+    return run_tasks(tasks, asked, NAME, units=_english)
+
+
+def _english(task: Task) -> list[str]:
+    """Return the English word of each query: the query itself, or the first of its translations."""
+    if task.source == "en":
+        return list(task.queries)
+    first: dict[str, str] = {}
+    for source, target in task.rows:
+        first.setdefault(source, target)
+    return list(first.values())
 
 
 def _words(synsets: Mapping[str, Sequence[str]]) -> list[str]:

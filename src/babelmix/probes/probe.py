@@ -67,6 +67,8 @@ class Found:
     # Direction or language -> for each query, whether the first candidate is right. Two encoders that were asked the
     # same are compared query by query.
     right: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict[str, NDArray[np.bool_]])
+    # The same -> what each query asks for, whatever the language: queries about one thing rise and fall together.
+    units: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ numbers and which queries are right. probes/records.py reads it again.
 
 import json
 import textwrap
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ def write_results(file: Path, system: str, found: Mapping[str, Found], settings:
                 "left_out": dict(one.left_out),
                 "about": dict(one.about),
                 **one.scores,
-                "right": {part: packed(right).model_dump() for part, right in one.right.items()},
+                "right": {part: right.model_dump() for part, right in packed(one.right, one.units).items()},
             }
             for name, one in found.items()
         },
@@ -56,6 +57,14 @@ def as_text(found: Mapping[str, Found]) -> str:
     return "\n\n".join("\n".join(_lines(one)) for one in found.values())
 
 
+def _outside(about: Mapping[str, Any]) -> str:
+    """Return what the word lists lack, over all directions; empty for a probe without lists."""
+    counts = Counter[str]()
+    for own in about.values():
+        counts.update(own if isinstance(own, dict) else {})
+    return ", ".join(f"{number:,} {what}" for what, number in counts.items() if number)
+
+
 def _lines(found: Found) -> Iterator[str]:
     table = found.table
     yield table.title
@@ -65,5 +74,6 @@ def _lines(found: Found) -> Iterator[str]:
         first, *rest = (cell.rjust(width) for cell, width in zip(row, widths, strict=True))
         yield " ".join((first.strip().ljust(widths[0]), *rest))
     lost = ", ".join(f"{number:,} {reason}" for reason, number in found.left_out.items())
-    for text in filter(None, (table.about, lost and f"Left out: {lost}.")):
+    outside = _outside(found.about)
+    for text in filter(None, (table.about, lost and f"Left out: {lost}.", outside and f"Kept: {outside}.")):
         yield from textwrap.wrap(text, WIDTH)

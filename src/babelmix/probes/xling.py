@@ -89,10 +89,17 @@ def _run(
     limit = FAST if asked.form == "fast" else None
     lists = {lang: read_words(folder, lang) for lang in sorted({lang for pair in chosen for lang in pair})}
 
-    def task(one: str, other: str) -> Task:
-        return make_task(read_xling(folder, one, other, split), lists[one], lists[other], limit=limit)
+    read = {pair: read_xling(folder, *pair, split) for pair in chosen}
+    tasks = [make_task(read[pair], lists[pair[0]], lists[pair[1]], limit=limit) for pair in chosen]
 
-    return run_tasks([task(*pair) for pair in chosen], asked, name, encode=encode)
+    def rows(task: Task) -> list[str]:
+        """Return the row of each query, which is one in all directions: the first that has the word."""
+        row_of: dict[str, int] = {}
+        for number, (source, _) in enumerate(read[task.source, task.target].entries):
+            row_of.setdefault(source.lower(), number)
+        return [str(row_of[word]) for word in task.queries]
+
+    return run_tasks(tasks, asked, name, units=rows, encode=encode)
 
 
 PROBE = (

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from babelmix.common.errors import UserError
-from babelmix.evaluation.significance import Difference, dependent_difference
-from babelmix.probes.records import Results, read_results
+from babelmix.evaluation.significance import Difference, difference_of
+from babelmix.probes.records import Probed, Results, read_results
 from babelmix.reporting.scaling import changes_table
 from babelmix.reporting.tables import number, table
 
@@ -130,7 +130,7 @@ def _differences(systems: Mapping[str, Trained]) -> Iterator[str]:
     yield (
         "Differences in the share of queries that are right at rank 1 (of lexicons by CSLS), ± half of the 95 % "
         "interval, paired over queries and seeds; with one seed on either side it says nothing of other trainings. "
-        "Directions share their words, so the interval of a mean is as wide as that of an average direction. Holm's "
+        "What is asked in several languages or directions, such as one row of XLING, counts as one. Holm's "
         f"correction over all {len(family)} differences: ▲ better, ▼ worse, = equivalent within {bound:g}, · no "
         "difference shown."
     )
@@ -150,21 +150,30 @@ def _difference(first: Trained, second: Trained, probe: str) -> Difference | Non
     pairs = [(first[seed], second[seed]) for seed in seeds]
     if None in first or None in second:
         pairs = [(one, other) for one in first.values() for other in second.values()]
-    asked = [
-        (one.probes[probe].answers(), other.probes[probe].answers())
-        for one, other in pairs
-        if probe in one.probes and probe in other.probes
-    ]
-    if not asked:
+    asked = [(one.probes.get(probe), other.probes.get(probe)) for one, other in pairs]
+    known = [(one, other) for one, other in asked if one and other]
+    parts = known[0][0].right.keys() if known else ()
+    parts = [part for part in parts if all(part in one.right for pair in known for one in pair)]
+    if not parts:
         return None
-    parts = [part for part in asked[0][0] if all(part in side for pair in asked for side in pair)]
-    values = [np.stack([_minus(one[part], other[part], probe, part) for one, other in asked]) for part in parts]
-    return dependent_difference(values) if values else None
+    return difference_of([np.stack([by_unit(one, other, parts, probe) for one, other in known])])
 
 
-def _minus(one: NDArray[np.bool_], other: NDArray[np.bool_], probe: str, part: str) -> NDArray[np.float64]:
-    if len(one) != len(other):
-        how = "probe both again, with the same lexicon"
-        what = f"{len(one)} queries of one encoder, {len(other)} of another"
-        raise UserError(what, where=f"{probe}, {part}", how=how)
-    return one.astype(np.float64) - other
+def by_unit(one: Probed, other: Probed, parts: Sequence[str], probe: str) -> NDArray[np.float64]:
+    """Return float64 [units] whose mean is the mean over parts of the mean difference, and whose spread is its error.
+
+    With U units, P parts and n queries in a part, a unit has figure + U * sum over its queries of
+    (difference - the part's mean) / (P n): see `evaluation.articles`.
+    """
+    own, others = one.answers(), other.answers()
+    units, mine = other.units(), one.units()
+    for part in parts:
+        if len(own[part]) != len(others[part]) or not np.array_equal(units[part], mine[part]):
+            how = "probe both again, with the same lexicon and languages"
+            what = f"{len(own[part])} queries of one encoder, {len(others[part])} of another, or other ones"
+            raise UserError(what, where=f"{probe}, {part}", how=how)
+    unit = np.unique(np.concatenate([units[part] for part in parts]), return_inverse=True)[1]
+    differences = [own[part].astype(np.float64) - others[part] for part in parts]
+    figure = float(np.mean([values.mean() for values in differences]))
+    moves = np.concatenate([(values - values.mean()) / (len(parts) * len(values)) for values in differences])
+    return figure + (unit.max() + 1) * np.bincount(unit, weights=moves)

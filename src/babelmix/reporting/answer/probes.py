@@ -26,8 +26,7 @@ TEXT = (
 )
 DIFFERENCES = (
     "Differences in the share of queries that are right at rank 1, with 95 % intervals, paired over queries and seeds: "
-    "with one seed they say nothing of other trainings. Pairs of languages share their words, so the interval of a "
-    "mean is as wide as that of an average pair."
+    "with one seed they say nothing of other trainings. What is asked in several languages counts as one."
 )
 
 
