@@ -85,7 +85,9 @@ def test_words_of_the_test_dictionary_and_of_the_word_pool_are_left_out(tmp_path
     assert ("de", "Hund") not in words and ("de", "HUND") not in words and ("it", "it7") not in words
     assert ("en", "w11") not in words and ("de", "de11") in words
     assert counts["de"]["dropped"]["test-word"] == counts["it"]["dropped"]["test-word"] == 1
-    assert counts["en"]["dropped"] == {"pool-word": 1}
+    held = xling.held_out_rows(20)
+    assert len(held) == 2 and not {("en", f"w{row}") for row in held} & words
+    assert counts["en"]["dropped"] == {"pool-word": 1, "held-out-word": 2}
     assert {(pair.lang, pair.query) for pair in pairs if pair.parallel_id == "words/xling-train:00007"} == {
         ("de", "de7"), ("en", "w7"),
     }  # fmt: skip
@@ -109,6 +111,10 @@ def test_no_published_test_word_is_trained_on(tmp_path: Path) -> None:
         for language, word in row.items()
     }
     assert not tested & {(pair.lang, compared_form(pair.query)) for pair in pairs}
+    rows = xling.read_multiway(tmp_path / "raw/xling", "train-5k")
+    held = {(lang, compared_form(word)) for row in xling.held_out_rows(len(rows)) for lang, word in rows[row].items()}
+    assert len(held) > 2900 and not held & {(pair.lang, compared_form(pair.query)) for pair in pairs}
+    assert len({pair.parallel_id for pair in pairs}) == 3942
     test_words = {language: count["dropped"].get("test-word", 0) for language, count in counts.items()}
     assert test_words == {"de": 464, "en": 0, "fr": 420, "it": 392, "ru": 415, "tr": 579}
     assert all(

@@ -24,6 +24,7 @@ from small_training import (
     write_small_tokenized,
 )
 
+from babelmix.batches.lexicon import Lexicon
 from babelmix.batches.objective import Objective
 from babelmix.batches.sampler import plan
 from babelmix.batches.units import index_units, training_rows
@@ -149,6 +150,20 @@ def test_the_learning_rate_warms_up_and_ends_near_zero(tiny_encoder: Path, token
     settings = small_settings(learning_rate=0.002)
     _, history = run(tiny_encoder, tokenized, settings)
     assert [step.lr for step in history] == [0.002 * lr_multiplier(step, settings.train) for step in range(12)]
+
+
+def test_words_before_or_after_the_texts_have_a_learning_rate_of_their_own() -> None:
+    chosen = small_settings(steps=100, warmup_ratio=0.1).train
+    for at, parts in (("first", (25, 75)), ("last", (75, 25))):
+        lexicon = Lexicon.model_validate({"share": 0.25, "at": at})
+        assert lexicon.parts(100) == parts
+        found = [lr_multiplier(step, chosen, lexicon.parts(100)) for step in range(100)]
+        own = [small_settings(steps=part, warmup_ratio=0.1).train for part in parts]
+        assert found == [lr_multiplier(step, one) for one in own for step in range(one.steps)]
+        lexical = [lexicon.before(step + 1, 100) - lexicon.before(step, 100) for step in range(100)]
+        shares = [sum(rate for rate, word in zip(found, lexical, strict=True) if word == kind) for kind in (0, 1)]
+        assert shares[1] / sum(shares) == pytest.approx(0.25, abs=0.01)
+    assert Lexicon(share=0.25).parts(100) == (100,) and Lexicon(share=1, at="first").parts(100) == (100,)
 
 
 # The dev loss

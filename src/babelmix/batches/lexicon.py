@@ -37,6 +37,19 @@ class Lexicon(Section):
             return step * number // steps if steps else 0
         return min(step, number) if self.at == "first" else max(0, step - (steps - number))
 
+    def parts(self, steps: int) -> tuple[int, ...]:
+        """Return the lengths of the parts, of words and of texts: each has a warm-up and a decay of its own.
+
+        So "first" and "last" differ in the order alone. In one schedule the last quarter of the steps has 7 % of the
+        learning rate, and the first 38 %.
+
+        >>> [Lexicon(share=0.25, at=at).parts(8) for at in ("spread", "first", "last")]
+        [(8,), (2, 6), (6, 2)]
+        """
+        number = round(self.share * steps)
+        parts = {"first": (number, steps - number), "last": (steps - number, number)}.get(self.at, (steps,))
+        return tuple(part for part in parts if part)
+
     def describe(self) -> str:
         """Return which batches are lexical, in words.
 

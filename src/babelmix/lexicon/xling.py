@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from babelmix.common.errors import UserError, unknown_name
+from babelmix.common.hashing import hash_order
 from babelmix.common.reading import checked_text, numbered_lines
 from babelmix.lexicon.dictionary import Dictionary
 from babelmix.lexicon.pinned import BABELBERT, fetch_pinned, raw_file
@@ -20,6 +21,7 @@ from babelmix.lexicon.source import LexicalSource
 LANGUAGES = ("de", "en", "fr", "it", "ru", "tr")
 SPLITS = {"test": "test.freq.2k", "train-1k": "train.freq.1k", "train-5k": "train.freq.5k"}
 NAME, PIVOT = "xling", "en"
+HELD_OUT = 10
 # A file for each pair; the other direction is the same file with its columns swapped.
 _FIRST = {
     "de": ("fr", "it", "ru", "tr"),
@@ -62,6 +64,17 @@ def read_multiway(folder: Path, split: str) -> tuple[dict[str, str], ...]:
         for row, (_, word) in zip(joined, entries, strict=True):
             row[target] = word
     return tuple(joined)
+
+
+def held_out_rows(rows: int) -> frozenset[int]:
+    """Return the numbers of the training rows that nothing is trained on: one in HELD_OUT, by hash.
+
+    They choose the share of contextual vectors (`probe xling-mixed`), so no encoder may have seen their words.
+
+    >>> len(held_out_rows(5000))
+    500
+    """
+    return frozenset(sorted(range(rows), key=lambda row: hash_order(str(row)))[: max(1, rows // HELD_OUT)])
 
 
 def _check(split: str, *languages: str) -> None:

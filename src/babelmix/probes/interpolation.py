@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from babelmix.common.errors import UserError
+from babelmix.common.text import compared_form
 
 Vectors = NDArray[np.float32]
 SHARES = tuple(number / 10 for number in range(11))
@@ -67,6 +68,8 @@ class Interpolation:
 def interpolate(words: Words, held_out: NDArray[np.bool_]) -> Interpolation:
     """Fit W on the words that are not held out, and choose the share with the highest MRR on those that are.
 
+    A word that is held out in one unit fits W in no other.
+
     Every held-out word asks for its translation in each other language; all words of that language are candidates. MRR
     is finer than P@1, which many shares have in common. Among equals the largest share is taken: the least change.
     An encoder that was tuned on words must not have seen the held-out ones, or it would look better than it is.
@@ -78,10 +81,13 @@ def interpolate(words: Words, held_out: NDArray[np.bool_]) -> Interpolation:
     Raises:
         UserError: no word to fit W on, or no held-out word with a translation.
     """
-    if held_out.all():
+    named = list(zip(words.languages, map(compared_form, words.names), strict=True))
+    held = {named[row] for row in np.flatnonzero(held_out).tolist()}
+    fitted = np.array([name not in held for name in named])
+    if not fitted.any():
         how = "hold fewer words out: W is fitted on the others"
         raise UserError("all words are held out", where="interpolation", how=how)
-    turn = procrustes(words.static[~held_out], words.contextual[~held_out])
+    turn = procrustes(words.static[fitted], words.contextual[fitted])
     asked = _questions(words, held_out)
     if not asked:
         how = "hold out units with words in two languages"

@@ -104,9 +104,10 @@ def train(
     mean = None
     if objective.average_from is not None:
         mean = WeightMean(first_averaged(objective.average_from, train.steps), best_weights)
+    parts = objective.lexicon.parts(train.steps) if objective.lexicon else (train.steps,)
     batches = plan(units, objective, batch_size=train.batch_size, seed=seed, steps=train.steps, start=len(history))
     for number, batch in enumerate(batches, start=len(history) + 1):
-        lr = train.peak_lr * lr_multiplier(number - 1, train)
+        lr = train.peak_lr * lr_multiplier(number - 1, train, parts)
         with explained_errors(f"train, step {number} ({describe(batch)})", train, checkpoints, smaller=SMALLER):
             loss = engine.step(units, batch, number, lr, objective)
             if mean:
@@ -171,12 +172,20 @@ def surroundings(processes: ProcessGroup) -> dict[str, Any]:
     }
 
 
-def lr_multiplier(step: int, train: Train) -> float:
-    """Return the factor of the peak learning rate at a step (from 0): linear warm-up to 1, then linear decay to 0."""
-    warmup = math.ceil(train.steps * train.warmup_ratio)
+def lr_multiplier(step: int, train: Train, parts: Sequence[int] = ()) -> float:
+    """Return the factor of the peak learning rate at a step (from 0): linear warm-up to 1, then linear decay to 0.
+
+    Each of `parts`, lengths in steps that make up the training, has both; without parts the whole of `train.steps`.
+    """
+    steps = train.steps
+    for steps in parts:
+        if step < steps:
+            break
+        step -= steps
+    warmup = math.ceil(steps * train.warmup_ratio)
     if step < warmup:
         return (step + 1) / warmup
-    return (train.steps - step) / max(1, train.steps - warmup)
+    return (steps - step) / max(1, steps - warmup)
 
 
 def _check_processes(processes: ProcessGroup, train: Train, dev_loss: DevLoss) -> None:
