@@ -46,9 +46,9 @@ class QueryScores:
             group = np.strings.add(np.strings.add(group, "-"), self.passage_language[mask])
         return mask, group
 
-    def questions(self, scope: str) -> NDArray[np.str_]:
+    def questions(self, scope: str) -> list[str]:
         """Return the parallel ids of a scope's queries, each once, in their order."""
-        return np.unique(self.parallel_id[self.scope == scope])
+        return np.unique(self.parallel_id[self.scope == scope]).tolist()
 
 
 def short_id(question: str) -> str:
